@@ -1,0 +1,1 @@
+"""From e-conomic's published documents to the schema files of the tap."""
