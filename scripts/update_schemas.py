@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+sys.path.insert(0, str(ROOT))
 
-from schema_update.documents import DocumentError, Stream  # noqa: E402
-from schema_update.files import plan  # noqa: E402
+from scripts.schema_update.documents import DocumentError, Stream  # noqa: E402
+from scripts.schema_update.files import plan  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

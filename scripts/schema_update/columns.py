@@ -7,11 +7,14 @@ beside it; links are marked; instants and days are told apart; what is not a key
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from schema_update import facts
-from schema_update.descriptions import AGREEMENT_NUMBER, PARAMETER, describe
-from schema_update.documents import DocumentError, Node, Stream
+from scripts.schema_update import facts
+from scripts.schema_update.descriptions import AGREEMENT_NUMBER, PARAMETER, describe
+from scripts.schema_update.documents import DocumentError
+
+if TYPE_CHECKING:
+    from scripts.schema_update.documents import Node, Stream
 
 Json = dict[str, Any]
 

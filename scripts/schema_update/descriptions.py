@@ -9,9 +9,10 @@ from __future__ import annotations
 AGREEMENT_NUMBER = "The company (agreement) the record was read from."
 PARAMETER = "Taken from the address of the listing the record came from."
 
+ENTRY_AMOUNT = "In the currency of the entry; debit is positive, credit negative."
+
 DESCRIPTIONS = {
     "agreements.agreementNumber": "The company (agreement), the same number as on every record.",
-    "agreements.settings": "Settings of the company, baseCurrency among them.",
     "accounts.balance": "Balance today, in the base currency.",
     "accounts.draftBalance": "Balance with the entries that are not booked yet.",
     "accounting_period_totals.totalInBaseCurrency": (
@@ -20,18 +21,19 @@ DESCRIPTIONS = {
     "accounting_year_totals.totalInBaseCurrency": (
         "What the entries of the account add up to in the fiscal year, in the base currency."
     ),
-    "amount": "In the currency of the record; debit is positive, credit negative.",
+    "booked_entries.amount": ENTRY_AMOUNT,
+    "draft_entries.amount": ENTRY_AMOUNT,
+    "entries.amount": ENTRY_AMOUNT,
+    "journal_entries.amount": ENTRY_AMOUNT,
     "amountDefaultCurrency": "The amount in the base currency of the company.",
     "amountInBaseCurrency": "The amount in the base currency of the company.",
     "booked_entries.customerInvoiceNumber": "The invoice the entry belongs to.",
-    "booked_entries.remainder": (
-        "What is still open, in the currency of the entry. Changes when entries are matched."
-    ),
+    "booked_entries.remainder": "What is still open. Changes when entries are matched.",
     "booked_entries.vatAccountNumber": "VAT code: letters and digits in spite of the name.",
     "booked_entry_dimension_changes.timestamp": "When the dimension of the entry was changed.",
-    "customers.balance": "What the customer owes, in the customer's currency.",
-    "customers.dueAmount": "The part of the balance that is past its due date.",
-    "documentId": "Key of the sales document in the newer API, not the number printed on it.",
+    "customers.balance": "What the customer owes.",
+    "customers.dueAmount": "The part of the balance that is due for payment.",
+    "documentId": "The document of the line, by an id that may differ from its printed number.",
     "documentStatus": "drafts, sent or archived: the listing the line was read from.",
     "entries.remainder": "What is still open. Changes when entries are matched.",
     "entryNumber": "Serial number of the entry in the ledger.",
@@ -53,7 +55,7 @@ DESCRIPTIONS = {
     "netAmountInBaseCurrency": "Without VAT, in the base currency of the company.",
     "objectVersion": "Changes with every change of the record; opaque otherwise.",
     "projects.status": "Number of the project's status (project_statuses.number).",
-    "remainder": "What is still open, in the currency of the record.",
+    "remainder": "What is still open.",
     "remainderInBaseCurrency": "What is still open, in the base currency of the company.",
     "userInterfaceNumber": "The number that e-conomic's own pages show.",
     "year": "Fiscal year: 2025, or 2025/2026 where it is not a calendar year.",

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from schema_update import facts
+from scripts.schema_update import facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -219,7 +219,7 @@ def _meaning(description: str) -> str | None:
 
 def _plain(name: str) -> str:
     """The name of an enum's value in plain words: `BankTransfer` -> `bank transfer`."""
-    name = re.split(r"\s-\s|\.\s", f"{name} ")[0].strip(" .").replace(",", "")
+    name = re.split(r"\s-\s|\.\s", f"{name} ")[0].strip().rstrip(".").replace(",", "")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 

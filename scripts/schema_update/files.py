@@ -7,13 +7,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from schema_update.changes import compare
-from schema_update.columns import build
-from schema_update.documents import DocumentError, Stream, module_version, read
+from scripts.schema_update.changes import compare
+from scripts.schema_update.columns import build
+from scripts.schema_update.documents import DocumentError, module_version, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from scripts.schema_update.documents import Stream
 
 Json = dict[str, Any]
 MODULES = "modules.json"
