@@ -1,0 +1,69 @@
+"""One authorised call on one endpoint: what the answers of both APIs are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .listing import Listing
+
+if TYPE_CHECKING:
+    from .facts import Endpoint
+    from .grants import CompanyLike
+    from .listing import Indexes, Memory
+    from .query import Query
+    from .render import Renderer
+    from .routes import Match
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that has been routed and let in.
+
+    Attributes:
+        base_url: the origin, as it stands in front of links.
+        path: the path as it was asked for.
+        memory: findings and pages of lazy listings.
+    """
+
+    match: Match
+    query: Query
+    company: CompanyLike
+    base_url: str
+    path: str
+    renderer: Renderer
+    memory: Memory
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.match.route.endpoint
+
+    @property
+    def by(self) -> dict[str, str]:
+        """The properties that a single row or a plain list is picked by, with their values."""
+        route = self.match.route
+        return dict(zip(route.by, self.match.params[len(self.parents) :], strict=True))
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The values of the path parameters of the listing itself."""
+        return self.match.params[: self.endpoint.parameters]
+
+    def listing(self) -> Listing:
+        """The rows asked for.
+
+        Raises:
+            KeyError: there is no such parent.
+        """
+        endpoint = self.endpoint
+        rows = self.company.rows(endpoint.name, self.parents)
+        owner = (self.company.agreement_number, endpoint.name, self.parents)
+        return Listing(endpoint, rows, self.renderer.zone, self.memory, owner)
+
+    def text(self, listing: Listing, indexes: Indexes) -> str:
+        """Rows as the inside of a JSON array; pages of a lazy listing are kept."""
+        if not listing.lazy or not indexes:
+            return self.renderer.rows(listing.page(indexes))
+        key = ("page", listing.owner, indexes[0], indexes[-1], len(indexes), hash(tuple(indexes)))
+        text: str = self.memory.get(key, lambda: self.renderer.rows(listing.page(indexes)))
+        return text
