@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scripts.schema_update.documents import DocumentError, Stream  # noqa: E402
 from scripts.schema_update.files import plan  # noqa: E402
+from scripts.schema_update.tree import DocumentError, Stream  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ def compare(old: Json, new: Json) -> Iterator[str]:
     for path, column in after.items():
         if path in before and before[path] != column:
             yield from _column_changes(path, before[path], column)
-    for word in ("x-source-document", "required"):
+    for word in ("x-source-document", "x-omit", "required"):
         if old.get(word) != new.get(word):
             yield f"{word}: {old.get(word)} -> {new.get(word)}"
     if list(before) != list(after) and sorted(before) == sorted(after):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.schema_update import facts
 from scripts.schema_update.descriptions import AGREEMENT_NUMBER, PARAMETER, describe
-from scripts.schema_update.documents import DocumentError
+from scripts.schema_update.tree import DocumentError
 
 if TYPE_CHECKING:
-    from scripts.schema_update.documents import Node, Stream
+    from scripts.schema_update.tree import Node, Stream
 
 Json = dict[str, Any]
 
@@ -96,6 +96,7 @@ def build(stream: Stream, source: str, record: Node, parent: Json | None) -> Jso
         columns[key]["type"] = next(kind for kind in columns[key]["type"] if kind != "null")
     return {
         "x-source-document": source,
+        **({"x-omit": record.omit} if record.omit else {}),
         "type": "object",
         "properties": {name: _ordered(column) for name, column in columns.items()},
         "required": list(stream.primary_keys),
@@ -149,6 +150,8 @@ class _Columns:
             schema["x-trim"] = True
         if _is_link(node) or _says_nothing_more(name, node):
             schema["x-link"] = True
+        if node.omit:
+            schema["x-omit"] = node.omit
         if node.type == "object":
             schema["properties"] = {
                 key: _ordered(value) for key, value in self.of(node, path).items()
@@ -189,7 +192,7 @@ def _ordered(column: Json) -> Json:
     """The keywords of a column in the order in which one reads them."""
     order = (
         *("type", "format", "description"),
-        *("x-source", "x-stamp", "x-trim", "x-link"),
+        *("x-source", "x-stamp", "x-trim", "x-link", "x-omit"),
         *("properties", "items"),
     )
     return {word: column[word] for word in order if word in column}

@@ -59,7 +59,7 @@ class Correction:
     """One change to the documents of some streams.
 
     `path` is dotted, `[]` marks the items of an array. `becomes` is a type, `boolean or absent`,
-    `link` or `drop`.
+    `link`, or `omit` for what never leaves the tap though it is served.
     """
 
     streams: tuple[str, ...]
@@ -77,6 +77,7 @@ BOOKED = (
     "invoices_not_due",
 )
 ORDERS = ("orders_drafts", "orders_sent", "orders_archived")
+QUOTES = ("quotes_drafts", "quotes_sent", "quotes_archived")
 DRAFTS_AND_ORDERS = ("invoices_drafts", *ORDERS)
 PAYMENT_DETAILS = (
     "accountNo",
@@ -98,13 +99,13 @@ CORRECTIONS = (
     Correction(
         ("journals",),
         "pagination",
-        "drop",
+        "omit",
         "part of the answer's envelope, repeated by mistake in the items of the document",
     ),
     Correction(
         ("agreements",),
         "application.appPublicToken",
-        "drop",
+        "omit",
         "a token: it belongs in no warehouse",
     ),
     Correction(
@@ -112,6 +113,12 @@ CORRECTIONS = (
         "predefinedPeriodFilters",
         "link",
         "captions and links to filtered listings, no data",
+    ),
+    Correction(
+        ("customers",), "attention.customer", "link", "the customer of the record once more"
+    ),
+    Correction(
+        ("customers",), "customerContact.customer", "link", "the customer of the record once more"
     ),
 )
 """Applied where the document has the property."""
@@ -131,6 +138,22 @@ RECORDED = (
         "barred",
         "boolean or absent",
         "recorded listing, 2017-2024; no document promises it, so absent stays absent",
+    ),
+    *(
+        Correction(("customers",), path, kind, "recorded listing, 2026")
+        for path, kind in (
+            ("attention.customer.customerNumber", "integer"),
+            ("attention.customer.self", "link"),
+            ("customerContact.customer.customerNumber", "integer"),
+            ("customerContact.customer.self", "link"),
+        )
+    ),
+    Correction(
+        (*ORDERS, *QUOTES),
+        "lines",
+        "omit",
+        "recorded order listings, 2017-2024: empty though there are lines, "
+        "which orders_lines and quotes_lines read",
     ),
     Correction(("units",), "products", "link", "recorded listing, 2017-2024"),
     Correction(("suppliers",), "metaData", "link", "recorded listing, 2017-2024"),

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.schema_update.changes import compare
 from scripts.schema_update.columns import build
-from scripts.schema_update.documents import DocumentError, module_version, read
+from scripts.schema_update.documents import read
+from scripts.schema_update.openapi import module_version
+from scripts.schema_update.tree import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from scripts.schema_update.documents import Stream
+    from scripts.schema_update.tree import Stream
 
 Json = dict[str, Any]
 MODULES = "modules.json"
