@@ -162,6 +162,7 @@ RECORDED = (
         ("products",), "pricing.currencySpecificSalesPrices", "link", "recorded listing, 2026"
     ),
     Correction(("products",), "unit.products", "link", "recorded listing, 2026"),
+    Correction(("products",), "invoices.self", "link", "recorded listing, 2026"),
     *(
         Correction(
             (stream,),

@@ -1,0 +1,514 @@
+"""The script that writes the schema files, on documents small enough to read here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripts.schema_update.columns import column_name
+from scripts.schema_update.openapi import module_version
+from scripts.schema_update.tree import Stream
+from scripts.update_schemas import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Json = dict[str, Any]
+LINK = {"type": "string", "format": "uri"}
+DATE = {"type": "string", "format": "full-date", "pattern": r"\d{4}-\d{2}-\d{2}"}
+
+THINGS = Stream("things", "rest", "/things", ("agreementNumber", "thingNumber"))
+PARTS = Stream(
+    "parts",
+    "rest",
+    "/things/{thingNumber}/parts",
+    ("agreementNumber", "thingNumber", "partNumber"),
+    parent="things",
+    path_params={"thingNumber": "thingNumber"},
+)
+TOTALS = Stream(
+    "totals",
+    "rest",
+    "/years/{accountingYearPeriod}/totals",
+    ("agreementNumber",),
+    parent="things",
+    path_params={"accountingYearPeriod": "thingNumber"},
+)
+SALES = Stream("sales", "openapi", "/Sales", ("agreementNumber", "number"), module="salesapi")
+STATES = Stream(
+    "states",
+    "openapi",
+    "/{documentStatus}/states",
+    ("agreementNumber", "number"),
+    module="salesapi",
+    path_params={"documentStatus": None},
+)
+
+
+class Desk:
+    """A folder of documents, a folder of schema files, and the command between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.documents, self.schemas = folder / "documents", folder / "schemas"
+        self.schemas.mkdir()
+
+    def publish_rest(self, name: str, properties: Json) -> None:
+        collection = {"type": "array", "items": {"type": "object", "properties": properties}}
+        self._write(
+            f"rest/schemas/{name}.get.schema.json", {"properties": {"collection": collection}}
+        )
+
+    def publish_module(self, module: str, spec: Json) -> None:
+        self._write(f"openapi/specs/{module}.json", spec)
+
+    def update(self, *streams: Stream, check: bool = False) -> int:
+        arguments = [str(self.documents), *(["--check"] if check else [])]
+        return main(arguments, streams=streams, schemas=self.schemas)
+
+    def columns(self, stream: str) -> Json:
+        columns: Json = self.file(stream)["properties"]
+        return columns
+
+    def file(self, stream: str) -> Json:
+        content: Json = json.loads((self.schemas / f"{stream}.json").read_text(encoding="utf-8"))
+        return content
+
+    def _write(self, name: str, content: Json) -> None:
+        file = self.documents / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def rest_columns(desk: Desk, **properties: Json) -> Json:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}, **properties})
+    assert desk.update(THINGS) == 0
+    return desk.columns("things")
+
+
+def openapi_columns(desk: Desk, version: str = "3.0.1", **properties: Json) -> Json:
+    desk.publish_module("salesapi", spec({"number": {"type": "integer"}, **properties}, version))
+    assert desk.update(SALES) == 0
+    return desk.columns("sales")
+
+
+def spec(properties: Json, version: str = "3.0.1", path: str = "/Sales") -> Json:
+    """A module whose listing is wrapped with a cursor, its schemas behind references."""
+    return {
+        "openapi": version,
+        "info": {"version": "1.2.3"},
+        "servers": [{"url": "https://apis.e-conomic.com/salesapi/v1.2.3/"}],
+        "paths": {path: {"get": answer({"$ref": "#/components/schemas/SaleCursorResults"})}},
+        "components": {
+            "schemas": {
+                "SaleCursorResults": {
+                    "type": "object",
+                    "properties": {
+                        "cursor": {"type": "string"},
+                        "items": {"type": "array", "items": {"$ref": "#/components/schemas/Sale"}},
+                    },
+                },
+                "Sale": {"type": "object", "properties": properties},
+                "SaleType": {"type": "integer", "enum": [1, 2]},
+            }
+        },
+    }
+
+
+def answer(schema: Json) -> Json:
+    return {"responses": {"200": {"content": {"application/json": {"schema": schema}}}}}
+
+
+def reference(key: str, **more: Json) -> Json:
+    properties = {key: {"type": "integer"}, **more, "self": LINK}
+    return {"type": "object", "properties": properties}
+
+
+# --- the names of lifted columns ---
+
+
+@pytest.mark.parametrize(
+    ("prop", "key", "column"),
+    [
+        ("customerGroup", "customerGroupNumber", "customerGroupNumber"),
+        ("invoice", "bookedInvoiceNumber", "bookedInvoiceNumber"),
+        ("accountingYear", "year", "accountingYear"),
+        ("contraAccount", "accountNumber", "contraAccountNumber"),
+        ("defaultDeliveryLocation", "deliveryLocationNumber", "defaultDeliveryLocationNumber"),
+        ("unit1", "unitNumber", "unit1Number"),
+        ("currency", "code", "currencyCode"),
+        ("attention", "customerContactNumber", "attentionCustomerContactNumber"),
+        ("salesPerson", "employeeNumber", "salesPersonEmployeeNumber"),
+        ("vatAccount", "vatCode", "vatCode"),
+        ("contraVatAccount", "vatCode", "contraVatCode"),
+    ],
+)
+def test_a_lifted_column_tells_what_it_joins(prop: str, key: str, column: str) -> None:
+    assert column_name(prop, key) == column
+
+
+# --- types, legacy REST ---
+
+
+def test_the_agreement_is_the_first_column_and_no_key_is_nullable(desk: Desk) -> None:
+    columns = rest_columns(desk, name={"type": "string"})
+    assert list(columns) == ["agreementNumber", "thingNumber", "name"]
+    assert (columns["agreementNumber"]["type"], columns["thingNumber"]["type"]) == (
+        "integer",
+        "integer",
+    )
+    assert desk.file("things")["required"] == ["agreementNumber", "thingNumber"]
+
+
+def test_what_is_not_a_key_may_be_null(desk: Desk) -> None:
+    assert rest_columns(desk, price={"type": "number"})["price"]["type"] == ["number", "null"]
+
+
+def test_a_rest_boolean_at_the_top_is_never_null(desk: Desk) -> None:
+    assert rest_columns(desk, barred={"type": "boolean"})["barred"] == {"type": "boolean"}
+
+
+def test_a_nested_boolean_may_be_null(desk: Desk) -> None:
+    inner = {"type": "object", "properties": {"barred": {"type": "boolean"}}}
+    columns = rest_columns(desk, settings=inner)
+    assert columns["settings"]["properties"]["barred"] == {"type": ["boolean", "null"]}
+
+
+def test_an_enum_without_a_type_is_a_string_and_is_not_enforced(desk: Desk) -> None:
+    columns = rest_columns(desk, kind={"enum": ["a", "b"]})
+    assert columns["kind"] == {"type": ["string", "null"]}
+
+
+def test_lengths_and_patterns_are_not_enforced(desk: Desk) -> None:
+    columns = rest_columns(desk, name={"type": "string", "maxLength": 5, "pattern": "^x"})
+    assert columns["name"] == {"type": ["string", "null"]}
+
+
+def test_a_number_of_something_is_an_integer_though_declared_a_number(desk: Desk) -> None:
+    columns = rest_columns(desk, voucherNumber={"type": "number"})
+    assert columns["voucherNumber"]["type"] == ["integer", "null"]
+
+
+def test_prose_is_not_copied(desk: Desk) -> None:
+    columns = rest_columns(desk, name={"type": "string", "description": "The vendor's words."})
+    assert "description" not in columns["name"]
+
+
+def test_the_alternatives_of_a_union_are_one_set_of_properties(desk: Desk) -> None:
+    union = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "oneOf": [{"properties": {"b": {"type": "string"}}}, {"properties": {"date": DATE}}],
+    }
+    assert list(rest_columns(desk, details=union)["details"]["properties"]) == ["a", "b", "date"]
+
+
+def test_a_vat_code_is_trimmed(desk: Desk) -> None:
+    assert rest_columns(desk, vatCode={"type": "string"})["vatCode"]["x-trim"] is True
+
+
+# --- dates ---
+
+
+def test_a_known_day_is_a_date(desk: Desk) -> None:
+    assert rest_columns(desk, dueDate=DATE)["dueDate"]["format"] == "date"
+
+
+def test_an_instant_is_a_date_time_though_declared_a_date(desk: Desk) -> None:
+    assert rest_columns(desk, lastUpdated=DATE)["lastUpdated"]["format"] == "date-time"
+
+
+def test_a_day_that_openapi_calls_a_date_time_is_a_date(desk: Desk) -> None:
+    columns = openapi_columns(desk, date={"type": "string", "format": "date-time"})
+    assert columns["date"]["format"] == "date"
+
+
+def test_an_unknown_date_is_refused_and_nothing_is_written(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}, "moonDate": DATE})
+    assert desk.update(THINGS) == 2
+    assert "things.moonDate" in capsys.readouterr().err
+    assert list(desk.schemas.iterdir()) == []
+
+
+def test_one_refusal_keeps_the_other_streams_unwritten_too(desk: Desk) -> None:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}})
+    desk.publish_module("salesapi", spec({"number": {"type": "integer"}, "moonDate": DATE}))
+    assert desk.update(THINGS, SALES) == 2
+    assert list(desk.schemas.iterdir()) == []
+
+
+# --- references and links ---
+
+
+def test_a_reference_gives_its_key_to_a_column_and_becomes_a_link(desk: Desk) -> None:
+    columns = rest_columns(desk, contraAccount=reference("accountNumber"))
+    assert columns["contraAccountNumber"] == {
+        "type": ["integer", "null"],
+        "x-source": "contraAccount.accountNumber",
+    }
+    assert columns["contraAccount"]["x-link"] is True
+
+
+def test_a_reference_with_more_to_say_stays_beside_its_column(desk: Desk) -> None:
+    columns = rest_columns(desk, layout=reference("layoutNumber", name={"type": "string"}))
+    assert "x-link" not in columns["layout"]
+    assert columns["layoutNumber"]["x-source"] == "layout.layoutNumber"
+
+
+def test_a_column_named_like_its_object_replaces_it(desk: Desk) -> None:
+    columns = rest_columns(desk, accountingYear=reference("year"))
+    assert columns["accountingYear"]["type"] == ["integer", "null"]
+    assert columns["accountingYear"]["x-source"] == "accountingYear.year"
+
+
+def test_an_object_with_a_link_but_no_key_is_no_reference(desk: Desk) -> None:
+    inner = {"type": "object", "properties": {"count": {"type": "integer"}, "self": LINK}}
+    columns = rest_columns(desk, paid=inner)
+    assert list(columns) == ["agreementNumber", "thingNumber", "paid"]
+
+
+def test_references_are_lifted_inside_objects_and_items_too(desk: Desk) -> None:
+    nested = {"type": "object", "properties": {"salesPerson": reference("employeeNumber")}}
+    columns = rest_columns(desk, references=nested, lines={"type": "array", "items": nested})
+    lifted = {"type": ["integer", "null"], "x-source": "salesPerson.employeeNumber"}
+    inside = columns["references"]["properties"]
+    assert inside["salesPersonEmployeeNumber"] == lifted
+    assert columns["lines"]["items"]["properties"]["salesPersonEmployeeNumber"] == lifted
+
+
+def test_links_and_objects_of_links_are_marked(desk: Desk) -> None:
+    columns = rest_columns(
+        desk,
+        self={"type": "string"},
+        entries=LINK,
+        pdf={"type": "object", "properties": {"download": LINK}},
+        metaData={"type": "object"},
+    )
+    assert [name for name in columns if columns[name].get("x-link")] == [
+        "self",
+        "entries",
+        "pdf",
+        "metaData",
+    ]
+
+
+def test_a_column_that_collides_with_a_property_is_refused(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.publish_rest(
+        "things",
+        {
+            "thingNumber": {"type": "integer"},
+            "layout": reference("layoutNumber"),
+            "LayoutNumber": {"type": "integer"},
+        },
+    )
+    assert desk.update(THINGS) == 2
+    assert "two columns named LayoutNumber" in capsys.readouterr().err
+    assert list(desk.schemas.iterdir()) == []
+
+
+def test_a_reference_with_two_possible_keys_is_refused(desk: Desk) -> None:
+    two = reference("layoutNumber", otherNumber={"type": "integer"})
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}, "layout": two})
+    assert desk.update(THINGS) == 2
+
+
+def test_a_primary_key_without_a_column_is_refused(desk: Desk) -> None:
+    desk.publish_rest("things", {"name": {"type": "string"}})
+    assert desk.update(THINGS) == 2
+
+
+# --- path parameters ---
+
+
+def test_a_path_parameter_is_a_column_typed_like_the_parents(desk: Desk) -> None:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}})
+    desk.publish_rest("things.thingNumber.parts", {"partNumber": {"type": "integer"}})
+    assert desk.update(THINGS, PARTS) == 0
+    columns = desk.columns("parts")
+    assert list(columns) == ["agreementNumber", "thingNumber", "partNumber"]
+    assert (columns["thingNumber"]["type"], columns["thingNumber"]["x-stamp"]) == (
+        "integer",
+        "thingNumber",
+    )
+
+
+def test_a_path_parameter_that_the_record_carries_is_one_column(desk: Desk) -> None:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}})
+    part = {"partNumber": {"type": "integer"}, "thing": reference("thingNumber")}
+    desk.publish_rest("things.thingNumber.parts", part)
+    assert desk.update(THINGS, PARTS) == 0
+    column = desk.columns("parts")["thingNumber"]
+    assert (column["x-stamp"], column["x-source"]) == ("thingNumber", "thing.thingNumber")
+
+
+def test_the_period_of_a_path_is_the_column_period_number(desk: Desk) -> None:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}})
+    desk.publish_rest("years.accountingYearPeriod.totals", {"total": {"type": "number"}})
+    assert desk.update(THINGS, TOTALS) == 0
+    column = desk.columns("totals")["periodNumber"]
+    assert (column["type"], column["x-stamp"]) == (["integer", "null"], "accountingYearPeriod")
+
+
+def test_a_path_parameter_of_fixed_values_is_a_string(desk: Desk) -> None:
+    document = spec({"number": {"type": "integer"}}, path="/{documentStatus}/states")
+    desk.publish_module("salesapi", document)
+    assert desk.update(STATES) == 0
+    column = desk.columns("states")["documentStatus"]
+    assert (column["type"], column["x-stamp"]) == (["string", "null"], "documentStatus")
+
+
+# --- OpenAPI ---
+
+
+@pytest.mark.parametrize(
+    ("documented", "emitted"),
+    [
+        ({"type": "boolean"}, "boolean"),
+        ({"type": "boolean", "nullable": True}, ["boolean", "null"]),
+        ({"type": ["boolean", "null"]}, ["boolean", "null"]),
+    ],
+)
+def test_an_openapi_boolean_is_null_only_where_documented(
+    desk: Desk, documented: Json, emitted: Any
+) -> None:
+    assert openapi_columns(desk, isBarred=documented)["isBarred"]["type"] == emitted
+
+
+def test_a_referenced_enum_keeps_its_integers_and_tells_what_they_mean(desk: Desk) -> None:
+    kind = {
+        "allOf": [{"$ref": "#/components/schemas/SaleType"}],
+        "description": "Some prose. \n\n- 1: Customer Invoice \n- 2: BankTransfer. \n\n<p>x</p>",
+    }
+    assert openapi_columns(desk, kind=kind)["kind"] == {
+        "type": ["integer", "null"],
+        "description": "1 customer invoice, 2 bank transfer.",
+    }
+
+
+def test_openapi_3_1_says_nullable_with_a_type_of_its_own(desk: Desk) -> None:
+    kind = {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/SaleType"}]}
+    columns = openapi_columns(desk, "3.1.1", kind=kind, amount={"type": ["number", "null"]})
+    assert columns["kind"] == {"type": ["integer", "null"]}
+    assert columns["amount"]["type"] == ["number", "null"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/components/schemas/SaleCursorResults"},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Sale"}},
+        {"$ref": "#/components/schemas/Sale"},
+    ],
+    ids=["cursor", "array", "object"],
+)
+def test_the_record_is_found_in_every_kind_of_answer(desk: Desk, schema: Json) -> None:
+    document = spec({"number": {"type": "integer"}})
+    document["paths"] = {"/Sales": {"get": answer(schema)}}
+    desk.publish_module("salesapi", document)
+    assert desk.update(SALES) == 0
+    assert list(desk.columns("sales")) == ["agreementNumber", "number"]
+
+
+def test_a_listing_that_is_only_paged_is_found(desk: Desk) -> None:
+    desk.publish_module("salesapi", spec({"number": {"type": "integer"}}, path="/sales/paged"))
+    assert desk.update(SALES) == 0
+    assert list(desk.columns("sales")) == ["agreementNumber", "number"]
+
+
+def test_the_version_of_a_module_is_the_one_in_its_address(desk: Desk) -> None:
+    document = spec({"number": {"type": "integer"}})
+    document["info"]["version"] = "9.9.9"
+    desk.publish_module("SalesApi", document)
+    assert desk.update(SALES) == 0
+    assert desk.file("modules") == {"salesapi": "1.2.3"}
+
+
+def test_without_an_address_the_version_is_the_documents_own(desk: Desk) -> None:
+    desk.publish_module("salesapi", {"info": {"version": "v9.9.9"}, "paths": {}})
+    assert module_version(desk.documents, "salesapi") == "9.9.9"
+
+
+# --- what changed ---
+
+
+def test_the_same_documents_again_change_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest_columns(desk, name={"type": "string"})
+    capsys.readouterr()
+    assert desk.update(THINGS) == 0
+    assert capsys.readouterr().out == "Nothing changed.\n"
+
+
+def test_newer_documents_are_compared_with_the_files(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest_columns(desk, name={"type": "string"}, size={"type": "integer"})
+    capsys.readouterr()
+    rest_columns(desk, name={"type": "integer"}, dueDate=DATE)
+    assert capsys.readouterr().out.splitlines() == [
+        "things",
+        "  added dueDate: string or null (date)",
+        "  removed size: integer or null",
+        "  changed name: string or null -> integer or null",
+        "1 files written.",
+    ]
+
+
+def test_a_change_deep_in_a_record_is_told_by_its_path(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines(kind: str) -> Json:
+        item = {"type": "object", "properties": {"price": {"type": kind}}}
+        return {"type": "array", "items": item}
+
+    rest_columns(desk, lines=lines("integer"))
+    rest_columns(desk, lines=lines("number"))
+    expected = "  changed lines[].price: integer or null -> number or null"
+    assert expected in capsys.readouterr().out.splitlines()
+
+
+def test_a_new_version_of_a_module_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    openapi_columns(desk)
+    document = spec({"number": {"type": "integer"}})
+    document["servers"] = [{"url": "https://apis.e-conomic.com/salesapi/v2.0.0/"}]
+    desk.publish_module("salesapi", document)
+    capsys.readouterr()
+    assert desk.update(SALES) == 0
+    assert "  version 1.2.3 -> 2.0.0" in capsys.readouterr().out.splitlines()
+
+
+def test_a_stream_whose_document_is_missing_keeps_its_file_and_is_named(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest_columns(desk, name={"type": "string"})
+    before = desk.file("things")
+    (desk.documents / "rest/schemas/things.get.schema.json").unlink()
+    capsys.readouterr()
+    assert desk.update(THINGS) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "things",
+        "  its document is missing; the file stays as it is",
+    ]
+    assert desk.file("things") == before
+
+
+def test_check_exits_with_1_on_differences_and_writes_nothing(desk: Desk) -> None:
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}})
+    assert desk.update(THINGS, check=True) == 1
+    assert list(desk.schemas.iterdir()) == []
+
+
+def test_check_exits_with_0_without_differences(desk: Desk) -> None:
+    rest_columns(desk)
+    assert desk.update(THINGS, check=True) == 0
