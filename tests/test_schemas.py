@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from scripts.schema_update import facts
 from tap_visma_economic.schemas import MODULE_VERSIONS, catalog_schema, load
 from tap_visma_economic.streams import STREAMS
 
@@ -38,7 +39,8 @@ def catalogs(*, include_links: bool = False) -> Iterator[tuple[str, str, Json]]:
 def keywords(schema: Json) -> set[str]:
     """All keywords of a schema and of the schemas in it."""
     found = set(schema)
-    for column in (*schema.get("properties", {}).values(), schema.get("items", {})):
+    items = [schema["items"]] if "items" in schema else []
+    for column in (*schema.get("properties", {}).values(), *items):
         found |= keywords(column)
     return found
 
@@ -90,6 +92,24 @@ def test_no_two_columns_differ_by_case_alone() -> None:
     for name in NAMES:
         columns = [column.lower() for column in load(name)["properties"]]
         assert len(columns) == len(set(columns)), name
+
+
+# --- the hand-made tables behind the files ---
+
+
+def test_every_correction_names_streams_that_exist() -> None:
+    named = {stream for row in (*facts.CORRECTIONS, *facts.RECORDED) for stream in row.streams}
+    assert named | set(facts.WITHOUT_DOCUMENT) <= set(NAMES)
+
+
+def test_every_day_and_instant_in_the_tables_is_a_date_somewhere() -> None:
+    served = {
+        name
+        for stream, path, column in catalogs()
+        if "format" in column
+        for name in (path.rpartition(".")[2], f"{stream}.{path}")
+    }
+    assert facts.CIVIL_DATES | facts.INSTANTS <= served
 
 
 # --- keys ---
