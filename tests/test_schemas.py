@@ -109,7 +109,7 @@ def test_every_day_and_instant_in_the_tables_is_a_date_somewhere() -> None:
         if "format" in column
         for name in (path.rpartition(".")[2], f"{stream}.{path}")
     }
-    assert facts.CIVIL_DATES | facts.INSTANTS <= served
+    assert served >= facts.CIVIL_DATES | facts.INSTANTS
 
 
 # --- keys ---

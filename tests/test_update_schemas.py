@@ -327,6 +327,51 @@ def test_a_primary_key_without_a_column_is_refused(desk: Desk) -> None:
     assert desk.update(THINGS) == 2
 
 
+# --- errors in the documents, and what only the real API shows ---
+
+ENTRIES = Stream("entries", "rest", "/entries", ("agreementNumber",))
+DRAFTS = Stream("invoices_drafts", "rest", "/drafts", ("agreementNumber",))
+ORDERS = Stream("orders_drafts", "rest", "/orders", ("agreementNumber",))
+SUPPLIER_GROUPS = Stream("rest_supplier_groups", "rest", "/supplier-groups", ("agreementNumber",))
+
+
+def test_a_wrong_type_is_corrected(desk: Desk) -> None:
+    desk.publish_rest("entries", {"invoiceNumber": {"type": "string"}})
+    assert desk.update(ENTRIES) == 0
+    assert desk.columns("entries")["invoiceNumber"]["type"] == ["integer", "null"]
+
+
+def test_a_correction_adds_nothing(desk: Desk) -> None:
+    desk.publish_rest("entries", {"text": {"type": "string"}})
+    assert desk.update(ENTRIES) == 0
+    assert "invoiceNumber" not in desk.columns("entries")
+
+
+def test_a_property_seen_in_recorded_answers_is_added(desk: Desk) -> None:
+    desk.publish_rest("drafts", {"text": {"type": "string"}})
+    assert desk.update(DRAFTS) == 0
+    assert desk.columns("invoices_drafts")["externalId"]["type"] == ["string", "null"]
+
+
+def test_once_it_is_documented_the_document_decides(desk: Desk) -> None:
+    desk.publish_rest("drafts", {"externalId": {"type": "integer"}})
+    assert desk.update(DRAFTS) == 0
+    assert desk.columns("invoices_drafts")["externalId"]["type"] == ["integer", "null"]
+
+
+def test_what_must_not_leave_the_tap_is_named_but_is_no_column(desk: Desk) -> None:
+    desk.publish_rest("orders", {"lines": {"type": "array", "items": {"type": "string"}}})
+    assert desk.update(ORDERS) == 0
+    assert desk.file("orders_drafts")["x-omit"] == ["lines"]
+    assert "lines" not in desk.columns("orders_drafts")
+
+
+def test_a_stream_without_a_published_document_comes_from_a_recorded_answer(desk: Desk) -> None:
+    assert desk.update(SUPPLIER_GROUPS) == 0
+    assert desk.file("rest_supplier_groups")["x-source-document"].startswith("recorded answer")
+    assert "accountNumber" in desk.columns("rest_supplier_groups")
+
+
 # --- path parameters ---
 
 
