@@ -1,0 +1,182 @@
+"""Accounting years and periods: two calendar years, one of eighteen months, one broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from tests.sandbox.books.rows import path_of, ref, version
+from tests.sandbox.values import Link
+
+if TYPE_CHECKING:
+    from tests.sandbox.books.world import Listing, World
+    from tests.sandbox.values import Row
+
+TODAY = date(2026, 11, 15)
+
+
+@dataclass(frozen=True)
+class Period:
+    """A month. Numbers run through all years, as OpenAPI addresses a period by number alone."""
+
+    number: int
+    start: date
+    end: date
+    closed: bool
+    barred: bool
+
+
+@dataclass(frozen=True)
+class Year:
+    name: str
+    start: date
+    end: date
+    closed: bool
+    periods: list[Period] = field(default_factory=list)
+
+
+# Name, first month, months, closed. The third is a first broken year: a change of the accounting
+# year makes one of up to eighteen months.
+_YEARS = (
+    ("2023", (2023, 1), 12, True),
+    ("2024", (2024, 1), 12, True),
+    ("2025/2026", (2025, 1), 18, False),
+    ("2026/2027", (2026, 7), 12, False),
+)
+
+
+def month_after(day: date, months: int = 1) -> date:
+    """The first day of the month that many months later."""
+    index = day.year * 12 + day.month - 1 + months
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def build_years() -> list[Year]:
+    """Years without gaps between them, each with its months as periods."""
+    years = []
+    number = 0
+    for name, (first_year, first_month), months, closed in _YEARS:
+        start = date(first_year, first_month, 1)
+        periods = []
+        for month in range(months):
+            number += 1
+            first = month_after(start, month)
+            last = month_after(first) - timedelta(days=1)
+            shut = closed or first < date(2025, 7, 1)
+            periods.append(Period(number, first, last, shut, barred=number == 28))
+        years.append(Year(name, start, periods[-1].end, closed, periods))
+    return years
+
+
+def year_index(years: list[Year], day: date) -> int:
+    """Which year a day falls in.
+
+    Raises:
+        ValueError: no year covers the day.
+    """
+    for index, year in enumerate(years):
+        if year.start <= day <= year.end:
+            return index
+    raise ValueError(f"no accounting year covers {day}")
+
+
+def year_named(world: World, name: str) -> tuple[int, Year]:
+    """A year and its index, by name.
+
+    Raises:
+        KeyError: there is no such year.
+    """
+    for index, year in enumerate(world.years):
+        if year.name == name:
+            return index, year
+    raise KeyError(name)
+
+
+def period_numbered(year: Year, number: str) -> Period:
+    """A period of a year, by its number as text.
+
+    Raises:
+        KeyError: the year has no such period.
+    """
+    for period in year.periods:
+        if str(period.number) == number:
+            return period
+    raise KeyError(number)
+
+
+def _rest_years(world: World, _: tuple[str, ...]) -> list[Row]:
+    rows: list[Row] = []
+    for year in world.years:
+        path = path_of("year", year.name)
+        rows.append(
+            {
+                "fromDate": year.start,
+                "toDate": year.end,
+                "closed": year.closed,
+                "year": year.name,
+                "periods": Link(f"{path}/periods"),
+                "entries": Link(f"{path}/entries"),
+                "totals": Link(f"{path}/totals"),
+                "vouchers": Link(f"{path}/vouchers"),
+                "self": Link(path),
+            }
+        )
+    return rows
+
+
+def _rest_periods(world: World, params: tuple[str, ...]) -> list[Row]:
+    _, year = year_named(world, params[0])
+    rows: list[Row] = []
+    for period in year.periods:
+        path = f"{path_of('year', year.name)}/periods/{period.number}"
+        rows.append(
+            {
+                "periodNumber": period.number,
+                "accountingYear": ref("year", year.name),
+                "fromDate": period.start,
+                "toDate": period.end,
+                "closed": period.closed,
+                "entries": Link(f"{path}/entries"),
+                "totals": Link(f"{path}/totals"),
+                "self": Link(path),
+            }
+        )
+    return rows
+
+
+def _years(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "year": year.name,
+            "dateFrom": year.start,
+            "dateTo": year.end,
+            "isClosed": year.closed,
+            "objectVersion": version(year.name, year.closed),
+        }
+        for year in world.years
+    ]
+
+
+def _periods(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "periodNumber": period.number,
+            "year": year.name,
+            "dateFrom": period.start,
+            "dateTo": period.end,
+            "isClosed": period.closed,
+            "isBarred": period.barred,
+            "objectVersion": version(period.number, period.closed, period.barred),
+        }
+        for year in world.years
+        for period in year.periods
+    ]
+
+
+LISTINGS: dict[str, Listing] = {
+    "rest:/accounting-years": _rest_years,
+    "rest:/accounting-years/{accountingYear}/periods": _rest_periods,
+    "accountingyearsapi:/AccountingYears": _years,
+    "accountingyearsapi:/accountingYears/periods": _periods,
+}

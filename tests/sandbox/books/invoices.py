@@ -1,0 +1,236 @@
+"""Booked invoices and credit notes: headers, lines, the views of what is paid, and totals.
+
+The OpenAPI ``documentId`` of a booked invoice is its booked invoice number. An invoice is paid
+when its remainder is zero, overdue when it is not and the due date lies before today.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from tests.sandbox.books.agreement import distribution_ref, unit_body
+from tests.sandbox.books.chart import ONGOING
+from tests.sandbox.books.money import kr, wide
+from tests.sandbox.books.rows import Lazy, ref
+from tests.sandbox.books.sales import (
+    accrual_part,
+    common_body,
+    delivery_date,
+    line_row,
+    pdf,
+)
+from tests.sandbox.values import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.sandbox.books.sales import (
+        Document,
+        Line,
+    )
+    from tests.sandbox.books.world import Listing, World
+    from tests.sandbox.values import Row
+
+number_of = attrgetter("number")
+_PERIOD_FILTERS = (
+    "lastFifteenDays",
+    "lastMonth",
+    "lastSevenDays",
+    "lastThirtyDays",
+    "lastWeek",
+    "lastYear",
+    "thisMonth",
+    "thisWeek",
+    "thisYear",
+)
+
+
+def remainder(invoice: Document) -> int:
+    return invoice.entry.remainder if invoice.entry else 0
+
+
+def remainder_base(invoice: Document) -> int:
+    return invoice.entry.remainder_base if invoice.entry else 0
+
+
+def is_paid(invoice: Document) -> bool:
+    return remainder(invoice) == 0
+
+
+def invoice_numbered(world: World, number: str) -> Document | None:
+    if not number.isdecimal():
+        return None
+    at = bisect_left(world.invoices, int(number), key=number_of)
+    found = at < len(world.invoices) and world.invoices[at].number == int(number)
+    return world.invoices[at] if found else None
+
+
+def _header(invoice: Document) -> Row:
+    path = f"/invoices/booked/{invoice.number}"
+    return {
+        "bookedInvoiceNumber": invoice.number,
+        **common_body(invoice),
+        "remainder": wide(remainder(invoice)),
+        "remainderInBaseCurrency": wide(remainder_base(invoice)),
+        "pdf": pdf(path),
+        "sent": Link(f"{path}/sent"),
+        "self": Link(path),
+    }
+
+
+def _view_header(invoice: Document) -> Row:
+    """As ``_header``, without the two properties that the views' schemas do not have."""
+    row = _header(invoice)
+    del row["exchangeRate"], row["grossAmountInBaseCurrency"]
+    return row
+
+
+def _rest_line(invoice: Document, line: Line) -> Row:
+    row: Row = {
+        "lineNumber": line.position,
+        "sortKey": line.position,
+        "description": line.description,
+    }
+    product = line.product
+    if product is None:
+        return row
+    return row | {
+        "deliveryDate": delivery_date(invoice),
+        "quantity": kr(line.quantity),
+        "unitNetPrice": wide(line.price),
+        "discountPercentage": kr(line.discount),
+        "unitCostPrice": wide(line.cost),
+        "vatRate": kr(line.vat_rate),
+        "vatAmount": wide(line.vat),
+        "totalNetAmount": wide(line.net),
+        "unit": unit_body(product.unit) if product.unit else None,
+        "product": ref("productNumber", product.number),
+        "departmentalDistribution": distribution_ref(line.department),
+    }
+
+
+def _document(world: World, params: tuple[str, ...]) -> list[Row]:
+    invoice = invoice_numbered(world, params[0])
+    if invoice is None:
+        return []
+    row = _header(invoice)
+    row["lines"] = [_rest_line(invoice, line) for line in invoice.lines]
+    return [row]
+
+
+def _lines(world: World, _: tuple[str, ...]) -> Lazy[tuple[Document, Line]]:
+    return Lazy([(invoice, line) for invoice in world.invoices for line in invoice.lines], _line)
+
+
+def _line(pair: tuple[Document, Line]) -> Row:
+    invoice, line = pair
+    row = line_row(invoice, line, None, margins=False) | accrual_part(line)
+    row["vatRate"] = kr(line.vat_rate)
+    row["vatAmount"] = kr(line.vat) if line.product else None
+    row["bookedAccount"] = line.account
+    row["projectCloseAccount"] = ONGOING if invoice.project and line.product else None
+    return row
+
+
+def _all(world: World, _: tuple[str, ...]) -> Lazy[Document]:
+    return Lazy(world.invoices, _header)
+
+
+def _view(wanted: Callable[[World, Document], bool]) -> Listing:
+    def listing(world: World, _: tuple[str, ...]) -> Lazy[Document]:
+        return Lazy([inv for inv in world.invoices if wanted(world, inv)], _view_header)
+
+    return listing
+
+
+def is_overdue(world: World, invoice: Document) -> bool:
+    return not is_paid(invoice) and invoice.due < world.today
+
+
+def is_not_due(world: World, invoice: Document) -> bool:
+    return not is_paid(invoice) and invoice.due >= world.today
+
+
+def _sent(world: World, _: tuple[str, ...]) -> list[Row]:
+    """Electronic invoices: what customers with an EAN or a MobilePay number were sent."""
+    rows: list[Row] = []
+    for invoice in world.invoices:
+        customer = invoice.customer
+        if customer.ean is None or customer.mobile is None or world.sparse:
+            continue
+        number = len(rows) + 1
+        by_ean = number % 3 != 0
+        rows.append(
+            {
+                "id": number,
+                "invoice": ref("bookedInvoiceNumber", invoice.number),
+                "status": "sent" if number % 5 else "failed",
+                "sendBy": "ean" if by_ean else "mobilePay",
+                "creationDate": invoice.day,
+                "createdBy": "ASE",
+                "recipient": {
+                    "name": customer.name,
+                    "mobilePhone": None if by_ean else customer.mobile,
+                    "ean": customer.ean if by_ean else None,
+                },
+                "self": Link(f"/invoices/sent/{number}"),
+            }
+        )
+    return rows
+
+
+def _totals(world: World, _: tuple[str, ...]) -> list[Row]:
+    base = "/invoices/totals"
+    unpaid = [invoice for invoice in world.invoices if not is_paid(invoice)]
+    paid = [invoice for invoice in world.invoices if is_paid(invoice)]
+    overdue = [invoice for invoice in unpaid if is_overdue(world, invoice)]
+    not_due = [invoice for invoice in unpaid if not is_overdue(world, invoice)]
+    owed = _block(unpaid, "unpaid", f"{base}/booked/unpaid", open_part=True)
+    owed["overdue"] = _block(
+        overdue, "unpaid and overdue", f"{base}/booked/unpaid/overdue", open_part=True
+    )
+    owed["notOverdue"] = _block(not_due, "unpaid, not overdue", f"{base}/booked/unpaid/not-overdue")
+    booked = _block(world.invoices, "booked", f"{base}/booked")
+    booked["paid"] = _block(paid, "paid", f"{base}/booked/paid")
+    booked["unpaid"] = owed
+    return [
+        {
+            "drafts": _block(world.draft_invoices, "draft", f"{base}/drafts"),
+            "booked": booked,
+            "predefinedPeriodFilters": {
+                name: {
+                    "description": f"The totals of {name}",
+                    "self": Link(f"{base}?filter=date$eq:{name}"),
+                }
+                for name in _PERIOD_FILTERS
+            },
+            "self": Link(base),
+        }
+    ]
+
+
+def _block(invoices: Sequence[Document], what: str, path: str, *, open_part: bool = False) -> Row:
+    row: Row = {
+        "netAmountInBaseCurrency": kr(sum(invoice.net_base for invoice in invoices)),
+        "invoiceCount": len(invoices),
+        "description": f"Invoices that are {what}",
+        "self": Link(path),
+    }
+    if open_part:
+        row["grossRemainderInBaseCurrency"] = kr(sum(map(remainder_base, invoices)))
+    return row
+
+
+LISTINGS: dict[str, Listing] = {
+    "rest:/invoices/booked": _all,
+    "rest:/invoices/booked/{bookedInvoiceNumber}": _document,
+    "rest:/invoices/paid": _view(lambda _, invoice: is_paid(invoice)),
+    "rest:/invoices/unpaid": _view(lambda _, invoice: not is_paid(invoice)),
+    "rest:/invoices/overdue": _view(is_overdue),
+    "rest:/invoices/not-due": _view(is_not_due),
+    "rest:/invoices/sent": _sent,
+    "rest:/invoices/totals": _totals,
+    "q2capi:/invoices/booked/lines": _lines,
+}

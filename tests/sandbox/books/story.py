@@ -1,0 +1,388 @@
+"""A company's story, told day by day until about as many entries are booked as were asked for.
+
+Everything follows from a seeded random generator and the counters of this module. Whatever a
+reader of the data should meet at any size (each entry type, credit notes, part payments, overdue
+invoices, foreign currency, vouchers booked late, an invoice number picked by hand, gaps between
+entry numbers, amounts of fifteen digits, the leap day) is told explicitly, not left to chance.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from tests.sandbox.books import chart, ledger, postings
+from tests.sandbox.books.invoices import number_of
+from tests.sandbox.books.ledger import Entry, More
+from tests.sandbox.books.sales import Document, make_line, text_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.sandbox.books.customers import Customer
+    from tests.sandbox.books.sales import Line
+    from tests.sandbox.books.suppliers import Supplier
+    from tests.sandbox.books.world import World
+
+LEAP_DAY = date(2024, 2, 29)
+_OPENED = timedelta(days=20)
+# How many entries one turn of the story makes on average, payments included; measured.
+_ENTRIES_PER_TURN = 4.36
+_DIMENSIONS = (
+    More(dimensions=((1, 1, False), (2, 201, False))),
+    More(dimensions=((1, 2, False),)),
+    More(dimensions=((1, 100, True), (2, 250, True))),
+    More(dimensions=((2, 202, False),)),
+)
+_PLAIN = More()
+
+
+class Story:
+    """Tells one world's story once."""
+
+    def __init__(self, world: World, random: Random, entries: int) -> None:
+        self.world = world
+        self.book = world.ledger
+        self.random = random
+        self.entries = entries
+        # In a small company every exception must happen within a few dozen documents.
+        self.rhythm = 1 if entries < 2_000 else 4
+        self.sales = self.purchases = self.notes = 0
+        self.next_invoice = 10_001
+        self.next_line = 1
+        self.due_in: dict[date, list[tuple[Customer, Entry, int]]] = {}
+        self.due_out: dict[date, list[tuple[Supplier, Entry]]] = {}
+        self.opened = 0
+        self.late = 0
+
+    def tell(self) -> None:
+        days = self._days()
+        self._begin(days[0])
+        fixed = len(self.book.entries) * len(self.book.years) + 12
+        turns = max(30, round((self.entries - fixed) / _ENTRIES_PER_TURN))
+        told = 0
+        for index, day in enumerate(days, 1):
+            self._year_end(day)
+            self._payments(day)
+            if day == LEAP_DAY:
+                self._sell(day)
+            until = turns * index // len(days)
+            while told < until:
+                self._turn(day, told)
+                told += 1
+        self._close(days[-1])
+
+    def _days(self) -> list[date]:
+        """The working days from the first accounting year's start to two days before today."""
+        first = self.book.years[0].start
+        count = (self.world.today - first).days - 1
+        days = [first + timedelta(days=i) for i in range(count)]
+        return [day for day in days if day.weekday() < 5]
+
+    def _begin(self, day: date) -> None:
+        balances = {
+            chart.BANK: 2_500_000_00,
+            chart.BANK_EUR: 745_000_00,
+            chart.STOCK: 800_000_05,
+            chart.EQUIPMENT: 640_000_00,
+            chart.CASH: 1_234_50,
+            chart.CAPITAL: -500_000_00,
+        }
+        balances[chart.RETAINED] = -sum(balances.values())
+        entries = [
+            Entry(
+                account,
+                100_000_00 if account == chart.BANK_EUR else amount,
+                amount,
+                currency="EUR" if account == chart.BANK_EUR else "DKK",
+                type=ledger.OPENING,
+            )
+            for account, amount in balances.items()
+        ]
+        self.book.book(self.book.years[0].start, "Åbningsbalance", entries, voucher=0)
+        if not self.world.sparse:
+            huge = 123_456_789_012_345
+            self.book.book(
+                day,
+                "Valutatermin (kontrakt nr. 7)",
+                [Entry(chart.FORWARDS, huge, huge), Entry(chart.FORWARDS_OWED, -huge, -huge)],
+            )
+
+    def _year_end(self, day: date) -> None:
+        """Open a new year some weeks into it, after what still belonged to the old one.
+
+        Until then vouchers of both years are booked side by side, so that entry numbers of two
+        years interleave; in the second year the auditor books one more after the opening.
+        """
+        year = self.book.year_of(day)
+        start = self.book.years[year].start
+        if year > self.opened and day >= start + _OPENED:
+            self.opened = year
+            self.book.open_year(year)
+            if year == 1:
+                last = start - timedelta(days=1)
+                fee = Entry(chart.DEPRECIATION, 16_000_00, 16_000_00)
+                self.book.book(
+                    last,
+                    "Revisors efterpostering",
+                    [fee, Entry(chart.EQUIPMENT, -16_000_00, -16_000_00)],
+                )
+                self.book.open_year(year)
+
+    def _posting_day(self, day: date) -> date:
+        """Every second purchase in the first weeks of a year is dated in the year before."""
+        year = self.book.year_of(day)
+        if year > self.opened:
+            self.late += 1
+            if self.late % 2:
+                return self.book.years[year].start - timedelta(days=1 + self.late % 5)
+        return day
+
+    def _turn(self, day: date, turn: int) -> None:
+        if turn == 20:
+            self.book.next_number += 500  # as if as many entries had been deleted
+        kind = turn % 9
+        if kind in (0, 2, 4, 5, 7):
+            self._sell(day)
+        elif kind in (1, 6):
+            self._buy(self._posting_day(day))
+        else:
+            self._office(day)
+
+    # -- sales
+
+    def _sell(self, day: date) -> Document:
+        world, random = self.world, self.random
+        self.sales += 1
+        turn = self.sales
+        customers = world.customers
+        customer = customers[
+            turn - 1 if turn <= len(customers) else random.randrange(len(customers))
+        ]
+        rate = postings.rate_on(customer.currency, day)
+        products = world.products
+        lines: list[Line] = []
+        for position in range(1, 2 + turn % 3):
+            product = products[random.randrange(len(products))]
+            lines.append(
+                make_line(
+                    self._line_number(),
+                    position,
+                    product,
+                    customer,
+                    (100, 200, 150, 1000, 33)[random.randrange(5)],
+                    rate=rate,
+                    discount=(0, 0, 1000, 250)[turn % 4],
+                    start=day,
+                )
+            )
+        if turn % 6 == 1:
+            lines.append(text_line(self._line_number(), len(lines) + 1, "Leveret efter aftale. Æ"))
+        invoice = self._invoice(day, customer, lines, rate)
+        more = _PLAIN
+        if "Dimension" in world.modules and turn % 2:
+            more = _DIMENSIONS[turn // 2 % 4]
+        self._arrange(invoice, postings.book_invoice(self.book, invoice, more), turn)
+        return invoice
+
+    def _line_number(self) -> int:
+        self.next_line += 1
+        return self.next_line - 1
+
+    def _invoice(self, day: date, customer: Customer, lines: list[Line], rate: int) -> Document:
+        # The tenth invoice takes a number that somebody picked by hand.
+        number = 900_001 if self.sales == 10 and not self.world.sparse else self.next_invoice
+        if number == self.next_invoice:
+            self.next_invoice += 1
+        invoice = Document(
+            number,
+            number,
+            "booked",
+            customer,
+            day,
+            customer.terms.due(day),
+            customer.currency,
+            rate,
+            lines,
+            customer.full and self.sales % 2 == 1,
+            self.world.project_of(self.sales),
+        )
+        insort(self.world.invoices, invoice, key=number_of)
+        return invoice
+
+    def _arrange(self, invoice: Document, entry: Entry, turn: int) -> None:
+        """Decide how an invoice is going to be settled."""
+        customer, rhythm = invoice.customer, self.rhythm
+        if turn % (9 * rhythm) == 4:
+            self._plan(customer, entry, invoice.due, entry.amount // 2 or entry.amount)
+        elif turn % (11 * rhythm) == 6:
+            return
+        elif turn % (13 * rhythm) == 8:
+            self._credit(invoice, entry)
+        else:
+            slack = timedelta(days=turn * 7 % 24 - 8)
+            self._plan(customer, entry, invoice.due + slack, entry.amount)
+
+    def _plan(self, customer: Customer, entry: Entry, day: date, amount: int) -> None:
+        while day.weekday() >= 5 or day <= entry.date:
+            day += timedelta(days=1)
+        self.due_in.setdefault(day, []).append((customer, entry, amount))
+
+    def _credit(self, invoice: Document, entry: Entry) -> None:
+        """Take the first line of an invoice back the same day, and match the two."""
+        first = invoice.lines[0]
+        if first.product is None:
+            return
+        line = make_line(
+            self._line_number(),
+            1,
+            first.product,
+            invoice.customer,
+            -first.quantity,
+            rate=invoice.rate,
+            discount=first.discount,
+        )
+        credit = self._invoice(invoice.day, invoice.customer, [line], invoice.rate)
+        postings.set_off(self.book, entry, postings.book_invoice(self.book, credit))
+
+    def _payments(self, day: date) -> None:
+        by_customer: dict[int, tuple[Customer, list[tuple[Entry, int]]]] = {}
+        for customer, entry, amount in self.due_in.pop(day, ()):
+            part = min(amount, entry.remainder) if entry.amount > 0 else amount
+            if part and entry.remainder:
+                by_customer.setdefault(customer.number, (customer, []))[1].append((entry, part))
+        for customer, paid in by_customer.values():
+            postings.receive(self.book, day, customer, paid)
+        for supplier, owed in self.due_out.pop(day, ()):
+            postings.pay_supplier(self.book, day, supplier, [(owed, owed.remainder)])
+
+    # -- purchases
+
+    def _buy(self, day: date) -> None:
+        self.purchases += 1
+        turn = self.purchases
+        suppliers = self.world.suppliers
+        supplier = suppliers[turn % len(suppliers)]
+        more = _PLAIN
+        if "Dimension" in self.world.modules and turn % 3 == 0:
+            more = _DIMENSIONS[turn // 3 % 4]
+        net = self.random.randrange(50_00, 20_000_00)
+        reference = f"LF-{turn:05d}/{day.year}"
+        owed = postings.book_supplier_invoice(self.book, day, supplier, net, reference, more=more)
+        if turn % (7 * self.rhythm) != 5:
+            pay_day = owed.due or day
+            while pay_day.weekday() >= 5:
+                pay_day += timedelta(days=1)
+            self.due_out.setdefault(pay_day, []).append((supplier, owed))
+
+    # -- the office
+
+    def _office(self, day: date) -> None:
+        self.notes += 1
+        tasks: tuple[Callable[[date], None], ...] = (
+            self._wages,
+            self._rent,
+            self._reminder,
+            self._travel,
+            self._pennies,
+            self._manual_invoice,
+            self._release,
+            self._on_account,
+            self._meal,
+        )
+        tasks[self.notes % len(tasks)](day)
+
+    def _wages(self, day: date) -> None:
+        gross = self.random.randrange(30_000_00, 60_000_00)
+        tax = gross * 38 // 100
+        self.book.book(
+            day,
+            f"Løn {day:%m/%Y}",
+            [
+                Entry(chart.WAGES, gross, gross, more=self._dimension()),
+                Entry(chart.TAX, -tax, -tax),
+                Entry(chart.BANK, tax - gross, tax - gross),
+            ],
+        )
+
+    def _dimension(self) -> More:
+        return _DIMENSIONS[self.notes % 4] if "Dimension" in self.world.modules else _PLAIN
+
+    def _rent(self, day: date) -> None:
+        net = 12_000_00
+        self.book.book(
+            day,
+            "Husleje",
+            [
+                Entry(chart.RENT, net, net, vat="I25"),
+                Entry(chart.VAT_IN, net // 4, net // 4),
+                Entry(chart.BANK, -net * 5 // 4, -net * 5 // 4),
+            ],
+        )
+
+    def _reminder(self, day: date) -> None:
+        customer = self.world.customers[self.notes % len(self.world.customers)]
+        postings.book_reminder(self.book, day, customer, 500 + self.notes, 100_00)
+
+    def _travel(self, day: date) -> None:
+        """Driving on a project: units, quantities and a cost type on the entry."""
+        amount = 379 * (self.notes % 90 + 10)
+        more = _PLAIN
+        if {"Dimension", "Project"} <= self.world.modules:
+            more = More(
+                project=self.world.project_of(self.notes * 3),
+                cost_type=1,
+                unit1=3,
+                quantity1=(self.notes % 90 + 10) * 100,
+                unit2=2,
+                quantity2=125,
+                dimensions=((1, 2, False),),
+            )
+        bank = Entry(chart.BANK, -amount, -amount)
+        self.book.book(
+            day, "Kørsel, km-godtgørelse", [Entry(chart.TRAVEL, amount, amount, more=more), bank]
+        )
+
+    def _pennies(self, day: date) -> None:
+        parts = [Entry(chart.PENNIES, 10, 10), Entry(chart.PENNIES, 20, 20)]
+        self.book.book(day, "Øreafrunding 0,1 + 0,2", [*parts, Entry(chart.CASH, -30, -30)])
+
+    def _manual_invoice(self, day: date) -> None:
+        customer = self.world.customers[self.notes * 5 % len(self.world.customers)]
+        number = 700_000 + self.notes
+        debtor = postings.book_manual_invoice(self.book, day, customer, number, 2_530_00)
+        if self.notes % 2:
+            self._plan(customer, debtor, customer.terms.due(day), debtor.amount)
+
+    def _release(self, day: date) -> None:
+        amount = 1_000_00 + self.notes
+        self.book.book(
+            day,
+            "Periodisering, andel",
+            [Entry(chart.DEFERRED, amount, amount), Entry(1020, -amount, -amount, vat="U25")],
+        )
+
+    def _on_account(self, day: date) -> None:
+        customer = self.world.customers[self.notes * 7 % len(self.world.customers)]
+        postings.receive_on_account(self.book, day, customer, 1_500_00)
+
+    def _meal(self, day: date) -> None:
+        net, vat = 812_34, 54_15
+        self.book.book(
+            day,
+            "Restaurant - 3 pers. (“Noma”)",
+            [
+                Entry(chart.MEALS, net, net, vat="Rep"),
+                Entry(chart.VAT_IN, vat, vat),
+                postings.foreign_cost(day, chart.OFFICE, 75_00, "USD"),
+                Entry(chart.BANK, -net - vat - 75_00, -net - vat - 75_00),
+            ],
+        )
+
+    def _close(self, day: date) -> None:
+        """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""
+        self.due_in.clear()
+        for past in (50, 1, 0):
+            self._sell(day - timedelta(days=past + past % 2 * 2))
