@@ -8,7 +8,8 @@ the sandbox knows of the API (``facts.json``) comes from e-conomic's published d
 """
 
 from .budget import Budget
+from .connection import Request
 from .grants import Grant
-from .server import Request, Sandbox
+from .server import Sandbox
 
 __all__ = ["Budget", "Grant", "Request", "Sandbox"]

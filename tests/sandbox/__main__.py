@@ -16,7 +16,7 @@ from .zones import ZONES
 def _scale(text: str) -> str | int:
     if text in SCALES:
         return text
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
     raise argparse.ArgumentTypeError(f"one of {', '.join(SCALES)}, or a number of entries")
 

@@ -135,7 +135,7 @@ class Listing:
 
     def where(self, by: Sequence[str], values: Sequence[str]) -> Indexes:
         """The rows whose properties, written as text, are these values; case does not count."""
-        if self._sorted and tuple(by) == self.endpoint.key[:1] and values[0].isdigit():
+        if self._sorted and tuple(by) == self.endpoint.key[:1] and values[0].isdecimal():
             return self._between(int(values[0]), int(values[0]) + 1)
         getters = [getter(name) for name in by]
         wanted = [value.casefold() for value in values]

@@ -169,11 +169,14 @@ class _Compiler:
         wanted = self.value(literal, fact, condition.property)
         if literal.has_escaped_bracket:
             return lambda row: operator == "ne"
-        compare, absent = _COMPARE[operator], operator == "ne"
+        compare, absent, textual = _COMPARE[operator], operator == "ne", isinstance(wanted, str)
 
         def test(row: Row) -> bool:
             value = get(row)
-            return absent if value is None else compare(comparable(value, zone), wanted)
+            if value is None:
+                return absent
+            # Some numbers are published as text (invoiceNumber of entries): compare those as text.
+            return compare(comparable(str(value) if textual else value, zone), wanted)
 
         return test
 
@@ -197,7 +200,7 @@ class _Compiler:
         text = literal.text
         try:
             if fact.enum:
-                return fact.enum[text.lower()] if not text.isdigit() else int(text)
+                return fact.enum[text.lower()] if not text.isdecimal() else int(text)
             if fact.type == "integer":
                 return int(text)
             if fact.type == "number":

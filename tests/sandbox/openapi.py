@@ -110,7 +110,7 @@ def _position(call: Call, cursor: str) -> tuple[Any, ...]:
 
 def _whole(call: Call, name: str, default: int, low: int, high: int) -> int:
     text = call.query.get(name.lower(), str(default))
-    if text.isdigit() and low <= int(text) <= high:
+    if text.isdecimal() and low <= int(text) <= high:
         return int(text)
     message = f"The field {name} must be between {low} and {high}"
     raise Refused(bad_request(message, "BadRequest", name))

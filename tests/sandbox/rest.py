@@ -63,7 +63,7 @@ def forbidden(role: str) -> Answer:
 
 def _whole(call: Call, name: str, default: int, low: int, high: int | None) -> int:
     text = call.query.get(name, str(default))
-    if text.isdigit() and low <= int(text) and (high is None or int(text) <= high):
+    if text.isdecimal() and low <= int(text) and (high is None or int(text) <= high):
         return int(text)
     upper = f" and {high}" if high else " and more"
     message = f"The query parameter {name} must be a whole number between {low}{upper}."

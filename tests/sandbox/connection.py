@@ -1,0 +1,245 @@
+"""Connections: requests read from a socket, answers and faults written to it.
+
+The request line and headers are read by hand: the standard library's handler would be slower
+than the answers, and could not reset or cut a connection at a chosen byte.
+"""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import socketserver
+import struct
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from .answers import Answer, error, request_id
+from .query import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .faults import Fault
+    from .server import Sandbox
+
+_MAX_HEAD = 65_536
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
+
+
+@dataclass
+class Request:
+    """A request as the sandbox saw it, from the moment it had been read.
+
+    Attributes:
+        target: path and query as sent. query: decoded values by lower-case name.
+        grant: the grant token sent. agreement_number: whose it is; None after a 401.
+        endpoint: name of the endpoint that the path belongs to; None for a path that is unknown.
+        status: what was answered; 0 while there is no answer, or where a fault kept it back.
+        headers: as sent, by lower-case name. fault: the kind of fault that struck.
+        started, ended: ``time.perf_counter()`` when it had been read and when the answer was made.
+    """
+
+    method: str
+    path: str
+    target: str
+    query: dict[str, str]
+    grant: str
+    headers: Mapping[str, str]
+    fault: str | None
+    started: float
+    agreement_number: int | None = None
+    endpoint: str | None = None
+    status: int = 0
+    ended: float | None = None
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """The listening socket and the connections that are open."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(
+        self, address: tuple[str, int], handler: type[Connection], sandbox: Sandbox
+    ) -> None:
+        self.sandbox = sandbox
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def opened(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(connection)
+
+    def drop_connections(self) -> None:
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):  # it has closed by itself meanwhile
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True)
+class _Head:
+    method: str
+    target: str
+    headers: dict[str, str]
+
+
+class Connection(socketserver.BaseRequestHandler):
+    """The requests of one connection, one after the other."""
+
+    request: socket.socket
+    server: Server
+
+    def setup(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sandbox = self.server.sandbox
+        self.buffer = b""
+        self.server.opened(self.request)
+
+    def finish(self) -> None:
+        self.server.closed(self.request)
+
+    def handle(self) -> None:
+        try:
+            while not self.sandbox.stopping.is_set():
+                head = self.read()
+                if head is None or not self.serve(head):
+                    return
+        except OSError:  # the client has gone, or the sandbox is closing
+            return
+
+    def read(self) -> _Head | None:
+        """The next request; None when the client has closed the connection."""
+        while b"\r\n\r\n" not in self.buffer:
+            data = self.request.recv(65_536)
+            if not data or len(self.buffer) > _MAX_HEAD:
+                return None
+            self.buffer += data
+        text, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+        line, *lines = text.decode("latin-1").split("\r\n")
+        method, target, _ = line.split(" ", 2)
+        pairs = (header.partition(":") for header in lines)
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        length = int(headers.get("content-length", "0"))
+        while len(self.buffer) < length:
+            data = self.request.recv(65_536)
+            if not data:
+                return None
+            self.buffer += data
+        self.buffer = self.buffer[length:]
+        return _Head(method, target, headers)
+
+    def serve(self, head: _Head) -> bool:
+        """Answer one request; False when the connection is not to be used again."""
+        sandbox, started = self.sandbox, time.perf_counter()
+        token = head.headers.get("x-agreementgranttoken", "")
+        fault = sandbox.faults.strike(head.target, token)
+        path, _, query = head.target.partition("?")
+        entry = Request(
+            method=head.method,
+            path=path,
+            target=head.target,
+            query={name.lower(): value for name, value in Query.parse(query).pairs},
+            grant=token,
+            headers=head.headers,
+            fault=None if fault is None else fault.kind,
+            started=started,
+        )
+        sandbox.log.append(entry)
+        if sandbox.latency:
+            sandbox.stopping.wait(sandbox.latency)
+        answer = self.altered(self.answer(head, entry), head, fault)
+        if fault is None or fault.kind not in ("hang", "close"):
+            entry.status = answer.status
+        entry.ended = time.perf_counter()
+        return self.send(head, answer, fault)
+
+    def answer(self, head: _Head, entry: Request) -> Answer:
+        """The right answer; a defect of the sandbox answers 500 and is remembered."""
+        service = self.sandbox.service
+        try:
+            grant = service.grant(head.headers)
+            answer, found = service.answer(head.method, head.target, grant)
+        except Exception as defect:  # noqa: BLE001  told by Sandbox.close
+            self.sandbox.defects.append(defect)
+            return Answer(500, repr(defect).encode(), "text/plain")
+        entry.agreement_number = None if grant is None else grant.company.agreement_number
+        entry.endpoint = None if found is None else found.route.endpoint.name
+        return answer
+
+    def altered(self, answer: Answer, head: _Head, fault: Fault | None) -> Answer:
+        """The answer as a fault changes it, after the wait that a fault imposes."""
+        if fault is None:
+            return answer
+        if fault.kind in ("delay", "hang"):
+            seconds = fault.seconds if fault.kind == "delay" else None
+            self.sandbox.stopping.wait(seconds)
+        if fault.kind == "html200":
+            return Answer(200, _PAGE, "text/html; charset=UTF-8", answer.headers)
+        if fault.kind == "status":
+            return self.failed(answer, head, fault)
+        return answer
+
+    def failed(self, answer: Answer, head: _Head, fault: Fault) -> Answer:
+        path = head.target.partition("?")[0]
+        if fault.status == HTTPStatus.UNAUTHORIZED:
+            changed = self.sandbox.service.unauthorized(path)
+        else:
+            changed = error(path, fault.status)
+        if fault.body is not None:
+            changed.body = fault.body
+        changed.headers = dict(answer.headers)
+        if fault.retry_after is not None:
+            changed.headers["Retry-After"] = fault.retry_after
+        return changed
+
+    def send(self, head: _Head, answer: Answer, fault: Fault | None) -> bool:
+        kind = None if fault is None else fault.kind
+        if kind in ("hang", "close"):
+            return False
+        if fault is not None and kind == "reset" and fault.after is None:
+            return self.reset()
+        body, headers = answer.body, answer.headers
+        if self.sandbox.compress and "gzip" in head.headers.get("accept-encoding", ""):
+            body, headers = gzip.compress(body, 1), {**headers, "Content-Encoding": "gzip"}
+        close = head.headers.get("connection", "").lower() == "close"
+        start = self.start(answer, headers, len(body), close=close)
+        if fault is not None and kind in ("truncate", "reset"):
+            after = len(body) // 2 if fault.after is None else fault.after
+            self.request.sendall(start + body[:after])
+            return self.reset() if kind == "reset" else False
+        self.request.sendall(start if head.method == "HEAD" else start + body)
+        return not close
+
+    def start(self, answer: Answer, headers: dict[str, str], length: int, *, close: bool) -> bytes:
+        """The status line and headers."""
+        lines = [
+            f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}",
+            f"Date: {formatdate(self.sandbox.clock(), usegmt=True)}",
+            f"Content-Type: {answer.content_type}",
+            f"Content-Length: {length}",
+            f"X-RequestId: {request_id()}",
+            f"Connection: {'close' if close else 'keep-alive'}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def reset(self) -> bool:
+        """Close with a reset, so that the client sees the connection break."""
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.server.closed(self.request)
+        self.request.close()
+        return False

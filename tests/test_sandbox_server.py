@@ -1,0 +1,996 @@
+"""The sandbox answers as e-conomic's documents and recorded answers say, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, IncompleteRead
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from tests.sandbox import Budget, Grant, Sandbox
+from tests.sandbox.facts import FACTS
+from tests.sandbox.filters import parse_filter
+from tests.sandbox.values import Link, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENTRIES = "/bookedEntriesapi/v4.0.0/booked-entries"
+
+
+class Books:
+    """A company of a handful of rows; what is not given is an empty listing."""
+
+    def __init__(
+        self,
+        agreement_number: int = 1,
+        modules: frozenset[str] = frozenset({"Project", "Dimension", "Subscription"}),
+    ) -> None:
+        self.agreement_number = agreement_number
+        self.modules = modules
+        self.kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
+        if params:
+            return self.kept[endpoint, params]
+        return self.kept.setdefault((endpoint, ()), [])
+
+
+class Lazy(Sequence[Row]):
+    """Rows that are made when they are asked for, as a long ledger's are."""
+
+    def __init__(self, count: int) -> None:
+        self.numbers = range(1, count + 1)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [entry(number) for number in self.numbers[index]]
+        return entry(self.numbers[index])
+
+
+def entry(number: int) -> Row:
+    return {
+        "entryNumber": number,
+        "accountNumber": 1000 + number % 7,
+        "amount": Decimal("12.50"),
+        "date": date(2024, 1 + number % 12, 1),
+        "text": f"Bilag {number}",
+        "type": 1 + number % 10,
+        "remainder": Decimal("0.00") if number % 100 else Decimal("-3.10"),
+    }
+
+
+def customer(number: int, **more: object) -> Row:
+    return {
+        "customerNumber": number,
+        "name": f"Kunde {number}",
+        "balance": Decimal("1.10") * number,
+        "barred": number == 2,
+        "eInvoicingDisabledByDefault": False,
+        "customerGroup": {"customerGroupNumber": 1, "self": Link("/customer-groups/1")},
+        "lastUpdated": datetime(2024, 7, 1, 22, 0, number % 60, tzinfo=timezone.utc),
+        "ean": None,
+        "self": Link(f"/customers/{number}"),
+        **more,
+    }
+
+
+def product(number: str, **more: object) -> Row:
+    return {"productNumber": number, "name": f"Vare {number}", "barred": False, **more}
+
+
+def books() -> Books:
+    kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {
+        ("rest:/self", ()): [{"agreementNumber": 1, "signupDate": date(2016, 2, 17)}],
+        ("rest:/customers", ()): [customer(number) for number in range(1, 46)],
+        ("rest:/orders/drafts", ()): [{"orderNumber": 1, "lines": []}],
+        ("rest:/accounting-years", ()): [{"year": "2025/2026", "fromDate": date(2025, 7, 1)}],
+        ("rest:/accounting-years/{accountingYear}/periods", ("2025/2026",)): [{"periodNumber": 1}],
+        ("rest:/products", ()): [product("A"), product("TEST-19:34"), product("b")],
+        ("rest:/invoices/booked/{bookedInvoiceNumber}", ("7",)): [{"bookedInvoiceNumber": 7}],
+        ("rest:/journals/{journalNumber}/entries", ("1",)): [
+            {"journalEntryNumber": 3, "self": Link("/journals/1/entries/3")}
+        ],
+        ("bookedEntriesapi:/booked-entries", ()): Lazy(2500),
+        ("customersapi:/Customers", ()): [
+            {"customerNumber": number, "barred": number == 2} for number in (1, 2, 3)
+        ],
+        ("journalsapi:/journals", ()): [{"number": 1, "name": "Kasse"}],
+        ("accountingyearsapi:/AccountingYears", ()): [
+            {"year": "2025/2026", "dateFrom": date(2025, 7, 1)}
+        ],
+        ("projectsapi:/project-employees", ()): [{"number": 1, "cutOffDate": date(2022, 5, 31)}],
+        ("productsapi:/products", ()): [
+            {
+                "productNumber": "A",
+                "lastUpdated": datetime(2024, 7, 1, 22, 0, tzinfo=timezone.utc),
+            }
+        ],
+        ("q2capi:/orders/{documentStatus}/lines", ("sent",)): [
+            {"documentId": document, "number": number} for document in (1, 2) for number in (1, 2)
+        ],
+        ("webhooksapi:/EventTypes", ()): [{"name": "INVOICE_BOOKED"}],
+        ("dimensionsapi:/dimension-data/booked-entries/changelog", ()): [
+            {
+                "entryNumber": number,
+                "dimension": 1,
+                "timestamp": datetime(2024, 1, 1, tzinfo=timezone.utc),
+            }
+            for number in range(12_000, 0, -1)
+        ],
+    }
+    company = Books()
+    company.kept.update(kept)
+    return company
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body, parse_float=Decimal)
+
+    @property
+    def message(self) -> str:
+        """What an error says that is particular to it, in either API's form."""
+        errors = self.json.get("errors") or [self.json.get("message", "")]
+        first = errors[0]
+        return str(first["message"] if isinstance(first, dict) else first)
+
+
+def get(sandbox: Sandbox, path: str, grant: str = "demo", **options: Any) -> Answer:
+    connection = HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)
+    headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": grant}
+    try:
+        connection.request("GET", path, headers={**headers, **options.get("headers", {})})
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+def numbers(answer: Answer) -> list[Any]:
+    """The keys of the rows of an answer, whatever its form."""
+    body = answer.json
+    rows = body if isinstance(body, list) else body.get("collection", body.get("items"))
+    return [next(iter(row.values())) for row in rows]
+
+
+def filtered(sandbox: Sandbox, path: str, text: str) -> Answer:
+    joint = "&" if "?" in path else "?"
+    return get(sandbox, f"{path}{joint}filter={quote(text, safe='')}")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    """One sandbox for the tests that only read."""
+    company = books()
+    poor = Books(2, modules=frozenset())
+    grants = {
+        "demo": Grant(company),
+        "sales": Grant(company, role="Sales"),
+        "bookkeeping": Grant(company, role="Bookkeeping"),
+        "no-modules": Grant(poor),
+    }
+    with Sandbox(grants) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def company() -> Books:
+    return books()
+
+
+@pytest.fixture
+def sandbox(company: Books) -> Iterator[Sandbox]:
+    """A sandbox of its own for a test that changes it."""
+    with Sandbox({"demo": Grant(company), "other": Grant(Books(2))}) as sandbox:
+        yield sandbox
+
+
+class TestEveryEndpoint:
+    def test_there_are_111(self) -> None:
+        assert len(FACTS) == 111
+
+    @pytest.mark.parametrize("name", FACTS)
+    def test_answers_to_its_path(self, shared: Sandbox, name: str) -> None:
+        fact = FACTS[name]
+        prefix = "" if fact.is_rest else f"/{fact.api}/v{fact.version}"
+        path = fact.paged or fact.path if fact.kind == "paged" else fact.path
+        get(
+            shared,
+            prefix + path.replace("{documentStatus}", "drafts").replace("{", "").replace("}", ""),
+        )
+        assert shared.log[-1].endpoint == name
+
+    def test_every_key_is_a_known_property(self) -> None:
+        unknown = {
+            (n, k) for n, fact in FACTS.items() for k in fact.key if k not in fact.properties
+        }
+        assert not unknown
+
+
+class TestTokens:
+    @pytest.mark.parametrize("grant", ["revoked", "", "DEMO"])
+    def test_a_bad_grant_is_401_in_the_rest_form(self, shared: Sandbox, grant: str) -> None:
+        answer = get(shared, "/self", grant)
+        assert answer.status == 401
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.json["httpStatusCode"] == 401
+        assert answer.json["demoLink"] == f"{shared.url}/self?demo=true"
+        assert {"message", "developerHint", "logId", "logTime"} <= answer.json.keys()
+
+    def test_a_bad_grant_is_401_in_the_openapi_form(self, shared: Sandbox) -> None:
+        answer = get(shared, ENTRIES, "revoked")
+        assert (answer.status, answer.json["status"]) == (401, 401)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert {
+            "type",
+            "title",
+            "detail",
+            "errors",
+            "traceId",
+            "traceTimeUtc",
+        } <= answer.json.keys()
+
+    def test_a_bad_app_secret_is_401(self, shared: Sandbox) -> None:
+        assert get(shared, "/self", headers={"X-AppSecretToken": "wrong"}).status == 401
+
+    def test_a_grant_can_be_revoked_while_it_runs(self, sandbox: Sandbox) -> None:
+        before = get(sandbox, "/self").status
+        sandbox.revoke("demo")
+        assert (before, get(sandbox, "/self").status) == (200, 401)
+
+
+class TestRolesAndModules:
+    @pytest.mark.parametrize(
+        ("grant", "path", "status"),
+        [
+            ("sales", "/customers", 200),
+            ("sales", "/accounting-years", 403),
+            ("sales", ENTRIES, 403),
+            ("sales", "/self", 200),
+            ("bookkeeping", "/customers", 403),
+            ("bookkeeping", "/accounting-years", 200),
+            ("bookkeeping", ENTRIES, 200),
+            ("bookkeeping", "/webhooksapi/v1.0.0/webhooks", 403),
+            ("bookkeeping", "/webhooksapi/v1.0.0/EventTypes", 200),
+            ("bookkeeping", "/dimensionsapi/v5.3.1/dimensions", 200),
+        ],
+    )
+    def test_a_role_reads_what_the_documents_grant(
+        self, shared: Sandbox, grant: str, path: str, status: int
+    ) -> None:
+        assert get(shared, path, grant).status == status
+
+    def test_a_missing_module_is_named(self, shared: Sandbox) -> None:
+        answer = get(shared, "/projectsapi/v1.1.0/Projects", "no-modules")
+        assert answer.status == 403
+        assert answer.json["title"] == "Missing modules: Project"
+        assert answer.json["errorCode"] == "AccessDeniedAgreementMissingModules"
+
+    @pytest.mark.parametrize("path", ["Employees", "EmployeeGroups"])
+    def test_employees_need_no_module(self, shared: Sandbox, path: str) -> None:
+        assert get(shared, f"/projectsapi/v1.1.0/{path}", "no-modules").status == 200
+
+    def test_missing_dimensions_are_told_in_the_errors(self, shared: Sandbox) -> None:
+        answer = get(shared, "/dimensionsapi/v5.3.1/values", "no-modules")
+        assert answer.status == 403
+        assert answer.json["errors"][0]["errorCode"] == "DimensionIncorrectModule"
+
+
+class TestPaths:
+    def test_names_match_without_regard_to_case(self, shared: Sandbox) -> None:
+        assert get(shared, "/bookedentriesAPI/V4.0.0/Booked-Entries/count").json == 2500
+
+    @pytest.mark.parametrize("path", ["/nope", "/customers/1/nope", "/"])
+    def test_an_unknown_rest_path_is_404(self, shared: Sandbox, path: str) -> None:
+        answer = get(shared, path)
+        assert (answer.status, answer.json["httpStatusCode"]) == (404, 404)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/customersapi/v3.1.0/Nope",
+            "/customersapi/Customers",
+            "/customersapi/v3/Customers",
+            "/accountingyearsapi/v2.0.1/AccountingYears",
+            "/productsapi/v2.0.0/products/paged",
+            "/productsapi/v2.0.0/products/count",
+            "/projectsapi/v1.1.0/MileagePrices/count",
+            "/bookedEntriesapi/v4.0.0/booked-entries/matched-pairs/paged",
+            "/q2capi/v5.3.0/orders/nosuchstatus/lines",
+        ],
+    )
+    def test_an_unknown_openapi_path_is_404(self, shared: Sandbox, path: str) -> None:
+        answer = get(shared, path)
+        assert answer.status == 404
+        assert answer.json["errorCode"] == "ResourceNotFound"
+
+    @pytest.mark.parametrize("year", ["2025_6_2026", "2025%2F2026"])
+    def test_a_broken_year_is_addressed_in_both_encodings(self, shared: Sandbox, year: str) -> None:
+        assert numbers(get(shared, f"/accounting-years/{year}/periods")) == [1]
+
+    def test_a_product_number_is_addressed_in_the_encoding_of_links(self, shared: Sandbox) -> None:
+        assert get(shared, "/products/TEST-19_4_34").json["productNumber"] == "TEST-19:34"
+
+    def test_any_version_answers(self, shared: Sandbox) -> None:
+        assert get(shared, "/customersapi/v99.0.1/Customers").status == 200
+
+    @pytest.mark.parametrize("version", ["3", "3.1.0"])
+    def test_a_version_can_be_retired(self, sandbox: Sandbox, version: str) -> None:
+        sandbox.retire("customersapi", version, status=410)
+        assert get(sandbox, "/customersapi/v3.1.0/Customers").status == 410
+        assert get(sandbox, "/customersapi/v4.0.0/Customers").status == 200
+
+    def test_only_get_is_answered(self, shared: Sandbox) -> None:
+        connection = HTTPConnection(urlsplit(shared.url).netloc, timeout=5)
+        headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": "demo"}
+        connection.request("POST", "/customers", body=b"{}", headers=headers)
+        assert connection.getresponse().status == 405
+        connection.close()
+
+
+class TestRestPages:
+    def test_a_page_has_twenty_rows_unless_asked(self, shared: Sandbox) -> None:
+        assert numbers(get(shared, "/customers")) == list(range(1, 21))
+
+    def test_page_size_and_number_are_taken_in_any_case(self, shared: Sandbox) -> None:
+        assert numbers(get(shared, "/customers?pageSize=10&SkipPages=4")) == [41, 42, 43, 44, 45]
+
+    def test_an_unknown_parameter_is_ignored(self, shared: Sandbox) -> None:
+        assert len(numbers(get(shared, "/customers?page_size=5"))) == 20
+
+    @pytest.mark.parametrize("size", ["0", "1001", "-1", "x", ""])
+    def test_a_page_size_out_of_range_is_refused(self, shared: Sandbox, size: str) -> None:
+        answer = get(shared, f"/customers?pagesize={size}")
+        assert (answer.status, answer.json["errorCode"]) == (400, "E04810")
+
+    def test_a_thousand_rows_are_allowed(self, shared: Sandbox) -> None:
+        assert get(shared, "/customers?pagesize=1000").json["pagination"]["pageSize"] == 1000
+
+    @pytest.mark.parametrize(
+        ("query", "first", "following", "last"),
+        [
+            (
+                "",
+                "?skippages=0&pagesize=20",
+                "?skippages=1&pagesize=20",
+                "?skippages=2&pagesize=20",
+            ),
+            (
+                "?pagesize=10",
+                "?pagesize=10&skippages=0",
+                "?pagesize=10&skippages=1",
+                "?pagesize=10&skippages=4",
+            ),
+            (
+                "?skipPages=1&pageSize=9",
+                "?skipPages=0&pageSize=9",
+                "?skipPages=2&pageSize=9",
+                "?skipPages=4&pageSize=9",
+            ),
+            (
+                "?filter=name$like:Kunde&pagesize=20",
+                "?filter=name%24like%3aKunde&pagesize=20&skippages=0",
+                "?filter=name%24like%3aKunde&pagesize=20&skippages=1",
+                "?filter=name%24like%3aKunde&pagesize=20&skippages=2",
+            ),
+        ],
+    )
+    def test_links_keep_the_query_in_its_order(
+        self, shared: Sandbox, query: str, first: str, following: str, last: str
+    ) -> None:
+        pagination = get(shared, f"/customers{query}").json["pagination"]
+        base = f"{shared.url}/customers"
+        assert pagination["firstPage"] == base + first
+        assert pagination["nextPage"] == base + following
+        assert pagination["lastPage"] == base + last
+
+    def test_self_is_the_url_asked_for(self, shared: Sandbox) -> None:
+        answer = get(shared, "/customers?filter=name$like:Kunde")
+        assert answer.json["self"] == f"{shared.url}/customers?filter=name%24like%3aKunde"
+
+    def test_the_last_page_has_no_next(self, shared: Sandbox) -> None:
+        assert "nextPage" not in get(shared, "/customers?skippages=2").json["pagination"]
+
+    def test_results_count_after_the_filter_and_before(self, shared: Sandbox) -> None:
+        pagination = filtered(shared, "/customers", "customerNumber$gt:40").json["pagination"]
+        assert (pagination["results"], pagination["resultsWithoutFilter"]) == (5, 45)
+
+    def test_an_empty_listing_has_a_hint_for_links(self, shared: Sandbox) -> None:
+        body = get(shared, "/units").json
+        assert body["collection"] == []
+        assert "developerHint" in body["pagination"]
+        assert not {"firstPage", "nextPage", "lastPage"} & body["pagination"].keys()
+
+    def test_past_the_end_is_an_empty_page_with_links(self, shared: Sandbox) -> None:
+        body = get(shared, "/customers?skippages=9").json
+        assert (body["collection"], body["pagination"]["results"]) == ([], 45)
+        assert body["pagination"]["lastPage"].endswith("?skippages=2&pagesize=20")
+        assert "nextPage" not in body["pagination"]
+
+    def test_rows_added_while_it_runs_are_served(self, sandbox: Sandbox, company: Books) -> None:
+        kept = company.kept["rest:/customers", ()]
+        assert isinstance(kept, list)
+        kept.append(customer(99))
+        assert numbers(get(sandbox, "/customers?skippages=2"))[-1] == 99
+
+    @pytest.mark.parametrize(
+        ("path", "meta"), [("/customers", {"create"}), ("/orders/drafts", set()), ("/units", None)]
+    )
+    def test_meta_data_is_there_where_recorded(
+        self, shared: Sandbox, path: str, meta: set[str] | None
+    ) -> None:
+        found = get(shared, path).json.get("metaData")
+        assert (None if found is None else set(found)) == meta
+
+    def test_a_draft_entry_says_how_to_delete_it(self, shared: Sandbox) -> None:
+        row = get(shared, "/journals/1/entries").json["collection"][0]
+        assert row["metaData"]["delete"]["href"] == f"{shared.url}/journals/1/entries/3"
+
+
+class TestRestSingles:
+    def test_a_row_has_a_path(self, shared: Sandbox) -> None:
+        body = get(shared, "/customers/7").json
+        assert body["customerNumber"] == 7
+        assert set(body["metaData"]) == {"delete", "replace"}
+
+    @pytest.mark.parametrize(
+        "path", ["/customers/777", "/journals/9/entries", "/invoices/booked/8"]
+    )
+    def test_what_does_not_exist_is_404(self, shared: Sandbox, path: str) -> None:
+        answer = get(shared, path)
+        assert (answer.status, answer.json["errorCode"]) == (404, "E06000")
+
+    def test_a_singleton_has_no_envelope(self, shared: Sandbox) -> None:
+        assert get(shared, "/self").json == {"agreementNumber": 1, "signupDate": "2016-02-17"}
+
+    def test_a_booked_invoice_is_a_document(self, shared: Sandbox) -> None:
+        assert get(shared, "/invoices/booked/7").json == {"bookedInvoiceNumber": 7}
+
+
+class TestBodies:
+    def test_a_rest_row(self, shared: Sandbox) -> None:
+        row = get(shared, "/customers").json["collection"][0]
+        assert row == {
+            "customerNumber": 1,
+            "name": "Kunde 1",
+            "balance": Decimal("1.10"),
+            "eInvoicingDisabledByDefault": False,
+            "customerGroup": {
+                "customerGroupNumber": 1,
+                "self": f"{shared.url}/customer-groups/1",
+            },
+            "lastUpdated": "2024-07-01T22:00:01Z",
+            "self": f"{shared.url}/customers/1",
+        }
+
+    def test_a_decimal_keeps_its_digits(self, shared: Sandbox) -> None:
+        assert b'"balance":11.00' in get(shared, "/customers").body
+
+    def test_a_true_boolean_is_sent(self, shared: Sandbox) -> None:
+        assert get(shared, "/customers/2").json["barred"] is True
+
+    def test_products_send_false(self, shared: Sandbox) -> None:
+        assert get(shared, "/products/A").json["barred"] is False
+
+    def test_an_openapi_date_has_a_time_without_zone(self, shared: Sandbox) -> None:
+        row = get(shared, ENTRIES).json["items"][0]
+        assert row["date"] == "2024-02-01T00:00:00"
+
+    def test_an_openapi_row_omits_false(self, shared: Sandbox) -> None:
+        rows = get(shared, "/customersapi/v3.1.0/Customers").json["items"]
+        assert rows[:2] == [{"customerNumber": 1}, {"customerNumber": 2, "barred": True}]
+
+    def test_the_cut_off_date_is_served_as_a_timestamp(self, shared: Sandbox) -> None:
+        row = get(shared, "/projectsapi/v1.1.0/project-employees").json["items"][0]
+        assert row["cutOffDate"] == "2022-05-31T00:00:00"
+
+    def test_danish_time_is_served_marked_z(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}, zone="copenhagen") as sandbox:
+            row = get(sandbox, "/productsapi/v2.0.0/products").json["items"][0]
+            summer = filtered(sandbox, "/customers", "lastUpdated$lt:2024-07-02T00:00:03Z")
+        assert row["lastUpdated"] == "2024-07-02T00:00:00Z"
+        assert numbers(summer) == [1, 2]
+
+    def test_answers_are_compressed_on_wish(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}, compress=True) as sandbox:
+            answer = get(sandbox, "/customers", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.body[:2] == b"\x1f\x8b"
+
+
+class TestCursors:
+    def test_a_listing_comes_in_pages_of_a_thousand(self, shared: Sandbox) -> None:
+        seen, cursors, path = [], [], ENTRIES
+        while path:
+            answer = get(shared, path)
+            seen.append(len(answer.json["items"]))
+            cursor = answer.json.get("cursor")
+            cursors.append(cursor)
+            path = f"{ENTRIES}?cursor={cursor}" if cursor else ""
+        assert (seen, cursors) == ([1000, 1000, 500], ["1001", "2001", None])
+
+    def test_the_cursor_is_absent_on_the_last_page(self, shared: Sandbox) -> None:
+        assert get(shared, f"{ENTRIES}?cursor=2001").json.keys() == {"items"}
+
+    def test_the_filter_has_to_be_sent_again(self, shared: Sandbox) -> None:
+        text = "accountNumber$eq:1001"
+        again = filtered(shared, f"{ENTRIES}?cursor=2001", text)
+        assert {row["accountNumber"] for row in again.json["items"]} == {1001}
+        assert len(numbers(get(shared, f"{ENTRIES}?cursor=2001"))) == 500
+
+    def test_sort_is_ignored(self, shared: Sandbox) -> None:
+        assert numbers(get(shared, f"{ENTRIES}?sort=-entryNumber"))[:2] == [1, 2]
+
+    def test_page_size_is_ignored(self, shared: Sandbox) -> None:
+        assert len(numbers(get(shared, f"{ENTRIES}?pageSize=1"))) == 1000
+
+    def test_rows_come_by_identifier(self, sandbox: Sandbox, company: Books) -> None:
+        company.kept["customersapi:/Customers", ()] = [{"customerNumber": n} for n in (5, 3, 9)]
+        assert numbers(get(sandbox, "/customersapi/v3.1.0/Customers")) == [3, 5, 9]
+
+    def test_a_row_deleted_between_pages_loses_none(self, sandbox: Sandbox, company: Books) -> None:
+        rows: list[Row] = [{"customerNumber": n} for n in range(1, 1003)]
+        company.kept["customersapi:/Customers", ()] = rows
+        cursor = get(sandbox, "/customersapi/v3.1.0/Customers").json["cursor"]
+        del rows[0], rows[999]  # the first, and the one that the cursor names
+        rest = get(sandbox, f"/customersapi/v3.1.0/Customers?cursor={cursor}")
+        assert numbers(rest) == [1002]
+
+    def test_a_compound_key_makes_a_cursor(self, sandbox: Sandbox, company: Books) -> None:
+        rows: list[Row] = [{"documentId": 1 + n // 600, "number": n} for n in range(1200)]
+        company.kept["q2capi:/invoices/booked/lines", ()] = rows
+        path = "/q2capi/v5.3.0/invoices/booked/lines"
+        cursor = get(sandbox, path).json["cursor"]
+        following = get(sandbox, f"{path}?cursor={quote(cursor)}").json["items"]
+        assert following == rows[1000:]
+
+    @pytest.mark.parametrize("cursor", ["x", "1,2", "1" * 51])
+    def test_a_bad_cursor_is_refused(self, shared: Sandbox, cursor: str) -> None:
+        assert get(shared, f"{ENTRIES}?cursor={cursor}").status == 400
+
+    def test_an_unknown_parent_is_an_empty_listing(self, shared: Sandbox) -> None:
+        answer = get(shared, "/productsapi/v2.0.0/pricegroups/99/specialprices")
+        assert (answer.status, answer.json) == (200, {"items": []})
+
+
+class TestClassicPages:
+    def test_a_page_is_a_bare_array_of_twenty(self, shared: Sandbox) -> None:
+        assert numbers(get(shared, f"{ENTRIES}/paged")) == list(range(1, 21))
+
+    @pytest.mark.parametrize(
+        ("query", "message"),
+        [
+            ("pageSize=101", "The field PageSize must be between 1 and 100"),
+            ("pageSize=0", "The field PageSize must be between 1 and 100"),
+            ("skipPages=101", "The field SkipPages must be between 0 and 100"),
+        ],
+    )
+    def test_sizes_have_limits(self, shared: Sandbox, query: str, message: str) -> None:
+        answer = get(shared, f"{ENTRIES}/paged?{query}")
+        assert (answer.status, answer.message) == (400, message)
+
+    def test_nothing_comes_after_ten_thousand_rows(self, shared: Sandbox) -> None:
+        path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog?pageSize=100"
+        assert numbers(get(shared, f"{path}&skipPages=99"))[-1] == 2001
+        assert numbers(get(shared, f"{path}&skipPages=100")) == []
+
+    def test_the_changelog_is_paged_without_saying_so(self, shared: Sandbox) -> None:
+        path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
+        assert numbers(get(shared, path))[0] == 12_000
+
+    def test_years_are_only_paged(self, shared: Sandbox) -> None:
+        answer = get(shared, "/accountingyearsapi/v2.0.1/AccountingYears/paged")
+        assert numbers(answer) == ["2025/2026"]
+
+    def test_products_have_a_path_of_their_own(self, shared: Sandbox) -> None:
+        assert numbers(get(shared, "/productsapi/v2.0.0/productspaged/paged")) == ["A"]
+
+    def test_sort_is_honoured(self, shared: Sandbox) -> None:
+        answer = get(shared, f"{ENTRIES}/paged?sort=-entryNumber&pageSize=2&skipPages=1")
+        assert numbers(answer) == [2498, 2497]
+
+    def test_an_unsortable_property_is_refused(self, shared: Sandbox) -> None:
+        answer = get(shared, "/customersapi/v3.1.0/Customers/paged?sort=name")
+        assert answer.status == 400
+
+
+class TestCountsAndSingles:
+    def test_a_count_is_a_bare_integer(self, shared: Sandbox) -> None:
+        assert get(shared, f"{ENTRIES}/count").body == b"2500"
+
+    def test_a_count_respects_the_filter(self, shared: Sandbox) -> None:
+        assert filtered(shared, f"{ENTRIES}/count", "remainder$ne:0").json == 25
+
+    def test_a_row_has_a_path(self, shared: Sandbox) -> None:
+        assert get(shared, "/customersapi/v3.1.0/Customers/2").json["customerNumber"] == 2
+
+    def test_no_row_is_404(self, shared: Sandbox) -> None:
+        assert get(shared, "/customersapi/v3.1.0/Customers/9").status == 404
+
+    def test_lines_below_a_document_are_a_plain_array(self, shared: Sandbox) -> None:
+        answer = get(shared, "/q2capi/v5.3.0/orders/sent/2/lines")
+        assert answer.json == [{"documentId": 2, "number": 1}, {"documentId": 2, "number": 2}]
+
+    def test_a_line_has_a_path_below_its_document(self, shared: Sandbox) -> None:
+        answer = get(shared, "/q2capi/v5.3.0/orders/sent/2/lines/1")
+        assert answer.json == {"documentId": 2, "number": 1}
+
+    def test_event_types_are_a_plain_array(self, shared: Sandbox) -> None:
+        answer = get(shared, "/webhooksapi/v1.0.0/EventTypes")
+        assert answer.json == [{"name": "INVOICE_BOOKED"}]
+
+    def test_a_setting_that_a_group_lacks_is_404(self, shared: Sandbox) -> None:
+        path = "/productsapi/v2.0.0/productgroups/1/accrualsettings"
+        assert get(shared, path).status == 404
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("customerNumber$eq:7", [7]),
+            ("customerNumber$lt:3", [1, 2]),
+            ("customerNumber$lte:2", [1, 2]),
+            ("customerNumber$gt:43", [44, 45]),
+            ("customerNumber$gte:44", [44, 45]),
+            ("customerNumber$in:[3,5,99]", [3, 5]),
+            ("customerNumber$gt:42$and:customerNumber$ne:44", [43, 45]),
+            ("customerNumber$eq:1$or:customerNumber$eq:3", [1, 3]),
+            ("(customerNumber$eq:1$or:customerNumber$eq:3)$and:customerNumber$gt:2", [3]),
+            ("customerNumber$lt:4$and:customerNumber$nin:[1,3]", [2]),
+            ("name$eq:KUNDE 9", [9]),
+            ("name$like:unde 4*$and:customerNumber$gt:40", []),
+            ("name$like:*unde 4*$and:customerNumber$gt:44", [45]),
+            ("name$like:unde 45", [45]),
+            ("name$like:kunde [12]$and:customerNumber$lt:10", [1, 2]),
+            ("name$gte:kunde 9", [9]),
+            ("balance$lt:2.2", [1]),
+            ("customerGroup.customerGroupNumber$eq:1$and:customerNumber$lt:2", [1]),
+            ("ean$eq:$null:$and:customerNumber$lt:2", [1]),
+            ("ean$ne:$null:", []),
+            ("lastUpdated$gte:2024-07-01T22:00:44Z", [44, 45]),
+            ("lastUpdated$gte:2024-07-02", []),
+            ("lastUpdated$lt:2024-07-02$and:customerNumber$lt:2", [1]),
+        ],
+    )
+    def test_rows_are_kept(self, shared: Sandbox, text: str, expected: list[int]) -> None:
+        assert numbers(filtered(shared, "/customers", text)) == expected
+
+    @pytest.mark.parametrize(
+        ("name", "text", "found"),
+        [
+            ("a (b)", "name$eq:a (b$)", True),
+            ("a$b", "name$eq:a$$b", True),
+            ("a*b", "name$eq:a*b", True),
+            ("a*b", "name$like:a$*b", True),
+            ("axb", "name$like:a$*b", False),
+            ("a,b", "name$eq:a,b", True),
+            ("a[b", "name$eq:a[b", True),
+            ("a[b", "name$eq:a$[b", False),
+            ("a[b", "name$like:a[[]b", True),
+            ("Ærø Ådal", "name$like:ÆRØ å*", True),
+        ],
+    )
+    def test_escapes(
+        self, sandbox: Sandbox, company: Books, name: str, text: str, found: bool
+    ) -> None:
+        company.kept["rest:/customers", ()] = [customer(1, name=name)]
+        assert numbers(filtered(sandbox, "/customers", text)) == ([1] if found else [])
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("bogus$eq:1", "Filtering is not allowed on property 'bogus'."),
+            ("barred$like:x", "Operator $like: not supported on property barred"),
+            ("customerNumber$in:1,2", "Syntax error, expected: ["),
+            ("nonsense", "Syntax error, expected: operator"),
+            ("ean$null:", "Syntax error, expected: operator"),
+            ("name$eq:a$b", "Syntax error, unexpected: $b"),
+            ("name$eq:a)", "Syntax error, unexpected: )"),
+            ("(name$eq:a", "Syntax error, expected: )"),
+            ("customerNumber$eq:x", "The value 'x' is not valid for property customerNumber"),
+            (
+                "lastUpdated$gte:2024-01-01T00:00:00+00:00",
+                "The value '2024-01-01T00:00:00+00:00' is not valid for property lastUpdated",
+            ),
+        ],
+    )
+    def test_a_bad_rest_filter_is_400_and_lists_what_is_allowed(
+        self, shared: Sandbox, text: str, message: str
+    ) -> None:
+        answer = filtered(shared, "/customers", text)
+        assert (answer.status, answer.message) == (400, message)
+        assert answer.json["message"] == "Could not parse query string filter."
+        assert "customerNumber" in answer.json["allowedFilteringFields"]
+
+    @pytest.mark.parametrize(("count", "status"), [(200, 200), (201, 400)])
+    def test_a_list_has_at_most_200_values(self, shared: Sandbox, count: int, status: int) -> None:
+        text = f"entryNumber$in:[{','.join(map(str, range(count)))}]"
+        assert filtered(shared, ENTRIES, text).status == status
+
+    def test_rest_finds_no_text_in_a_list(self, shared: Sandbox) -> None:
+        assert numbers(filtered(shared, "/customers", "name$in:[Kunde 1]")) == []
+
+    @pytest.mark.parametrize(
+        ("path", "text", "status"),
+        [
+            ("/products", "barred$eq:false", 200),
+            ("/products", "barred$ne:true", 500),
+            ("/products", "barred$eq:$null:", 500),
+            ("/products", "inventory.netWeight$gt:1", 400),
+            ("/orders/drafts", "paymentTerms.paymentTermsNumber$eq:1", 500),
+            ("/accounts", "debitCredit$like:debit", 400),
+            ("/customer-groups", "account.accountNumber$eq:1", 400),
+            ("/currencies", "code$eq:DKK", 400),
+            ("/customers", "pNumber$eq:1", 200),
+            ("/journalsapi/v15.0.0/journals", "number$eq:1", 500),
+            ("/journalsapi/v15.0.0/journals/count", "number$eq:1", 500),
+            ("/accountsapi/v7.0.0/Accounts", "assetGroupNumber$eq:1", 500),
+            ("/accountsapi/v7.0.0/Accounts", "isDepartmentMandatory$eq:true", 500),
+            ("/accountsapi/v7.0.0/Accounts", "isDepartmentMandatory$eq:$null:", 200),
+        ],
+    )
+    def test_live_deviations(self, shared: Sandbox, path: str, text: str, status: int) -> None:
+        assert filtered(shared, path, text).status == status
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("zzz$eq:1", "Filtering is not allowed on property 'zzz'"),
+            ("name$eq:x", "Operator $eq: not supported on property name"),
+            ("customerNumber$in:2", "Syntax error, expected: ["),
+        ],
+    )
+    def test_a_bad_openapi_filter_is_a_problem(
+        self, shared: Sandbox, text: str, message: str
+    ) -> None:
+        answer = filtered(shared, "/customersapi/v3.1.0/Customers", text)
+        assert (answer.status, answer.message) == (400, message)
+        assert answer.json["errorCode"] == "BadFilterRequest"
+        assert "allowedFilteringFields" not in answer.json
+
+    @pytest.mark.parametrize("text", ["type$eq:1", "type$eq:customerInvoice"])
+    def test_an_enum_matches_by_number_and_by_name(self, shared: Sandbox, text: str) -> None:
+        assert filtered(shared, f"{ENTRIES}/count", text).json == 250
+
+    def test_an_operator_that_is_not_offered_is_refused(self, shared: Sandbox) -> None:
+        assert filtered(shared, ENTRIES, "type$gt:0").status == 400
+
+    @pytest.mark.parametrize("day", ["2024-12-01", "2024-12-01T00:00:00", "2024-12-01T00:00:00Z"])
+    def test_an_openapi_date_takes_each_form(self, shared: Sandbox, day: str) -> None:
+        assert filtered(shared, f"{ENTRIES}/count", f"date$gte:{day}").json == 208
+
+    def test_bounds_on_a_long_ledger(self, shared: Sandbox) -> None:
+        text = "entryNumber$gt:100$and:entryNumber$lte:103$and:text$ne:bilag 102"
+        assert numbers(filtered(shared, ENTRIES, text)) == [101, 103]
+
+    def test_and_binds_tighter_than_or(self) -> None:
+        loose = parse_filter("a$eq:1$or:b$eq:2$and:c$eq:3")
+        assert loose == parse_filter("a$eq:1$or:(b$eq:2$and:c$eq:3)")
+
+
+class TestSorting:
+    @pytest.mark.parametrize(
+        ("sort", "expected"),
+        [
+            ("customerNumber", [1, 2, 3]),
+            ("-customerNumber", [45, 44, 43]),
+            ("~customerNumber", [1, 10, 11]),
+            ("currency,-customerNumber", [45, 44, 43]),
+            ("-lastUpdated", [45, 44, 43]),
+        ],
+    )
+    def test_rows_are_sorted(self, shared: Sandbox, sort: str, expected: list[int]) -> None:
+        assert numbers(get(shared, f"/customers?sort={sort}&pagesize=3")) == expected
+
+    def test_text_sorts_without_case(self, shared: Sandbox) -> None:
+        assert numbers(get(shared, "/products?sort=productNumber")) == ["A", "b", "TEST-19:34"]
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/customers?sort=zzz",
+            "/payment-terms?sort=paymentTermsNumber",
+            "/invoices/drafts?sort=lastUpdated",
+        ],
+    )
+    def test_an_unsortable_property_is_refused_without_alternatives(
+        self, shared: Sandbox, path: str
+    ) -> None:
+        answer = get(shared, path)
+        assert (answer.status, answer.message) == (
+            400,
+            "Could not parse query string sort parameter",
+        )
+        assert "allowedFilteringFields" not in answer.json
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/suppliers?sort=supplierNumber", "/currencies?sort=code", "/units?sort=unitNumber"],
+    )
+    def test_what_sorts_live_sorts_here(self, shared: Sandbox, path: str) -> None:
+        assert get(shared, path).status == 200
+
+
+class TestHeadersAndBudget:
+    @pytest.mark.parametrize("path", ["/customers", "/customers?pagesize=0", "/nope", ENTRIES])
+    def test_every_answer_tells_cost_and_budget(self, shared: Sandbox, path: str) -> None:
+        headers = get(shared, path).headers
+        assert {"X-CallCost", "X-RateLimiting", "X-RequestId", "Date", "Content-Type"} <= set(
+            headers
+        )
+
+    def test_the_budget_is_told_in_the_form_seen_live(self, company: Books) -> None:
+        budget = Budget(limit=10_000, clock=lambda: 0.0)
+        with Sandbox({"demo": Grant(company)}, budget=budget) as sandbox:
+            get(sandbox, "/customers")
+            headers = get(sandbox, ENTRIES).headers
+        assert headers["X-CallCost"] == "3"
+        assert headers["X-RateLimiting"] == "token-limit-10000-per-60-seconds: 6/10000"
+
+    def test_an_empty_bucket_answers_429_and_fills_again(self, company: Books) -> None:
+        now = [0.0]
+        budget = Budget(limit=6, window=60, retry_after="seconds", clock=lambda: now[0])
+        with Sandbox({"demo": Grant(company), "x": Grant(Books(2))}, budget=budget) as sandbox:
+            statuses = [get(sandbox, "/customers").status for _ in range(2)]
+            refused = get(sandbox, "/customers")
+            other = get(sandbox, "/customers", "x")
+            now[0] = 30.0
+            after = get(sandbox, "/customers")
+        assert statuses == [200, 200]
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "30")
+        assert (other.status, after.status) == (200, 200)
+
+    def test_both_apis_spend_one_bucket(self, company: Books) -> None:
+        budget = Budget(limit=4, clock=lambda: 0.0)
+        with Sandbox({"demo": Grant(company)}, budget=budget) as sandbox:
+            get(sandbox, "/customers")
+            answer = get(sandbox, ENTRIES)
+        assert (answer.status, answer.json["status"]) == (429, 429)
+        assert "Retry-After" not in answer.headers
+
+    def test_retry_after_may_be_a_date(self, company: Books) -> None:
+        budget = Budget(limit=1, retry_after="date", clock=lambda: 0.0)
+        with Sandbox({"demo": Grant(company)}, budget=budget) as sandbox:
+            answer = get(sandbox, "/customers")
+        assert parsedate_to_datetime(answer.headers["Retry-After"]).tzinfo is not None
+
+    def test_other_forms_of_the_header(self, company: Books) -> None:
+        form = "limit-{limit}-per-{window}-seconds: {figure}/{limit}"
+        budget = Budget(limit=2000, form=form, counts="left", call_cost="L", clock=lambda: 0.0)
+        with Sandbox({"demo": Grant(company)}, budget=budget) as sandbox:
+            headers = get(sandbox, "/customers").headers
+        assert headers["X-RateLimiting"] == "limit-2000-per-60-seconds: 1997/2000"
+        assert headers["X-CallCost"] == "L"
+
+    def test_the_headers_can_be_absent(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}, budget=Budget(headers=False)) as sandbox:
+            assert "X-RateLimiting" not in get(sandbox, "/customers").headers
+
+    def test_the_date_follows_the_clock(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}, clock=lambda: 0.0) as sandbox:
+            assert get(sandbox, "/self").headers["Date"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+class TestFaults:
+    def test_a_status_comes_once_and_then_no_more(self, sandbox: Sandbox) -> None:
+        sandbox.faults.add("/customers", "status", status=503, retry_after="2")
+        first, second = get(sandbox, "/customers"), get(sandbox, "/customers")
+        assert (first.status, first.headers["Retry-After"], second.status) == (503, "2", 200)
+
+    def test_the_nth_request_for_one_grant_only(self, sandbox: Sandbox) -> None:
+        sandbox.faults.add("/self", "status", status=401, nth=2, times=None, grant="demo")
+        mine = [get(sandbox, "/self").status for _ in range(3)]
+        sandbox_of_other = get(sandbox, "/self", "other").status
+        assert (mine, sandbox_of_other) == ([200, 401, 401], 404)
+
+    def test_a_share_of_requests_is_drawn_from_the_seed(self, sandbox: Sandbox) -> None:
+        drawn = []
+        for _ in range(2):
+            sandbox.faults.clear()
+            sandbox.faults.add("/self", "status", times=None, rate=0.5, seed=7)
+            drawn.append([get(sandbox, "/self").status for _ in range(12)])
+        assert drawn[0] == drawn[1]
+        assert set(drawn[0]) == {200, 500}
+
+    def test_a_page_of_html_with_status_200(self, sandbox: Sandbox) -> None:
+        sandbox.faults.add("/customers", "html200")
+        answer = get(sandbox, "/customers")
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith("text/html")
+
+    @pytest.mark.parametrize("kind", ["truncate", "reset", "close"])
+    def test_a_connection_that_breaks(self, sandbox: Sandbox, kind: Any) -> None:
+        sandbox.faults.add("/customers", kind)
+        with pytest.raises((OSError, HTTPException)):
+            get(sandbox, "/customers")
+
+    def test_a_reset_in_the_middle_of_the_body(self, sandbox: Sandbox) -> None:
+        sandbox.faults.add("/customers", "reset", after=10)
+        with pytest.raises((ConnectionResetError, IncompleteRead)):
+            get(sandbox, "/customers")
+
+    def test_a_delay(self, sandbox: Sandbox) -> None:
+        sandbox.faults.add("/self", "delay", seconds=0.2)
+        started = time.perf_counter()
+        assert get(sandbox, "/self").status == 200
+        assert time.perf_counter() - started >= 0.2
+
+    def test_a_request_that_hangs_is_in_the_log(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}) as sandbox:
+            sandbox.faults.add("/self", "hang")
+            connection = HTTPConnection(urlsplit(sandbox.url).netloc, timeout=0.2)
+            headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": "demo"}
+            connection.request("GET", "/self", headers=headers)
+            with pytest.raises(TimeoutError):
+                connection.getresponse()
+            connection.close()
+            assert (sandbox.log[-1].fault, sandbox.log[-1].status) == ("hang", 0)
+
+
+class TestTheServer:
+    def test_the_log_tells_what_was_asked(self, sandbox: Sandbox) -> None:
+        get(sandbox, "/Customers?pageSize=5&filter=name$eq:x")
+        seen = sandbox.log[-1]
+        assert seen.endpoint == "rest:/customers"
+        assert seen.query == {"pagesize": "5", "filter": "name$eq:x"}
+        assert (seen.agreement_number, seen.status, seen.grant) == (1, 200, "demo")
+
+    def test_requests_can_be_picked_from_the_log(self, sandbox: Sandbox) -> None:
+        get(sandbox, "/self")
+        get(sandbox, "/customers")
+        assert [request.path for request in sandbox.requests("^/CUST")] == ["/customers"]
+
+    def test_a_connection_serves_many_requests(self, shared: Sandbox) -> None:
+        connection = HTTPConnection(urlsplit(shared.url).netloc, timeout=5)
+        headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": "demo"}
+        sockets = set()
+        for _ in range(3):
+            connection.request("GET", "/self", headers=headers)
+            connection.getresponse().read()
+            sockets.add(connection.sock)
+        connection.close()
+        assert len(sockets) == 1
+
+    def test_fifty_requests_are_served_at_once(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}, latency=0.2) as sandbox:
+            started = time.perf_counter()
+            threads = [threading.Thread(target=get, args=(sandbox, "/self")) for _ in range(50)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(sandbox.log) == 50
+            assert time.perf_counter() - started < 2
+
+    def test_it_leaves_no_listener_behind(self, company: Books) -> None:
+        with Sandbox({"demo": Grant(company)}) as sandbox:
+            port = urlsplit(sandbox.url).port
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+    def test_a_defect_of_the_sandbox_fails_the_test_that_met_it(self, company: Books) -> None:
+        company.kept["rest:/customers", ()] = [{"customerNumber": object()}]
+        sandbox = Sandbox({"demo": Grant(company)}).start()
+        assert get(sandbox, "/customers").status == 500
+        with pytest.raises(KeyError):
+            sandbox.close()
