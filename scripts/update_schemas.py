@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -31,10 +31,10 @@ def tap_streams() -> list[Stream]:
     """The facts about every stream, from the tap's own declarations."""
     from tap_visma_economic.streams import STREAMS  # noqa: PLC0415 - slow, and not for --help
 
+    declared: tuple[Any, ...] = STREAMS  # the SDK types names and keys for instances only
     return [
         Stream(
             name=stream.name,
-            api=stream.api,
             module=getattr(stream, "module", None),
             path=stream.path,
             primary_keys=tuple(stream.primary_keys),
@@ -44,7 +44,7 @@ def tap_streams() -> list[Stream]:
                 for parameter, source in stream.path_params.items()
             },
         )
-        for stream in STREAMS
+        for stream in declared
     ]
 
 
@@ -60,7 +60,7 @@ def main(
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on differences")
     options = parser.parse_args(arguments)
     try:
-        planned = plan(options.directory, streams or tap_streams(), schemas)
+        planned = plan(options.directory, tap_streams() if streams is None else streams, schemas)
     except DocumentError as error:
         print(f"Refused, nothing written:\n{error}", file=sys.stderr)
         return 2

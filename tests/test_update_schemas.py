@@ -19,10 +19,9 @@ Json = dict[str, Any]
 LINK = {"type": "string", "format": "uri"}
 DATE = {"type": "string", "format": "full-date", "pattern": r"\d{4}-\d{2}-\d{2}"}
 
-THINGS = Stream("things", "rest", "/things", ("agreementNumber", "thingNumber"))
+THINGS = Stream("things", "/things", ("agreementNumber", "thingNumber"))
 PARTS = Stream(
     "parts",
-    "rest",
     "/things/{thingNumber}/parts",
     ("agreementNumber", "thingNumber", "partNumber"),
     parent="things",
@@ -30,16 +29,14 @@ PARTS = Stream(
 )
 TOTALS = Stream(
     "totals",
-    "rest",
     "/years/{accountingYearPeriod}/totals",
     ("agreementNumber",),
     parent="things",
     path_params={"accountingYearPeriod": "thingNumber"},
 )
-SALES = Stream("sales", "openapi", "/Sales", ("agreementNumber", "number"), module="salesapi")
+SALES = Stream("sales", "/Sales", ("agreementNumber", "number"), module="salesapi")
 STATES = Stream(
     "states",
-    "openapi",
     "/{documentStatus}/states",
     ("agreementNumber", "number"),
     module="salesapi",
@@ -329,10 +326,10 @@ def test_a_primary_key_without_a_column_is_refused(desk: Desk) -> None:
 
 # --- errors in the documents, and what only the real API shows ---
 
-ENTRIES = Stream("entries", "rest", "/entries", ("agreementNumber",))
-DRAFTS = Stream("invoices_drafts", "rest", "/drafts", ("agreementNumber",))
-ORDERS = Stream("orders_drafts", "rest", "/orders", ("agreementNumber",))
-SUPPLIER_GROUPS = Stream("rest_supplier_groups", "rest", "/supplier-groups", ("agreementNumber",))
+ENTRIES = Stream("entries", "/entries", ("agreementNumber",))
+DRAFTS = Stream("invoices_drafts", "/drafts", ("agreementNumber",))
+ORDERS = Stream("orders_drafts", "/orders", ("agreementNumber",))
+SUPPLIER_GROUPS = Stream("rest_supplier_groups", "/supplier-groups", ("agreementNumber",))
 
 
 def test_a_wrong_type_is_corrected(desk: Desk) -> None:

@@ -26,7 +26,7 @@ def read(directory: Path, stream: Stream) -> tuple[str, Node] | None:
         for path, kind in properties:
             _set(record, path.split("."), kind, add=True)
         return source, record
-    found = read_rest(directory, stream) if stream.api == "rest" else read_spec(directory, stream)
+    found = read_spec(directory, stream) if stream.module else read_rest(directory, stream)
     if found is not None:
         _correct(stream.name, found[1])
     return found

@@ -30,12 +30,13 @@ class Node:
 class Stream:
     """The facts about a stream that decide its schema.
 
+    With a module it belongs to the newer API, without one to legacy REST.
+
     `path_params` maps each path parameter to a column of the parent, or to None where its values
     are fixed.
     """
 
     name: str
-    api: str
     path: str
     primary_keys: tuple[str, ...]
     module: str | None = None
