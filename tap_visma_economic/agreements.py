@@ -1,0 +1,112 @@
+"""The companies to read: who they are, what their grants are good for, what became of them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tap_visma_economic.errors import ConfigError, EconomicError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tap_visma_economic.auth import Grant
+    from tap_visma_economic.pages import Page
+    from tap_visma_economic.transport import Transport
+
+logger = logging.getLogger("tap-visma-economic")
+
+
+@dataclass(eq=False)
+class Agreement:
+    """One company's e-conomic, as its grant shows it.
+
+    Args:
+        number: agreementNumber, stamped on every record.
+        name: the company's name, for messages.
+        grant: the tokens its requests are sent with.
+        page: the answer of `/self`: the row of the stream `agreements`.
+        refused: e-conomic answered 401 during this run; nothing more is asked for.
+    """
+
+    number: int
+    name: str
+    grant: Grant
+    page: Page
+    refused: bool = field(default=False)
+
+    @property
+    def context(self) -> dict[str, int]:
+        """The SDK context of this agreement's partition. It goes to state and logs."""
+        return {"agreementNumber": self.number}
+
+    def __str__(self) -> str:
+        return f"agreement {self.number} ({self.name})" if self.name else f"agreement {self.number}"
+
+
+class Agreements:
+    """The agreements of a run.
+
+    Args:
+        usable: those that answered, in the order of the settings.
+        failures: what became of the others, one line each.
+    """
+
+    def __init__(self, usable: Sequence[Agreement], failures: Sequence[str]) -> None:
+        self.usable = tuple(usable)
+        self.failures = tuple(failures)
+
+    def __iter__(self) -> Iterator[Agreement]:
+        return iter(self.usable)
+
+
+def read_agreements(
+    grants: Iterable[tuple[str, Grant]],
+    read_self: Callable[[Grant], Page],
+    transport: Transport,
+    *,
+    count: int,
+) -> Agreements:
+    """Ask every grant who it is, concurrently, and return the agreements in order.
+
+    Args:
+        grants: where each grant stands in the settings, and the grant.
+        read_self: reads `/self` with a grant.
+        transport: runs the requests.
+        count: grants to ask at the same time.
+
+    Raises:
+        ConfigError: no grant is usable, or two grants are for the same agreement.
+    """
+    found: dict[int, tuple[str, Agreement]] = {}
+    failures: list[str] = []
+    asked = transport.ahead(list(grants), lambda named: read_self(named[1]), count=count)
+    for (where, grant), answer in asked:
+        try:
+            agreement = _agreement(grant, answer())
+        except EconomicError as error:
+            failures.append(f"{where}: {error}")
+            logger.error("Cannot use %s: %s", where, error)  # noqa: TRY400
+            continue
+        if agreement.number in found:
+            raise ConfigError(
+                f"{where} and {found[agreement.number][0]} are both for {agreement}. "
+                "Remove one of them: an agreement is read once"
+            )
+        found[agreement.number] = where, agreement
+    if not found:
+        raise ConfigError(
+            "No agreement can be read. " + (failures[0] if len(failures) == 1 else "See above")
+        )
+    return Agreements([agreement for _, agreement in found.values()], failures)
+
+
+def _agreement(grant: Grant, page: Page) -> Agreement:
+    row = page.rows[0]
+    number = row.get("agreementNumber")
+    if not isinstance(number, int):
+        raise EconomicError("e-conomic did not say which agreement the grant is for (GET /self)")
+    company = row.get("company")
+    name = company.get("name") if isinstance(company, dict) else None
+    return Agreement(number, name if isinstance(name, str) else "", grant, page)

@@ -1,0 +1,47 @@
+"""What e-conomic sent that its documents do not tell of: noted while reading, reported once."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Drift:
+    """Counts a stream's departures from the documents, by path, never with a value.
+
+    Nothing is lost by them and nothing stops; they are news for the user and for the tap's
+    developers.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def unknown(self, path: str) -> None:
+        """Note a property that no document names."""
+        self._seen[f"unknown property {path}"] += 1
+
+    def mistyped(self, path: str, expected: str, value: object, outcome: str) -> None:
+        """Note a value of another type than documented, and what became of it."""
+        self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
+
+    def report(self) -> list[str]:
+        """Return one line per departure with the number of rows, and forget them."""
+        lines = [f"{what} ({count} rows)" for what, count in sorted(self._seen.items())]
+        self._seen.clear()
+        return lines
+
+
+_TYPE_NAMES = {
+    "bool": "a boolean",
+    "Decimal": "a number",
+    "dict": "an object",
+    "int": "an integer",
+    "list": "an array",
+    "NoneType": "null",
+    "str": "a string",
+}
+
+
+def type_name(value: object) -> str:
+    """Return the JSON name of a value's type."""
+    name = type(value).__name__
+    return _TYPE_NAMES.get(name, name)

@@ -1,0 +1,188 @@
+"""What can go wrong, in words that say what happened and what to do now.
+
+Everything that a user, a company's administrator or time can mend is an `EconomicError`; its text
+is shown as it is, without a traceback. None of them ever carries a token or a response body.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import requests
+
+_LONGEST_QUOTE = 300
+"""Characters of e-conomic's own words that are passed on."""
+
+
+class EconomicError(Exception):
+    """Base of all errors this tap explains to its user."""
+
+
+class ConfigError(EconomicError):
+    """The settings cannot work; nothing has been read or written."""
+
+
+class NetworkError(EconomicError):
+    """e-conomic could not be reached, or the answer broke off."""
+
+
+class BadAnswerError(EconomicError):
+    """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
+
+
+class ApiError(EconomicError):
+    """e-conomic answered with an error status.
+
+    Args:
+        status: HTTP status code.
+        path: path and query of the request, without the host.
+        said: e-conomic's own words: message, hint and identifier of its log line.
+        code: e-conomic's error code, such as `AccessDeniedAgreementMissingModules`.
+        retry_after: raw `Retry-After` header, if there was one.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        path: str,
+        *,
+        said: str = "",
+        code: str | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        self.status = status
+        self.path = path
+        self.said = said
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(self.explain())
+
+    def explain(self) -> str:
+        """Return one line: what happened, where, and e-conomic's own words."""
+        reason = _reason(self.status)
+        return f"e-conomic answered {self.status} {reason} to GET {self.path}{_quoted(self.said)}"
+
+
+class GrantRefusedError(ApiError):
+    """401: the app secret is wrong, or the grant is wrong or was revoked."""
+
+    def explain(self) -> str:
+        """Return what a 401 means and what to do."""
+        return (
+            "e-conomic refused the tokens (401). Either app_secret_token is wrong, or this "
+            "agreement_grant_token is wrong or was revoked in e-conomic: check both, or have the "
+            f"company's administrator grant the app access again{_quoted(self.said)}"
+        )
+
+
+class AccessDeniedError(ApiError):
+    """403: the app's role does not cover the collection, or a paid module is missing."""
+
+    def explain(self) -> str:
+        """Return what is missing, as far as e-conomic says."""
+        return (
+            "this grant may not read it (403): the app's role does not cover it, or the company "
+            f"lacks the module{_quoted(self.said)}"
+        )
+
+
+class NotFoundError(ApiError):
+    """404: nothing at this path, for example a parent deleted in the meantime."""
+
+
+class RetiredVersionError(ApiError):
+    """410, or 404 on a whole OpenAPI module: this version of the module is not served."""
+
+
+class TooManyRequestsError(ApiError):
+    """429: the agreement's call budget is used up for now."""
+
+
+class ServerError(ApiError):
+    """5xx: e-conomic failed, usually for a moment."""
+
+
+class Stopped(BaseException):
+    """The run was asked to stop (SIGINT or SIGTERM). Not an error: no handler may swallow it."""
+
+
+class _Complaint(msgspec.Struct):
+    """The fields of both APIs' error bodies that help a user.
+
+    REST: `message, developerHint, errors, logId, errorCode` (rest NOTES, Errors).
+    OpenAPI: problem+json `title, detail, errors, traceId, errorCode` (openapi NOTES 7).
+    """
+
+    message: str | None = None
+    developerHint: str | None = None  # noqa: N815
+    title: str | None = None
+    detail: str | None = None
+    errors: Any = None
+    errorCode: str | None = None  # noqa: N815
+    logId: str | None = None  # noqa: N815
+    traceId: str | None = None  # noqa: N815
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    HTTPStatus.UNAUTHORIZED: GrantRefusedError,
+    HTTPStatus.FORBIDDEN: AccessDeniedError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.GONE: RetiredVersionError,
+    HTTPStatus.TOO_MANY_REQUESTS: TooManyRequestsError,
+}
+
+
+def error_of(response: requests.Response) -> ApiError:
+    """Return the error that an answer with status 3xx, 4xx or 5xx stands for."""
+    status = response.status_code
+    kind = _BY_STATUS.get(status, ApiError)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        kind = ServerError
+    complaint = _complaint(response.content)
+    return kind(
+        status,
+        response.request.path_url,
+        said=_said(complaint),
+        code=complaint.errorCode,
+        retry_after=response.headers.get("Retry-After"),
+    )
+
+
+def _complaint(body: bytes) -> _Complaint:
+    try:
+        return msgspec.json.decode(body, type=_Complaint, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Complaint()  # an HTML page or nothing at all: the status must do
+
+
+def _said(complaint: _Complaint) -> str:
+    words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
+    words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
+    said = " ".join(word.strip() for word in words if word and word.strip())[:_LONGEST_QUOTE]
+    log_id = complaint.logId or complaint.traceId
+    return f"{said} (e-conomic's log id: {log_id})" if log_id else said
+
+
+def _listed(errors: object) -> list[object]:
+    return errors if isinstance(errors, list) else []
+
+
+def _text_of(item: object) -> str | None:
+    if isinstance(item, dict):
+        item = item.get("message") or item.get("errorCode") or item.get("code")
+    return item if isinstance(item, str) else None
+
+
+def _quoted(said: str) -> str:
+    return f'. e-conomic says: "{said}"' if said else ""
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

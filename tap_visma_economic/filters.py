@@ -1,0 +1,28 @@
+"""e-conomic's filter language, as both APIs speak it (rest NOTES, Filtering; openapi NOTES 4).
+
+A filter is a plain string such as `entryNumber$gte:17$and:date$gte:2024-01-01`. Values are escaped
+so that no value can change what a filter means.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SPECIAL = re.compile(r"[$()*,]")
+"""Characters with a meaning. Brackets are left bare: escaped they match nothing (seen live)."""
+
+
+def escape(value: str) -> str:
+    """Return a value in which every character with a meaning is escaped by `$`."""
+    return _SPECIAL.sub(lambda found: f"${found.group()}", value)
+
+
+def compare(name: str, operator: str, value: int | str) -> str:
+    """Return one comparison, `operator` being one of eq, ne, gt, gte, lt, lte, like."""
+    return f"{name}${operator}:{escape(str(value))}"
+
+
+def both(*filters: str | None) -> str | None:
+    """Join comparisons by `$and:`, leaving out what is not there."""
+    present = [part for part in filters if part]
+    return "$and:".join(present) or None

@@ -1,0 +1,182 @@
+"""Paginators: what to ask for next, by what the last page said.
+
+Each is the plan for one reading of one listing; its current value is the query of the page to ask
+for. The page size of REST is spelled `pagesize`: e-conomic ignores a parameter it does not know
+and would answer 20 rows a page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from singer_sdk.pagination import BaseAPIPaginator
+
+from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.filters import both, compare
+
+if TYPE_CHECKING:
+    import requests
+
+    from tap_visma_economic.pages import Page
+
+Query = dict[str, str | int]
+"""Query parameters of one request."""
+
+REST_PAGE = 1000
+"""Rows a REST page may hold; 1001 is answered with 400 (rest NOTES, Collections)."""
+
+PAGED_PAGE = 100
+PAGED_PAGES = 100
+"""Rows of a `/paged` page, and how many pages there are at most (openapi NOTES 3.2)."""
+
+
+class Paginator(BaseAPIPaginator[Query]):
+    """Base: the SDK's paginator, told of decoded pages instead of responses.
+
+    Args:
+        filter_: what all pages of this reading are filtered by.
+        **query: the other parameters of the first page.
+    """
+
+    def __init__(self, filter_: str | None = None, **query: str | int) -> None:
+        self.filter = filter_
+        super().__init__({**query, **_filtered(filter_)})
+
+    def turn(self, page: Page) -> None:
+        """Go on to the next page, or finish.
+
+        Raises:
+            BadAnswerError: e-conomic sends the same page again and again.
+        """
+        try:
+            self.advance(cast("requests.Response", page))
+        except RuntimeError:
+            raise BadAnswerError(
+                f"e-conomic says the page {self.current_value} follows itself"
+            ) from None
+
+    def has_more(self, response: requests.Response) -> bool:
+        """Return whether e-conomic said that another page follows."""
+        return self.more(cast("Page", response))
+
+    def get_next(self, response: requests.Response) -> Query | None:
+        """Return the next page's query."""
+        return self.following(cast("Page", response))
+
+    def more(self, page: Page) -> bool:
+        """Return whether another page follows."""
+        return page.more
+
+    def following(self, page: Page) -> Query | None:
+        """Return the query of the page after this one."""
+        raise NotImplementedError
+
+
+class OnePage(Paginator):
+    """A listing that is one answer: arrays and single objects."""
+
+    def more(self, page: Page) -> bool:  # noqa: ARG002
+        """Return False."""
+        return False
+
+
+class Offset(Paginator):
+    """A REST listing, page by page. Rows that come or go meanwhile shift the pages after them."""
+
+    def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
+        order: Query = {"sort": sort} if sort else {}
+        super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
+
+    def following(self, page: Page) -> Query | None:  # noqa: ARG002
+        """Return the query for the next `skippages`."""
+        return {**self.current_value, "skippages": self.count}
+
+
+class Keyset(Paginator):
+    """A REST listing upward by an integer key: each page begins above the last one's end.
+
+    Rows that come or go meanwhile shift nothing.
+    """
+
+    def __init__(self, filter_: str | None = None, *, key: str) -> None:
+        self.key = key
+        super().__init__(filter_, pagesize=REST_PAGE, sort=key)
+
+    def following(self, page: Page) -> Query | None:
+        """Return the query for the rows above the page's last key."""
+        above = compare(self.key, "gt", _dig(page.rows[-1], self.key))
+        return {**self.current_value, **_filtered(both(self.filter, above))}
+
+    def more(self, page: Page) -> bool:
+        """Return whether another page follows; a page without rows has no end to go on from."""
+        return page.more and bool(page.rows)
+
+
+class Cursor(Paginator):
+    """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier."""
+
+    def following(self, page: Page) -> Query | None:
+        """Return the query with the next cursor; the filter must be sent again."""
+        return {**self.current_value, "cursor": page.cursor or ""}
+
+
+class Paged(Paginator):
+    """An OpenAPI `/paged` listing: 100 rows a page and, all in all, 10,000 rows at most."""
+
+    def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
+        order: Query = {"sort": sort} if sort else {}
+        super().__init__(filter_, pageSize=PAGED_PAGE, skipPages=0, **order)
+
+    def more(self, page: Page) -> bool:
+        """Return whether the page was full, so that another may follow."""
+        return len(page.rows) >= PAGED_PAGE
+
+    def following(self, page: Page) -> Query | None:  # noqa: ARG002
+        """Return the query for the next `skipPages`.
+
+        Raises:
+            BadAnswerError: the listing is longer than e-conomic shows of it.
+        """
+        if self.count >= PAGED_PAGES:
+            raise BadAnswerError("the listing holds 10,000 rows or more: e-conomic shows no more")
+        return {**self.current_value, "skipPages": self.count}
+
+
+class PagedUpward(Paged):
+    """A `/paged` listing sorted upward by an instant that filters, begun anew at each 10,000 rows.
+
+    Args:
+        filter_: what the first pages are filtered by.
+        key: the instant, which sorts and filters.
+    """
+
+    def __init__(self, filter_: str | None = None, *, key: str) -> None:
+        self.key = key
+        self._skipped = 0
+        super().__init__(filter_, sort=key)
+
+    def following(self, page: Page) -> Query | None:
+        """Return the query for the next page, from the last instant seen where the cap is met.
+
+        Raises:
+            BadAnswerError: 10,000 rows carry the same instant.
+        """
+        self._skipped += 1
+        if self._skipped < PAGED_PAGES:
+            return {**self.current_value, "skipPages": self._skipped}
+        self._skipped = 0
+        since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
+        if since == self.current_value.get("filter"):
+            raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
+        return {**self.current_value, **_filtered(since), "skipPages": 0}
+
+
+def _filtered(filter_: str | None) -> Query:
+    return {"filter": filter_} if filter_ else {}
+
+
+def _dig(row: dict[str, Any], key: str) -> Any:
+    try:
+        return row[key]
+    except KeyError:
+        raise BadAnswerError(f"a row came without its {key}") from None

@@ -1,0 +1,24 @@
+"""Paths: e-conomic's own encoding of values in them, then the usual percent-encoding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ECONOMIC = str.maketrans({sign: f"_{number}_" for number, sign in enumerate("<>*%:&/\\_ ?.#+")})
+"""Signs that may not stand in a path, by e-conomic's table of self links (rest NOTES, Formats)."""
+
+
+def encoded(value: int | str) -> str:
+    """Return a value as it stands in a path: `2025/2026` as `2025_6_2026`."""
+    return quote(str(value).translate(_ECONOMIC), safe="")
+
+
+def fill(path: str, values: Mapping[str, int | str]) -> str:
+    """Return a path template with its parameters filled in."""
+    for name, value in values.items():
+        path = path.replace(f"{{{name}}}", encoded(value))
+    return path

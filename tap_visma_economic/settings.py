@@ -1,0 +1,296 @@
+"""Settings: what a user can say, checked before anything is read, without ever showing a token."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import pendulum
+from singer_sdk import typing as th
+
+from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.schemas import MODULE_VERSIONS
+
+Config = Mapping[str, Any]
+
+REST_URL = "https://restapi.e-conomic.com"
+OPENAPI_URL = "https://apis.e-conomic.com"
+
+PANDIUM = {
+    "PAN_SEC_VISMA_APP_SECRET_TOKEN": "app_secret_token",
+    "PAN_SEC_VISMA_GRANT_TOKEN": "agreement_grant_token",
+    "PAN_SEC_VISMA_TENANT_URL": "rest_url",
+}
+"""Environment names the Pandium platform gives its integrations. Any other setting wins."""
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "app_secret_token",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="App secret token",
+        description="The secret token of your e-conomic app. `demo` reads e-conomic's public "
+        "demo company.",
+    ),
+    th.Property(
+        "agreement_grant_token",
+        th.StringType,
+        secret=True,
+        title="Agreement grant token",
+        description="The token that lets the app read one company. `demo` reads e-conomic's "
+        "public demo company.",
+    ),
+    th.Property(
+        "agreements",
+        th.ArrayType(
+            th.ObjectType(
+                th.Property(
+                    "agreement_grant_token",
+                    th.StringType,
+                    required=True,
+                    secret=True,
+                    title="Agreement grant token",
+                    description="The token that lets the app read this company.",
+                ),
+                additional_properties=False,
+            )
+        ),
+        secret=True,
+        title="Agreements",
+        description="Several companies to read in one run, each with its grant token: "
+        '`[{"agreement_grant_token": "..."}]`. A single `agreement_grant_token` is read too.',
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Leave out what is older: ledger entries and booked invoices dated before "
+        "it, and rows of streams with a `lastUpdated` bookmark changed before it. Unset: "
+        "everything.",
+    ),
+    th.Property(
+        "lookback_minutes",
+        th.IntegerType(minimum=0),
+        default=180,
+        title="Look-back in minutes",
+        description="How far before the last bookmark streams with a `lastUpdated` bookmark are "
+        "read again. It covers clock differences and daylight saving time.",
+    ),
+    th.Property(
+        "all_streams",
+        th.BooleanType,
+        default=False,
+        title="All streams",
+        description="Offer all 111 streams. Off, the catalog leaves out twins of other streams "
+        "and streams that cost one call per customer, product or invoice.",
+    ),
+    th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=16),
+        default=4,
+        title="Concurrency",
+        description="How many pages are asked for at the same time for streams that are read "
+        "once per fiscal year, group or the like.",
+    ),
+    th.Property(
+        "parallel_agreements",
+        th.IntegerType(minimum=1, maximum=32),
+        default=4,
+        title="Parallel agreements",
+        description="How many companies are asked who they are at the same time.",
+    ),
+    th.Property(
+        "max_wait_minutes",
+        th.NumberType(minimum=0),
+        default=15,
+        title="Longest wait in minutes",
+        description="How long one request may wait in all, for e-conomic's call budget to "
+        "refill or for a fault to pass, before its stream is given up.",
+    ),
+    th.Property(
+        "request_timeout",
+        th.NumberType(exclusive_minimum=0),
+        default=60,
+        title="Request timeout in seconds",
+        description="How long to wait for a connection, and for each piece of an answer.",
+    ),
+    th.Property(
+        "include_links",
+        th.BooleanType,
+        default=False,
+        title="Include links",
+        description="Keep the links between resources (`self` and others) that e-conomic sends.",
+    ),
+    th.Property(
+        "rest_url",
+        th.StringType,
+        default=REST_URL,
+        title="REST URL",
+        description="Where e-conomic's REST API is, for a sandbox or a proxy.",
+    ),
+    th.Property(
+        "openapi_url",
+        th.StringType,
+        default=OPENAPI_URL,
+        title="OpenAPI URL",
+        description="Where e-conomic's OpenAPI modules are, for a sandbox or a proxy.",
+    ),
+    th.Property(
+        "openapi_versions",
+        th.ObjectType(additional_properties=th.StringType),
+        title="OpenAPI versions",
+        description="Another version of an OpenAPI module than the one the schemas describe, "
+        'for example `{"customersapi": "3.1.0"}`.',
+    ),
+    th.Property(
+        "ca_bundle",
+        th.StringType,
+        title="CA bundle",
+        description="Path of a file with the certificates to trust, for networks that put "
+        "their own in between.",
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        title="User agent",
+        description="What the tap calls itself in its requests. Unset: its name and version.",
+    ),
+)
+
+DEFAULTS: dict[str, Any] = {
+    name: setting["default"]
+    for name, setting in SETTINGS.to_dict()["properties"].items()
+    if "default" in setting
+}
+
+
+def with_environment(config: Config) -> dict[str, Any]:
+    """Return the settings, with Pandium's environment names filling in what is not there."""
+    filled = {PANDIUM[name]: os.environ[name] for name in PANDIUM if os.environ.get(name)}
+    return {**filled, **config}
+
+
+def check_tokens(config: Config, *, required: bool) -> None:
+    """Check the tokens before the SDK sees them: its own messages would show them.
+
+    Args:
+        config: the settings.
+        required: whether tokens must be there, as they need not for discovery.
+
+    Raises:
+        ConfigError: what is wrong and what to do; never with a token.
+    """
+    for name in ("app_secret_token", "agreement_grant_token"):
+        if not isinstance(config.get(name, ""), str):
+            raise ConfigError(f"{name} must be a string")
+    agreements = config.get("agreements", [])
+    if not isinstance(agreements, list):
+        raise ConfigError('agreements must be a list: [{"agreement_grant_token": "..."}, ...]')
+    for position, item in enumerate(agreements, start=1):
+        if not isinstance(item, dict) or set(item) != {"agreement_grant_token"}:
+            raise ConfigError(
+                f"agreements: no. {position} must be an object with agreement_grant_token alone"
+            )
+        if not isinstance(item["agreement_grant_token"], str):
+            raise ConfigError(f"agreements: the token of no. {position} must be a string")
+    if required:
+        _check_presence(config)
+
+
+def check(config: Config) -> None:
+    """Check what a JSON Schema cannot say.
+
+    Raises:
+        ConfigError: what is wrong and what to do.
+    """
+    _check_start_date(config)
+    for name in ("rest_url", "openapi_url"):
+        _check_url(name, config.get(name) or DEFAULTS[name])
+    _check_versions(config.get("openapi_versions"))
+
+
+def grant_tokens(config: Config) -> list[tuple[str, str]]:
+    """Return where each grant token stands in the settings, and the token."""
+    single = config.get("agreement_grant_token")
+    tokens = [("agreement_grant_token", single)] if single else []
+    tokens += [
+        (f"agreements no. {position}", item["agreement_grant_token"])
+        for position, item in enumerate(config.get("agreements") or [], start=1)
+    ]
+    return tokens
+
+
+def start_date(config: Config) -> pendulum.DateTime | None:
+    """Return the start date as UTC, None if there is none."""
+    value = config.get("start_date")
+    if not value:
+        return None
+    parsed = pendulum.parse(str(value), tz="UTC", strict=True)
+    if isinstance(parsed, pendulum.DateTime):
+        return parsed.in_timezone("UTC")
+    raise ValueError(value)
+
+
+def _check_presence(config: Config) -> None:
+    app_secret = config.get("app_secret_token")
+    if not app_secret:
+        raise ConfigError(
+            "app_secret_token is missing: the secret token of your e-conomic app "
+            "(demo reads e-conomic's public demo company)"
+        )
+    named = grant_tokens(config)
+    if not named:
+        raise ConfigError(
+            "agreement_grant_token is missing: the token a company gets when its administrator "
+            "adds your app (demo reads e-conomic's public demo company)"
+        )
+    first_seen: dict[str, str] = {}
+    for where, token in [("app_secret_token", app_secret), *named]:
+        if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
+            raise ConfigError(f"{where} is not a token: it must be letters, digits and signs alone")
+        if where != "app_secret_token" and token in first_seen:
+            raise ConfigError(
+                f"{where} is the same token as {first_seen[token]}. Remove one of them: "
+                "an agreement is read once"
+            )
+        if where != "app_secret_token":
+            first_seen[token] = where
+
+
+def _check_start_date(config: Config) -> None:
+    try:
+        start_date(config)
+    except ValueError:
+        raise ConfigError(
+            f"start_date is not a date: {config['start_date']!r}. "
+            "Write 2024-01-01 or 2024-01-01T00:00:00Z"
+        ) from None
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query:
+        raise ConfigError(f"{name} is not a URL such as {DEFAULTS[name]}")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise ConfigError(f"{name} must be https: tokens are not sent in the clear")
+
+
+def _check_versions(versions: Mapping[str, Any] | None) -> None:
+    for module, version in (versions or {}).items():
+        if module not in MODULE_VERSIONS:
+            raise ConfigError(
+                f"openapi_versions: there is no module {module!r}. There are: "
+                + ", ".join(MODULE_VERSIONS)
+            )
+        numbers = str(version).split(".")
+        if len(numbers) != 3 or not all(part.isdecimal() for part in numbers):  # noqa: PLR2004
+            raise ConfigError(f"openapi_versions: {module} needs a version such as 3.1.0")

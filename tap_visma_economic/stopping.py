@@ -1,0 +1,63 @@
+"""Stopping: a signal raises a flag, and whoever waits or turns a page looks at it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, TypeVar
+
+from tap_visma_economic.errors import Stopped
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from types import FrameType
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at the flag while waiting."""
+
+
+class StopFlag:
+    """Raised by SIGINT or SIGTERM; every wait in the tap ends when it is up.
+
+    A plain attribute, because a signal handler may interrupt any line of the main thread and a
+    lock taken there could be one that the same thread already holds.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+
+    def listen(self) -> None:
+        """Let SIGINT and SIGTERM raise this flag; a second signal ends the process at once."""
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.signum = signum
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def check(self) -> None:
+        """Raise `Stopped` if the flag is up."""
+        if self.signum is not None:
+            raise Stopped
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the flag is or goes up."""
+        end = time.monotonic() + seconds
+        self.check()
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_EVERY))
+            self.check()
+
+    def result(self, future: Future[T]) -> T:
+        """Wait for a future's result, unless the flag is or goes up."""
+        while True:
+            self.check()
+            try:
+                return future.result(timeout=_LOOK_EVERY)
+            except FutureTimeoutError:
+                if future.done():
+                    raise

@@ -1,0 +1,99 @@
+"""Dimensions and what carries them."""
+
+from __future__ import annotations
+
+from tap_visma_economic.client import Listing, OpenApiStream, Replication
+
+
+class Dimensions(OpenApiStream):
+    """Dimensions an agreement has defined."""
+
+    name = "dimensions"
+    module = "dimensionsapi"
+    path = "/dimensions"
+    primary_keys = ("agreementNumber", "number")
+
+
+class DimensionValues(OpenApiStream):
+    """Values of each dimension."""
+
+    name = "dimension_values"
+    module = "dimensionsapi"
+    path = "/values"
+    primary_keys = ("agreementNumber", "dimensionNumber", "key")
+
+
+class DimensionDistributions(OpenApiStream):
+    """How an amount is shared between values of a dimension."""
+
+    name = "dimension_distributions"
+    module = "dimensionsapi"
+    path = "/distributions"
+    primary_keys = ("agreementNumber", "dimensionNumber", "key")
+
+
+class AccountDimensions(OpenApiStream):
+    """Dimensions of accounts."""
+
+    name = "account_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/accounts"
+    primary_keys = ("agreementNumber", "accountNumber", "dimensionNumber")
+
+
+class BookedEntryDimensions(OpenApiStream):
+    """Dimensions of booked entries: several rows per entry, edited after booking."""
+
+    name = "booked_entry_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/booked-entries"
+    primary_keys = ("agreementNumber", "entryNumber", "dimensionNumber")
+    replication_key = "entryNumber"
+    replication = Replication.NUMBER_CHANGES
+
+
+class BookedEntryDimensionChanges(OpenApiStream):
+    """Edits of booked entries' dimensions, newest first, the last 10,000 at most."""
+
+    name = "booked_entry_dimension_changes"
+    module = "dimensionsapi"
+    path = "/dimension-data/booked-entries/changelog"
+    listing = Listing.CHANGELOG
+    primary_keys = ("agreementNumber", "entryNumber", "dimension", "timestamp")
+    replication_key = "timestamp"
+
+
+class BookedInvoiceLineDimensions(OpenApiStream):
+    """Dimensions of lines of booked invoices."""
+
+    name = "booked_invoice_line_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/booked-invoice-lines"
+    primary_keys = ("agreementNumber", "invoiceNumber", "lineNumber", "dimensionNumber")
+
+
+class BudgetFigureDimensions(OpenApiStream):
+    """Dimensions of budget figures."""
+
+    name = "budget_figure_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/budget-figures"
+    primary_keys = ("agreementNumber", "budgetFigureNumber", "dimensionNumber")
+
+
+class DraftEntryDimensions(OpenApiStream):
+    """Dimensions of draft entries."""
+
+    name = "draft_entry_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/draft-entries"
+    primary_keys = ("agreementNumber", "journalNumber", "entryNumber", "dimensionNumber")
+
+
+class SalesDocumentLineDimensions(OpenApiStream):
+    """Dimensions of lines of drafts, orders and quotes."""
+
+    name = "sales_document_line_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/sales-document-lines"
+    primary_keys = ("agreementNumber", "documentNumber", "lineNumber", "dimensionNumber")

@@ -1,0 +1,226 @@
+"""Accounts, fiscal years, entries, journals, documents and budgets."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+
+
+class Accounts(RestApiStream):
+    """Chart of accounts with today's balance and the balance of what is not booked yet."""
+
+    name = "accounts"
+    path = "/accounts"
+    primary_keys = ("agreementNumber", "accountNumber")
+    keyset = "accountNumber"
+
+
+class OpenapiAccounts(OpenApiStream):
+    """Chart of accounts as the newer API tells it, with `lastUpdated` but no balances."""
+
+    name = "openapi_accounts"
+    module = "accountsapi"
+    path = "/Accounts"
+    primary_keys = ("agreementNumber", "number")
+    replication_key = "lastUpdated"
+    selected_by_default = False
+
+
+class AccountTotalIntervals(OpenApiStream):
+    """Which account ranges a total account adds up."""
+
+    name = "account_total_intervals"
+    module = "accountsapi"
+    path = "/TotalIntervals"
+    primary_keys = ("agreementNumber", "accountNumber", "fromAccountNumber")
+
+
+class KeyFigureCodes(OpenApiStream):
+    """Key figures that accounts count towards."""
+
+    name = "key_figure_codes"
+    module = "accountsapi"
+    path = "/KeyFigureCodes"
+    primary_keys = ("agreementNumber", "number")
+
+
+class AccountingYears(RestApiStream):
+    """Fiscal years, broken ones too (`2025/2026`)."""
+
+    name = "accounting_years"
+    path = "/accounting-years"
+    primary_keys = ("agreementNumber", "year")
+    sort = "fromDate"
+
+
+class OpenapiAccountingYears(OpenApiStream):
+    """Fiscal years as the newer API tells them: its only collection without cursors."""
+
+    name = "openapi_accounting_years"
+    module = "accountingyearsapi"
+    path = "/AccountingYears"
+    listing = Listing.PAGED
+    primary_keys = ("agreementNumber", "year")
+    selected_by_default = False
+
+
+class AccountingPeriods(RestApiStream):
+    """Periods of each fiscal year, and whether they are closed."""
+
+    name = "accounting_periods"
+    path = "/accounting-years/{accountingYear}/periods"
+    parent = AccountingYears
+    path_params: ClassVar = {"accountingYear": "year"}
+    primary_keys = ("agreementNumber", "accountingYear", "periodNumber")
+    sort = "periodNumber"
+
+
+class OpenapiAccountingPeriods(OpenApiStream):
+    """Periods of all fiscal years as the newer API tells them, barred ones marked."""
+
+    name = "openapi_accounting_periods"
+    module = "accountingyearsapi"
+    path = "/accountingYears/periods"
+    primary_keys = ("agreementNumber", "year", "periodNumber")
+    selected_by_default = False
+
+
+class AccountingYearTotals(RestApiStream):
+    """Control totals: what the entries of each fiscal year add up to, per account."""
+
+    name = "accounting_year_totals"
+    path = "/accounting-years/{accountingYear}/totals"
+    parent = AccountingYears
+    path_params: ClassVar = {"accountingYear": "year"}
+    primary_keys = ("agreementNumber", "accountingYear", "accountNumber")
+
+
+class AccountingPeriodTotals(RestApiStream):
+    """What the entries of each period add up to, per account. One call per period."""
+
+    name = "accounting_period_totals"
+    path = "/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals"
+    parent = AccountingPeriods
+    path_params: ClassVar = {
+        "accountingYear": "accountingYear",
+        "accountingYearPeriod": "periodNumber",
+    }
+    primary_keys = ("agreementNumber", "accountingYear", "periodNumber", "accountNumber")
+    selected_by_default = False
+
+
+class BookedEntries(OpenApiStream):
+    """The ledger: every booked entry of every fiscal year. `remainder` changes after booking."""
+
+    name = "booked_entries"
+    module = "bookedEntriesapi"
+    path = "/booked-entries"
+    primary_keys = ("agreementNumber", "entryNumber")
+    replication_key = "entryNumber"
+    replication = Replication.NUMBER_OPEN
+    start_date_property = "date"
+
+
+class MatchedEntries(OpenApiStream):
+    """Pairs of entries that settle one another, each with its full amount, not the part applied."""
+
+    name = "matched_entries"
+    module = "bookedEntriesapi"
+    path = "/booked-entries/matched-pairs"
+    primary_keys = ("agreementNumber", "fromEntry", "toEntry")
+
+
+class Entries(RestApiStream):
+    """The ledger a year at a time, with units and departments, which booked_entries lacks."""
+
+    name = "entries"
+    path = "/accounting-years/{accountingYear}/entries"
+    parent = AccountingYears
+    path_params: ClassVar = {"accountingYear": "year"}
+    primary_keys = ("agreementNumber", "entryNumber")
+    keyset = "entryNumber"
+    replication_key = "entryNumber"
+    replication = Replication.NUMBER
+    start_date_property = "date"
+    selected_by_default = False
+
+
+class Journals(RestApiStream):
+    """Journals (daybooks) in which vouchers are drafted."""
+
+    name = "journals"
+    path = "/journals"
+    primary_keys = ("agreementNumber", "journalNumber")
+    keyset = "journalNumber"
+
+
+class OpenapiJournals(OpenApiStream):
+    """Journals as the newer API tells them. Answers 500 to every filter."""
+
+    name = "openapi_journals"
+    module = "journalsapi"
+    path = "/journals"
+    primary_keys = ("agreementNumber", "number")
+    selected_by_default = False
+
+
+class DraftEntries(OpenApiStream):
+    """Entries waiting in journals, not booked yet."""
+
+    name = "draft_entries"
+    module = "journalsapi"
+    path = "/draft-entries"
+    primary_keys = ("agreementNumber", "entryNumber")
+
+
+class DraftEntryAccruals(OpenApiStream):
+    """How draft entries are spread over months."""
+
+    name = "draft_entry_accruals"
+    module = "journalsapi"
+    path = "/accruals"
+    primary_keys = ("agreementNumber", "journalNumber", "entryNumber")
+
+
+class JournalEntries(RestApiStream):
+    """Draft entries per journal as the older API tells them."""
+
+    name = "journal_entries"
+    path = "/journals/{journalNumber}/entries"
+    parent = Journals
+    path_params: ClassVar = {"journalNumber": "journalNumber"}
+    primary_keys = ("agreementNumber", "journalNumber", "journalEntryNumber")
+    keyset = "journalEntryNumber"
+    selected_by_default = False
+
+
+class JournalVouchers(RestApiStream):
+    """Draft vouchers per journal, with their entries nested by kind."""
+
+    name = "journal_vouchers"
+    path = "/journals/{journalNumber}/vouchers"
+    parent = Journals
+    path_params: ClassVar = {"journalNumber": "journalNumber"}
+    primary_keys = ("agreementNumber", "journalNumber", "accountingYear", "voucherNumber")
+    selected_by_default = False
+
+
+class AttachedDocuments(OpenApiStream):
+    """Scanned documents attached to vouchers: metadata, not the files."""
+
+    name = "attached_documents"
+    module = "documentsapi"
+    path = "/AttachedDocuments"
+    primary_keys = ("agreementNumber", "number")
+    replication_key = "number"
+    replication = Replication.NUMBER
+
+
+class BudgetFigures(OpenApiStream):
+    """Budget amounts per account and span of dates."""
+
+    name = "budget_figures"
+    module = "budgetsapi"
+    path = "/budget-figures"
+    primary_keys = ("agreementNumber", "number")

@@ -1,0 +1,146 @@
+"""Products, product groups and prices."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+
+
+class Products(RestApiStream):
+    """Products with prices and stock; stock moves under its own `inventoryLastUpdated`."""
+
+    name = "products"
+    path = "/products"
+    primary_keys = ("agreementNumber", "productNumber")
+    sort = "productNumber"
+    replication_key = "lastUpdated"
+    replication = Replication.FULL
+
+
+class OpenapiProducts(OpenApiStream):
+    """Products as the newer API tells them."""
+
+    name = "openapi_products"
+    module = "productsapi"
+    path = "/products"
+    primary_keys = ("agreementNumber", "productNumber")
+    replication_key = "lastUpdated"
+    selected_by_default = False
+
+
+class ProductGroups(RestApiStream):
+    """Product groups."""
+
+    name = "product_groups"
+    path = "/product-groups"
+    primary_keys = ("agreementNumber", "productGroupNumber")
+    sort = "productGroupNumber"
+
+
+class ProductGroupSalesAccounts(RestApiStream):
+    """Sales account per product group and VAT zone. One call per group."""
+
+    name = "product_group_sales_accounts"
+    path = "/product-groups/{productGroupNumber}/sales-accounts"
+    parent = ProductGroups
+    path_params: ClassVar = {"productGroupNumber": "productGroupNumber"}
+    primary_keys = ("agreementNumber", "productGroupNumber", "vatZoneNumber")
+
+
+class OpenapiProductGroups(OpenApiStream):
+    """Product groups as the newer API tells them."""
+
+    name = "openapi_product_groups"
+    module = "productsapi"
+    path = "/productgroups"
+    primary_keys = ("agreementNumber", "id")
+    selected_by_default = False
+
+
+class ProductGroupZones(OpenApiStream):
+    """Accounts per product group and VAT zone. One call per group."""
+
+    name = "product_group_zones"
+    module = "productsapi"
+    path = "/productgroups/{productGroupNumber}/zones"
+    parent = OpenapiProductGroups
+    path_params: ClassVar = {"productGroupNumber": "id"}
+    primary_keys = ("agreementNumber", "productGroupNumber", "id")
+
+
+class ProductGroupAccrualSettings(OpenApiStream):
+    """Accrual accounts of a product group; a group without them answers 404."""
+
+    name = "product_group_accrual_settings"
+    module = "productsapi"
+    path = "/productgroups/{productGroupNumber}/accrualsettings"
+    listing = Listing.SINGLETON
+    parent = OpenapiProductGroups
+    path_params: ClassVar = {"productGroupNumber": "id"}
+    primary_keys = ("agreementNumber", "productGroupNumber")
+
+
+class ProductGroupProjectSettings(OpenApiStream):
+    """Project accounts of a product group; a group without them answers 404."""
+
+    name = "product_group_project_settings"
+    module = "productsapi"
+    path = "/productgroups/{productGroupNumber}/projectsettings"
+    listing = Listing.SINGLETON
+    parent = OpenapiProductGroups
+    path_params: ClassVar = {"productGroupNumber": "id"}
+    primary_keys = ("agreementNumber", "productGroupNumber")
+
+
+class ProductSalesPrices(OpenApiStream):
+    """Sales prices of products in foreign currencies."""
+
+    name = "product_sales_prices"
+    module = "productsapi"
+    path = "/salespriceincurrencies"
+    primary_keys = ("agreementNumber", "productNumber", "currency")
+
+
+class RestProductSalesPrices(RestApiStream):
+    """Sales prices in foreign currencies as the older API tells them. One call per product."""
+
+    name = "rest_product_sales_prices"
+    path = "/products/{productNumber}/pricing/currency-specific-sales-prices"
+    parent = Products
+    path_params: ClassVar = {"productNumber": "productNumber"}
+    primary_keys = ("agreementNumber", "productNumber", "currencyCode")
+    sort = "currency.code"
+    selected_by_default = False
+
+
+class PriceGroups(OpenApiStream):
+    """Price groups: customers who pay special prices."""
+
+    name = "price_groups"
+    module = "productsapi"
+    path = "/pricegroups"
+    primary_keys = ("agreementNumber", "number")
+
+
+class SpecialPrices(OpenApiStream):
+    """Special prices of products per price group. One call per group."""
+
+    name = "special_prices"
+    module = "productsapi"
+    path = "/pricegroups/{priceGroupNumber}/specialprices"
+    parent = PriceGroups
+    path_params: ClassVar = {"priceGroupNumber": "number"}
+    primary_keys = ("agreementNumber", "number")
+
+
+class SpecialPricesInCurrency(OpenApiStream):
+    """Special prices in foreign currencies. One call per special price."""
+
+    name = "special_prices_in_currency"
+    module = "productsapi"
+    path = "/specialprices/{productSpecialPriceNumber}/specialpricesincurrency"
+    parent = SpecialPrices
+    path_params: ClassVar = {"productSpecialPriceNumber": "number"}
+    primary_keys = ("agreementNumber", "productSpecialPriceNumber", "currency")
+    selected_by_default = False

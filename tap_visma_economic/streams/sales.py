@@ -1,0 +1,211 @@
+"""Invoices, orders and quotes, with their lines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+
+
+class InvoicesDrafts(RestApiStream):
+    """Invoices not booked yet. A draft that is booked or deleted leaves the listing."""
+
+    name = "invoices_drafts"
+    path = "/invoices/drafts"
+    primary_keys = ("agreementNumber", "draftInvoiceNumber")
+    keyset = "draftInvoiceNumber"
+    replication_key = "lastUpdated"
+    replication = Replication.FULL
+
+
+class OpenapiInvoicesDrafts(OpenApiStream):
+    """Draft invoices as the newer API tells them, flat."""
+
+    name = "openapi_invoices_drafts"
+    module = "q2capi"
+    path = "/invoices/drafts"
+    primary_keys = ("agreementNumber", "number")
+    selected_by_default = False
+
+
+class InvoicesDraftsLines(OpenApiStream):
+    """Lines of draft invoices."""
+
+    name = "invoices_drafts_lines"
+    module = "q2capi"
+    path = "/invoices/drafts/lines"
+    primary_keys = ("agreementNumber", "documentId", "number")
+
+
+class InvoicesBooked(RestApiStream):
+    """Booked invoices and credit notes. `remainder` changes with payments."""
+
+    name = "invoices_booked"
+    path = "/invoices/booked"
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    keyset = "bookedInvoiceNumber"
+    replication_key = "bookedInvoiceNumber"
+    replication = Replication.NUMBER_OPEN
+    start_date_property = "date"
+
+
+class InvoicesBookedLines(OpenApiStream):
+    """Lines of booked invoices."""
+
+    name = "invoices_booked_lines"
+    module = "q2capi"
+    path = "/invoices/booked/lines"
+    primary_keys = ("agreementNumber", "documentId", "number")
+    replication_key = "documentId"
+    replication = Replication.NUMBER
+
+
+class InvoicesBookedDocuments(RestApiStream):
+    """Whole booked invoices with their lines. One call per invoice."""
+
+    name = "invoices_booked_documents"
+    path = "/invoices/booked/{bookedInvoiceNumber}"
+    listing = Listing.SINGLETON
+    parent = InvoicesBooked
+    path_params: ClassVar = {"bookedInvoiceNumber": "bookedInvoiceNumber"}
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    selected_by_default = False
+
+
+class InvoicesPaid(RestApiStream):
+    """Booked invoices that are paid: a view of invoices_booked."""
+
+    name = "invoices_paid"
+    path = "/invoices/paid"
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    keyset = "bookedInvoiceNumber"
+    selected_by_default = False
+
+
+class InvoicesUnpaid(RestApiStream):
+    """Booked invoices with something left to pay: a view of invoices_booked."""
+
+    name = "invoices_unpaid"
+    path = "/invoices/unpaid"
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    keyset = "bookedInvoiceNumber"
+    selected_by_default = False
+
+
+class InvoicesOverdue(RestApiStream):
+    """Unpaid invoices past their due date: a view of invoices_booked."""
+
+    name = "invoices_overdue"
+    path = "/invoices/overdue"
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    keyset = "bookedInvoiceNumber"
+    selected_by_default = False
+
+
+class InvoicesNotDue(RestApiStream):
+    """Unpaid invoices not due yet: a view of invoices_booked."""
+
+    name = "invoices_not_due"
+    path = "/invoices/not-due"
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    keyset = "bookedInvoiceNumber"
+    selected_by_default = False
+
+
+class InvoicesSent(RestApiStream):
+    """When and how invoices were sent."""
+
+    name = "invoices_sent"
+    path = "/invoices/sent"
+    primary_keys = ("agreementNumber", "id")
+
+
+class InvoicesTotals(RestApiStream):
+    """Totals of drafts, booked, paid and unpaid invoices. One row."""
+
+    name = "invoices_totals"
+    path = "/invoices/totals"
+    listing = Listing.SINGLETON
+    primary_keys = ("agreementNumber",)
+
+
+class OrdersDrafts(RestApiStream):
+    """Orders not sent yet. An order that is sent, upgraded or deleted leaves the listing."""
+
+    name = "orders_drafts"
+    path = "/orders/drafts"
+    primary_keys = ("agreementNumber", "orderNumber")
+    keyset = "orderNumber"
+    replication_key = "lastUpdated"
+    replication = Replication.FULL
+
+
+class OrdersSent(RestApiStream):
+    """Orders sent to the customer. An order that is archived or deleted leaves the listing."""
+
+    name = "orders_sent"
+    path = "/orders/sent"
+    primary_keys = ("agreementNumber", "orderNumber")
+    keyset = "orderNumber"
+    replication_key = "lastUpdated"
+    replication = Replication.FULL
+
+
+class OrdersArchived(RestApiStream):
+    """Orders that are done."""
+
+    name = "orders_archived"
+    path = "/orders/archived"
+    primary_keys = ("agreementNumber", "orderNumber")
+    keyset = "orderNumber"
+
+
+class OrdersLines(OpenApiStream):
+    """Lines of orders; documentStatus tells in which of the three listings a line was seen."""
+
+    name = "orders_lines"
+    module = "q2capi"
+    path = "/orders/{documentStatus}/lines"
+    path_params: ClassVar = {"documentStatus": ("drafts", "sent", "archived")}
+    primary_keys = ("agreementNumber", "documentId", "number")
+
+
+class QuotesDrafts(RestApiStream):
+    """Quotes not sent yet. A quote that is sent, upgraded or deleted leaves the listing."""
+
+    name = "quotes_drafts"
+    path = "/quotes/drafts"
+    primary_keys = ("agreementNumber", "quoteNumber")
+    keyset = "quoteNumber"
+    replication_key = "lastUpdated"
+    replication = Replication.FULL
+
+
+class QuotesSent(RestApiStream):
+    """Quotes sent to the customer. A quote that is archived or deleted leaves the listing."""
+
+    name = "quotes_sent"
+    path = "/quotes/sent"
+    primary_keys = ("agreementNumber", "quoteNumber")
+    keyset = "quoteNumber"
+    replication_key = "lastUpdated"
+    replication = Replication.FULL
+
+
+class QuotesArchived(RestApiStream):
+    """Quotes that are done."""
+
+    name = "quotes_archived"
+    path = "/quotes/archived"
+    primary_keys = ("agreementNumber", "quoteNumber")
+    keyset = "quoteNumber"
+
+
+class QuotesLines(OpenApiStream):
+    """Lines of quotes; documentStatus tells in which of the three listings a line was seen."""
+
+    name = "quotes_lines"
+    module = "q2capi"
+    path = "/quotes/{documentStatus}/lines"
+    path_params: ClassVar = {"documentStatus": ("drafts", "sent", "archived")}
+    primary_keys = ("agreementNumber", "documentId", "number")

@@ -1,0 +1,43 @@
+"""Suppliers, their groups and contacts."""
+
+from __future__ import annotations
+
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+
+
+class Suppliers(RestApiStream):
+    """Suppliers. Only the older API has them."""
+
+    name = "suppliers"
+    path = "/suppliers"
+    primary_keys = ("agreementNumber", "supplierNumber")
+    keyset = "supplierNumber"
+
+
+class SupplierGroups(OpenApiStream):
+    """Supplier groups and the control account each posts to."""
+
+    name = "supplier_groups"
+    module = "suppliersapi"
+    path = "/Groups"
+    primary_keys = ("agreementNumber", "number")
+
+
+class RestSupplierGroups(RestApiStream):
+    """Supplier groups as the older API tells them; e-conomic publishes no schema for these."""
+
+    name = "rest_supplier_groups"
+    path = "/supplier-groups"
+    primary_keys = ("agreementNumber", "supplierGroupNumber")
+    sort = "supplierGroupNumber"
+    selected_by_default = False
+
+
+class SupplierContacts(OpenApiStream):
+    """Contact persons of suppliers, deleted ones included (isDeleted)."""
+
+    name = "supplier_contacts"
+    module = "suppliersapi"
+    path = "/Contacts"
+    primary_keys = ("agreementNumber", "number")
+    replication_key = "lastUpdated"

@@ -1,0 +1,268 @@
+"""The tap: settings, streams, and how a run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.tap_base import CliTestOptionValue
+
+from tap_visma_economic import settings
+from tap_visma_economic.agreements import read_agreements
+from tap_visma_economic.auth import Grant, origin_of
+from tap_visma_economic.errors import ConfigError, EconomicError, Stopped
+from tap_visma_economic.outcome import Outcome
+from tap_visma_economic.stopping import StopFlag
+from tap_visma_economic.streams import STREAMS
+from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
+from tap_visma_economic.transport import Transport
+from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
+
+if TYPE_CHECKING:
+    import typing as t
+    from collections.abc import Iterator, Sequence
+
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from tap_visma_economic.agreements import Agreement, Agreements
+    from tap_visma_economic.client import EconomicStream
+    from tap_visma_economic.errors import GrantRefusedError
+    from tap_visma_economic.pages import Page
+
+
+class TapVismaEconomic(Tap):
+    """Singer tap for Visma e-conomic, Danish cloud accounting."""
+
+    name = "tap-visma-economic"
+    package_name = "tap-visma-economic"
+    config_jsonschema = settings.SETTINGS.to_dict()
+    message_writer_class = BufferedWriter
+
+    def __init__(
+        self,
+        *,
+        config: dict[str, Any] | None = None,
+        validate_config: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.stop = StopFlag()
+        self.outcome = Outcome()
+        self._parent_keys: dict[Any, list[tuple[Any, ...]]] = {}
+        filled = settings.with_environment(config or {})
+        settings.check_tokens(
+            filled, required=validate_config and not kwargs.get("parse_env_config")
+        )
+        try:
+            super().__init__(config=filled, validate_config=validate_config, **kwargs)
+        except ConfigValidationError as error:
+            raise ConfigError(f"The settings are not valid: {'; '.join(error.errors)}") from None
+        self._patient_state_writer = PatientStateWriter(self.message_writer)
+        if validate_config:
+            settings.check_tokens(self.config, required=True)
+            settings.check(self.config)
+
+    def discover_streams(self) -> Sequence[EconomicStream]:
+        """Return the streams of the catalog: no network, no credentials."""
+        everything = self.setting("all_streams")
+        return [stream(self) for stream in STREAMS if everything or stream.selected_by_default]
+
+    @property
+    def state_writer(self) -> PatientStateWriter:
+        """Writes STATE, not too often."""
+        return self._patient_state_writer
+
+    def setting(self, name: str) -> Any:
+        """Return a setting, or its default."""
+        value = self.config.get(name)
+        return settings.DEFAULTS.get(name) if value is None else value
+
+    # What the streams share
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The one way out to e-conomic."""
+        return Transport(
+            stop=self.stop,
+            workers=max(self.setting("concurrency"), self.setting("parallel_agreements")),
+            timeout=self.setting("request_timeout"),
+            user_agent=self.setting("user_agent") or f"{self.name}/{self.plugin_version}",
+            ca_bundle=self.setting("ca_bundle"),
+        )
+
+    @cached_property
+    def agreements(self) -> Agreements:
+        """The agreements to read; the first look asks each grant who it is.
+
+        Raises:
+            ConfigError: the settings cannot work, or no grant is usable.
+        """
+        for name, usual in (("rest_url", settings.REST_URL), ("openapi_url", settings.OPENAPI_URL)):
+            if self.setting(name) != usual:
+                self.logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
+        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
+        secret = self.config["app_secret_token"]
+        grants = [
+            (where, Grant(secret, token, origins))
+            for where, token in settings.grant_tokens(self.config)
+        ]
+        agreements = read_agreements(
+            grants, self._read_self, self.transport, count=self.setting("parallel_agreements")
+        )
+        for line in agreements.failures:
+            self.outcome.refuse(line)
+        return agreements
+
+    def _read_self(self, grant: Grant) -> Page:
+        return AgreementsStream(self).fetch(grant, {}, {})
+
+    def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
+        """Note that an agreement's grant was refused: it is left alone for the rest of the run."""
+        agreement.refused = True
+        self.logger.error("%s: %s", agreement, error)
+        self.outcome.refuse(f"{agreement}: {error}")
+
+    def parent_keys(
+        self, parent: type[EconomicStream], agreement: Agreement, columns: tuple[str, ...]
+    ) -> list[tuple[Any, ...]]:
+        """Return these columns of a parent listing's rows, read once per agreement and run."""
+        wanted = (parent, agreement.number, columns)
+        if wanted not in self._parent_keys:
+            self._parent_keys[wanted] = list(parent(self).keys(agreement, columns))
+        return self._parent_keys[wanted]
+
+    # The run
+
+    def run(self) -> int:
+        """Read everything selected, write it, and return the exit code.
+
+        A stop, a target that went away and every error a user can mend end in plain words. What
+        was read by then is on its way out in whole lines, with a state that tells no more.
+        """
+        try:
+            _ = self.agreements  # before the first message: without a company there is no run
+            with contextlib.suppress(Stopped):
+                self.sync_all()
+            self.state_writer.finish()
+            self.message_writer.flush()
+        except BrokenPipeError:
+            self.logger.error("The target closed the pipe before the end: the run is not complete")  # noqa: TRY400
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except EconomicError as error:
+            self.logger.error("%s", error)  # noqa: TRY400
+            return 1
+        except Stopped:
+            pass
+        return self._end()
+
+    def _end(self) -> int:
+        skipped, failed = self.outcome.summary()
+        for line in skipped:
+            self.logger.warning("%s", line)
+        for line in failed:
+            self.logger.error("%s", line)
+        if self.stop.signum is not None:
+            self.logger.warning("Stopped by a signal: the next run goes on from the last state")
+            return 128 + self.stop.signum
+        if failed:
+            self.logger.error("The run is not complete: see above. What was read has been written")
+        return self.outcome.exit_code
+
+    # The command line
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        """Run the command line: the arguments are the SDK's."""
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        with _explained():
+            tap = cls(
+                config=config.config if config else None,
+                parse_env_config=bool(config and config.parse_env),
+                state=_json_of("state", state),
+                catalog=_json_of("catalog", catalog),
+            )
+            tap.stop.listen()
+        code = tap.run()
+        if tap.stop.signum is not None:
+            logging.shutdown()
+            os._exit(code)  # answers still on their way are not waited for
+        sys.exit(code)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the configuration files."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            raise click.BadParameter(f"cannot read it ({_without_content(error)})") from None
+
+    @classmethod
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
+        """Print the catalog."""
+        with _explained():
+            super().cb_discover(ctx, param, value)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Check that every grant works and every stream answers, reading a page of each."""
+        if value != CliTestOptionValue.All.value:
+            with _explained():
+                super().cb_test(ctx, param, value)
+            return
+        given = ctx.params.get("config")
+        with _explained():
+            tap = cls(
+                config=given.config if given else None,
+                parse_env_config=bool(given and given.parse_env),
+            )
+            for agreement in tap.agreements:
+                cls.logger.info("The grant works: %s", agreement)
+            tap.run_connection_test()
+            tap.message_writer.flush()
+        ctx.exit(tap._end())
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """End the process with one line where a user's mistake would end in a traceback."""
+    try:
+        yield
+    except EconomicError as error:
+        TapVismaEconomic.logger.error("%s", error)
+        sys.exit(1)
+
+
+def _json_of(name: str, file: t.IO[str] | None) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    try:
+        value = json.load(file)
+    except ValueError as error:
+        raise ConfigError(f"The {name} file is not JSON ({_without_content(error)})") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"The {name} file must hold a JSON object")
+    return value
+
+
+def _without_content(error: Exception) -> str:
+    """Return what is wrong with a file without quoting from it: it may hold tokens."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,121 @@
+"""One HTTP session for all agreements, and worker threads that use it."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from tap_visma_economic.errors import NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from tap_visma_economic.stopping import StopFlag
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Transport:
+    """Sends prepared requests, and runs work ahead in worker threads, in order.
+
+    Args:
+        stop: ends every wait when the run is asked to stop.
+        workers: requests in flight at the same time.
+        timeout: seconds to wait for a connection, and for each piece of an answer.
+        user_agent: what the tap calls itself.
+        ca_bundle: path of a file with certificates to trust instead of the usual ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop: StopFlag,
+        workers: int,
+        timeout: float,
+        user_agent: str,
+        ca_bundle: str | None,
+    ) -> None:
+        self.stop = stop
+        self.timeout = timeout
+        self.session = requests.Session()
+        self.session.headers["User-Agent"] = user_agent
+        # Cookies could tie one agreement's requests to another's: none is ever stored.
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=workers)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self._verify: str | bool = ca_bundle or True
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
+
+    def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
+        """Return a request of this session; the arguments are those of `requests.Request`."""
+        return self.session.prepare_request(requests.Request(*args, **kwargs))
+
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send one request once, and read the whole answer. Redirects are not followed.
+
+        Raises:
+            NetworkError: no answer, or one that broke off.
+        """
+        settings = self.session.merge_environment_settings(
+            request.url or "", {}, stream=False, verify=self._verify, cert=None
+        )
+        try:
+            return self.session.send(
+                request, timeout=self.timeout, allow_redirects=False, **settings
+            )
+        except requests.RequestException as error:
+            raise NetworkError(_explain(error, request)) from None
+
+    def run(self, action: Callable[[], T]) -> T:
+        """Run one action in a worker, and wait for it as long as the run is not to stop."""
+        return self.stop.result(self._pool.submit(action))
+
+    def ahead(
+        self, items: Iterable[A], action: Callable[[A], T], *, count: int
+    ) -> Iterator[tuple[A, Callable[[], T]]]:
+        """Run an action on each item, up to `count` items ahead, and yield outcomes in order.
+
+        Yields:
+            Each item with a function that returns the action's result or raises its error.
+        """
+        waiting: deque[tuple[A, Future[T]]] = deque()
+        for item in items:
+            waiting.append((item, self._pool.submit(action, item)))
+            if len(waiting) >= count:
+                yield self._outcome(*waiting.popleft())
+        while waiting:
+            yield self._outcome(*waiting.popleft())
+
+    def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
+        return item, lambda: self.stop.result(future)
+
+
+def _explain(error: requests.RequestException, request: requests.PreparedRequest) -> str:
+    """Return what happened without the text of the error, which could quote headers."""
+    path = request.path_url
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            f"the TLS certificate of {_host(request)} could not be verified. If your network puts "
+            "its own certificate in between, give its bundle in the setting ca_bundle"
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy refused the connection to {_host(request)}"
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"{_host(request)} did not answer in time to GET {path}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"the answer to GET {path} broke off"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return f"{_host(request)} could not be reached, or closed the connection (GET {path})"
+    return f"GET {path} on {_host(request)} failed ({type(error).__name__})"
+
+
+def _host(request: requests.PreparedRequest) -> str:
+    return (request.url or "").split("://", 1)[-1].split("/", 1)[0]

@@ -1,0 +1,140 @@
+"""Single values on their way from e-conomic's JSON to the record.
+
+A converter takes a decoded, non-null value and returns the value to emit. What is not of the
+documented type is carried over where that loses nothing (`"17"` for an integer), and otherwise
+raises `MistypedError`. Money stays decimal from the wire to the target.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pendulum
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Converter = Callable[[Any], Any]
+
+_INTEGER = re.compile(r"[+-]?\d{1,400}")
+_NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CIVIL = re.compile(r"(\d{4}-\d{2}-\d{2})(T00:00:00(\.0+)?Z?)?")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class MistypedError(ValueError):
+    """A value that cannot be carried over into the documented type without loss."""
+
+
+def integer(value: Any) -> int:
+    """Return an integer; `5.00` and `"5"` are the integer 5."""
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    if isinstance(value, Decimal) and value.adjusted() < 400 and value == value.to_integral_value():  # noqa: PLR2004
+        return int(value)
+    raise MistypedError
+
+
+def number(value: Any) -> int | Decimal:
+    """Return a number with all its digits; `"12.50"` is the number 12.50."""
+    if type(value) in (int, Decimal):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Decimal(value)
+    raise MistypedError
+
+
+def boolean(value: Any) -> bool:
+    """Return a boolean; the strings and numbers that can only mean one are taken."""
+    if isinstance(value, bool):
+        return value
+    if value in {"true", "True", 1}:
+        return True
+    if value in {"false", "False", 0}:
+        return False
+    raise MistypedError
+
+
+def string(value: Any) -> str:
+    """Return a string; anything else as its JSON text."""
+    return value if isinstance(value, str) else _encode(value).decode()
+
+
+def trimmed(value: Any) -> str:
+    """Return a string without blanks around it: VAT codes come padded from some endpoints."""
+    return string(value).strip()
+
+
+def civil_date(value: Any) -> str:
+    """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing (openapi NOTES 6)."""
+    if isinstance(value, str):
+        if len(value) == 10 and _DATE.fullmatch(value):  # noqa: PLR2004
+            return value
+        if found := _CIVIL.fullmatch(value):
+            return found[1]
+    raise MistypedError
+
+
+def instant(value: Any) -> str:
+    """Return an instant as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; one without a zone is taken as UTC."""
+    if isinstance(value, str):
+        if _INSTANT.fullmatch(value):
+            return value
+        if _DATE.match(value):
+            try:
+                at = pendulum.parse(value, tz="UTC", exact=False)
+            except ValueError:
+                raise MistypedError from None
+            if isinstance(at, pendulum.DateTime):
+                return instant_text(at)
+    raise MistypedError
+
+
+def instant_text(at: pendulum.DateTime) -> str:
+    """Return the one form in which instants leave this tap and are kept in its state.
+
+    Two such texts without their `Z` compare as their instants do.
+    """
+    utc = at.in_timezone("UTC")
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if utc.microsecond else "%Y-%m-%dT%H:%M:%SZ")
+
+
+def anything(value: Any) -> Any:
+    """Return the value as it is."""
+    return value
+
+
+_CONVERTERS: dict[str, tuple[str, Converter]] = {
+    "integer": ("an integer", integer),
+    "number": ("a number", number),
+    "boolean": ("a boolean", boolean),
+    "string": ("a string", string),
+}
+
+
+def converter_of(schema: Mapping[str, Any]) -> tuple[str, Converter]:
+    """Return the documented type in words and the converter for a scalar property's schema."""
+    form = schema.get("format")
+    if form == "date":
+        return "a date", civil_date
+    if form == "date-time":
+        return "an instant", instant
+    if schema.get("x-trim"):
+        return "a string", trimmed
+    return _CONVERTERS.get(json_type(schema), ("anything", anything))
+
+
+def json_type(schema: Mapping[str, Any]) -> str:
+    """Return a property's JSON type, null aside; empty if none is documented."""
+    kinds = schema.get("type", [])
+    named = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind != "null"]
+    return named[0] if len(named) == 1 else ""

@@ -1,0 +1,96 @@
+"""Singer messages on their way out: whole lines, many at a time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.contrib.msgspec import enc_hook
+from singer_sdk.helpers._state import StateWriter
+from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import TapState
+
+_FULL = 1 << 20
+"""Bytes that wait at most."""
+
+_LONGEST_WAIT = 1.0
+"""Seconds a record waits at most once its page is written."""
+
+_STATE_EVERY = 10.0
+"""Seconds between two STATE messages, the last one aside."""
+
+
+class BufferedWriter(GenericSingerWriter[bytes, Message]):
+    """Writes messages as lines of JSON, decimals with all their digits.
+
+    Records wait in a buffer; every other message is written at once, and what waits before it.
+    Only whole lines ever leave the buffer.
+    """
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number").encode
+        self._buffer = bytearray()
+        self._written = time.monotonic()
+
+    def serialize_message(self, message: Message) -> bytes:
+        """Return a message as a line of JSON."""
+        return self._encode(message.to_dict()) + b"\n"
+
+    def write_message(self, message: Message) -> None:
+        """Take a message; all but a RECORD are written at once."""
+        self._buffer += self.serialize_message(message)
+        if not isinstance(message, RecordMessage) or len(self._buffer) >= _FULL:
+            self.flush()
+
+    def write_record(self, message: dict[str, Any]) -> None:
+        """Take a RECORD message that is a plain dictionary already."""
+        self._buffer += self._encode(message)
+        self._buffer += b"\n"
+        if len(self._buffer) >= _FULL:
+            self.flush()
+
+    def end_page(self) -> None:
+        """A page is written: let what waits go if it has waited long enough."""
+        if time.monotonic() - self._written >= _LONGEST_WAIT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            BrokenPipeError: the target is gone.
+        """
+        lines, self._buffer = self._buffer, bytearray()
+        self._written = time.monotonic()
+        sys.stdout.buffer.write(lines)
+        sys.stdout.buffer.flush()
+
+
+class PatientStateWriter(StateWriter):
+    """Writes STATE at most every ten seconds; `finish` writes the last one.
+
+    The state only ever tells of records that were written before it, so an older one is merely
+    less news.
+    """
+
+    def __init__(self, message_writer: BufferedWriter) -> None:
+        super().__init__(message_writer)
+        self._state: TapState | None = None
+        self._next = time.monotonic()
+
+    def write_state(self, state: TapState) -> None:
+        """Write the state if it has changed and the last one is old enough; keep it otherwise."""
+        self._state = state
+        if time.monotonic() >= self._next:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the newest state if it has not been written yet."""
+        if self._state is not None:
+            super().write_state(self._state)
+            self._next = time.monotonic() + _STATE_EVERY
