@@ -7,6 +7,7 @@ A file is the JSON Schema of the record the tap emits, with keywords of its own 
 * `x-source`: where in the enclosing object a lifted column comes from (`customer.customerNumber`)
 * `x-trim`: blanks around the value are no part of it
 * `x-link`: a link or an object of links, left out unless `include_links` is set
+* `x-omit`: properties of the object that are served but never emitted, a token among them
 """
 
 from __future__ import annotations
