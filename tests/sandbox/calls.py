@@ -23,7 +23,7 @@ class Call:
     Attributes:
         base_url: the origin, as it stands in front of links.
         path: the path as it was asked for.
-        memory: findings and pages of lazy listings.
+        memory: findings in lazy listings.
     """
 
     match: Match
@@ -61,9 +61,5 @@ class Call:
         return Listing(endpoint, rows, self.renderer.zone, self.memory, owner)
 
     def text(self, listing: Listing, indexes: Indexes) -> str:
-        """Rows as the inside of a JSON array; pages of a lazy listing are kept."""
-        if not listing.lazy or not indexes:
-            return self.renderer.rows(listing.page(indexes))
-        key = ("page", listing.owner, indexes[0], indexes[-1], len(indexes), hash(tuple(indexes)))
-        text: str = self.memory.get(key, lambda: self.renderer.rows(listing.page(indexes)))
-        return text
+        """Rows as the inside of a JSON array."""
+        return self.renderer.rows(listing.page(indexes))

@@ -1,8 +1,8 @@
 """Which rows of a listing are meant: filter, sort, cursor. Rows are named by their index.
 
 Listings can be long and lazy (the ledger), so bounds on the key are found by bisection, and what
-a filter or sort found in a lazy listing is remembered. Plain lists are read anew each time, so a
-test may change them under the server.
+a filter or sort found in a lazy listing is remembered for its further pages. Plain lists are read
+anew each time, so a test may change them under the server.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Memory:
         self._known: OrderedDict[Any, Any] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Any, find: Callable[[], Any]) -> Any:
-        """What is known under the key, found first if need be."""
+    def get(self, key: Any, find: Callable[[], Any], *, anew: bool) -> Any:
+        """What is known under the key, found first if need be; ``anew`` finds it again."""
         with self._lock:
-            if key in self._known:
+            if key in self._known and not anew:
                 self._known.move_to_end(key)
                 return self._known[key]
         found = find()
@@ -73,8 +73,11 @@ class Listing:
         self.lazy = not isinstance(rows, list)
         self.owner = (owner, len(rows))
 
-    def select(self, query_filter: str, sort: str = "") -> Indexes:
+    def select(self, query_filter: str, sort: str = "", *, anew: bool = True) -> Indexes:
         """The rows that a filter keeps, in the order of a sort; empty texts ask for nothing.
+
+        What was found in a lazy listing is used again for its further pages (not ``anew``) as long
+        as no row has come or gone.
 
         Raises:
             FilterError, SortError: what the API answers with 400.
@@ -88,7 +91,7 @@ class Listing:
         )
         if self.lazy and (terms or (matcher and matcher.matches)):
             key = ("select", self.owner, query_filter, sort)
-            found: Indexes = self._memory.get(key, lambda: self._select(matcher, terms))
+            found: Indexes = self._memory.get(key, lambda: self._select(matcher, terms), anew=anew)
             return found
         return self._select(matcher, terms)
 

@@ -82,8 +82,9 @@ def _cursor(call: Call) -> Answer:
     listing = _rows(call)
     if listing is None:
         return _json('{"items":[]}')
-    indexes = listing.ascending(listing.select(call.query.get("filter")))
     cursor = call.query.get("cursor")
+    selected = listing.select(call.query.get("filter"), anew=not cursor)
+    indexes = listing.ascending(selected)
     start = bisect_left(indexes, _position(call, cursor), key=listing.key) if cursor else 0
     page, following = indexes[start : start + CURSOR_PAGE], indexes[start + CURSOR_PAGE :]
     more = f',"cursor":{json.dumps(_cursor_text(listing, following[0]))}' if following else ""
@@ -122,7 +123,7 @@ def _paged(call: Call) -> Answer:
     listing = _rows(call)
     if listing is None:
         return _json("[]")
-    selected = listing.select(call.query.get("filter"), call.query.get("sort"))
+    selected = listing.select(call.query.get("filter"), call.query.get("sort"), anew=skip == 0)
     page = selected[:MAX_ROWS][skip * size : (skip + 1) * size]
     return _json(f"[{call.text(listing, page)}]")
 

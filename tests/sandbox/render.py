@@ -94,7 +94,8 @@ class Renderer:
         return self.writers[type(value)](value)
 
     def link(self, link: Link) -> str:
-        return _quoted(link if link.startswith("http") else self.base_url + link)
+        # A path is written in e-conomic's encoding and needs no quoting.
+        return f'"{self.base_url}{link}"' if link[0] == "/" else _quoted(link)
 
     def day(self, day: date) -> str:
         return f'"{day.isoformat()}{self.midnight}"'

@@ -77,7 +77,7 @@ def _collection(call: Call) -> Answer:
         listing = call.listing()
     except KeyError:
         return not_found()
-    selected = listing.select(call.query.get("filter"), call.query.get("sort"))
+    selected = listing.select(call.query.get("filter"), call.query.get("sort"), anew=skip == 0)
     page = selected[skip * size : (skip + 1) * size]
     if call.endpoint.deletes:
         rows = [_with_meta(call, row) for row in listing.page(page)]

@@ -49,7 +49,7 @@ class Service:
     revoked: set[str] = field(default_factory=set)
     retired: dict[tuple[str, str], int] = field(default_factory=dict)
     _renderers: dict[str, Renderer] = field(default_factory=dict, repr=False)
-    _memory: Memory = field(default_factory=lambda: Memory(512), repr=False)
+    _memory: Memory = field(default_factory=lambda: Memory(64), repr=False)
 
     def grant(self, headers: Mapping[str, str]) -> Grant | None:
         """Whom a request's two tokens let in; header names in lower case."""
