@@ -111,7 +111,7 @@ class EconomicStream(RESTStream["Query"]):
         incremental = self.replication_key and self.replication is not Replication.FULL
         return INCREMENTAL if incremental else FULL_TABLE
 
-    @property
+    @property  # type: ignore[misc]  # the SDK's setter is for keys known beforehand
     def state_partitioning_keys(self) -> Sequence[str] | None:
         """None, one state per agreement, where there is something to keep; else nothing is."""
         keeps_state = self.replication_method == INCREMENTAL or self.listing is Listing.SELF
@@ -122,7 +122,7 @@ class EconomicStream(RESTStream["Query"]):
         """One partition per agreement."""
         return [dict(agreement.context) for agreement in self._tap.agreements]
 
-    def get_replication_key_signpost(self, context: Context | None) -> None:
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return None: bookmarks are kept from running ahead by `bookmarks`, not by the SDK."""
 
     @property
@@ -331,7 +331,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.replication_method != INCREMENTAL:
             return NoBookmark(), None
         key = self.replication_key
-        if key is None or key != type(self).replication_key:
+        if not key or key != self._own_replication_key:
             raise ConfigError(f"{self.name} cannot be read INCREMENTAL by {key!r}")
         state = self.get_context_state(agreement.context)
         if self.replication in {Replication.FULL, Replication.TIMESTAMP}:
@@ -358,6 +358,12 @@ class EconomicStream(RESTStream["Query"]):
         )
         since = bookmark.since
         return bookmark, both(compare(key, "gte", since) if since else None, by_date)
+
+    @property
+    def _own_replication_key(self) -> str:
+        """The key the class declares, whatever a catalog says; empty if there is none."""
+        declared: object = type(self).replication_key
+        return declared if isinstance(declared, str) else ""
 
     @cached_property
     def _project(self) -> Projection:
@@ -461,8 +467,8 @@ class OpenApiStream(EconomicStream):
             return Cursor(bound)
         if self.listing is Listing.PAGED:
             return Paged(bound)
-        if self.listing is Listing.CHANGELOG and type(self).replication_key:
-            return PagedUpward(bound, key=str(type(self).replication_key))
+        if self.listing is Listing.CHANGELOG:
+            return PagedUpward(bound, key=self._own_replication_key)
         return OnePage(bound)
 
     def instant_literal(self, at: pendulum.DateTime) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.pages import Page
 
-Query = dict[str, str | int]
-"""Query parameters of one request."""
+Query = dict[str, Any]
+"""Query parameters of one request: strings and numbers."""
 
 REST_PAGE = 1000
 """Rows a REST page may hold; 1001 is answered with 400 (rest NOTES, Collections)."""

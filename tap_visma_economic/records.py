@@ -93,13 +93,16 @@ class Projection:
         return record
 
 
-def _filler(schema: Schema, rules: Rules, known: Mapping[str, Any] | None = None) -> Write:
+def _filler(schema: Schema, rules: Rules, lifted_from: Mapping[str, Any] | None = None) -> Write:
     """Return the function that puts an object's properties into a record.
 
-    Properties in `known` are neither wanted nor news: columns lifted out of the object.
+    Neither wanted nor news are the keys in `lifted_from`, which were lifted out of the object, and
+    what the schema says is never emitted: a token, lists that are always empty.
     """
     columns: Mapping[str, Schema] = schema.get("properties", {})
-    writes: dict[str, Write | None] = dict.fromkeys(known or ())
+    writes: dict[str, Write | None] = dict.fromkeys(
+        (*(lifted_from or ()), *schema.get("x-omit", ()))
+    )
     lifted = _lifted(columns, rules)
     for name, column in columns.items():
         if "x-source" not in column:

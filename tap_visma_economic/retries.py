@@ -87,9 +87,9 @@ def retry_after(header: str | None) -> float:
     except (TypeError, ValueError):
         return _REFILL
     seconds = (pendulum.instance(at) - pendulum.now("UTC")).total_seconds()
-    return max(seconds, _FIRST_WAIT)
+    return max(float(seconds), _FIRST_WAIT)
 
 
 def _backoff(failures: int) -> float:
-    longest = min(_FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)
+    longest: float = min(_FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)
     return longest / 2 + random.uniform(0, longest / 2)  # noqa: S311

@@ -45,6 +45,7 @@ class TapVismaEconomic(Tap):
     package_name = "tap-visma-economic"
     config_jsonschema = settings.SETTINGS.to_dict()
     message_writer_class = BufferedWriter
+    message_writer: BufferedWriter
 
     def __init__(
         self,

@@ -50,6 +50,8 @@ def catalog_schema(raw: dict[str, Any], *, include_links: bool) -> dict[str, Any
         include_links: Keep links and the objects that hold nothing else.
     """
     schema = {word: value for word, value in raw.items() if not word.startswith("x-")}
+    if schema.get("type") == "boolean":  # absent means false, but a null is to pass as it is
+        schema["type"] = ["boolean", "null"]
     if "properties" in schema:
         schema["properties"] = {
             name: catalog_schema(column, include_links=include_links)

@@ -1,0 +1,163 @@
+"""What the tests share: a local e-conomic, and the tap run the way a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.server import Sandbox
+from tests.sandbox.standard import standard_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Message = dict[str, Any]
+
+
+@dataclass
+class Run:
+    """One run of the tap's command line."""
+
+    exit_code: int
+    stderr: str
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """The records by stream, in the order in which they came."""
+        by_stream: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for message in self.messages:
+            if message["type"] == "RECORD":
+                by_stream[message["stream"]].append(message["record"])
+        return by_stream
+
+    @property
+    def schemas(self) -> dict[str, Message]:
+        """The SCHEMA messages by stream."""
+        return {m["stream"]: m for m in self.messages if m["type"] == "SCHEMA"}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The last STATE."""
+        return next(m["value"] for m in reversed(self.messages) if m["type"] == "STATE")
+
+    def bookmark(self, stream: str, agreement: int = 1234567) -> dict[str, Any]:
+        """The last state of one stream and agreement."""
+        partitions = self.state["bookmarks"][stream]["partitions"]
+        return next(p for p in partitions if p["context"] == {"agreementNumber": agreement})
+
+
+class TapRunner:
+    """Runs `tap-visma-economic` as a process, with files in a folder of its own."""
+
+    command = (sys.executable, "-m", "tap_visma_economic")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def arguments(self, config: dict[str, Any] | None, **files: Any) -> list[str]:
+        """The command line for these settings, and for `state` and `catalog` if given."""
+        line = list(self.command)
+        for name, content in {"config": config, **files}.items():
+            if content is not None:
+                path = self.folder / f"{name}.json"
+                path.write_text(json.dumps(content))
+                line += [f"--{name}", str(path)]
+        return line
+
+    def __call__(
+        self,
+        config: dict[str, Any] | None,
+        *extra: str,
+        state: dict[str, Any] | None = None,
+        catalog: dict[str, Any] | None = None,
+        env: dict[str, str] | None = None,
+    ) -> Run:
+        """Run the tap to its end."""
+        done = subprocess.run(
+            [*self.arguments(config, state=state, catalog=catalog), *extra],
+            capture_output=True,
+            cwd=self.folder,
+            env={**clean_environment(), **(env or {})},
+            timeout=120,
+            check=False,
+        )
+        lines = done.stdout.splitlines()
+        plain = {"--discover", "--about", "--version"} & set(extra)
+        messages = [] if plain else [json.loads(line, parse_float=exact) for line in lines]
+        run = Run(done.returncode, done.stderr.decode(), messages)
+        if plain:
+            run.messages = [{"type": "TEXT", "text": done.stdout.decode()}]
+        return run
+
+    def discover(self, config: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The catalog."""
+        run = self(config, "--discover")
+        assert run.exit_code == 0, run.stderr
+        catalog: dict[str, Any] = json.loads(run.messages[0]["text"])
+        return catalog
+
+    def catalog_of(self, *streams: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The catalog of all streams with only these selected."""
+        catalog = self.discover({**(config or {}), "all_streams": True})
+        for stream in catalog["streams"]:
+            root = next(m for m in stream["metadata"] if m["breadcrumb"] == [])
+            root["metadata"]["selected"] = stream["tap_stream_id"] in streams
+        return catalog
+
+
+def exact(text: str) -> Any:
+    """A JSON number with all its digits."""
+    from decimal import Decimal  # noqa: PLC0415
+
+    return Decimal(text)
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without settings of the tap."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TAP_VISMA_ECONOMIC_", "PAN_SEC_"))
+    }
+
+
+@pytest.fixture
+def run_tap(tmp_path: Path) -> TapRunner:
+    """The tap's command line, in an empty folder."""
+    return TapRunner(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The standard companies. Tests that change rows or faults make a sandbox of their own."""
+    with Sandbox(standard_grants("small")) as running:
+        yield running
+
+
+def settings_for(sandbox: Sandbox, *grants: str, **more: Any) -> dict[str, Any]:
+    """The tap's settings to read these grants of a sandbox."""
+    config: dict[str, Any] = {
+        "app_secret_token": sandbox.app_secret,
+        "rest_url": sandbox.url,
+        "openapi_url": sandbox.url,
+    }
+    if len(grants) == 1:
+        config["agreement_grant_token"] = grants[0]
+    else:
+        config["agreements"] = [{"agreement_grant_token": grant} for grant in grants]
+    return {**config, **more}
+
+
+@pytest.fixture
+def config(sandbox: Sandbox) -> dict[str, Any]:
+    """Settings to read the main company."""
+    return settings_for(sandbox, "demo")
