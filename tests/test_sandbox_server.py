@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.sandbox import Budget, Grant, Sandbox
+from tests.sandbox.client import filtered, get
 from tests.sandbox.facts import FACTS
 from tests.sandbox.filters import parse_filter
 from tests.sandbox.values import Link, Row
@@ -134,47 +134,6 @@ def books() -> Books:
     company = Books()
     company.kept.update(kept)
     return company
-
-
-class Answer:
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body, parse_float=Decimal)
-
-    @property
-    def message(self) -> str:
-        """What an error says that is particular to it, in either API's form."""
-        errors = self.json.get("errors") or [self.json.get("message", "")]
-        first = errors[0]
-        return str(first["message"] if isinstance(first, dict) else first)
-
-
-def get(sandbox: Sandbox, path: str, grant: str = "demo", **options: Any) -> Answer:
-    connection = HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)
-    headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": grant}
-    try:
-        connection.request("GET", path, headers={**headers, **options.get("headers", {})})
-        response = connection.getresponse()
-        return Answer(response.status, dict(response.getheaders()), response.read())
-    finally:
-        connection.close()
-
-
-def numbers(answer: Answer) -> list[Any]:
-    """The keys of the rows of an answer, whatever its form."""
-    body = answer.json
-    rows = body if isinstance(body, list) else body.get("collection", body.get("items"))
-    return [next(iter(row.values())) for row in rows]
-
-
-def filtered(sandbox: Sandbox, path: str, text: str) -> Answer:
-    joint = "&" if "?" in path else "?"
-    return get(sandbox, f"{path}{joint}filter={quote(text, safe='')}")
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +284,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("year", ["2025_6_2026", "2025%2F2026"])
     def test_a_broken_year_is_addressed_in_both_encodings(self, shared: Sandbox, year: str) -> None:
-        assert numbers(get(shared, f"/accounting-years/{year}/periods")) == [1]
+        assert get(shared, f"/accounting-years/{year}/periods").numbers == [1]
 
     def test_a_product_number_is_addressed_in_the_encoding_of_links(self, shared: Sandbox) -> None:
         assert get(shared, "/products/TEST-19_4_34").json["productNumber"] == "TEST-19:34"
@@ -340,22 +299,18 @@ class TestPaths:
         assert get(sandbox, "/customersapi/v4.0.0/Customers").status == 200
 
     def test_only_get_is_answered(self, shared: Sandbox) -> None:
-        connection = HTTPConnection(urlsplit(shared.url).netloc, timeout=5)
-        headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": "demo"}
-        connection.request("POST", "/customers", body=b"{}", headers=headers)
-        assert connection.getresponse().status == 405
-        connection.close()
+        assert get(shared, "/customers", method="POST").status == 405
 
 
 class TestRestPages:
     def test_a_page_has_twenty_rows_unless_asked(self, shared: Sandbox) -> None:
-        assert numbers(get(shared, "/customers")) == list(range(1, 21))
+        assert get(shared, "/customers").numbers == list(range(1, 21))
 
     def test_page_size_and_number_are_taken_in_any_case(self, shared: Sandbox) -> None:
-        assert numbers(get(shared, "/customers?pageSize=10&SkipPages=4")) == [41, 42, 43, 44, 45]
+        assert get(shared, "/customers?pageSize=10&SkipPages=4").numbers == [41, 42, 43, 44, 45]
 
     def test_an_unknown_parameter_is_ignored(self, shared: Sandbox) -> None:
-        assert len(numbers(get(shared, "/customers?page_size=5"))) == 20
+        assert len(get(shared, "/customers?page_size=5").numbers) == 20
 
     @pytest.mark.parametrize("size", ["0", "1001", "-1", "x", ""])
     def test_a_page_size_out_of_range_is_refused(self, shared: Sandbox, size: str) -> None:
@@ -430,7 +385,7 @@ class TestRestPages:
         kept = company.kept["rest:/customers", ()]
         assert isinstance(kept, list)
         kept.append(customer(99))
-        assert numbers(get(sandbox, "/customers?skippages=2"))[-1] == 99
+        assert get(sandbox, "/customers?skippages=2").numbers[-1] == 99
 
     @pytest.mark.parametrize(
         ("path", "meta"), [("/customers", {"create"}), ("/orders/drafts", set()), ("/units", None)]
@@ -508,7 +463,7 @@ class TestBodies:
             row = get(sandbox, "/productsapi/v2.0.0/products").json["items"][0]
             summer = filtered(sandbox, "/customers", "lastUpdated$lt:2024-07-02T00:00:03Z")
         assert row["lastUpdated"] == "2024-07-02T00:00:00Z"
-        assert numbers(summer) == [1, 2]
+        assert summer.numbers == [1, 2]
 
     def test_answers_are_compressed_on_wish(self, company: Books) -> None:
         with Sandbox({"demo": Grant(company)}, compress=True) as sandbox:
@@ -535,17 +490,17 @@ class TestCursors:
         text = "accountNumber$eq:1001"
         again = filtered(shared, f"{ENTRIES}?cursor=2001", text)
         assert {row["accountNumber"] for row in again.json["items"]} == {1001}
-        assert len(numbers(get(shared, f"{ENTRIES}?cursor=2001"))) == 500
+        assert len(get(shared, f"{ENTRIES}?cursor=2001").numbers) == 500
 
     def test_sort_is_ignored(self, shared: Sandbox) -> None:
-        assert numbers(get(shared, f"{ENTRIES}?sort=-entryNumber"))[:2] == [1, 2]
+        assert get(shared, f"{ENTRIES}?sort=-entryNumber").numbers[:2] == [1, 2]
 
     def test_page_size_is_ignored(self, shared: Sandbox) -> None:
-        assert len(numbers(get(shared, f"{ENTRIES}?pageSize=1"))) == 1000
+        assert len(get(shared, f"{ENTRIES}?pageSize=1").numbers) == 1000
 
     def test_rows_come_by_identifier(self, sandbox: Sandbox, company: Books) -> None:
         company.kept["customersapi:/Customers", ()] = [{"customerNumber": n} for n in (5, 3, 9)]
-        assert numbers(get(sandbox, "/customersapi/v3.1.0/Customers")) == [3, 5, 9]
+        assert get(sandbox, "/customersapi/v3.1.0/Customers").numbers == [3, 5, 9]
 
     def test_a_row_deleted_between_pages_loses_none(self, sandbox: Sandbox, company: Books) -> None:
         rows: list[Row] = [{"customerNumber": n} for n in range(1, 1003)]
@@ -553,7 +508,7 @@ class TestCursors:
         cursor = get(sandbox, "/customersapi/v3.1.0/Customers").json["cursor"]
         del rows[0], rows[999]  # the first, and the one that the cursor names
         rest = get(sandbox, f"/customersapi/v3.1.0/Customers?cursor={cursor}")
-        assert numbers(rest) == [1002]
+        assert rest.numbers == [1002]
 
     def test_a_compound_key_makes_a_cursor(self, sandbox: Sandbox, company: Books) -> None:
         rows: list[Row] = [{"documentId": 1 + n // 600, "number": n} for n in range(1200)]
@@ -574,7 +529,7 @@ class TestCursors:
 
 class TestClassicPages:
     def test_a_page_is_a_bare_array_of_twenty(self, shared: Sandbox) -> None:
-        assert numbers(get(shared, f"{ENTRIES}/paged")) == list(range(1, 21))
+        assert get(shared, f"{ENTRIES}/paged").numbers == list(range(1, 21))
 
     @pytest.mark.parametrize(
         ("query", "message"),
@@ -590,23 +545,23 @@ class TestClassicPages:
 
     def test_nothing_comes_after_ten_thousand_rows(self, shared: Sandbox) -> None:
         path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog?pageSize=100"
-        assert numbers(get(shared, f"{path}&skipPages=99"))[-1] == 2001
-        assert numbers(get(shared, f"{path}&skipPages=100")) == []
+        assert get(shared, f"{path}&skipPages=99").numbers[-1] == 2001
+        assert get(shared, f"{path}&skipPages=100").numbers == []
 
     def test_the_changelog_is_paged_without_saying_so(self, shared: Sandbox) -> None:
         path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
-        assert numbers(get(shared, path))[0] == 12_000
+        assert get(shared, path).numbers[0] == 12_000
 
     def test_years_are_only_paged(self, shared: Sandbox) -> None:
         answer = get(shared, "/accountingyearsapi/v2.0.1/AccountingYears/paged")
-        assert numbers(answer) == ["2025/2026"]
+        assert answer.numbers == ["2025/2026"]
 
     def test_products_have_a_path_of_their_own(self, shared: Sandbox) -> None:
-        assert numbers(get(shared, "/productsapi/v2.0.0/productspaged/paged")) == ["A"]
+        assert get(shared, "/productsapi/v2.0.0/productspaged/paged").numbers == ["A"]
 
     def test_sort_is_honoured(self, shared: Sandbox) -> None:
         answer = get(shared, f"{ENTRIES}/paged?sort=-entryNumber&pageSize=2&skipPages=1")
-        assert numbers(answer) == [2498, 2497]
+        assert answer.numbers == [2498, 2497]
 
     def test_an_unsortable_property_is_refused(self, shared: Sandbox) -> None:
         answer = get(shared, "/customersapi/v3.1.0/Customers/paged?sort=name")
@@ -673,7 +628,7 @@ class TestFilters:
         ],
     )
     def test_rows_are_kept(self, shared: Sandbox, text: str, expected: list[int]) -> None:
-        assert numbers(filtered(shared, "/customers", text)) == expected
+        assert filtered(shared, "/customers", text).numbers == expected
 
     @pytest.mark.parametrize(
         ("name", "text", "found"),
@@ -694,7 +649,7 @@ class TestFilters:
         self, sandbox: Sandbox, company: Books, name: str, text: str, found: bool
     ) -> None:
         company.kept["rest:/customers", ()] = [customer(1, name=name)]
-        assert numbers(filtered(sandbox, "/customers", text)) == ([1] if found else [])
+        assert filtered(sandbox, "/customers", text).numbers == ([1] if found else [])
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -728,7 +683,7 @@ class TestFilters:
         assert filtered(shared, ENTRIES, text).status == status
 
     def test_rest_finds_no_text_in_a_list(self, shared: Sandbox) -> None:
-        assert numbers(filtered(shared, "/customers", "name$in:[Kunde 1]")) == []
+        assert filtered(shared, "/customers", "name$in:[Kunde 1]").numbers == []
 
     @pytest.mark.parametrize(
         ("path", "text", "status"),
@@ -781,7 +736,7 @@ class TestFilters:
 
     def test_bounds_on_a_long_ledger(self, shared: Sandbox) -> None:
         text = "entryNumber$gt:100$and:entryNumber$lte:103$and:text$ne:bilag 102"
-        assert numbers(filtered(shared, ENTRIES, text)) == [101, 103]
+        assert filtered(shared, ENTRIES, text).numbers == [101, 103]
 
     def test_and_binds_tighter_than_or(self) -> None:
         loose = parse_filter("a$eq:1$or:b$eq:2$and:c$eq:3")
@@ -800,10 +755,10 @@ class TestSorting:
         ],
     )
     def test_rows_are_sorted(self, shared: Sandbox, sort: str, expected: list[int]) -> None:
-        assert numbers(get(shared, f"/customers?sort={sort}&pagesize=3")) == expected
+        assert get(shared, f"/customers?sort={sort}&pagesize=3").numbers == expected
 
     def test_text_sorts_without_case(self, shared: Sandbox) -> None:
-        assert numbers(get(shared, "/products?sort=productNumber")) == ["A", "b", "TEST-19:34"]
+        assert get(shared, "/products?sort=productNumber").numbers == ["A", "b", "TEST-19:34"]
 
     @pytest.mark.parametrize(
         "path",
@@ -938,12 +893,8 @@ class TestFaults:
     def test_a_request_that_hangs_is_in_the_log(self, company: Books) -> None:
         with Sandbox({"demo": Grant(company)}) as sandbox:
             sandbox.faults.add("/self", "hang")
-            connection = HTTPConnection(urlsplit(sandbox.url).netloc, timeout=0.2)
-            headers = {"X-AppSecretToken": "demo", "X-AgreementGrantToken": "demo"}
-            connection.request("GET", "/self", headers=headers)
             with pytest.raises(TimeoutError):
-                connection.getresponse()
-            connection.close()
+                get(sandbox, "/self", timeout=0.2)
             assert (sandbox.log[-1].fault, sandbox.log[-1].status) == ("hang", 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from .listing import Listing
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from .query import Query
     from .render import Renderer
     from .routes import Match
+
+
+# A company makes a listing when it is first asked for, and must not make it twice.
+_COMPANIES = Lock()
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class Call:
             KeyError: there is no such parent.
         """
         endpoint = self.endpoint
-        rows = self.company.rows(endpoint.name, self.parents)
-        owner = (self.company.agreement_number, endpoint.name, self.parents)
+        with _COMPANIES:
+            rows = self.company.rows(endpoint.name, self.parents)
+        owner = (id(self.company), endpoint.name, self.parents)
         return Listing(endpoint, rows, self.renderer.zone, self.memory, owner)
 
     def text(self, listing: Listing, indexes: Indexes) -> str:
