@@ -2,43 +2,94 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.sandbox.books import (
     agreement,
+    budgets,
     calendar,
     chart,
     customers,
+    dimensions,
+    documents,
     invoices,
+    journals,
     ledger,
+    postings,
     products,
+    projects,
+    subscriptions,
     suppliers,
 )
 from tests.sandbox.books.agreement import ALL_MODULES
 from tests.sandbox.books.calendar import TODAY
+from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.money import ore
+from tests.sandbox.books.sales import Document, make_line
 from tests.sandbox.books.world import build_world
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
+    from decimal import Decimal
 
     from tests.sandbox.books.world import Listing, World
     from tests.sandbox.values import Row
 
 ALL = ALL_MODULES
-_DOMAINS = (agreement, calendar, chart, customers, invoices, ledger, products, suppliers)
+_DOMAINS = (
+    agreement,
+    budgets,
+    calendar,
+    chart,
+    customers,
+    dimensions,
+    documents,
+    invoices,
+    journals,
+    ledger,
+    products,
+    projects,
+    subscriptions,
+    suppliers,
+)
 LISTINGS: dict[str, Listing] = {key: f for domain in _DOMAINS for key, f in domain.LISTINGS.items()}
 
 
+# Listings that follow from the ledger or the documents: an event makes them anew.
+_DERIVED = frozenset(
+    {
+        "rest:/accounting-years/{accountingYear}/totals",
+        "rest:/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals",
+        "rest:/invoices/drafts",
+        "q2capi:/invoices/drafts",
+        "q2capi:/invoices/drafts/lines",
+        "rest:/invoices/booked/{bookedInvoiceNumber}",
+        "rest:/invoices/sent",
+        "rest:/invoices/totals",
+        "projectsapi:/Projects",
+        "dimensionsapi:/dimension-data/booked-entries/changelog",
+        "dimensionsapi:/dimension-data/sales-document-lines",
+    }
+)
+
+
 class Company:
-    """A company and its listings."""
+    """A company and its listings.
+
+    The events (``book``, ``sell``, ``pay``, ``book_draft``, ``delete_draft``, ``redimension``)
+    keep ledger, totals, balances, invoices and both APIs' rows in agreement. For anything else a
+    test may change the rows of a listing themselves, in each of the twins it cares about.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.agreement_number = world.agreement_number
         self.name = world.name
         self.modules = world.modules
-        self._lists: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+        self._kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
         """All rows of a listing in its default order.
@@ -48,24 +99,156 @@ class Company:
             params: the decoded path parameters, in order.
 
         Returns:
-            A list that stays the same object from call to call, so that a test may change it; or,
-            for the ledger, booked invoices and whatever else grows with the business, a sequence
-            that builds its rows when asked. A singleton is a list of one row, or of none where
-            it does not exist.
+            A list that stays the same object from call to call, so that a test may change it (an
+            event makes those anew that follow from the ledger or the documents); or, for the
+            ledger, booked invoices and what else grows with the business, a sequence that builds
+            its rows when asked. A singleton is a list of one row, or of none where it does not
+            exist.
 
         Raises:
             KeyError: an unknown endpoint or an unknown parent.
         """
-        known = self._lists.get((endpoint, params))
-        if known is not None:
-            return known
-        handed_out = self._balances_shown()
+        kept = self._kept.get((endpoint, params))
+        if kept is not None:
+            return kept
+        shown = self._balances_shown()
         rows = LISTINGS[endpoint](self.world, params)
-        if isinstance(rows, list):
-            self._lists[endpoint, params] = rows
-        if self._balances_shown() != handed_out:
+        self._kept[endpoint, params] = rows
+        if self._balances_shown() != shown:
             self._move_balances()
         return rows
+
+    def book(
+        self,
+        day: date,
+        text: str,
+        lines: Sequence[tuple[int, Decimal]],
+        *,
+        first_number: int | None = None,
+    ) -> int:
+        """Book a finance voucher of (account, kroner) lines; returns its number.
+
+        In a past year the opening entries of the years after it are put right as well.
+        ``first_number`` gives the entries numbers of their own instead of the next ones.
+
+        Raises:
+            ValueError: the lines do not sum to zero, or an entry number is taken.
+        """
+        entries = [Entry(account, ore(amount), ore(amount)) for account, amount in lines]
+        voucher = self.world.ledger.book(day, text, entries, first_number=first_number)
+        self._changed(day)
+        return voucher
+
+    def sell(
+        self,
+        customer_number: int,
+        product_number: str,
+        *,
+        day: date | None = None,
+        number: int | None = None,
+    ) -> int:
+        """Book an invoice of one line with ten of a product; returns the booked invoice number.
+
+        Raises:
+            KeyError: there is no such customer or product.
+            ValueError: the ``number`` picked by hand is taken.
+        """
+        world = self.world
+        day = day or world.today
+        customer = world.customer_numbered(str(customer_number))
+        rate = postings.rate_on(customer.currency, day)
+        product = world.product_numbered(product_number)
+        line = make_line(world.next_line, 1, product, customer, 1_000, rate=rate, start=day)
+        world.next_line += 1
+        due = customer.terms.due(day)
+        return self._book_invoice(
+            Document(
+                0, 0, "booked", customer, day, due, customer.currency, rate, [line], False, None
+            ),
+            number,
+        )
+
+    def book_draft(self, draft_number: int, *, number: int | None = None) -> int:
+        """Book a draft invoice, which leaves the drafts; returns the booked invoice number.
+
+        Raises:
+            KeyError: there is no such draft.
+            ValueError: the ``number`` picked by hand is taken.
+        """
+        world = self.world
+        draft = self._take_draft(draft_number)
+        lines = [replace(ln, number=world.next_line + i) for i, ln in enumerate(draft.lines)]
+        world.next_line += len(lines)
+        booked = replace(draft, status="booked", lines=lines, changed=None)
+        return self._book_invoice(booked, number)
+
+    def delete_draft(self, draft_number: int) -> None:
+        """Delete a draft invoice without a trace.
+
+        Raises:
+            KeyError: there is no such draft.
+        """
+        self._take_draft(draft_number)
+        self._changed(self.world.today)
+
+    def pay(
+        self, invoice_number: int, amount: Decimal | None = None, *, day: date | None = None
+    ) -> None:
+        """The customer pays an invoice, or ``amount`` of it in the invoice's currency.
+
+        Raises:
+            KeyError: there is no such invoice.
+            ValueError: nothing is open on it.
+        """
+        invoice = invoices.invoice_numbered(self.world, str(invoice_number))
+        if invoice is None or invoice.entry is None:
+            raise KeyError(invoice_number)
+        if not invoice.entry.remainder:
+            raise ValueError(f"invoice {invoice_number} is paid")
+        paid = invoice.entry.remainder if amount is None else ore(amount)
+        day = day or self.world.today
+        postings.receive(self.world.ledger, day, invoice.customer, [(invoice.entry, paid)])
+        self._changed(day)
+
+    def redimension(self, entry_number: int, dimension: int, key: int | None, at: datetime) -> None:
+        """Move a booked entry to another dimension key (None: to none), which the changelog tells.
+
+        Raises:
+            KeyError: there is no such entry.
+        """
+        entry = self.world.ledger.find(entry_number)
+        had = dimensions.mark_entry(entry, dimension, key)
+        self.world.changes.append(dimensions.Change(entry_number, dimension, had, key, at))
+        self._changed(self.world.today)
+
+    def _take_draft(self, number: int) -> Document:
+        drafts = self.world.draft_invoices
+        for index, draft in enumerate(drafts):
+            if draft.number == number:
+                return drafts.pop(index)
+        raise KeyError(number)
+
+    def _book_invoice(self, invoice: Document, number: int | None) -> int:
+        world = self.world
+        if number is None:
+            number = world.next_invoice
+            world.next_invoice += 1
+        if invoices.invoice_numbered(world, str(number)):
+            raise ValueError(f"invoice number {number} is taken")
+        invoice.id = invoice.number = number
+        postings.book_invoice(world.ledger, invoice)
+        insort(world.invoices, invoice, key=invoices.number_of)
+        self._changed(invoice.day)
+        return number
+
+    def _changed(self, day: date) -> None:
+        world = self.world
+        for year in range(world.ledger.year_of(day) + 1, world.current_year + 1):
+            world.ledger.open_year(year)
+        for kept in list(self._kept):
+            if kept[0] in _DERIVED or not isinstance(self._kept[kept], list):
+                del self._kept[kept]
+        self._move_balances()
 
     def _balances_shown(self) -> int:
         return len(self.world.balance_rows) + len(self.world.customer_rows)

@@ -62,7 +62,7 @@ EMPLOYEES = (
     Employee(7, "Zoë Ægidius", 2, "zoe@example.dk"),
     Employee(8, "Gammel Sælger (fratrådt)", 1, barred=True),
 )
-_EMPLOYEE_GROUPS = ((1, "Salg"), (2, "Værksted & lager"))
+EMPLOYEE_GROUPS = ((1, "Salg"), (2, "Værksted & lager"))
 
 CURRENCIES = (
     ("DKK", "Danske kroner", "208"),
@@ -79,7 +79,7 @@ DEPARTMENTS = (
     (9, "Nedlagt", True),
 )
 # A distribution of the company's own; departments get one each, under their own number.
-_DISTRIBUTIONS = ((100, "60/40 salg og værksted", ((1, 60), (2, 40))),)
+DISTRIBUTIONS = ((100, "60/40 salg og værksted", ((1, 60), (2, 40))),)
 LAYOUTS = (
     (19, "DK. std. m. bankoplys. 1.5", False),
     (20, "Dansk, uden logo", False),
@@ -208,7 +208,7 @@ def department_body(number: int) -> Row:
 
 
 def distribution_kind(number: int) -> str:
-    return "distribution" if any(number == row[0] for row in _DISTRIBUTIONS) else "department"
+    return "distribution" if any(number == row[0] for row in DISTRIBUTIONS) else "department"
 
 
 def distribution_ref(number: int | None, *, with_kind: bool = False) -> Row | None:
@@ -226,7 +226,7 @@ def distribution_ref(number: int | None, *, with_kind: bool = False) -> Row | No
 def distribution_body(number: int) -> Row:
     parts: tuple[tuple[int, int], ...] = ((number, 100),)
     name = next((n for d, n, _b in DEPARTMENTS if d == number), "")
-    for own, own_name, own_parts in _DISTRIBUTIONS:
+    for own, own_name, own_parts in DISTRIBUTIONS:
         if own == number:
             name, parts = own_name, own_parts
     return {
@@ -242,7 +242,7 @@ def distribution_body(number: int) -> Row:
 def _distributions(world: World, _: tuple[str, ...]) -> list[Row]:
     if "Dimension" not in world.modules:
         return []
-    numbers = [row[0] for row in DEPARTMENTS] + [row[0] for row in _DISTRIBUTIONS]
+    numbers = [row[0] for row in DEPARTMENTS] + [row[0] for row in DISTRIBUTIONS]
     return [distribution_body(number) for number in numbers]
 
 
@@ -285,7 +285,7 @@ def _employees(world: World, _: tuple[str, ...]) -> list[Row]:
 def _employee_groups(world: World, _: tuple[str, ...]) -> list[Row]:
     return [
         {"number": number, "name": name, "objectVersion": version(number, name)}
-        for number, name in _EMPLOYEE_GROUPS
+        for number, name in EMPLOYEE_GROUPS
     ]
 
 

@@ -69,7 +69,16 @@ ACCOUNTS = (
     Account(1020, "Salg af abonnementer", PL, True, "U25", key_figure=1),
     Account(SALES_EU, "Salg af varer, EU", PL, True, key_figure=1),
     Account(SALES_ABROAD, "Salg uden for EU", PL, True, key_figure=1),
-    Account(SALES_EXEMPT, "Salg u/moms, Danmark", PL, True, key_figure=1),
+    # Once a total: e-conomic goes on showing what an account summed before it changed its type.
+    Account(
+        SALES_EXEMPT,
+        "Salg u/moms, Danmark",
+        PL,
+        True,
+        key_figure=1,
+        total_from=1001,
+        summed=((1002, 1049),),
+    ),
     Account(FEES, 'Gebyrer & renter ("rykkere")', PL, True, key_figure=1),
     Account(1099, "Omsætning i alt", "totalFrom", True, total_from=1001),
     Account(1300, "Vareforbrug", "headingStart"),
@@ -107,7 +116,16 @@ ACCOUNTS = (
     Account(RETAINED, "Overført resultat", ST, True),
     Account(CREDITORS, "Kreditorer", ST, True, blocked=True),
     Account(CREDITORS_ABROAD, "Kreditorer, udland", ST, True, blocked=True),
-    Account(DEFERRED, "Periodiseret omsætning", ST, True, contra=1020),
+    Account(
+        DEFERRED,
+        "Periodiseret omsætning",
+        ST,
+        True,
+        "U25",
+        contra=1020,
+        total_from=6001,
+        summed=((6001, 6849),),
+    ),
     Account(VAT_OUT, "Salgsmoms", ST, True, blocked=True),
     Account(VAT_IN, "Købsmoms", ST, True, blocked=True),
     Account(TAX, "Skyldig A-skat", ST, True),
@@ -133,14 +151,20 @@ def balances(world: World) -> dict[int, int]:
 
 def draft_balances(world: World) -> dict[int, int]:
     """As ``balances``, with the entries in journals added."""
-    return _with_totals(world.ledger.year_totals(world.current_year))
+    totals = world.ledger.year_totals(world.current_year)
+    for draft in world.drafts:
+        for number, amount in draft.effects():
+            totals[number] = totals.get(number, 0) + amount
+    return _with_totals(totals)
 
 
 def _with_totals(totals: dict[int, int]) -> dict[int, int]:
     out = {}
     for account in ACCOUNTS:
-        spans = account.summed
-        if account.total_from is not None:
+        spans: tuple[tuple[int, int], ...] = ()
+        if account.kind == "sumInterval":
+            spans = account.summed
+        elif account.kind == "totalFrom" and account.total_from is not None:
             spans = ((account.total_from, account.number),)
         out[account.number] = (
             sum(v for n, v in totals.items() if any(a <= n <= b for a, b in spans))

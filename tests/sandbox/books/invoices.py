@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.sandbox.books.agreement import distribution_ref, unit_body
 from tests.sandbox.books.chart import ONGOING
+from tests.sandbox.books.customers import contact_ref
 from tests.sandbox.books.money import kr, wide
 from tests.sandbox.books.rows import Lazy, ref
 from tests.sandbox.books.sales import (
@@ -116,6 +117,12 @@ def _document(world: World, params: tuple[str, ...]) -> list[Row]:
     if invoice is None:
         return []
     row = _header(invoice)
+    if invoice.full and invoice.customer.contacts:
+        # The single document names the contact without its customer.
+        references = common_body(invoice)["references"]
+        assert isinstance(references, dict)
+        references["customerContact"] = contact_ref(invoice.customer, invoice.customer.contacts[0])
+        row["references"] = references
     row["lines"] = [_rest_line(invoice, line) for line in invoice.lines]
     return [row]
 

@@ -211,6 +211,13 @@ class Ledger:
         self.next_number = max(self.next_number, number)
         return voucher
 
+    def find(self, number: int) -> Entry:
+        """Raises: KeyError: there is no such entry."""
+        at = bisect_left(self.entries, number, key=_number)
+        if at == len(self.entries) or self.entries[at].number != number:
+            raise KeyError(number)
+        return self.entries[at]
+
     def has(self, number: int) -> bool:
         at = bisect_left(self.entries, number, key=_number)
         return at < len(self.entries) and self.entries[at].number == number

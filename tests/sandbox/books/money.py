@@ -19,6 +19,18 @@ def wide(ore: int) -> Decimal:
     return Decimal(ore * 10_000).scaleb(-6)
 
 
+def ore(kroner: Decimal) -> int:
+    """Kroner as whole øre.
+
+    Raises:
+        ValueError: there is more than a whole number of øre.
+    """
+    scaled = kroner.scaleb(2)
+    if scaled != int(scaled):
+        raise ValueError(f"{kroner} is not a whole number of øre")
+    return int(scaled)
+
+
 def share(amount: int, part: int, whole: int) -> int:
     """``amount * part / whole``, rounded half away from zero (``whole`` is positive)."""
     product = amount * part

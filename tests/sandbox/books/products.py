@@ -107,7 +107,7 @@ class SpecialPrice:
 
 
 def build_products(
-    random: Random, count: int, today: date, *, sparse: bool, inventory: bool
+    random: Random, count: int, today: date, *, sparse: bool, modules: frozenset[str]
 ) -> list[Product]:
     """Products in the order of their numbers as text, without regard to case."""
     products = []
@@ -128,24 +128,25 @@ def build_products(
         if i == 3:
             product.name = 'Stol "Ærø", høj (rød), $ & 🪑'
         if not sparse:
-            _fill(product, i, today, inventory=inventory)
+            _fill(product, i, modules)
         products.append(product)
     return sorted(products, key=lambda product: product.number.casefold())
 
 
-def _fill(product: Product, i: int, today: date, *, inventory: bool) -> None:
+def _fill(product: Product, i: int, modules: frozenset[str]) -> None:
     product.unit = 1 + i % 5
     product.barred = i % 23 == 9
     if i % 3 == 0:
         product.description = f"Beskrivelse {i}:\nlinje to - 100 % bomuld"
         product.bar_code = f"57{i:011d}"
-        product.unit2 = 4
-        product.department = 1 + i % 3
+        if "Dimension" in modules:
+            product.unit2 = 4
+            product.department = 1 + i // 3 % 3
         product.prices = {
             currency: max(1, from_base(product.price, rate_of(currency)))
             for currency in _CURRENCIES
         }
-    if inventory and product.group.inventory:
+    if "Inventory" in modules and product.group.inventory:
         moved = product.changed + timedelta(minutes=5)
         product.stock = Stock(i * 3 % 500, i % 7, i % 5, moved)
 
@@ -189,13 +190,10 @@ def _group_body(world: World, group: Group) -> Row:
 
 def _rest_products(world: World, _: tuple[str, ...]) -> list[Row]:
     groups = {group.number: _group_body(world, group) for group in GROUPS}
-    return [
-        _rest_product(product, groups[product.group.number], "Dimension" in world.modules)
-        for product in world.products
-    ]
+    return [_rest_product(product, groups[product.group.number]) for product in world.products]
 
 
-def _rest_product(product: Product, group: Row, departments: bool) -> Row:
+def _rest_product(product: Product, group: Row) -> Row:
     path = path_of("productNumber", product.number)
     row: Row = {
         "productNumber": product.number,
@@ -209,9 +207,7 @@ def _rest_product(product: Product, group: Row, departments: bool) -> Row:
         "lastUpdated": product.changed,
         "productGroup": group,
         "unit": unit_body(product.unit) if product.unit else None,
-        "departmentalDistribution": distribution_ref(product.department, with_kind=True)
-        if departments
-        else None,
+        "departmentalDistribution": distribution_ref(product.department, with_kind=True),
         "invoices": {
             "drafts": Link(f"{path}/invoices/drafts"),
             "booked": Link(f"{path}/invoices/booked"),

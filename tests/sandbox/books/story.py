@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LEAP_DAY = date(2024, 2, 29)
 _OPENED = timedelta(days=20)
 # How many entries one turn of the story makes on average, payments included; measured.
-_ENTRIES_PER_TURN = 4.36
+_ENTRIES_PER_TURN = 4.59
 _DIMENSIONS = (
     More(dimensions=((1, 1, False), (2, 201, False))),
     More(dimensions=((1, 2, False),)),
@@ -153,14 +153,14 @@ class Story:
 
     # -- sales
 
-    def _sell(self, day: date) -> Document:
+    def _sell(self, day: date, customer: Customer | None = None) -> Document:
         world, random = self.world, self.random
         self.sales += 1
         turn = self.sales
-        customers = world.customers
-        customer = customers[
-            turn - 1 if turn <= len(customers) else random.randrange(len(customers))
-        ]
+        if customer is None:
+            customers = world.customers
+            at = turn - 1 if turn <= len(customers) else random.randrange(len(customers))
+            customer = customers[at]
         rate = postings.rate_on(customer.currency, day)
         products = world.products
         lines: list[Line] = []
@@ -192,6 +192,7 @@ class Story:
         return self.next_line - 1
 
     def _invoice(self, day: date, customer: Customer, lines: list[Line], rate: int) -> Document:
+        first = customer is self.world.customers[0]
         # The tenth invoice takes a number that somebody picked by hand.
         number = 900_001 if self.sales == 10 and not self.world.sparse else self.next_invoice
         if number == self.next_invoice:
@@ -206,8 +207,8 @@ class Story:
             customer.currency,
             rate,
             lines,
-            customer.full and self.sales % 2 == 1,
-            self.world.project_of(self.sales),
+            customer.full and (first or self.sales % 2 == 1),
+            self.world.project_of(0 if first else self.sales),
         )
         insort(self.world.invoices, invoice, key=number_of)
         return invoice
@@ -383,6 +384,7 @@ class Story:
 
     def _close(self, day: date) -> None:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""
-        self.due_in.clear()
-        for past in (50, 1, 0):
-            self._sell(day - timedelta(days=past + past % 2 * 2))
+        for past in (50, 3, 0):
+            self._sell(day - timedelta(days=past), self.world.customers[0])
+        self.world.next_invoice = self.next_invoice
+        self.world.next_line = self.next_line

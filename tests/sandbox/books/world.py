@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from tests.sandbox.books import agreement
 from tests.sandbox.books.calendar import build_years, year_index
 from tests.sandbox.books.customers import build_customers
+from tests.sandbox.books.dimensions import write_changes
+from tests.sandbox.books.documents import write_documents
+from tests.sandbox.books.journals import write_drafts
 from tests.sandbox.books.ledger import Ledger
 from tests.sandbox.books.products import (
     build_products,
     build_special_prices,
 )
+from tests.sandbox.books.projects import PROJECT_NUMBERS
 from tests.sandbox.books.story import Story
 from tests.sandbox.books.suppliers import build_suppliers
 from tests.sandbox.values import Row
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.books.calendar import Year
     from tests.sandbox.books.customers import Customer
+    from tests.sandbox.books.dimensions import Change
+    from tests.sandbox.books.journals import Draft
     from tests.sandbox.books.products import (
         Product,
         SpecialPrice,
@@ -47,7 +53,12 @@ class World:
     special_prices: list[SpecialPrice]
     invoices: list[Document] = field(default_factory=list)
     draft_invoices: list[Document] = field(default_factory=list)
-    drafts: list[object] = field(default_factory=list)
+    orders: dict[str, list[Document]] = field(default_factory=dict)
+    quotes: dict[str, list[Document]] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    next_invoice: int = 1
+    next_line: int = 1
     # Rows that were handed out and show balances: they follow the ledger.
     balance_rows: list[tuple[Row, int]] = field(default_factory=list)
     customer_rows: dict[int, Row] = field(default_factory=dict)
@@ -75,6 +86,11 @@ class World:
             return None
         return PROJECT_NUMBERS[turn // 3 % len(PROJECT_NUMBERS)]
 
+    def first_product(self, *, accruing: bool) -> Product:
+        """A product that shows much (a second unit, a department) and accrues, or does not."""
+        shown = (p for p in self.products if (p.group.accrual is not None) == accruing and p.unit2)
+        return next(shown, self.products[0])
+
     def customer_numbered(self, number: str) -> Customer:
         """Raises: KeyError: there is no such customer."""
         if not self._customers:
@@ -98,7 +114,6 @@ class World:
 
 
 Listing: TypeAlias = Callable[[World, tuple[str, ...]], Sequence[Row]]
-PROJECT_NUMBERS = (1, 2, 3, 5)
 
 
 def build_world(
@@ -123,7 +138,7 @@ def build_world(
         sparse=sparse,
     )
     products = build_products(
-        Random(f"{seed}/products"), count, today, sparse=sparse, inventory="Inventory" in modules
+        Random(f"{seed}/products"), count, today, sparse=sparse, modules=modules
     )
     world = World(
         agreement_number,
@@ -139,4 +154,7 @@ def build_world(
         [] if sparse else build_special_prices(products),
     )
     Story(world, Random(f"{seed}/story"), entries).tell()
+    write_documents(world, Random(f"{seed}/documents"), entries)
+    world.drafts = write_drafts(world, entries)
+    world.changes = write_changes(world)
     return world

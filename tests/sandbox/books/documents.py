@@ -1,0 +1,255 @@
+"""Sales documents that are not booked: draft invoices, orders and quotes, and their lines.
+
+The document's ``id`` (OpenAPI ``number`` and ``documentId``, legacy REST ``soap`` handle) differs
+from the number that users see. Ids and line numbers are unique among all these documents, because
+dimension data refers to a line by both alone. Legacy REST lists show ``lines`` of orders and quotes
+as an empty array, whatever lines there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tests.sandbox.books.money import kr, rate_value
+from tests.sandbox.books.postings import rate_on
+from tests.sandbox.books.rows import instant
+from tests.sandbox.books.sales import (
+    Document,
+    accrual_part,
+    common_body,
+    document_version,
+    line_row,
+    make_line,
+    pdf,
+    text_line,
+)
+from tests.sandbox.values import Link
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tests.sandbox.books.world import Listing, World
+    from tests.sandbox.values import Row
+
+STATUSES = ("drafts", "sent", "archived")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of document names itself on legacy REST and in q2capi."""
+
+    collection: str
+    number: str
+    handle: str
+    template: str
+
+
+DRAFT = Kind("invoices", "draftInvoiceNumber", "currentInvoiceHandle", "bookingInstructions")
+ORDER = Kind("orders", "orderNumber", "orderHandle", "upgradeInstructions")
+QUOTE = Kind("quotes", "quoteNumber", "quoteHandle", "upgradeInstructions")
+
+
+class Drafter:
+    """Writes documents, giving out ids and line numbers."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        self.world = world
+        self.random = random
+        self.next_id = 1
+        self.next_line = 1
+
+    def write(self, number: int, turn: int, status: str) -> Document:
+        """A document to the customer whose turn it is; the first customer's shows everything."""
+        world, random = self.world, self.random
+        customer = world.customers[turn * 3 % len(world.customers)]
+        day = world.today - timedelta(days=3 + turn * 5 % 200)
+        rate = rate_on(customer.currency, day)
+        document = Document(
+            self.next_id,
+            number,
+            status,
+            customer,
+            day,
+            customer.terms.due(day),
+            customer.currency,
+            rate,
+            [],
+            customer.full,
+            world.project_of(turn),
+            instant(self.next_id, world.today, minute=True),
+        )
+        self.next_id += 1 + turn % 2
+        for position in range(1, 3 + turn % 2):
+            product = world.products[random.randrange(len(world.products))]
+            if position == 1:
+                product = world.first_product(accruing=turn % 2 == 0)
+            quantity = (100, 250, 1200)[random.randrange(3)]
+            document.lines.append(
+                make_line(
+                    self._line(),
+                    position,
+                    product,
+                    customer,
+                    quantity,
+                    rate=rate,
+                    discount=1000 * (turn % 2),
+                    start=day,
+                )
+            )
+        if turn % 4 == 0:
+            document.lines.append(text_line(self._line(), len(document.lines) + 1, "Bemærk!"))
+        return document
+
+    def _line(self) -> int:
+        self.next_line += 1
+        return self.next_line - 1
+
+
+def write_documents(world: World, random: Random, entries: int) -> None:
+    """Fill the world with draft invoices, orders and quotes in proportion to its ledger."""
+    drafter = Drafter(world, random)
+    if world.sparse:
+        world.draft_invoices = [drafter.write(1, 1, "drafts")]
+        return
+    count = min(2_500, max(4, entries // 200))
+    world.draft_invoices = [drafter.write(30_001 + turn, turn, "drafts") for turn in range(count)]
+    number = 0
+    for kind, documents in ((ORDER, world.orders), (QUOTE, world.quotes)):
+        for status in STATUSES:
+            made = [drafter.write(number + turn, turn, status) for turn in range(1 + count // 2)]
+            documents[status] = made
+            number += len(made) + (7 if kind is ORDER else 0)
+
+
+def _body(kind: Kind, document: Document) -> Row:
+    path = f"/{kind.collection}/{document.status}/{document.number}"
+    row: Row = {
+        kind.number: document.number,
+        "soap": {kind.handle: {"id": document.id}},
+        "attachment": Link(f"{path}/attachment"),
+        **common_body(document, draft=True),
+        "pdf": pdf(path),
+        "self": Link(path),
+    }
+    if kind is not DRAFT:
+        row["lines"] = []
+    if document.status != "archived":
+        target = "booking-instructions"
+        if kind is not DRAFT:
+            target = f"upgrade-instructions/{'draftInvoice' if kind is ORDER else 'draftOrder'}"
+        row["templates"] = {
+            kind.template: Link(f"{path}/templates/{target}"),
+            "self": Link(f"{path}/templates"),
+        }
+        row["lastUpdated"] = document.changed
+    return row
+
+
+def _rest_drafts(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [_body(DRAFT, document) for document in world.draft_invoices]
+
+
+def _drafts(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [_draft(document) for document in world.draft_invoices]
+
+
+def _draft(document: Document) -> Row:
+    customer = document.customer
+    row: Row = {
+        "number": document.id,
+        "draftInvoiceNumber": document.number,
+        "customerNumber": customer.number,
+        "customerName": customer.name,
+        "date": document.day,
+        "currencyCode": document.currency,
+        "lastUpdated": document.changed,
+        "layoutNumber": customer.layout or 19,
+        "termOfPaymentNumber": customer.terms.number,
+        "dueDate": document.due,
+        "vatZoneNumber": customer.zone,
+        "isVatIncluded": customer.zone == 1,
+        "amountInBaseCurrency": kr(document.gross_base),
+        "amount": kr(document.gross),
+        "vatAmount": kr(document.vat),
+        "roundingAmount": kr(0),
+        "projectNumber": document.project,
+        "customerAddress": customer.address,
+        "customerPostalCode": customer.zip,
+        "customerCity": customer.city,
+        "customerCountry": customer.country,
+        "debtorEan": customer.ean,
+        "totalCostPriceInBaseCurrency": kr(document.cost_base),
+        "exchangeRate": rate_value(document.rate),
+        "cvr": customer.cvr,
+        "debitorMobilePhone": customer.mobile,
+        "objectVersion": document_version(document),
+    }
+    if document.full:
+        contact = customer.contacts[0] if customer.contacts else None
+        location = customer.locations[0] if customer.locations else None
+        body = common_body(document, draft=True)
+        notes, delivery = body["notes"], body["delivery"]
+        assert isinstance(notes, dict)
+        assert isinstance(delivery, dict)
+        row |= notes
+        row |= {
+            "otherReference": "Rekv. nr. 0042/æ",
+            "ourReferenceNumber": customer.seller or 1,
+            "ourReference2Number": 7,
+            "attentionNumber": contact.number if contact else None,
+            "yourReferenceNumber": contact.number if contact else None,
+            "deliveryLocationNumber": location.number if location else None,
+            "deliveryAddress": delivery["address"],
+            "deliveryPostalCode": delivery["zip"],
+            "deliveryCity": delivery["city"],
+            "deliveryCountry": delivery["country"],
+            "deliveryTerms": delivery["deliveryTerms"],
+            "deliveryDate": delivery["deliveryDate"],
+            "publicEntryNumber": f"B-{customer.number}",
+            "pNr": f"10{customer.number:08d}",
+            "nemHandelReceiverType": 1,
+            "externalId": f"shop/{document.number}",
+        }
+    return row
+
+
+def _draft_lines(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        line_row(document, line, "draftInvoiceNumber", margins=True)
+        | accrual_part(line)
+        | {"objectVersion": document_version(document)}
+        for document in world.draft_invoices
+        for line in document.lines
+    ]
+
+
+def _of(world: World, kind: Kind, status: str) -> list[Document]:
+    """Raises: KeyError: no such status."""
+    if status not in STATUSES:
+        raise KeyError(status)
+    return (world.orders if kind is ORDER else world.quotes).get(status, [])
+
+
+def _rest_listing(kind: Kind, status: str) -> Listing:
+    return lambda world, _: [_body(kind, document) for document in _of(world, kind, status)]
+
+
+def _lines_listing(kind: Kind) -> Listing:
+    return lambda world, params: [
+        line_row(document, line, kind.number, margins=True)
+        for document in _of(world, kind, params[0])
+        for line in document.lines
+    ]
+
+
+LISTINGS: dict[str, Listing] = {
+    "rest:/invoices/drafts": _rest_drafts,
+    "q2capi:/invoices/drafts": _drafts,
+    "q2capi:/invoices/drafts/lines": _draft_lines,
+    "q2capi:/orders/{documentStatus}/lines": _lines_listing(ORDER),
+    "q2capi:/quotes/{documentStatus}/lines": _lines_listing(QUOTE),
+    **{f"rest:/orders/{status}": _rest_listing(ORDER, status) for status in STATUSES},
+    **{f"rest:/quotes/{status}": _rest_listing(QUOTE, status) for status in STATUSES},
+}
