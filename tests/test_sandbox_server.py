@@ -552,6 +552,11 @@ class TestClassicPages:
         path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
         assert get(shared, path).numbers[0] == 12_000
 
+    def test_the_changelog_filters_by_entry(self, shared: Sandbox) -> None:
+        path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
+        answer = filtered(shared, path, "entryNumber$gte:3$and:entryNumber$lt:5")
+        assert answer.numbers == [4, 3]
+
     def test_years_are_only_paged(self, shared: Sandbox) -> None:
         answer = get(shared, "/accountingyearsapi/v2.0.1/AccountingYears/paged")
         assert answer.numbers == ["2025/2026"]

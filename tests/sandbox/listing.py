@@ -109,7 +109,8 @@ class Listing:
 
     @property
     def _sorted(self) -> bool:
-        return self.lazy or len(self.rows) > _SMALL
+        by_key = self.endpoint.kind != "paged"  # the changelog comes newest first
+        return by_key and (self.lazy or len(self.rows) > _SMALL)
 
     def _by_key(self, terms: tuple[Term, ...]) -> bool:
         key = self.endpoint.key
