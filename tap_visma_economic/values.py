@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ Converter = Callable[[Any], Any]
 
 _INTEGER = re.compile(r"[+-]?\d{1,400}")
 _NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.Z+-]*)?")
 _CIVIL = re.compile(r"(\d{4}-\d{2}-\d{2})(T00:00:00(\.0+)?Z?)?")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
@@ -57,9 +58,9 @@ def boolean(value: Any) -> bool:
     """Return a boolean; the strings and numbers that can only mean one are taken."""
     if isinstance(value, bool):
         return value
-    if value in {"true", "True", 1}:
+    if value in ("true", "True", 1):  # not a set: a list or an object has no hash
         return True
-    if value in {"false", "False", 0}:
+    if value in ("false", "False", 0):
         return False
     raise MistypedError
 
@@ -76,26 +77,24 @@ def trimmed(value: Any) -> str:
 
 def civil_date(value: Any) -> str:
     """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing (openapi NOTES 6)."""
-    if isinstance(value, str):
-        if len(value) == 10 and _DATE.fullmatch(value):  # noqa: PLR2004
-            return value
-        if found := _CIVIL.fullmatch(value):
-            return found[1]
+    if isinstance(value, str) and (found := _CIVIL.fullmatch(value)):
+        try:
+            return date.fromisoformat(found[1]).isoformat()
+        except ValueError:  # a thirteenth month: no target would take it
+            raise MistypedError from None
     raise MistypedError
 
 
 def instant(value: Any) -> str:
     """Return an instant as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; one without a zone is taken as UTC."""
-    if isinstance(value, str):
-        if _INSTANT.fullmatch(value):
-            return value
-        if _DATE.match(value):
-            try:
-                at = pendulum.parse(value, tz="UTC", exact=False)
-            except ValueError:
-                raise MistypedError from None
-            if isinstance(at, pendulum.DateTime):
-                return instant_text(at)
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            if _INSTANT.fullmatch(value):
+                datetime.fromisoformat(value[:-1])
+                return value
+            return instant_text(pendulum.parse(value, tz="UTC", exact=False))  # type: ignore[arg-type]
+        except (ValueError, OverflowError):  # no such day or hour, or none before it in UTC
+            raise MistypedError from None
     raise MistypedError
 
 
@@ -104,8 +103,7 @@ def instant_text(at: pendulum.DateTime) -> str:
 
     Two such texts without their `Z` compare as their instants do.
     """
-    utc = at.in_timezone("UTC")
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if utc.microsecond else "%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.in_timezone('UTC').naive().isoformat()}Z"
 
 
 def anything(value: Any) -> Any:
