@@ -105,5 +105,5 @@ def _decode(decoder: msgspec.json.Decoder[Any], response: requests.Response) -> 
 def _clock(response: requests.Response) -> pendulum.DateTime | None:
     try:
         return pendulum.instance(parsedate_to_datetime(response.headers.get("Date", "")))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -84,7 +84,7 @@ def retry_after(header: str | None) -> float:
         return max(float(text), _FIRST_WAIT)
     try:
         at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _REFILL
     seconds = (pendulum.instance(at) - pendulum.now("UTC")).total_seconds()
     return max(float(seconds), _FIRST_WAIT)
