@@ -162,7 +162,7 @@ def _complaint(body: bytes) -> _Complaint:
 def _said(complaint: _Complaint) -> str:
     words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
     words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
-    said = " ".join(word.strip() for word in words if word and word.strip())[:_LONGEST_QUOTE]
+    said = " ".join(" ".join(filter(None, words)).split())[:_LONGEST_QUOTE]  # on one line
     log_id = complaint.logId or complaint.traceId
     return f"{said} (e-conomic's log id: {log_id})" if log_id else said
 
