@@ -59,5 +59,5 @@ class StopFlag:
             try:
                 return future.result(timeout=_LOOK_EVERY)
             except FutureTimeoutError:
-                if future.done():
-                    raise
+                if future.done():  # it ended at this very moment, or with a timeout of its own
+                    return future.result()
