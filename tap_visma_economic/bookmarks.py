@@ -118,7 +118,10 @@ class InstantBookmark:
     def since(self, lookback_minutes: int) -> pendulum.DateTime | None:
         """Return the instant to read from, None for the beginning."""
         value = parse_instant(_known(self._state, self._key))
-        return value.subtract(minutes=lookback_minutes) if value else None
+        try:
+            return value.subtract(minutes=lookback_minutes) if value else None
+        except OverflowError:  # the year 1, which .NET takes for no instant at all
+            return None
 
     def saw(self, records: Sequence[Record], clock: pendulum.DateTime | None) -> None:
         """Take note of a page and, on the first one, of the server's clock."""
