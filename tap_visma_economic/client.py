@@ -99,6 +99,7 @@ class EconomicStream(RESTStream["Query"]):
         include_links = bool(tap.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
+        self.selected_by_default = True  # the catalog holds what is asked for, see `all_streams`
         self._drift = Drift()
 
     # What the SDK asks a stream

@@ -25,6 +25,9 @@ Record = dict[str, Any]
 Schema = Mapping[str, Any]
 Breadcrumb = tuple[str, ...]
 
+_ALWAYS_LINKS = ("self", "metaData")
+"""Links wherever they appear, documented or not."""
+
 Write = Callable[[Any, Record], None]
 """Puts one property's value into a record."""
 
@@ -107,6 +110,8 @@ def _filler(schema: Schema, rules: Rules, lifted_from: Mapping[str, Any] | None 
     for name, column in columns.items():
         if "x-source" not in column:
             writes[name] = _property(name, column, rules, lifted.get(name))
+    if not rules.include_links:
+        writes.update({name: None for name in _ALWAYS_LINKS if name not in columns})
     for outer, keyed in lifted.items():
         documented = columns.get(outer, {}).get("properties", {})
         writes[outer] = _lift(outer, keyed, writes.get(outer), documented, rules)
@@ -231,7 +236,7 @@ def _lift(
                 write_column(value[key], record)
         if keep is None:
             for key in value:
-                if key not in keyed and key not in documented and key != "self":
+                if key not in keyed and key not in documented and key not in _ALWAYS_LINKS:
                     rules.drift.unknown(f"{rules.path}{outer}.{key}")
 
     return write

@@ -49,7 +49,7 @@ def test_the_catalog_holds_the_default_streams_unless_all_are_asked_for(
 def test_discovery_needs_no_network_no_credentials_and_less_than_two_seconds(
     run_tap: TapRunner,
 ) -> None:
-    nowhere = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     run_tap.discover()  # the first start of a fresh checkout compiles the package
     started = time.perf_counter()
     run = run_tap(None, "--discover", env=nowhere)

@@ -177,8 +177,11 @@ def _is_link(node: Node) -> bool:
 
 
 def _says_nothing_more(name: str, node: Node) -> bool:
-    """Whether an object refers to an entity and holds only its key and links."""
-    key = reference_key(name, node)
+    """Whether an object refers to an entity and holds only its key and links.
+
+    The items of an array have no column beside them to hold their key, so they keep it.
+    """
+    key = None if name.endswith("[]") else reference_key(name, node)
     return key is not None and all(
         other == key or _is_link(child) for other, child in node.properties.items()
     )
