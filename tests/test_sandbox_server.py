@@ -458,6 +458,12 @@ class TestBodies:
         row = get(shared, "/projectsapi/v1.1.0/project-employees").json["items"][0]
         assert row["cutOffDate"] == "2022-05-31T00:00:00"
 
+    def test_an_openapi_instant_keeps_its_fraction(self, sandbox: Sandbox, company: Books) -> None:
+        moment = datetime(2024, 1, 1, 8, 30, 5, 120_000, tzinfo=timezone.utc)
+        company.kept["productsapi:/products", ()] = [{"productNumber": "A", "lastUpdated": moment}]
+        path, text = "/productsapi/v2.0.0/products", "lastUpdated$gte:2024-01-01T08:30:05.12Z"
+        assert filtered(sandbox, path, text).rows[0]["lastUpdated"] == "2024-01-01T08:30:05.12Z"
+
     def test_danish_time_is_served_marked_z(self, company: Books) -> None:
         with Sandbox({"demo": Grant(company)}, zone="copenhagen") as sandbox:
             row = get(sandbox, "/productsapi/v2.0.0/products").json["items"][0]

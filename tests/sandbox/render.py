@@ -102,7 +102,11 @@ class Renderer:
 
     def instant(self, instant: datetime) -> str:
         text = served(instant, self.zone).isoformat()
-        return f'"{text[:19]}Z"' if self.rest else f'"{text}Z"'
+        if self.rest:
+            text = text[:19]
+        elif "." in text:
+            text = text.rstrip("0")
+        return f'"{text}Z"'
 
 
 def _decimal(number: Decimal) -> str:
