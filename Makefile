@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint sandbox clean
+
+PYTHON ?= python3
+PORT ?= 8765
+SCALE ?= small
+LIVE ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/ready
+
+# What pip is told about package indexes, uv has to be told by another name.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+help: ## Say what there is
+	@sed -n "s/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p" Makefile
+
+demo: $(READY) ## Read a whole company through Meltano and check the books; LIVE=1 reads the demo company of e-conomic
+	@$(BIN)/python -m scripts.demo $(if $(LIVE),--live)
+
+test: lint ## Lint, types, layers and the whole suite but for the slow tests
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+
+test-slow: $(READY) ## Many runs or large data
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+lint: $(READY) ## Lint, format, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+sandbox: $(READY) ## Serve a local e-conomic and print the settings to use it with; PORT=8765 SCALE=small
+	@$(BIN)/python -m scripts.sandbox --port $(PORT) --scale $(SCALE)
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .meltano output build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# uv is faster; where it does not get through to a package index, pip does it.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip uv || $(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev || $(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@

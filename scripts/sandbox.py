@@ -1,0 +1,33 @@
+"""`make sandbox`: serve the sandbox until Ctrl-C, and say which settings to use it with."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from scripts.local import environment, sandbox
+
+
+def main() -> int:
+    """Serve; arguments go to `python -m tests.sandbox` (`--help` lists them)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with sandbox(*sys.argv[1:]) as served:
+        urls = {name: served[name] for name in ("rest_url", "openapi_url")}
+        tokens = {"app_secret_token": served["app_secret_token"], "agreement_grant_token": "demo"}
+        print("A local e-conomic with made-up companies is running. Paste this into a shell, or")
+        print("into .env (for Meltano, and for the tap with --config=ENV):\n")
+        for name, value in environment({**urls, **tokens}).items():
+            print(f"export {name}={value}")
+        print("\nOther grant tokens, each its own view of a company:")
+        for token, grant in served["grants"].items():
+            print(f"  {token:<14}agreement {grant['agreement_number']}, role {grant['role']}")
+        print("\nCtrl-C ends it.", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
