@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.sandbox.books import (
-    agreement,
+    agreement_rows,
     budgets,
     calendar,
     chart,
-    customers,
+    customer_rows,
     dimensions,
     documents,
     invoices,
-    journals,
-    ledger,
+    journal_rows,
+    ledger_rows,
     postings,
-    products,
-    projects,
+    product_rows,
+    project_rows,
     subscriptions,
     suppliers,
 )
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 ALL = ALL_MODULES
 _DOMAINS = (
-    agreement,
+    agreement_rows,
     budgets,
     calendar,
     chart,
-    customers,
+    customer_rows,
     dimensions,
     documents,
     invoices,
-    journals,
-    ledger,
-    products,
-    projects,
+    journal_rows,
+    ledger_rows,
+    product_rows,
+    project_rows,
     subscriptions,
     suppliers,
 )
@@ -255,7 +255,7 @@ class Company:
 
     def _move_balances(self) -> None:
         chart.move_balances(self.world)
-        customers.move_balances(self.world)
+        customer_rows.move_balances(self.world)
 
 
 def build_company(

@@ -1,4 +1,4 @@
-"""Journals and the entries in them that are not booked yet, in the shapes of both APIs.
+"""Journals and the entries in them that are not booked yet.
 
 A draft entry moves ``amount`` (øre of its currency) to its account, or to the control account of
 its customer or supplier, and the opposite to its contra account, VAT taken out where it has a code.
@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import distribution_kind, distribution_ref
 from tests.sandbox.books.ledger import (
     MANUAL_INVOICE,
     PAYMENT,
@@ -19,16 +18,13 @@ from tests.sandbox.books.ledger import (
     SUPPLIER_PAYMENT,
     VOUCHER,
 )
-from tests.sandbox.books.money import kr, rate_value, share, to_base
+from tests.sandbox.books.money import share, to_base
 from tests.sandbox.books.postings import rate_on
-from tests.sandbox.books.rows import padded, path_of, ref, ref_or_none, version
-from tests.sandbox.values import Link, path_part
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+    from tests.sandbox.books.world import World
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ JOURNALS = (
     Journal(5, 'Kasse & "bank"', 60_001),
 )
 # Entry type -> its name on legacy REST, and the list in a voucher that holds such entries.
-_TYPES = {
+TYPES = {
     VOUCHER: ("financeVoucher", "financeVouchers"),
     PAYMENT: ("customerPayment", "customerPayments"),
     SUPPLIER_INVOICE: ("supplierInvoice", "supplierInvoices"),
@@ -208,264 +204,3 @@ def _draft(world: World, turn: int) -> Draft:
             bill, type=SUPPLIER_INVOICE, amount=-1_000_00, contra=supplier.cost_account, due=due
         )
     return replace(bill, type=SUPPLIER_PAYMENT, amount=1_000_00)
-
-
-def _rest_journals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
-    for journal in JOURNALS:
-        path = path_of("journalNumber", journal.number)
-        settings: Row = {
-            "voucherNumbers": {
-                "minimumVoucherNumber": journal.first_voucher,
-                "maximumVoucherNumber": journal.last_voucher,
-            },
-            "entryTypeRestrictedTo": _TYPES[journal.only][0] if journal.only else None,
-        }
-        if journal.full and not world.sparse:
-            settings["contraAccounts"] = {
-                "customerPayments": ref("accountNumber", chart.BANK),
-                "supplierPayments": ref("accountNumber", chart.BANK),
-                "financeVouchers": ref("accountNumber", chart.CASH),
-            }
-        rows.append(
-            {
-                "name": journal.name,
-                "settings": settings,
-                "vouchers": Link(f"{path}/vouchers"),
-                "entries": Link(f"{path}/entries"),
-                "templates": {
-                    "financeVoucher": Link(f"{path}/templates/financeVoucher"),
-                    "manualCustomerInvoice": Link(f"{path}/templates/manualCustomerInvoice"),
-                    "self": Link(f"{path}/templates"),
-                },
-                "journalNumber": journal.number,
-                "self": Link(path),
-            }
-        )
-    return rows
-
-
-def _journals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
-    for priority, journal in enumerate(JOURNALS, 1):
-        full = journal.full and not world.sparse
-        used = [draft.voucher for draft in world.drafts if draft.journal == journal.number]
-        rows.append(
-            {
-                "number": journal.number,
-                "balancingBehavior": full,
-                "autoApprove": full,
-                "isStandingJournal": journal.only == VOUCHER,
-                "requireAdminApproval": False,
-                "lockVatCodes": full,
-                "nextVoucherNumber": max(used, default=journal.first_voucher - 1) + 1,
-                "minimumVoucherNumber": journal.first_voucher,
-                "maximumVoucherNumber": journal.last_voucher,
-                "customerContraAccount": chart.BANK if full else None,
-                "supplierContraAccount": chart.BANK if full else None,
-                "customerPaymentText": "Indbetaling, tak!" if full else None,
-                "supplierPaymentText": "Betaling" if full else None,
-                "name": journal.name,
-                "priority": priority,
-                "allowPartialBooking": full,
-                "requireBalancePerVoucherId": full,
-                "repeatText": full,
-                "paymentMessageText": "Ref. [bilag]" if full else None,
-                "defaultDepartment": 1 if full else None,
-                "allowedEntryType": journal.only or 0,
-                "objectVersion": version(journal),
-            }
-        )
-    return rows
-
-
-def _draft_entries(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "entryNumber": draft.number,
-            "entryTypeNumber": draft.type,
-            "voucherNumber": draft.voucher,
-            "journalNumber": draft.journal,
-            "date": draft.day,
-            "accountNumber": draft.account,
-            "vatCode": padded(draft.vat) if draft.vat else None,
-            "amount": kr(draft.amount),
-            "currency": draft.currency,
-            "exchangeRate": rate_value(draft.rate),
-            "contraAccountNumber": draft.contra,
-            "contraVatCode": padded(draft.contra_vat) if draft.contra_vat else None,
-            "text": draft.text,
-            "projectNumber": draft.project,
-            "costTypeNumber": draft.cost_type,
-            "customerNumber": draft.customer,
-            "customerInvoiceNumber": None
-            if draft.customer_invoice is None
-            else str(draft.customer_invoice),
-            "supplierNumber": draft.supplier,
-            "supplierInvoiceNumber": draft.supplier_invoice,
-            "supplierPaymentType": draft.payment_type,
-            "supplierPaymentBank": "0999-0007654321" if draft.payment_type else None,
-            "supplierPaymentMessage": draft.text if draft.payment_type else None,
-            "dueDate": draft.due,
-            "objectVersion": version(draft),
-        }
-        for draft in world.drafts
-    ]
-
-
-def _accruals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
-    for draft in sorted(world.drafts, key=lambda draft: (draft.journal, draft.number)):
-        if draft.accrual:
-            start, end = draft.accrual
-            rows.append(
-                {
-                    "entryNumber": draft.number,
-                    "journalNumber": draft.journal,
-                    "accountNumber": chart.DEFERRED,
-                    "startDate": start,
-                    "endDate": end,
-                    "months": 12,
-                    "objectVersion": version(draft),
-                }
-            )
-    return rows
-
-
-def _of_journal(world: World, number: str) -> list[Draft]:
-    """Raises: KeyError: there is no such journal."""
-    if number not in {str(journal.number) for journal in JOURNALS}:
-        raise KeyError(number)
-    return [draft for draft in world.drafts if str(draft.journal) == number]
-
-
-def _voucher_ref(world: World, draft: Draft, *, with_year: bool) -> Row:
-    year = world.years[world.ledger.year_of(draft.day)].name
-    path = f"{path_of('journalNumber', draft.journal)}/vouchers/{path_part(year)}-{draft.voucher}"
-    row: Row = {"voucherNumber": draft.voucher, "self": Link(path)}
-    return {"accountingYear": ref("year", year), **row} if with_year else row
-
-
-def _distribution(number: int | None) -> Row | None:
-    if number is None:
-        return None
-    return {**(distribution_ref(number) or {}), "distributionType": distribution_kind(number)}
-
-
-def _common(draft: Draft) -> Row:
-    """What an entry shows both in its journal and in its voucher."""
-    payment = ref_or_none("paymentTypeNumber", draft.payment_type)
-    return {
-        "text": draft.text,
-        "journal": ref("journalNumber", draft.journal),
-        "amount": kr(draft.amount),
-        "account": ref_or_none("accountNumber", draft.account),
-        "contraAccount": ref_or_none("accountNumber", draft.contra),
-        "contraVatAccount": _vat_ref(draft.contra_vat),
-        "contraVatAmount": kr(draft.contra_vat_amount),
-        "contraVatAmountInBaseCurrency": kr(to_base(draft.contra_vat_amount, draft.rate)),
-        "costType": ref_or_none("costTypeNumber", draft.cost_type),
-        "currency": ref("code", draft.currency),
-        "customer": ref_or_none("customerNumber", draft.customer),
-        "customerInvoice": draft.customer_invoice,
-        "date": draft.day,
-        "departmentalDistribution": _distribution(draft.department),
-        "dueDate": draft.due,
-        "employee": ref_or_none("employeeNumber", draft.employee),
-        "exchangeRate": rate_value(draft.rate),
-        "entryType": _TYPES[draft.type][0],
-        "paymentDetails": {"paymentType": payment} if payment else None,
-        "project": ref_or_none("projectNumber", draft.project),
-        "quantity1": None if draft.quantity1 is None else kr(draft.quantity1),
-        "quantity2": None if draft.quantity2 is None else kr(draft.quantity2),
-        "remainder": kr(draft.amount),
-        "remainderInDefaultCurrency": kr(draft.base),
-        "supplier": ref_or_none("supplierNumber", draft.supplier),
-        "supplierInvoiceNumber": draft.supplier_invoice,
-        "unit1": ref_or_none("unitNumber", draft.unit1),
-        "unit2": ref_or_none("unitNumber", draft.unit2),
-    }
-
-
-def _vat_ref(code: str | None) -> Row | None:
-    return None if code is None else ref("vatCode", code) | {"vatCode": padded(code)}
-
-
-def _rest_entries(world: World, params: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
-    for draft in _of_journal(world, params[0]):
-        path = f"{path_of('journalNumber', draft.journal)}/entries/{draft.number}"
-        names = ("customerPayment", "account", "contraAccount", "accountAndContraAccount")
-        rows.append(
-            {
-                "journalEntryNumber": draft.number,
-                **_common(draft),
-                "amountDefaultCurrency": kr(draft.base),
-                "voucher": _voucher_ref(world, draft, with_year=True),
-                "templates": {name: Link(f"{path}/templates/{name}") for name in names},
-                "metaData": {
-                    "delete": {
-                        "description": "Delete this entry.",
-                        "href": Link(path),
-                        "httpMethod": "delete",
-                    }
-                },
-                "self": Link(path),
-            }
-        )
-    return rows
-
-
-_QUANTITIES = {"costType", "project", "quantity1", "quantity2", "unit1", "unit2"}
-# Properties that an entry in a voucher has only where its type is one of these.
-_ONLY = {
-    VOUCHER: _QUANTITIES | {"account"},
-    PAYMENT: {"customer", "customerInvoice"},
-    SUPPLIER_INVOICE: _QUANTITIES
-    | {"supplier", "supplierInvoiceNumber", "paymentDetails", "dueDate"},
-    SUPPLIER_PAYMENT: {"supplier", "supplierInvoiceNumber"},
-    MANUAL_INVOICE: {"customer", "customerInvoice", "dueDate"},
-}
-_SOMEWHERE: set[str] = set().union(*_ONLY.values())
-
-
-def _voucher_entry(world: World, draft: Draft) -> Row:
-    hidden = _SOMEWHERE - _ONLY[draft.type]
-    row = {name: value for name, value in _common(draft).items() if name not in hidden}
-    row["amountBaseCurrency"] = kr(draft.base)
-    row["voucher"] = _voucher_ref(world, draft, with_year=False)
-    if draft.type == VOUCHER:
-        row["vatAccount"] = _vat_ref(draft.vat)
-        row["vatAmount"] = kr(draft.vat_amount)
-        row["vatAmountBaseCurrency"] = kr(to_base(draft.vat_amount, draft.rate))
-    return row
-
-
-def _rest_vouchers(world: World, params: tuple[str, ...]) -> list[Row]:
-    vouchers: dict[tuple[int, int], list[Draft]] = {}
-    for draft in _of_journal(world, params[0]):
-        year = world.ledger.year_of(draft.day)
-        vouchers.setdefault((year, draft.voucher), []).append(draft)
-    rows: list[Row] = []
-    for (_, _number), drafts in sorted(vouchers.items()):
-        lists: dict[str, list[Row]] = {}
-        for draft in drafts:
-            lists.setdefault(_TYPES[draft.type][1], []).append(_voucher_entry(world, draft))
-        rows.append(
-            {
-                **_voucher_ref(world, drafts[0], with_year=True),
-                "journal": ref("journalNumber", drafts[0].journal),
-                "entries": lists,
-            }
-        )
-    return rows
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/journals": _rest_journals,
-    "rest:/journals/{journalNumber}/entries": _rest_entries,
-    "rest:/journals/{journalNumber}/vouchers": _rest_vouchers,
-    "journalsapi:/journals": _journals,
-    "journalsapi:/draft-entries": _draft_entries,
-    "journalsapi:/accruals": _accruals,
-}

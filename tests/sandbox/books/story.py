@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart, ledger, postings
 from tests.sandbox.books.invoices import number_of
-from tests.sandbox.books.ledger import Entry, More
+from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.office import DIMENSIONS, PLAIN, Office
 from tests.sandbox.books.sales import Document, make_line, text_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from random import Random
 
     from tests.sandbox.books.customers import Customer
@@ -30,13 +30,6 @@ LEAP_DAY = date(2024, 2, 29)
 _OPENED = timedelta(days=20)
 # How many entries one turn of the story makes on average, payments included; measured.
 _ENTRIES_PER_TURN = 4.59
-_DIMENSIONS = (
-    More(dimensions=((1, 1, False), (2, 201, False))),
-    More(dimensions=((1, 2, False),)),
-    More(dimensions=((1, 100, True), (2, 250, True))),
-    More(dimensions=((2, 202, False),)),
-)
-_PLAIN = More()
 
 
 class Story:
@@ -49,11 +42,12 @@ class Story:
         self.entries = entries
         # In a small company every exception must happen within a few dozen documents.
         self.rhythm = 1 if entries < 2_000 else 4
-        self.sales = self.purchases = self.notes = 0
+        self.sales = self.purchases = 0
         self.next_invoice = 10_001
         self.next_line = 1
         self.due_in: dict[date, list[tuple[Customer, Entry, int]]] = {}
         self.due_out: dict[date, list[tuple[Supplier, Entry]]] = {}
+        self.office = Office(world, random, self._plan)
         self.opened = 0
         self.late = 0
 
@@ -149,7 +143,7 @@ class Story:
         elif kind in (1, 6):
             self._buy(self._posting_day(day))
         else:
-            self._office(day)
+            self.office.write(day)
 
     # -- sales
 
@@ -181,9 +175,9 @@ class Story:
         if turn % 6 == 1:
             lines.append(text_line(self._line_number(), len(lines) + 1, "Leveret efter aftale. Æ"))
         invoice = self._invoice(day, customer, lines, rate)
-        more = _PLAIN
+        more = PLAIN
         if "Dimension" in world.modules and turn % 2:
-            more = _DIMENSIONS[turn // 2 % 4]
+            more = DIMENSIONS[turn // 2 % 4]
         self._arrange(invoice, postings.book_invoice(self.book, invoice, more), turn)
         return invoice
 
@@ -266,9 +260,9 @@ class Story:
         turn = self.purchases
         suppliers = self.world.suppliers
         supplier = suppliers[turn % len(suppliers)]
-        more = _PLAIN
+        more = PLAIN
         if "Dimension" in self.world.modules and turn % 3 == 0:
-            more = _DIMENSIONS[turn // 3 % 4]
+            more = DIMENSIONS[turn // 3 % 4]
         net = self.random.randrange(50_00, 20_000_00)
         reference = f"LF-{turn:05d}/{day.year}"
         owed = postings.book_supplier_invoice(self.book, day, supplier, net, reference, more=more)
@@ -277,110 +271,6 @@ class Story:
             while pay_day.weekday() >= 5:
                 pay_day += timedelta(days=1)
             self.due_out.setdefault(pay_day, []).append((supplier, owed))
-
-    # -- the office
-
-    def _office(self, day: date) -> None:
-        self.notes += 1
-        tasks: tuple[Callable[[date], None], ...] = (
-            self._wages,
-            self._rent,
-            self._reminder,
-            self._travel,
-            self._pennies,
-            self._manual_invoice,
-            self._release,
-            self._on_account,
-            self._meal,
-        )
-        tasks[self.notes % len(tasks)](day)
-
-    def _wages(self, day: date) -> None:
-        gross = self.random.randrange(30_000_00, 60_000_00)
-        tax = gross * 38 // 100
-        self.book.book(
-            day,
-            f"Løn {day:%m/%Y}",
-            [
-                Entry(chart.WAGES, gross, gross, more=self._dimension()),
-                Entry(chart.TAX, -tax, -tax),
-                Entry(chart.BANK, tax - gross, tax - gross),
-            ],
-        )
-
-    def _dimension(self) -> More:
-        return _DIMENSIONS[self.notes % 4] if "Dimension" in self.world.modules else _PLAIN
-
-    def _rent(self, day: date) -> None:
-        net = 12_000_00
-        self.book.book(
-            day,
-            "Husleje",
-            [
-                Entry(chart.RENT, net, net, vat="I25"),
-                Entry(chart.VAT_IN, net // 4, net // 4),
-                Entry(chart.BANK, -net * 5 // 4, -net * 5 // 4),
-            ],
-        )
-
-    def _reminder(self, day: date) -> None:
-        customer = self.world.customers[self.notes % len(self.world.customers)]
-        postings.book_reminder(self.book, day, customer, 500 + self.notes, 100_00)
-
-    def _travel(self, day: date) -> None:
-        """Driving on a project: units, quantities and a cost type on the entry."""
-        amount = 379 * (self.notes % 90 + 10)
-        more = _PLAIN
-        if {"Dimension", "Project"} <= self.world.modules:
-            more = More(
-                project=self.world.project_of(self.notes * 3),
-                cost_type=1,
-                unit1=3,
-                quantity1=(self.notes % 90 + 10) * 100,
-                unit2=2,
-                quantity2=125,
-                dimensions=((1, 2, False),),
-            )
-        bank = Entry(chart.BANK, -amount, -amount)
-        self.book.book(
-            day, "Kørsel, km-godtgørelse", [Entry(chart.TRAVEL, amount, amount, more=more), bank]
-        )
-
-    def _pennies(self, day: date) -> None:
-        parts = [Entry(chart.PENNIES, 10, 10), Entry(chart.PENNIES, 20, 20)]
-        self.book.book(day, "Øreafrunding 0,1 + 0,2", [*parts, Entry(chart.CASH, -30, -30)])
-
-    def _manual_invoice(self, day: date) -> None:
-        customer = self.world.customers[self.notes * 5 % len(self.world.customers)]
-        number = 700_000 + self.notes
-        debtor = postings.book_manual_invoice(self.book, day, customer, number, 2_530_00)
-        if self.notes % 2:
-            self._plan(customer, debtor, customer.terms.due(day), debtor.amount)
-
-    def _release(self, day: date) -> None:
-        amount = 1_000_00 + self.notes
-        self.book.book(
-            day,
-            "Periodisering, andel",
-            [Entry(chart.DEFERRED, amount, amount), Entry(1020, -amount, -amount, vat="U25")],
-        )
-
-    def _on_account(self, day: date) -> None:
-        customer = self.world.customers[self.notes * 7 % len(self.world.customers)]
-        postings.receive_on_account(self.book, day, customer, 1_500_00)
-
-    def _meal(self, day: date) -> None:
-        net, vat = 812_34, 54_15
-        self.book.book(
-            day,
-            "Restaurant - 3 pers. (“Noma”)",
-            [
-                Entry(chart.MEALS, net, net, vat="Rep"),
-                Entry(chart.VAT_IN, vat, vat),
-                postings.foreign_cost(day, chart.OFFICE, 75_00, "USD"),
-                Entry(chart.BANK, -net - vat - 75_00, -net - vat - 75_00),
-            ],
-        )
 
     def _close(self, day: date) -> None:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""

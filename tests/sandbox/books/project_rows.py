@@ -1,0 +1,334 @@
+"""The rows of projects, in a company with the module Project.
+
+A project's cost and sales price are the sums over its time entries and mileages, its invoiced
+total is the net amount of its booked invoices, all in the base currency.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from tests.sandbox.books import chart
+from tests.sandbox.books.agreement import EMPLOYEE_GROUPS, EMPLOYEES
+from tests.sandbox.books.money import kr, share
+from tests.sandbox.books.projects import (
+    ACTIVITIES,
+    PROJECT_NUMBERS,
+    mileages,
+    time_entries,
+)
+from tests.sandbox.books.rows import instant, version
+
+if TYPE_CHECKING:
+    from tests.sandbox.books.projects import (
+        TimeEntry,
+    )
+    from tests.sandbox.books.world import Listing, World
+    from tests.sandbox.values import Row
+_NAMES = ('Byggeri "Havnen"', "Intern: IT & drift", "Ærø færgeleje (etape 2)", "Under Havnen")
+_GROUPS = ((1, "Eksterne", 1), (2, "Interne", 2), (3, "Fravær", 3))
+_STATUSES = ((1, "Tilbud sendt", 1), (2, "Realiseret", 2), (3, "I bero", 1))
+_ACTIVITY_GROUPS = ((1, "Produktiv", 1), (2, "Ikke produktiv", 2))
+COST_TYPES = ((1, "Kørsel", 1, "I25"), (2, "Materialer & leje", 1, None), (3, "Udlæg", 2, "Rep"))
+_COST_TYPE_GROUPS = ((1, "Viderefaktureres", 1), (2, "Egne", 2))
+_RATE, _SALES_RATE, _DISTANCE_COST, _DISTANCE_PRICE = 450_00, 850_00, 3_79, 4_50
+_NOT_A_USER = 8
+
+
+def _hours_price(entry: TimeEntry, rate: int) -> int:
+    return share(entry.quantity, rate, 100)
+
+
+def _projects(world: World, _: tuple[str, ...]) -> list[Row]:
+    if "Project" not in world.modules or world.sparse:
+        return []
+    sums = {number: [0, 0, 0] for number in PROJECT_NUMBERS}
+    for entry in time_entries(world):
+        sums[entry.project][0] += _hours_price(entry, _RATE)
+        sums[entry.project][1] += _hours_price(entry, _SALES_RATE)
+    for trip in mileages(world):
+        sums[trip.project][0] += _hours_price(trip, _DISTANCE_COST)
+        sums[trip.project][1] += _hours_price(trip, _DISTANCE_PRICE)
+    for invoice in world.invoices:
+        if invoice.project is not None:
+            sums[invoice.project][2] += invoice.net_base
+    rows: list[Row] = []
+    for index, number in enumerate(PROJECT_NUMBERS):
+        customer = world.customers[0] if number != 2 else None
+        closed = number == 3
+        changed = instant(index, world.today)
+        cost, sales, invoiced = sums[number]
+        rows.append(
+            {
+                "number": number,
+                "name": _NAMES[index],
+                "projectGroupNumber": 1 if customer else 2,
+                "customerNumber": customer.number if customer else None,
+                "isClosed": closed,
+                "mileage": kr(sum(t.quantity for t in mileages(world) if t.project == number)),
+                "isBarred": closed,
+                "isMainProject": number == 1,
+                "isMileageInvoiced": number == 1,
+                "lastUpdated": changed,
+                "responsibleEmployeeNumber": 1,
+                "mainProjectNumber": 1 if number == 5 else None,
+                "otherResponsibleEmployeeNumber": 4 if number == 1 else None,
+                "status": 1 + index % 3,
+                "description": "Etape 1:\nfundament" if number == 1 else None,
+                "deliveryDate": date(2028, 2, 29) if number == 1 else None,
+                "departmentNumber": 2 if number == 1 and "Dimension" in world.modules else None,
+                "closedDate": date(2025, 12, 31) if closed else None,
+                "fixedPrice": kr(250_000_00) if number == 1 else None,
+                "costPrice": kr(cost),
+                "salesPrice": kr(sales),
+                "invoicedTotal": kr(invoiced),
+                "contactPersonId": world.customers[0].contacts[0].number if number == 1 else None,
+                "deliveryLocationNumber": world.customers[0].locations[0].number
+                if number == 1
+                else None,
+                "otherReference": "Rekv. 7" if number == 1 else None,
+                "objectVersion": version(number, changed),
+            }
+        )
+    return rows
+
+
+def _finance(full: bool) -> Row:
+    """The accounts of a project or activity group whose costs and sales go to the ledger."""
+    row: Row = {"includeCostPriceInFinance": full, "includeSalesPriceInFinance": full}
+    row |= {"costAccountOngoingType": 0, "salesAccountOngoingType": 1}
+    if full:
+        row |= {
+            "costAccountOngoing": chart.ONGOING,
+            "costContraAccountOngoing": chart.STOCK,
+            "costAccountClosed": chart.GOODS,
+            "salesAccountOngoing": chart.ONGOING,
+            "salesContraAccountOngoing": chart.DEFERRED,
+            "salesAccountClosed": chart.SALES,
+        }
+    return row
+
+
+def _groups(world: World, table: tuple[tuple[int, str, int], ...]) -> list[Row]:
+    return [
+        {
+            "number": number,
+            "name": name,
+            "type": kind,
+            **_finance(kind == 1),
+            "objectVersion": version(number, name),
+        }
+        for number, name, kind in table
+    ]
+
+
+def _project_groups(world: World, _: tuple[str, ...]) -> list[Row]:
+    return _groups(world, _GROUPS)
+
+
+def _activity_groups(world: World, _: tuple[str, ...]) -> list[Row]:
+    return _groups(world, _ACTIVITY_GROUPS)
+
+
+def _statuses(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": number,
+            "name": name,
+            "type": kind,
+            "priority": number * 10,
+            "objectVersion": version(number),
+        }
+        for number, name, kind in _STATUSES
+    ]
+
+
+def _project_activities(world: World, _: tuple[str, ...]) -> list[Row]:
+    rows: list[Row] = []
+    for project in PROJECT_NUMBERS:
+        for activity, _name, _group in ACTIVITIES:
+            index = len(rows)
+            changed = instant(index, world.today)
+            rows.append(
+                {
+                    "number": 5_000 + index,
+                    "projectNumber": project,
+                    "activityNumber": activity,
+                    "startDate": date(2024, 2, 29) if index % 2 == 0 else None,
+                    "endDate": date(2026, 12, 31) if index % 2 == 0 else None,
+                    "responsibleEmployeeNumber": 2 if index % 3 == 0 else None,
+                    "completed": project == 3,
+                    "lastUpdated": changed,
+                    "objectVersion": version(index, changed),
+                }
+            )
+    return rows
+
+
+def _project_customers(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {"number": customer.number, "name": customer.name, "objectVersion": version(customer.name)}
+        for customer in world.customers
+    ]
+
+
+def _project_employees(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": person.number,
+            "groupNumber": person.group,
+            "name": person.name,
+            "isUser": person.number != _NOT_A_USER,
+            "userId": None if person.number == _NOT_A_USER else person.name[:3].upper(),
+            "canApprove": person.number == 1,
+            "employeeType": 0 if person.number == _NOT_A_USER else 1 + person.number % 3,
+            "canInvoice": person.number == 1,
+            "isBarred": person.barred,
+            "address": "Skovvej 3, 2. tv." if person.number == 1 else None,
+            "city": "Aarhus C" if person.number == 1 else None,
+            "zipCode": "8000" if person.number == 1 else None,
+            "cutOffDate": date(2025, 1, 1) if person.number == 1 else None,
+            "salesPriceBefore": kr(_SALES_RATE - 50_00) if person.number == 1 else None,
+            "salesPriceAfter": kr(_SALES_RATE),
+            "costPriceBefore": kr(_RATE - 25_00) if person.number == 1 else None,
+            "costPriceAfter": kr(_RATE),
+            "objectVersion": version(person),
+        }
+        for person in EMPLOYEES
+    ]
+
+
+def _activities(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": number,
+            "groupNumber": group,
+            "name": name,
+            "isBarred": number == 30,
+            "inLieuCode": number // 10 - 1,
+            "hideInSearch": group == 2,
+            "cutoffDate": date(2025, 1, 1) if number == 10 else None,
+            "salesPriceBefore": kr(_SALES_RATE - 50_00) if number == 10 else None,
+            "salesPriceAfter": kr(_SALES_RATE),
+            "costPriceMarkupPercentage": kr(12_50) if number == 10 else None,
+            "objectVersion": version(number, name),
+        }
+        for number, name, group in ACTIVITIES
+    ]
+
+
+def _cost_types(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": number,
+            "name": name,
+            "costGroupNumber": group,
+            "vatCode": vat,
+            "isBarred": number == 3,
+            "lastUpdated": instant(number, world.today),
+            "objectVersion": version(number, name),
+        }
+        for number, name, group, vat in COST_TYPES
+    ]
+
+
+def _cost_type_groups(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": number,
+            "name": name,
+            "type": kind,
+            "markup": kr(15_00) if kind == 1 else None,
+            "accountOnGoing": chart.ONGOING,
+            "accountClosed": chart.GOODS,
+            "objectVersion": version(number, name),
+        }
+        for number, name, kind in _COST_TYPE_GROUPS
+    ]
+
+
+def _time_entries(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": entry.number,
+            "projectNumber": entry.project,
+            "activityNumber": entry.activity,
+            "employeeNumber": entry.employee,
+            "date": entry.day,
+            "text": f"Udført arbejde, dag {entry.number}" if entry.number % 3 == 0 else None,
+            "numberOfHours": kr(entry.quantity),
+            "isApproved": entry.number % 2 == 0,
+            "isReconciled": entry.number % 4 == 0,
+            "lastUpdated": instant(entry.number, world.today),
+            "objectVersion": version(entry),
+        }
+        for entry in time_entries(world)
+    ]
+
+
+def _time_entry_prices(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": entry.number,
+            "costPrice": kr(_hours_price(entry, _RATE)),
+            "salesPrice": kr(_hours_price(entry, _SALES_RATE)),
+        }
+        for entry in time_entries(world)
+    ]
+
+
+def _mileages(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": trip.number,
+            "projectNumber": trip.project,
+            "employeeNumber": trip.employee,
+            "date": trip.day,
+            "distance": kr(trip.quantity),
+            "from": "Aarhus" if trip.number % 2 else None,
+            "to": "Ærøskøbing" if trip.number % 2 else None,
+            "isApproved": trip.number % 2 == 0,
+            "objectVersion": version(trip),
+        }
+        for trip in mileages(world)
+    ]
+
+
+def _mileage_prices(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "number": trip.number,
+            "costPrice": kr(_hours_price(trip, _DISTANCE_COST)),
+            "costRate": kr(_DISTANCE_COST),
+            "salesPrice": kr(_hours_price(trip, _DISTANCE_PRICE)),
+            "salesRate": kr(_DISTANCE_PRICE),
+        }
+        for trip in mileages(world)
+    ]
+
+
+def _employee_groups(world: World, _: tuple[str, ...]) -> list[Row]:
+    return [
+        {"number": number, "name": name, "objectVersion": version(number, name)}
+        for number, name in EMPLOYEE_GROUPS
+    ]
+
+
+LISTINGS: dict[str, Listing] = {
+    "projectsapi:/Projects": _projects,
+    "projectsapi:/ProjectGroups": _project_groups,
+    "projectsapi:/ProjectStatuses": _statuses,
+    "projectsapi:/project-activities": _project_activities,
+    "projectsapi:/project-customers": _project_customers,
+    "projectsapi:/project-employees": _project_employees,
+    "projectsapi:/project-employeegroups": _employee_groups,
+    "projectsapi:/Activities": _activities,
+    "projectsapi:/ActivityGroups": _activity_groups,
+    "projectsapi:/CostTypes": _cost_types,
+    "projectsapi:/CostTypeGroups": _cost_type_groups,
+    "projectsapi:/Mileages": _mileages,
+    "projectsapi:/MileagePrices": _mileage_prices,
+    "projectsapi:/TimeEntries": _time_entries,
+    "projectsapi:/TimeEntryPrices": _time_entry_prices,
+}

@@ -1,0 +1,777 @@
+"""The sandbox's companies keep their books in order, and both APIs tell the same of them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.books.calendar import TODAY
+from tests.sandbox.company import LISTINGS, build_company
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.sandbox.company import Company
+
+Rows = list[dict[str, Any]]
+YEARS = "rest:/accounting-years"
+ENTRIES = "rest:/accounting-years/{accountingYear}/entries"
+TOTALS = "rest:/accounting-years/{accountingYear}/totals"
+PERIODS = "rest:/accounting-years/{accountingYear}/periods"
+PERIOD_TOTALS = PERIODS + "/{accountingYearPeriod}/totals"
+BOOKED = "bookedEntriesapi:/booked-entries"
+MATCHES = "bookedEntriesapi:/booked-entries/matched-pairs"
+MARKS = "dimensionsapi:/dimension-data/booked-entries"
+SPARSE_EMPTY = {"rest:/orders/sent", "webhooksapi:/webhooks", "productsapi:/pricegroups"}
+
+
+def small_company(seed: int = 7) -> Company:
+    return build_company(1234567, "Havnens Handel A/S", seed=seed, entries=300)
+
+
+@pytest.fixture(scope="module")
+def small() -> Company:
+    return small_company()
+
+
+@pytest.fixture(scope="module")
+def big() -> Company:
+    return build_company(2, "Stor A/S", seed=8, entries=20_000)
+
+
+@pytest.fixture(scope="module", params=["small", "big"])
+def company(request: pytest.FixtureRequest) -> Company:
+    found: Company = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def mine() -> Company:
+    """A company of the test's own, to play events on."""
+    return small_company()
+
+
+def listing(company: Company, endpoint: str, *params: str) -> Rows:
+    return [dict(row) for row in company.rows(endpoint, params)]
+
+
+def years(company: Company) -> list[str]:
+    return [str(row["year"]) for row in company.rows(YEARS)]
+
+
+def by(rows: Iterable[dict[str, Any]], key: str) -> dict[Any, dict[str, Any]]:
+    return {row[key]: row for row in rows}
+
+
+def check_books(company: Company) -> None:
+    """What must hold of a company at any moment, whatever was played on it."""
+    vouchers: dict[tuple[str, Any], Decimal] = defaultdict(Decimal)
+    balances: dict[int, Decimal] = defaultdict(Decimal)
+    open_items: dict[int, Decimal] = defaultdict(Decimal)
+    remainders: dict[int, Decimal] = {}
+    for year in years(company):
+        sums: dict[int, Decimal] = defaultdict(Decimal)
+        for row in listing(company, ENTRIES, year):
+            amount = row["amountInBaseCurrency"]
+            vouchers[year, row["voucherNumber"]] += amount
+            sums[row["account"]["accountNumber"]] += amount
+            if row["customer"]:
+                balances[row["customer"]["customerNumber"]] += amount
+                open_items[row["customer"]["customerNumber"]] += row["remainderInBaseCurrency"]
+                if row["bookedInvoice"]:
+                    remainders[row["invoiceNumber"]] = row["remainder"]
+        assert sum(sums.values()) == 0
+        totals = listing(company, TOTALS, year)
+        assert {t["account"]["accountNumber"]: t["totalInBaseCurrency"] for t in totals} == sums
+    assert not any(vouchers.values())
+    for customer in listing(company, "rest:/customers"):
+        number = customer["customerNumber"]
+        assert customer["balance"] == balances[number] == open_items[number]
+    booked = listing(company, "rest:/invoices/booked")
+    assert remainders == {row["bookedInvoiceNumber"]: row["remainder"] for row in booked}
+
+
+def test_books_are_in_order(company: Company) -> None:
+    check_books(company)
+
+
+def test_sparse_books_are_in_order() -> None:
+    check_books(build_company(3, "Lille", seed=1, entries=60, sparse=True))
+
+
+def test_every_endpoint_has_rows(small: Company) -> None:
+    for endpoint in LISTINGS:
+        assert any(any_rows(small, endpoint)), endpoint
+
+
+def any_rows(company: Company, endpoint: str) -> Iterable[Sequence[dict[str, object]]]:
+    """The listings of an endpoint, one per parent where it has parents."""
+    parents: dict[str, Iterable[tuple[str, ...]]] = {
+        "": [()],
+        "accountingYear": [(year,) for year in years(company)],
+        "accountingYear/accountingYearPeriod": [("2023", "1")],
+        "bookedInvoiceNumber": [("10001",)],
+        "customerNumber": [("1",)],
+        "documentStatus": [("drafts",), ("sent",), ("archived",)],
+        "journalNumber": [("1",)],
+        "priceGroupNumber": [("1",)],
+        "productGroupNumber": [("1",), ("2",), ("3",)],
+        "productNumber": [(str(r["productNumber"]),) for r in company.rows("rest:/products")],
+        "productSpecialPriceNumber": [("1",)],
+    }
+    for params in parents["/".join(re.findall(r"{(\w+)}", endpoint))]:
+        yield company.rows(endpoint, params)
+
+
+def test_an_unknown_parent_is_an_error(small: Company) -> None:
+    with pytest.raises(KeyError):
+        small.rows(ENTRIES, ("2025",))
+
+
+def test_an_invoice_that_does_not_exist_is_no_row(small: Company) -> None:
+    assert list(small.rows("rest:/invoices/booked/{bookedInvoiceNumber}", ("4",))) == []
+
+
+def test_listings_ascend_by_their_key(company: Company) -> None:
+    for endpoint, key in (
+        (BOOKED, "entryNumber"),
+        ("rest:/customers", "customerNumber"),
+        ("rest:/invoices/booked", "bookedInvoiceNumber"),
+        ("customersapi:/Contacts", "number"),
+        ("customersapi:/DeliveryLocations", "number"),
+        ("suppliersapi:/Contacts", "number"),
+        ("journalsapi:/draft-entries", "entryNumber"),
+    ):
+        keys = [row[key] for row in listing(company, endpoint)]
+        assert keys == sorted(set(keys)), endpoint
+
+
+def test_products_ascend_as_text_without_regard_to_case(company: Company) -> None:
+    numbers = [str(row["productNumber"]).casefold() for row in company.rows("rest:/products")]
+    assert numbers == sorted(set(numbers))
+
+
+# -- years and the ledger
+
+
+def test_years_and_their_periods_leave_no_day_out(small: Company) -> None:
+    day = date(2023, 1, 1)
+    for year in listing(small, YEARS):
+        assert year["fromDate"] == day
+        for period in listing(small, PERIODS, year["year"]):
+            assert period["fromDate"] == day
+            day = period["toDate"] + timedelta(days=1)
+        assert year["toDate"] == day - timedelta(days=1)
+    assert "2025/2026" in years(small)
+
+
+def test_entries_lie_within_their_year(company: Company) -> None:
+    for year in listing(company, YEARS):
+        for row in company.rows(ENTRIES, (year["year"],)):
+            assert year["fromDate"] <= row["date"] <= year["toDate"]
+
+
+def test_entry_numbers_of_two_years_interleave(company: Company) -> None:
+    numbers = [[r["entryNumber"] for r in listing(company, ENTRIES, y)] for y in years(company)]
+    assert any(max(a) > min(b) for a, b in itertools.pairwise(numbers))
+
+
+def test_entry_numbers_have_a_gap(company: Company) -> None:
+    numbers = [row["entryNumber"] for row in listing(company, BOOKED)]
+    assert max(numbers) - min(numbers) >= len(numbers)
+
+
+def test_a_year_opens_with_the_balances_of_the_one_before(company: Company) -> None:
+    status = {
+        row["accountNumber"]
+        for row in listing(company, "rest:/accounts")
+        if row["accountType"] == "status"
+    }
+    names = years(company)
+    for before, after in itertools.pairwise(names):
+        closing: dict[int, Decimal] = defaultdict(Decimal)
+        for row in listing(company, TOTALS, before):
+            account = row["account"]["accountNumber"]
+            closing[account if account in status else 6110] += row["totalInBaseCurrency"]
+        opening: dict[int, Decimal] = defaultdict(Decimal)
+        for row in listing(company, ENTRIES, after):
+            if row["entryType"] == "transferredOpeningEntry":
+                opening[row["account"]["accountNumber"]] += row["amountInBaseCurrency"]
+        assert {a: v for a, v in opening.items() if v} == {a: v for a, v in closing.items() if v}
+
+
+def test_period_totals_add_up_to_the_year(company: Company) -> None:
+    for year in years(company):
+        sums: dict[int, Decimal] = defaultdict(Decimal)
+        for period in listing(company, PERIODS, year):
+            for row in listing(company, PERIOD_TOTALS, year, str(period["periodNumber"])):
+                sums[row["account"]["accountNumber"]] += row["totalInBaseCurrency"]
+        totals = listing(company, TOTALS, year)
+        assert {t["account"]["accountNumber"]: t["totalInBaseCurrency"] for t in totals} == sums
+
+
+def test_account_balances_are_the_totals_of_the_current_year(company: Company) -> None:
+    totals = {
+        row["account"]["accountNumber"]: row["totalInBaseCurrency"]
+        for row in listing(company, TOTALS, years(company)[-1])
+    }
+    for account in listing(company, "rest:/accounts"):
+        if account["accountType"] in {"status", "profitAndLoss"}:
+            assert account["balance"] == totals.get(account["accountNumber"], 0)
+
+
+def test_draft_balances_differ_from_balances_by_what_balances_itself(company: Company) -> None:
+    postable = [
+        row
+        for row in listing(company, "rest:/accounts")
+        if row["accountType"] in {"status", "profitAndLoss"}
+    ]
+    moved = [row["draftBalance"] - row["balance"] for row in postable]
+    assert any(moved)
+    assert sum(moved) == 0
+
+
+def test_every_entry_type_occurs(company: Company) -> None:
+    assert {row["type"] for row in listing(company, BOOKED)} == set(range(1, 11))
+
+
+def test_both_apis_list_the_same_ledger(company: Company) -> None:
+    booked = by(listing(company, BOOKED), "entryNumber")
+    seen = 0
+    for year in years(company):
+        for row in listing(company, ENTRIES, year):
+            twin = booked[row["entryNumber"]]
+            seen += 1
+            assert twin["accountNumber"] == row["account"]["accountNumber"]
+            for name in ("amount", "amountInBaseCurrency", "date", "remainder", "text"):
+                assert twin[name] == row[name]
+            assert twin["customerInvoiceNumber"] == row["invoiceNumber"]
+            vat = row["vatAccount"]
+            assert (twin["vatAccountNumber"] or "").strip() == (vat["vatCode"] if vat else "")
+    assert seen == len(booked)
+
+
+def test_foreign_amounts_are_not_the_base_amounts(company: Company) -> None:
+    foreign = [row for row in listing(company, BOOKED) if row["currencyCode"] in {"EUR", "SEK"}]
+    assert foreign
+    assert all(row["amount"] != row["amountInBaseCurrency"] for row in foreign if row["amount"])
+
+
+def test_the_ledger_holds_fifteen_digits_and_the_leap_day(company: Company) -> None:
+    rows = listing(company, BOOKED)
+    assert Decimal("1234567890123.45") in {row["amount"] for row in rows}
+    assert date(2024, 2, 29) in {row["date"] for row in rows}
+
+
+def test_finance_entries_carry_no_remainder(small: Company) -> None:
+    assert not [r for r in listing(small, BOOKED) if r["type"] == 5 and r["remainder"]]
+
+
+def test_finance_entries_carry_remainders_on_demand() -> None:
+    company = build_company(4, "Gammel", seed=1, entries=300, finance_remainders=True)
+    rows = [row for row in listing(company, BOOKED) if row["type"] == 5]
+    assert rows
+    assert all(row["remainder"] == row["amount"] for row in rows)
+
+
+# -- invoices and matches
+
+
+def test_matched_entries_exist_and_show_their_whole_amounts(company: Company) -> None:
+    booked = by(listing(company, BOOKED), "entryNumber")
+    pairs = listing(company, MATCHES)
+    keys = [(pair["fromEntry"], pair["toEntry"]) for pair in pairs]
+    assert keys == sorted(set(keys))
+    for pair in pairs:
+        for side in ("from", "to"):
+            entry = booked[pair[f"{side}Entry"]]
+            assert entry["amount"] == pair[f"{side}EntryAmount"]
+            assert entry["amountInBaseCurrency"] == pair[f"{side}EntryAmountDKK"]
+            assert entry["date"] == pair[f"{side}EntryDate"]
+
+
+def test_an_entry_with_a_settled_remainder_is_matched(company: Company) -> None:
+    matched = {p[side] for p in listing(company, MATCHES) for side in ("fromEntry", "toEntry")}
+    for row in listing(company, BOOKED):
+        if row["customerNumber"] and row["remainder"] != row["amount"]:
+            assert row["entryNumber"] in matched
+
+
+def test_lines_add_up_to_the_header(company: Company) -> None:
+    net: dict[int, Decimal] = defaultdict(Decimal)
+    vat: dict[int, Decimal] = defaultdict(Decimal)
+    for line in listing(company, "q2capi:/invoices/booked/lines"):
+        net[line["documentId"]] += line.get("totalNetAmount") or 0
+        vat[line["documentId"]] += line["vatAmount"] or 0
+    for row in listing(company, "rest:/invoices/booked"):
+        number = row["bookedInvoiceNumber"]
+        assert row["netAmount"] == net[number]
+        assert row["vatAmount"] == vat[number]
+        assert row["grossAmount"] == row["netAmount"] + row["vatAmount"] + row["roundingAmount"]
+
+
+def test_an_invoice_agrees_with_its_voucher(company: Company) -> None:
+    vouchers: dict[int, Rows] = defaultdict(list)
+    for row in listing(company, BOOKED):
+        if row["type"] == 1:
+            vouchers[row["customerInvoiceNumber"]].append(row)
+    for invoice in listing(company, "rest:/invoices/booked"):
+        entries = vouchers[invoice["bookedInvoiceNumber"]]
+        (debtor,) = [row for row in entries if row["customerNumber"]]
+        assert debtor["customerNumber"] == invoice["customer"]["customerNumber"]
+        assert debtor["amount"] == invoice["grossAmount"]
+        assert debtor["amountInBaseCurrency"] == invoice["grossAmountInBaseCurrency"]
+        assert debtor["dueDate"] == invoice["dueDate"]
+        rest = [row for row in entries if not row["customerNumber"]]
+        vat = sum(row["amount"] for row in rest if row["accountNumber"] == 6902)
+        assert -vat == invoice["vatAmount"]
+        assert -sum(row["amount"] for row in rest) == invoice["grossAmount"]
+
+
+def test_the_views_divide_the_booked_invoices(company: Company) -> None:
+    def numbers(view: str) -> set[int]:
+        return {row["bookedInvoiceNumber"] for row in listing(company, f"rest:/invoices/{view}")}
+
+    booked, paid, unpaid = numbers("booked"), numbers("paid"), numbers("unpaid")
+    overdue, not_due = numbers("overdue"), numbers("not-due")
+    assert paid | unpaid == booked
+    assert not paid & unpaid
+    assert overdue | not_due == unpaid
+    assert not overdue & not_due
+    for row in listing(company, "rest:/invoices/booked"):
+        number = row["bookedInvoiceNumber"]
+        assert (number in paid) == (row["remainder"] == 0)
+        assert (number in overdue) == (row["remainder"] != 0 and row["dueDate"] < TODAY)
+
+
+def test_invoices_in_every_state_occur(small: Company) -> None:
+    rows = listing(small, "rest:/invoices/booked")
+    assert [row for row in rows if row["grossAmount"] < 0]
+    assert [row for row in rows if 0 < row["remainder"] < row["grossAmount"]]
+    assert listing(small, "rest:/invoices/overdue")
+    assert listing(small, "rest:/invoices/not-due")
+    assert listing(small, "rest:/invoices/paid")
+    assert rows[-1]["bookedInvoiceNumber"] == 900_001
+
+
+def test_invoice_totals_agree_with_the_listings(company: Company) -> None:
+    (totals,) = listing(company, "rest:/invoices/totals")
+    unpaid = totals["booked"]["unpaid"]
+    for block, view in (
+        (totals["booked"], "booked"),
+        (totals["booked"]["paid"], "paid"),
+        (unpaid, "unpaid"),
+        (unpaid["overdue"], "overdue"),
+        (unpaid["notOverdue"], "not-due"),
+        (totals["drafts"], "drafts"),
+    ):
+        rows = listing(company, f"rest:/invoices/{view}")
+        assert block["invoiceCount"] == len(rows)
+        assert block["netAmountInBaseCurrency"] == sum(r["netAmountInBaseCurrency"] for r in rows)
+        if "grossRemainderInBaseCurrency" in block:
+            owed = sum(row["remainderInBaseCurrency"] for row in rows)
+            assert block["grossRemainderInBaseCurrency"] == owed
+
+
+def test_a_single_invoice_is_the_listed_one_with_lines(company: Company) -> None:
+    for row in listing(company, "rest:/invoices/booked")[:20]:
+        number = str(row["bookedInvoiceNumber"])
+        (single,) = listing(company, "rest:/invoices/booked/{bookedInvoiceNumber}", number)
+        lines = single.pop("lines")
+        assert sum(line.get("totalNetAmount", 0) for line in lines) == row["netAmount"]
+        single.pop("references", None)
+        row.pop("references", None)
+        assert single == row
+
+
+def test_the_due_amount_is_the_overdue_part_of_the_balance(small: Company) -> None:
+    due: dict[int, Decimal] = defaultdict(Decimal)
+    for year in years(small):
+        for row in listing(small, ENTRIES, year):
+            if row["customer"] and row["dueDate"] and row["dueDate"] < TODAY:
+                due[row["customer"]["customerNumber"]] += row["remainderInBaseCurrency"]
+    amounts = {r["customerNumber"]: r["dueAmount"] for r in listing(small, "rest:/customers")}
+    assert amounts == {number: due[number] for number in amounts}
+    assert any(amounts.values())
+
+
+def test_supplier_remainders_add_up_to_what_is_owed(company: Company) -> None:
+    rows = [row for row in listing(company, BOOKED) if row["supplierNumber"]]
+    owed: dict[int, Decimal] = defaultdict(Decimal)
+    left: dict[int, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        if row["currencyCode"] == "DKK":
+            owed[row["supplierNumber"]] += row["amount"]
+            left[row["supplierNumber"]] += row["remainder"]
+    assert owed == left
+    assert any(left.values())
+
+
+# -- twins
+
+
+@pytest.mark.parametrize(
+    ("rest", "openapi", "keys", "same"),
+    [
+        (
+            "rest:/customers",
+            "customersapi:/Customers",
+            ("customerNumber", "customerNumber"),
+            {"name": "name", "email": "email", "currency": "currency", "vatNumber": "vatNo"},
+        ),
+        (
+            "rest:/products",
+            "productsapi:/products",
+            ("productNumber", "productNumber"),
+            {"name": "name", "salesPrice": "salesPrice", "lastUpdated": "lastUpdated"},
+        ),
+        (
+            "rest:/accounts",
+            "accountsapi:/Accounts",
+            ("accountNumber", "number"),
+            {
+                "name": "name",
+                "barred": "isBarred",
+                "blockDirectEntries": "isBlockedForDirectEntries",
+            },
+        ),
+        (
+            YEARS,
+            "accountingyearsapi:/AccountingYears",
+            ("year", "year"),
+            {"fromDate": "dateFrom", "toDate": "dateTo", "closed": "isClosed"},
+        ),
+        (
+            "rest:/invoices/drafts",
+            "q2capi:/invoices/drafts",
+            ("draftInvoiceNumber", "draftInvoiceNumber"),
+            {"grossAmount": "amount", "vatAmount": "vatAmount", "lastUpdated": "lastUpdated"},
+        ),
+        (
+            "rest:/employees",
+            "projectsapi:/Employees",
+            ("employeeNumber", "number"),
+            {"name": "name", "email": "email", "barred": "isBarred"},
+        ),
+        (
+            "rest:/supplier-groups",
+            "suppliersapi:/Groups",
+            ("supplierGroupNumber", "number"),
+            {"name": "name"},
+        ),
+        (
+            "rest:/product-groups",
+            "productsapi:/productgroups",
+            ("productGroupNumber", "id"),
+            {"name": "name"},
+        ),
+        ("rest:/journals", "journalsapi:/journals", ("journalNumber", "number"), {"name": "name"}),
+    ],
+)
+def test_twins_agree(
+    company: Company, rest: str, openapi: str, keys: tuple[str, str], same: dict[str, str]
+) -> None:
+    ours, theirs = by(listing(company, rest), keys[0]), by(listing(company, openapi), keys[1])
+    assert list(ours) == list(theirs)
+    for number, row in ours.items():
+        for name, other in same.items():
+            assert row.get(name) == theirs[number].get(other)
+
+
+def test_contacts_and_locations_agree_in_both_apis(small: Company) -> None:
+    contacts = by(listing(small, "customersapi:/Contacts"), "number")
+    locations = by(listing(small, "customersapi:/DeliveryLocations"), "number")
+    for customer in listing(small, "rest:/customers"):
+        number = str(customer["customerNumber"])
+        for row in listing(small, "rest:/customers/{customerNumber}/contacts", number):
+            twin = contacts.pop(row["customerContactNumber"])
+            assert (twin["name"], twin["isDeleted"]) == (row["name"], row["deleted"])
+        for row in listing(small, "rest:/customers/{customerNumber}/delivery-locations", number):
+            twin = locations.pop(row["deliveryLocationNumber"])
+            assert (twin["address"], twin["isBarred"]) == (row["address"], row["barred"])
+    assert not contacts
+    assert not locations
+
+
+def test_draft_entries_are_the_journals_entries_and_vouchers(company: Company) -> None:
+    drafts = by(listing(company, "journalsapi:/draft-entries"), "entryNumber")
+    in_vouchers = 0
+    for journal in listing(company, "rest:/journals"):
+        number = str(journal["journalNumber"])
+        for row in listing(company, "rest:/journals/{journalNumber}/entries", number):
+            twin = drafts[row["journalEntryNumber"]]
+            assert (twin["amount"], twin["journalNumber"]) == (row["amount"], int(number))
+            assert twin["voucherNumber"] == row["voucher"]["voucherNumber"]
+        for voucher in listing(company, "rest:/journals/{journalNumber}/vouchers", number):
+            in_vouchers += sum(map(len, voucher["entries"].values()))
+    assert in_vouchers == len(drafts)
+
+
+def test_prices_agree_in_both_apis(small: Company) -> None:
+    prices = {
+        (row["productNumber"], row["currency"]): row["salesPrice"]
+        for row in listing(small, "productsapi:/salespriceincurrencies")
+    }
+    rest = {
+        (row["product"]["productNumber"], row["currency"]["code"]): row["price"]
+        for product in small.rows("rest:/products")
+        for row in listing(
+            small,
+            "rest:/products/{productNumber}/pricing/currency-specific-sales-prices",
+            str(product["productNumber"]),
+        )
+    }
+    assert rest == prices
+
+
+@pytest.mark.parametrize("kind", ["orders", "quotes"])
+@pytest.mark.parametrize("status", ["drafts", "sent", "archived"])
+def test_order_and_quote_lines_add_up(company: Company, kind: str, status: str) -> None:
+    net: dict[int, Decimal] = defaultdict(Decimal)
+    for line in listing(company, f"q2capi:/{kind}/{{documentStatus}}/lines", status):
+        net[line["documentId"]] += line.get("totalNetAmount") or 0
+    rows = listing(company, f"rest:/{kind}/{status}")
+    handle = f"{kind.removesuffix('s')}Handle"
+    assert {row["soap"][handle]["id"]: row["netAmount"] for row in rows} == net
+    assert all(row["lines"] == [] for row in rows)
+
+
+# -- the rest refers to what exists
+
+
+def test_attached_documents_belong_to_booked_vouchers(company: Company) -> None:
+    vouchers = {
+        (year, row["voucherNumber"])
+        for year in years(company)
+        for row in listing(company, ENTRIES, year)
+    }
+    for row in listing(company, "documentsapi:/AttachedDocuments"):
+        assert (row["accountingYear"], row["voucherNumber"]) in vouchers
+
+
+def test_dimension_data_refers_to_what_exists(company: Company) -> None:
+    keys = {
+        (row["dimensionNumber"], row["key"])
+        for kind in ("values", "distributions")
+        for row in listing(company, f"dimensionsapi:/{kind}")
+    }
+    lines = {
+        (line["documentId"], line["number"])
+        for line in listing(company, "q2capi:/invoices/booked/lines")
+    }
+    budgets = by(listing(company, "budgetsapi:/budget-figures"), "number")
+    entries = by(listing(company, BOOKED), "entryNumber")
+    for row in listing(company, MARKS):
+        assert row["entryNumber"] in entries
+        assert (row["dimensionNumber"], row["dimensionKey"]) in keys
+    for row in listing(company, "dimensionsapi:/dimension-data/booked-invoice-lines"):
+        assert (row["invoiceNumber"], row["lineNumber"]) in lines
+    for row in listing(company, "dimensionsapi:/dimension-data/budget-figures"):
+        assert row["budgetFigureNumber"] in budgets
+
+
+def test_departments_on_entries_are_dimension_one(company: Company) -> None:
+    marks = {
+        row["entryNumber"]: row["dimensionKey"]
+        for row in listing(company, MARKS)
+        if row["dimensionNumber"] == 1
+    }
+    departments = {
+        row["entryNumber"]: row["departmentalDistribution"]["departmentalDistributionNumber"]
+        for year in years(company)
+        for row in listing(company, ENTRIES, year)
+        if row.get("departmentalDistribution")
+    }
+    assert departments == marks
+
+
+def test_the_newest_change_of_an_entry_is_what_it_carries(company: Company) -> None:
+    marks = {
+        (row["entryNumber"], row["dimensionNumber"]): row["dimensionKey"]
+        for row in listing(company, MARKS)
+    }
+    changes = listing(company, "dimensionsapi:/dimension-data/booked-entries/changelog")
+    stamps = [row["timestamp"] for row in changes]
+    assert stamps == sorted(stamps, reverse=True)
+    for row in reversed(changes):
+        now = marks.get((row["entryNumber"], row["dimension"]))
+        assert now == row["dimensionKeyTo"]
+
+
+def test_projects_add_up_their_time_mileage_and_invoices(small: Company) -> None:
+    cost: dict[int, Decimal] = defaultdict(Decimal)
+    for kind, prices in (("TimeEntries", "TimeEntryPrices"), ("Mileages", "MileagePrices")):
+        price = by(listing(small, f"projectsapi:/{prices}"), "number")
+        for row in listing(small, f"projectsapi:/{kind}"):
+            cost[row["projectNumber"]] += price[row["number"]]["costPrice"]
+    invoiced: dict[int, Decimal] = defaultdict(Decimal)
+    for row in listing(small, "rest:/invoices/booked"):
+        if row["project"]:
+            invoiced[row["project"]["projectNumber"]] += row["netAmountInBaseCurrency"]
+    for row in listing(small, "projectsapi:/Projects"):
+        assert row["costPrice"] == cost[row["number"]]
+        assert row["invoicedTotal"] == invoiced[row["number"]]
+
+
+# -- shape and scale
+
+
+def test_equal_arguments_make_equal_rows() -> None:
+    one, two = small_company(), small_company()
+    for endpoint in LISTINGS:
+        assert [list(rows) for rows in any_rows(one, endpoint)] == [
+            list(rows) for rows in any_rows(two, endpoint)
+        ]
+
+
+def test_another_seed_makes_another_company(small: Company) -> None:
+    assert listing(small_company(seed=8), BOOKED) != listing(small, BOOKED)
+
+
+@pytest.mark.parametrize("entries", [300, 2_000, 20_000])
+def test_the_size_is_about_what_was_asked_for(entries: int) -> None:
+    company = build_company(5, "Målt", seed=3, entries=entries)
+    assert 0.85 < len(company.rows(BOOKED)) / entries < 1.15
+
+
+def test_twenty_thousand_entries_fill_more_than_a_page(big: Company) -> None:
+    assert len(big.rows("rest:/customers")) > 1_000
+    assert len(big.rows("rest:/products")) > 1_000
+    assert len(big.rows("rest:/invoices/booked")) > 2_000
+
+
+def test_many_rows_share_a_timestamp_and_products_are_precise_to_the_minute(big: Company) -> None:
+    stamps = [row["lastUpdated"] for row in listing(big, "rest:/products")]
+    assert max(map(stamps.count, set(stamps))) > 100
+    assert all(stamp.second == 0 and stamp.tzinfo == timezone.utc for stamp in stamps)
+    assert len({row["lastUpdated"].second for row in listing(big, "rest:/customers")}) > 30
+
+
+def test_a_sparse_company_has_phone_numbers_and_little_else() -> None:
+    company = build_company(6, "Mager", seed=1, entries=60, sparse=True)
+    customers = listing(company, "rest:/customers")
+    assert all(10_000_000 <= row["customerNumber"] <= 99_999_999 for row in customers)
+    assert not any(row["email"] for row in customers)
+    for endpoint in SPARSE_EMPTY:
+        assert len(company.rows(endpoint)) == 0
+
+
+def test_a_company_without_modules_has_no_projects_nor_dimensions() -> None:
+    company = build_company(7, "Bar", seed=1, entries=300, modules=frozenset())
+    check_books(company)
+    assert not company.rows("projectsapi:/Projects")
+    assert not company.rows(MARKS)
+    for year in years(company):
+        for row in company.rows(ENTRIES, (year,)):
+            assert row.get("project") is None
+            assert row.get("departmentalDistribution") is None
+
+
+def test_a_slice_of_the_ledger_is_its_rows(small: Company) -> None:
+    rows = small.rows(BOOKED)
+    assert rows[10:13] == [rows[10], rows[11], rows[12]]
+    assert rows[-1] == list(rows)[-1]
+
+
+# -- events
+
+
+def test_a_listing_stays_the_same_object(mine: Company) -> None:
+    rows = mine.rows("rest:/customers")
+    assert isinstance(rows, list)
+    rows[0]["name"] = "Changed"
+    mine.book(TODAY, "Andet", [(3410, Decimal("0.10")), (5820, Decimal("-0.10"))])
+    assert mine.rows("rest:/customers")[0]["name"] == "Changed"
+
+
+def test_booking_moves_totals_and_balances(mine: Company) -> None:
+    before = by(listing(mine, "rest:/accounts"), "accountNumber")[3410]
+    mine.book(TODAY, "Papir", [(3410, Decimal("99.95")), (5820, Decimal("-99.95"))])
+    after = by(listing(mine, "rest:/accounts"), "accountNumber")[3410]
+    assert after["balance"] - before["balance"] == Decimal("99.95")
+    assert after["draftBalance"] - before["draftBalance"] == Decimal("99.95")
+    check_books(mine)
+
+
+def test_booking_in_a_past_year_corrects_what_the_next_ones_opened_with(mine: Company) -> None:
+    mine.book(date(2024, 2, 29), "Sent", [(3410, Decimal(1)), (5820, Decimal(-1))])
+    check_books(mine)
+    test_a_year_opens_with_the_balances_of_the_one_before(mine)
+
+
+def test_entries_can_be_booked_under_lower_numbers(mine: Company) -> None:
+    numbers = {row["entryNumber"] for row in listing(mine, BOOKED)}
+    free = next(n for n in range(1, max(numbers)) if not {n, n + 1} & numbers)
+    lines = [(3410, Decimal(1)), (5820, Decimal(-1))]
+    mine.book(TODAY, "Indskudt", lines, first_number=free)
+    assert {free, free + 1} <= {row["entryNumber"] for row in listing(mine, BOOKED)}
+    test_listings_ascend_by_their_key(mine)
+    check_books(mine)
+
+
+def test_a_voucher_that_does_not_balance_is_refused(mine: Company) -> None:
+    with pytest.raises(ValueError, match="balance"):
+        mine.book(TODAY, "Skæv", [(3410, Decimal(1))])
+
+
+def test_paying_an_invoice_closes_it(mine: Company) -> None:
+    number = listing(mine, "rest:/invoices/not-due")[0]["bookedInvoiceNumber"]
+    mine.pay(number)
+    assert number in by(listing(mine, "rest:/invoices/paid"), "bookedInvoiceNumber")
+    check_books(mine)
+
+
+def test_paying_a_part_leaves_the_rest(mine: Company) -> None:
+    invoice = listing(mine, "rest:/invoices/not-due")[0]
+    mine.pay(invoice["bookedInvoiceNumber"], Decimal("0.10"))
+    number = str(invoice["bookedInvoiceNumber"])
+    (single,) = listing(mine, "rest:/invoices/booked/{bookedInvoiceNumber}", number)
+    assert single["remainder"] == invoice["remainder"] - Decimal("0.10")
+    check_books(mine)
+
+
+def test_a_number_can_be_picked_by_hand(mine: Company) -> None:
+    customer = listing(mine, "rest:/customers")[3]["customerNumber"]
+    assert mine.sell(customer, "T-shirt M", number=5) == 5
+    assert listing(mine, "rest:/invoices/booked")[0]["bookedInvoiceNumber"] == 5
+    check_books(mine)
+    with pytest.raises(ValueError, match="taken"):
+        mine.sell(customer, "T-shirt M", number=5)
+
+
+def test_a_booked_draft_becomes_an_invoice(mine: Company) -> None:
+    draft = listing(mine, "rest:/invoices/drafts")[0]
+    number = mine.book_draft(draft["draftInvoiceNumber"])
+    booked = by(listing(mine, "rest:/invoices/booked"), "bookedInvoiceNumber")[number]
+    assert booked["grossAmount"] == draft["grossAmount"]
+    drafts = by(listing(mine, "q2capi:/invoices/drafts"), "draftInvoiceNumber")
+    assert draft["draftInvoiceNumber"] not in drafts
+    check_books(mine)
+
+
+def test_a_deleted_draft_is_gone_from_both_apis(mine: Company) -> None:
+    number = listing(mine, "rest:/invoices/drafts")[1]["draftInvoiceNumber"]
+    mine.delete_draft(number)
+    for endpoint in ("rest:/invoices/drafts", "q2capi:/invoices/drafts"):
+        assert number not in by(listing(mine, endpoint), "draftInvoiceNumber")
+    lines = listing(mine, "q2capi:/invoices/drafts/lines")
+    assert number not in {line["draftInvoiceNumber"] for line in lines}
+
+
+def test_an_edited_dimension_shows_in_the_changelog(mine: Company) -> None:
+    entry = listing(mine, BOOKED)[5]["entryNumber"]
+    at = datetime(2026, 11, 14, 12, tzinfo=timezone.utc)
+    mine.redimension(entry, 2, 202, at)
+    newest = listing(mine, "dimensionsapi:/dimension-data/booked-entries/changelog")[0]
+    assert (newest["entryNumber"], newest["dimensionKeyTo"], newest["timestamp"]) == (
+        entry,
+        202,
+        at,
+    )
+    test_the_newest_change_of_an_entry_is_what_it_carries(mine)
