@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +26,9 @@ PANDIUM = {
     "PAN_SEC_VISMA_TENANT_URL": "rest_url",
 }
 """Environment names the Pandium platform gives its integrations. Any other setting wins."""
+
+_DAY_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)", re.ASCII)
+"""How a start date begins: not with a time, a week or a year alone, which pendulum takes too."""
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -186,18 +191,21 @@ def check_tokens(config: Config, *, required: bool) -> None:
         ConfigError: what is wrong and what to do; never with a token.
     """
     for name in ("app_secret_token", "agreement_grant_token"):
-        if not isinstance(config.get(name, ""), str):
-            raise ConfigError(f"{name} must be a string")
-    agreements = config.get("agreements", [])
+        if not isinstance(config.get(name) or "", str):
+            raise ConfigError(f'{name} must be a string: in quotes, "..."')
+    agreements = config.get("agreements") or []
     if not isinstance(agreements, list):
         raise ConfigError('agreements must be a list: [{"agreement_grant_token": "..."}, ...]')
     for position, item in enumerate(agreements, start=1):
         if not isinstance(item, dict) or set(item) != {"agreement_grant_token"}:
             raise ConfigError(
-                f"agreements: no. {position} must be an object with agreement_grant_token alone"
+                f"agreements: no. {position} must be an object with agreement_grant_token alone: "
+                '{"agreement_grant_token": "..."}'
             )
         if not isinstance(item["agreement_grant_token"], str):
-            raise ConfigError(f"agreements: the token of no. {position} must be a string")
+            raise ConfigError(
+                f'agreements: the token of no. {position} must be a string: in quotes, "..."'
+            )
     if required:
         _check_presence(config)
 
@@ -212,6 +220,9 @@ def check(config: Config) -> None:
     for name in ("rest_url", "openapi_url"):
         _check_url(name, config.get(name) or DEFAULTS[name])
     _check_versions(config.get("openapi_versions"))
+    _check_ca_bundle(config.get("ca_bundle"))
+    if not (config.get("user_agent") or "tap").isprintable():
+        raise ConfigError("user_agent must be one line of text")
 
 
 def grant_tokens(config: Config) -> list[tuple[str, str]]:
@@ -231,7 +242,7 @@ def start_date(config: Config) -> pendulum.DateTime | None:
     if not value:
         return None
     parsed = pendulum.parse(str(value), tz="UTC", strict=True)
-    if isinstance(parsed, pendulum.DateTime):
+    if isinstance(parsed, pendulum.DateTime) and _DAY_FIRST.match(str(value)):
         return parsed.in_timezone("UTC")
     raise ValueError(value)
 
@@ -282,6 +293,18 @@ def _check_url(name: str, url: str) -> None:
         raise ConfigError(f"{name} is not a URL such as {DEFAULTS[name]}")
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise ConfigError(f"{name} must be https: tokens are not sent in the clear")
+
+
+def _check_ca_bundle(path: str | None) -> None:
+    if not path:
+        return
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        why = "it holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigError(
+            f"ca_bundle {path} cannot be used: {why}. It must be a file of certificates in PEM form"
+        ) from None
 
 
 def _check_versions(versions: Mapping[str, Any] | None) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_visma_economic import settings
+from tap_visma_economic import environment, files, settings
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     import typing as t
     from collections.abc import Iterator, Sequence
 
+    import click
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_visma_economic.agreements import Agreement, Agreements
@@ -52,23 +51,34 @@ class TapVismaEconomic(Tap):
         *,
         config: dict[str, Any] | None = None,
         validate_config: bool = True,
+        parse_env_config: bool = False,
         **kwargs: Any,
     ) -> None:
         self.stop = StopFlag()
         self.outcome = Outcome()
         self._parent_keys: dict[Any, list[tuple[Any, ...]]] = {}
         filled = settings.with_environment(config or {})
-        settings.check_tokens(
-            filled, required=validate_config and not kwargs.get("parse_env_config")
-        )
+        if parse_env_config:
+            filled |= self._from_environment()
+        settings.check_tokens(filled, required=validate_config)
         try:
             super().__init__(config=filled, validate_config=validate_config, **kwargs)
         except ConfigValidationError as error:
             raise ConfigError(f"The settings are not valid: {'; '.join(error.errors)}") from None
         self._patient_state_writer = PatientStateWriter(self.message_writer)
         if validate_config:
-            settings.check_tokens(self.config, required=True)
             settings.check(self.config)
+
+    def _from_environment(self) -> dict[str, Any]:
+        """Return the settings in the environment, which the SDK reads but does not check."""
+        schema = self.config_jsonschema
+        try:
+            found: dict[str, Any] = self._env_var_config
+        except ValueError:
+            environment.check(schema, self._env_var_prefix)
+            raise
+        environment.check(schema, self._env_var_prefix)
+        return environment.with_numbers(found, schema)
 
     def discover_streams(self) -> Sequence[EconomicStream]:
         """Return the streams of the catalog: no network, no credentials."""
@@ -196,8 +206,8 @@ class TapVismaEconomic(Tap):
             tap = cls(
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
-                state=_json_of("state", state),
-                catalog=_json_of("catalog", catalog),
+                state=files.state_of(state),
+                catalog=files.catalog_of(catalog),
             )
             tap.stop.listen()
         code = tap.run()
@@ -209,10 +219,11 @@ class TapVismaEconomic(Tap):
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
         """Read the configuration files."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
-            raise click.BadParameter(f"cannot read it ({_without_content(error)})") from None
+        with _explained():
+            for path in value:
+                if path != "ENV":
+                    files.check_config(path)
+        return super().cb_config(ctx, param, value)
 
     @classmethod
     def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
@@ -248,22 +259,3 @@ def _explained() -> Iterator[None]:
     except EconomicError as error:
         TapVismaEconomic.logger.error("%s", error)
         sys.exit(1)
-
-
-def _json_of(name: str, file: t.IO[str] | None) -> dict[str, Any] | None:
-    if file is None:
-        return None
-    try:
-        value = json.load(file)
-    except ValueError as error:
-        raise ConfigError(f"The {name} file is not JSON ({_without_content(error)})") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"The {name} file must hold a JSON object")
-    return value
-
-
-def _without_content(error: Exception) -> str:
-    """Return what is wrong with a file without quoting from it: it may hold tokens."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,84 @@
+"""The files a user gives: read and checked for their shape, without quoting from them.
+
+A settings file holds tokens, so no message shows what stands in a file, only where it is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tap_visma_economic.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing import IO, TypeGuard
+
+
+def check_config(path: str) -> None:
+    """Check that a settings file is there and holds a JSON object.
+
+    Raises:
+        ConfigError: what is wrong with it.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            _object("settings", file)
+    except OSError as error:
+        raise ConfigError(f"The settings file {path} cannot be read: {error.strerror}") from None
+
+
+def catalog_of(file: IO[str] | None) -> dict[str, Any] | None:
+    """Return the catalog in a file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if file is None:
+        return None
+    catalog = _object("catalog", file)
+    streams = catalog.get("streams")
+    if not _is_list_of_objects(streams) or not all("tap_stream_id" in s for s in streams):
+        raise ConfigError(
+            "The catalog file is not a Singer catalog: it must hold a list of streams. "
+            "`tap-visma-economic --discover > catalog.json` writes one"
+        )
+    return catalog
+
+
+def state_of(file: IO[str] | None) -> dict[str, Any] | None:
+    """Return the state in a file.
+
+    Raises:
+        ConfigError: it is none that this tap has written.
+    """
+    if file is None:
+        return None
+    state = _object("state", file)
+    bookmarks = state.get("bookmarks", {})
+    if not isinstance(bookmarks, dict) or not all(
+        isinstance(known, dict) and _is_list_of_objects(known.get("partitions", []))
+        for known in bookmarks.values()
+    ):
+        raise ConfigError(
+            "The state file is not a state that this tap has written. Give the `value` of the "
+            "last STATE message, or no state file at all to read everything again"
+        )
+    return state
+
+
+def _object(what: str, file: IO[str]) -> dict[str, Any]:
+    try:
+        value = json.load(file)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise ConfigError(f"The {what} file is not JSON ({where})") from None
+    except (ValueError, RecursionError):
+        raise ConfigError(f"The {what} file is not JSON in UTF-8") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"The {what} file must hold a JSON object: {{...}}")
+    return value
+
+
+def _is_list_of_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
