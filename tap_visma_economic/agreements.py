@@ -87,7 +87,6 @@ def read_agreements(
             agreement = _agreement(grant, answer())
         except EconomicError as error:
             failures.append(f"{where}: {error}")
-            logger.error("Cannot use %s: %s", where, error)  # noqa: TRY400
             continue
         if agreement.number in found:
             raise ConfigError(
@@ -95,10 +94,12 @@ def read_agreements(
                 "Remove one of them: an agreement is read once"
             )
         found[agreement.number] = where, agreement
+    if not found and len(failures) == 1:
+        raise ConfigError(f"No agreement can be read. {failures[0]}")
+    for line in failures:
+        logger.error("Cannot use %s", line)
     if not found:
-        raise ConfigError(
-            "No agreement can be read. " + (failures[0] if len(failures) == 1 else "See above")
-        )
+        raise ConfigError("No agreement can be read: see above")
     return Agreements([agreement for _, agreement in found.values()], failures)
 
 

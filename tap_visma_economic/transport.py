@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError as NoConnection
 
 from tap_visma_economic.errors import NetworkError
 
@@ -112,8 +113,13 @@ def _explain(error: requests.RequestException, request: requests.PreparedRequest
         return f"{_host(request)} did not answer in time to GET {path}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return f"the answer to GET {path} broke off"
+    if isinstance(getattr(error.args[0] if error.args else None, "reason", None), NoConnection):
+        return (
+            f"{_host(request)} could not be reached: check the network, its proxy, and the "
+            "settings rest_url and openapi_url"
+        )
     if isinstance(error, requests.exceptions.ConnectionError):
-        return f"{_host(request)} could not be reached, or closed the connection (GET {path})"
+        return f"{_host(request)} closed the connection (GET {path})"
     return f"GET {path} on {_host(request)} failed ({type(error).__name__})"
 
 
