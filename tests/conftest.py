@@ -107,11 +107,18 @@ class TapRunner:
 
     def catalog_of(self, *streams: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
         """The catalog of all streams with only these selected."""
-        catalog = self.discover({**(config or {}), "all_streams": True})
+        wanted = json.dumps({**(config or {}), "all_streams": True})
+        if wanted not in _catalogs:
+            _catalogs[wanted] = json.dumps(self.discover(json.loads(wanted)))
+        catalog: dict[str, Any] = json.loads(_catalogs[wanted])
         for stream in catalog["streams"]:
             root = next(m for m in stream["metadata"] if m["breadcrumb"] == [])
             root["metadata"]["selected"] = stream["tap_stream_id"] in streams
         return catalog
+
+
+_catalogs: dict[str, str] = {}
+"""Catalogs that were discovered once already, by the settings."""
 
 
 def exact(text: str) -> Any:

@@ -14,7 +14,7 @@ from tests.test_discovery import CONTRACT
 
 if TYPE_CHECKING:
     from tests.conftest import Run
-    from tests.sandbox.company import Company
+    from tests.sandbox.grants import CompanyLike
     from tests.sandbox.server import Sandbox
 
 
@@ -30,7 +30,7 @@ def endpoint(stream: str) -> str:
     return f"{'rest' if facts['api'] == 'rest' else facts['module']}:{facts['path']}"
 
 
-def listings(company: Company, stream: str) -> list[dict[str, Any]]:
+def listings(company: CompanyLike, stream: str) -> list[dict[str, Any]]:
     """The path parameters of every listing of a stream, by column, as the sandbox has them."""
     facts = CONTRACT[stream]
     params: dict[str, Any] = facts.get("path_params", {})
@@ -43,7 +43,7 @@ def listings(company: Company, stream: str) -> list[dict[str, Any]]:
     ]
 
 
-def _parents(company: Company, parent: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+def _parents(company: CompanyLike, parent: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {name: {**row, **above}[column] for name, column in params.items()}
         for above in listings(company, parent)
@@ -51,7 +51,7 @@ def _parents(company: Company, parent: str, params: dict[str, Any]) -> list[dict
     ]
 
 
-def rows_below(company: Company, stream: str, stamps: dict[str, Any]) -> list[dict[str, Any]]:
+def rows_below(company: CompanyLike, stream: str, stamps: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         return list(company.rows(endpoint(stream), tuple(str(v) for v in stamps.values())))
     except KeyError:
@@ -62,7 +62,7 @@ def column(parameter: str) -> str:
     return {"accountingYearPeriod": "periodNumber"}.get(parameter, parameter)
 
 
-def truth(company: Company, stream: str) -> list[dict[str, Any]]:
+def truth(company: CompanyLike, stream: str) -> list[dict[str, Any]]:
     """Every row of a stream, with its path parameters as columns."""
     rows = []
     for stamps in listings(company, stream):
