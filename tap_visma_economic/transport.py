@@ -99,7 +99,9 @@ class Transport:
         return item, lambda: self.stop.result(future)
 
 
-def _explain(error: requests.RequestException, request: requests.PreparedRequest) -> str:
+def _explain(  # noqa: PLR0911  one return per kind of failure
+    error: requests.RequestException, request: requests.PreparedRequest
+) -> str:
     """Return what happened without the text of the error, which could quote headers."""
     path = request.path_url
     if isinstance(error, requests.exceptions.SSLError):
