@@ -186,6 +186,15 @@ RECORDED = (
         )
     ),
     *(
+        Correction(QUOTES, path, kind, "inferred: the listings of orders have it")
+        for path, kind in (
+            ("layout.layoutNumber", "integer"),
+            ("layout.self", "link"),
+            ("attachment", "link"),
+            ("recipient.nemHandelType", "string"),
+        )
+    ),
+    *(
         Correction(("orders_archived",), path, "link", "recorded listing, 2017-2024")
         for path in ("templates.upgradeInstructions", "templates.self")
     ),
