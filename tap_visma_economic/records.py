@@ -28,6 +28,9 @@ Breadcrumb = tuple[str, ...]
 _ALWAYS_LINKS = ("self", "metaData")
 """Links wherever they appear, documented or not."""
 
+_AGREEMENT: Breadcrumb = ("properties", "agreementNumber")
+"""Like every column with `x-stamp`, filled from what was asked for: no row can change it."""
+
 Write = Callable[[Any, Record], None]
 """Puts one property's value into a record."""
 
@@ -103,15 +106,14 @@ def _filler(schema: Schema, rules: Rules, lifted_from: Mapping[str, Any] | None 
     what the schema says is never emitted: a token, lists that are always empty.
     """
     columns: Mapping[str, Schema] = schema.get("properties", {})
+    links = () if rules.include_links else _ALWAYS_LINKS
     writes: dict[str, Write | None] = dict.fromkeys(
-        (*(lifted_from or ()), *schema.get("x-omit", ()))
+        (*(lifted_from or ()), *schema.get("x-omit", ()), *links)
     )
     lifted = _lifted(columns, rules)
     for name, column in columns.items():
         if "x-source" not in column:
             writes[name] = _property(name, column, rules, lifted.get(name))
-    if not rules.include_links:
-        writes.update({name: None for name in _ALWAYS_LINKS if name not in columns})
     for outer, keyed in lifted.items():
         documented = columns.get(outer, {}).get("properties", {})
         writes[outer] = _lift(outer, keyed, writes.get(outer), documented, rules)
@@ -142,7 +144,7 @@ def _lifted(columns: Mapping[str, Schema], rules: Rules) -> dict[str, dict[str, 
     for name, column in columns.items():
         if "x-source" in column:
             outer, key = column["x-source"].split(".")
-            wanted = rules.selected(rules.at(name))
+            wanted = rules.selected(rules.at(name)) and "x-stamp" not in column
             lifted.setdefault(outer, {})[key] = _scalar(name, column, rules) if wanted else None
     return lifted
 
@@ -152,6 +154,8 @@ def _property(
 ) -> Write | None:
     """Return what writes one property, None if it is not wanted."""
     if not rules.selected(rules.at(name)) or ("x-link" in column and not rules.include_links):
+        return None
+    if "x-stamp" in column or rules.at(name) == _AGREEMENT:
         return None
     kind = json_type(column)
     if kind == "object":
