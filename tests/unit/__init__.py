@@ -1,0 +1,1 @@
+"""The ground floor, module by module: no network, no Singer run."""

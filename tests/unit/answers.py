@@ -1,0 +1,25 @@
+"""Answers of e-conomic made by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+URL = "https://restapi.e-conomic.com/customers?pagesize=1000"
+
+
+def answer(
+    body: Any = b"", status: int = 200, headers: Mapping[str, str] | None = None, url: str = URL
+) -> requests.Response:
+    """Return a response; a body that is not bytes yet is sent as JSON."""
+    made = requests.Response()
+    made.status_code = status
+    made._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    made.headers.update({"Content-Type": "application/json", **(headers or {})})
+    made.request = requests.Request("GET", url).prepare()
+    return made

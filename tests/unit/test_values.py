@@ -1,0 +1,331 @@
+"""Single values: none changes on its way, and what is mistyped is carried over only whole."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic.values import (
+    MistypedError,
+    anything,
+    boolean,
+    civil_date,
+    converter_of,
+    instant,
+    instant_text,
+    integer,
+    json_type,
+    number,
+    string,
+    trimmed,
+)
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from tap_visma_economic.values import Converter
+
+CONVERTERS = (integer, number, boolean, string, trimmed, civil_date, instant)
+
+JSON = st.recursive(
+    st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=5,
+)
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False)
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
+MOMENTS = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001
+
+
+def refused(convert: Converter, value: Any) -> bool:
+    """Whether a value is called mistyped."""
+    try:
+        convert(value)
+    except MistypedError:
+        return True
+    return False
+
+
+@given(st.sampled_from(CONVERTERS), JSON)
+def test_whatever_comes_is_converted_or_called_mistyped(convert: Converter, value: Any) -> None:
+    refused(convert, value)
+
+
+@given(
+    st.sampled_from(CONVERTERS),
+    st.text(alphabet="0123456789-:.TZ+ /PWe", max_size=30)
+    | st.from_regex(r"\A\d{4}-\d{2}-\d{2}[T ]?[0-9:.+Z-]{0,12}\Z"),
+)
+def test_whatever_text_comes_is_converted_or_called_mistyped(convert: Converter, text: str) -> None:
+    refused(convert, text)
+
+
+@pytest.mark.parametrize("convert", CONVERTERS)
+@given(JSON)
+def test_a_value_that_has_been_converted_stays_as_it_is(convert: Converter, value: Any) -> None:
+    try:
+        once = convert(value)
+    except MistypedError:
+        return
+    assert convert(once) == once
+
+
+# --- numbers ---
+
+
+@given(st.integers())
+def test_an_integer_is_itself(value: int) -> None:
+    assert integer(value) == value
+    assert integer(str(value)) == value
+    assert type(integer(Decimal(value))) is int
+    assert integer(Decimal(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("served", "meant"),
+    [(Decimal("5.00"), 5), ("5", 5), ("+5", 5), ("-5", -5), (Decimal("1E+2"), 100)],
+)
+def test_what_can_only_mean_an_integer_is_one(served: Any, meant: int) -> None:
+    assert integer(served) == meant
+
+
+@pytest.mark.parametrize(
+    "served",
+    [Decimal("5.5"), "5.0", "5 ", "", "V5", True, False, [5], {"n": 5}, Decimal("1E+400")],
+)
+def test_what_is_no_integer_is_mistyped(served: Any) -> None:
+    assert refused(integer, served)
+
+
+@given(NUMBERS)
+def test_a_number_keeps_all_its_digits(value: Decimal) -> None:
+    kept = number(value)
+    assert isinstance(kept, Decimal)
+    assert kept.as_tuple() == value.as_tuple()
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
+def test_a_number_served_as_text_keeps_all_its_digits(value: Decimal) -> None:
+    kept = number(f"{value:f}")
+    assert isinstance(kept, Decimal)
+    assert kept.as_tuple() == value.as_tuple()
+
+
+@given(st.integers())
+def test_a_number_without_a_decimal_point_stays_an_integer(value: int) -> None:
+    assert type(number(value)) is int
+    assert number(value) == value
+
+
+@pytest.mark.parametrize("served", ["12,50", "1.000,00", "", " 1", ".5", "NaN", "1_0", True, [1]])
+def test_what_is_no_number_is_mistyped(served: Any) -> None:
+    assert refused(number, served)
+
+
+# --- booleans ---
+
+
+@pytest.mark.parametrize(
+    ("served", "meant"),
+    [
+        (True, True),
+        ("true", True),
+        ("True", True),
+        (1, True),
+        (False, False),
+        ("false", False),
+        ("False", False),
+        (0, False),
+    ],
+)
+def test_a_boolean_says_what_it_says(served: Any, meant: bool) -> None:
+    assert boolean(served) is meant
+
+
+@pytest.mark.parametrize("served", ["", "yes", "0", 2, -1, Decimal("0.5"), [], {}, [True]])
+def test_what_is_no_boolean_is_mistyped(served: Any) -> None:
+    assert refused(boolean, served)
+
+
+# --- strings ---
+
+
+@given(st.text())
+def test_a_string_is_itself(value: str) -> None:
+    assert string(value) == value
+
+
+@pytest.mark.parametrize(
+    ("served", "text"),
+    [
+        (17, "17"),
+        (True, "true"),
+        (Decimal("12.50"), "12.50"),
+        (["a", 1], '["a",1]'),
+        ({"a": Decimal("0.10")}, '{"a":0.10}'),
+    ],
+)
+def test_what_is_no_string_becomes_its_json_text(served: Any, text: str) -> None:
+    assert string(served) == text
+
+
+@given(st.text(), st.sampled_from(["", " ", "   "]))
+def test_vat_codes_lose_the_blanks_around_them_only(code: str, blanks: str) -> None:
+    assert trimmed(f"{blanks}{code}{blanks}") == code.strip()
+
+
+def test_blanks_within_a_code_stay() -> None:
+    assert trimmed(" U 25  ") == "U 25"
+
+
+# --- dates ---
+
+
+@given(st.dates())
+def test_a_date_is_itself(day: date) -> None:
+    assert civil_date(day.isoformat()) == day.isoformat()
+
+
+@pytest.mark.parametrize("tail", ["T00:00:00", "T00:00:00Z", "T00:00:00.000", "T00:00:00.0000000Z"])
+@given(day=st.dates())
+def test_a_midnight_that_means_nothing_goes(tail: str, day: date) -> None:
+    assert civil_date(f"{day.isoformat()}{tail}") == day.isoformat()
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        "2024-01-02T08:00:00",
+        "2024-01-02T00:00:01Z",
+        "2024-01-02T00:00:00+01:00",
+        "2024-13-01",
+        "2024-02-30",
+        "2023-02-29T00:00:00",
+        "0000-00-00",
+        "2024-1-2",
+        "2024-01-02 ",
+        "2024-01-02\n",
+        "20240102",
+        "2024-W01-1",
+        "02-01-2024",
+        "",
+        20240102,
+        ["2024-01-02"],
+    ],
+)
+def test_what_is_no_date_or_more_than_one_is_mistyped(served: Any) -> None:
+    assert refused(civil_date, served)
+
+
+# --- instants ---
+
+
+@given(MOMENTS, ZONES)
+def test_an_instant_in_any_zone_is_the_same_instant_in_utc(at: datetime, zone: timezone) -> None:
+    aware = at.replace(tzinfo=zone)
+    text = instant(aware.isoformat())
+    assert text.endswith("Z")
+    assert datetime.fromisoformat(f"{text[:-1]}+00:00") == aware
+
+
+@given(MOMENTS)
+def test_an_instant_without_a_zone_is_taken_as_utc(at: datetime) -> None:
+    assert instant(at.isoformat()) == f"{at.isoformat()}Z"
+
+
+@pytest.mark.parametrize(
+    ("served", "text"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T03:04:05", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T03:04:05.000Z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T03:04:05.12Z", "2026-01-02T03:04:05.120000Z"),
+        ("2026-01-02T03:04:05.1234567Z", "2026-01-02T03:04:05.123456Z"),
+        ("2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05Z"),
+        ("2026-01-02T00:30:00+02:00", "2026-01-01T22:30:00Z"),
+        ("2026-01-02T03:04Z", "2026-01-02T03:04:00Z"),
+        ("2026-01-02", "2026-01-02T00:00:00Z"),
+        ("0001-01-01T00:00:00", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_every_served_form_of_an_instant_leaves_in_one_form(served: str, text: str) -> None:
+    assert instant(served) == text
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        "2026-02-30T00:00:00Z",
+        "2026-01-02T24:00:01Z",
+        "2026-01-02T03:60:00",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "2026-01-02/2026-01-03",
+        "2026-01-02/P1D",
+        "2026-01-02T03:04:05Z\n",
+        "2026-01-02Tnoon",
+        "now",
+        "03:04:05",
+        "2026",
+        "",
+        1767323045,
+        {"at": "2026-01-02"},
+    ],
+)
+def test_what_is_no_instant_is_mistyped(served: Any) -> None:
+    assert refused(instant, served)
+
+
+@given(MOMENTS, MOMENTS)
+def test_the_texts_of_instants_compare_as_the_instants_do(one: datetime, other: datetime) -> None:
+    first, second = (instant_text(pendulum.instance(at, tz="UTC")) for at in (one, other))
+    assert (first[:-1] < second[:-1]) == (one < other)
+
+
+# --- from a schema to a converter ---
+
+
+@pytest.mark.parametrize(
+    ("schema", "words", "convert"),
+    [
+        ({"type": "integer"}, "an integer", integer),
+        ({"type": ["integer", "null"]}, "an integer", integer),
+        ({"type": ["null", "number"]}, "a number", number),
+        ({"type": "boolean"}, "a boolean", boolean),
+        ({"type": ["string", "null"]}, "a string", string),
+        ({"type": ["string", "null"], "x-trim": True}, "a string", trimmed),
+        ({"type": ["string", "null"], "format": "date"}, "a date", civil_date),
+        ({"type": ["string", "null"], "format": "date-time"}, "an instant", instant),
+        ({"type": ["string", "integer"]}, "anything", anything),
+        ({}, "anything", anything),
+    ],
+)
+def test_a_propertys_schema_decides_its_converter(
+    schema: dict[str, Any], words: str, convert: Converter
+) -> None:
+    assert converter_of(schema) == (words, convert)
+
+
+@given(JSON)
+def test_what_has_no_one_type_passes_as_it_is(value: Any) -> None:
+    assert anything(value) is value
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ({"type": "object"}, "object"),
+        ({"type": ["array", "null"]}, "array"),
+        ({"type": ["string", "integer", "null"]}, ""),
+        ({"type": "null"}, "null"),
+        ({}, ""),
+    ],
+)
+def test_null_is_no_type_of_its_own(schema: dict[str, Any], kind: str) -> None:
+    assert json_type(schema) == kind
