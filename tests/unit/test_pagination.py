@@ -1,0 +1,249 @@
+"""Paginators: each plan against a listing that answers as e-conomic does."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.pages import Page
+from tap_visma_economic.pagination import Cursor, Keyset, Offset, OnePage, Paged, PagedUpward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_visma_economic.pagination import Paginator, Query
+
+Rows = list[dict[str, Any]]
+
+
+def numbered(*numbers: int) -> Rows:
+    """Rows of these numbers."""
+    return [{"number": number} for number in numbers]
+
+
+def read(paginator: Paginator, answer: Callable[[Query], Page], at_most: int = 300) -> list[Query]:
+    """Read a listing to its end and return the queries."""
+    queries = []
+    for _ in range(at_most):
+        queries.append(paginator.current_value)
+        paginator.turn(answer(paginator.current_value))
+        if paginator.finished:
+            return queries
+    raise AssertionError("the paginator does not come to an end")
+
+
+# --- one page ---
+
+
+def test_one_answer_is_one_page_whatever_it_says() -> None:
+    assert read(OnePage(), lambda _: Page([], more=True)) == [{}]
+
+
+def test_one_answer_is_asked_for_with_its_filter() -> None:
+    assert read(OnePage("a$eq:1"), lambda _: Page([])) == [{"filter": "a$eq:1"}]
+
+
+# --- REST, by offset ---
+
+
+def test_an_offset_listing_is_asked_for_page_by_page() -> None:
+    queries = read(Offset(), lambda query: Page([], more=query["skippages"] < 2))
+    assert queries == [{"pagesize": 1000, "skippages": number} for number in range(3)]
+
+
+def test_an_offset_listing_keeps_filter_and_order() -> None:
+    first, second = read(
+        Offset("a$eq:1", sort="name"), lambda query: Page([], more=query["skippages"] < 1)
+    )
+    assert first == {"filter": "a$eq:1", "sort": "name", "pagesize": 1000, "skippages": 0}
+    assert second == {**first, "skippages": 1}
+
+
+# --- REST, upward by a key ---
+
+
+def keyset_listing(numbers: list[int], size: int) -> Callable[[Query], Page]:
+    """A REST listing sorted by number, its pages of `size` rows."""
+
+    def answer(query: Query) -> Page:
+        bounds = re.findall(r"number\$(gte?):(-?\d+)", query.get("filter", ""))
+        found = [
+            number
+            for number in sorted(numbers)
+            if all(
+                number > int(bound) or (sign == "gte" and number == int(bound))
+                for sign, bound in bounds
+            )
+        ]
+        return Page(numbered(*found[:size]), more=len(found) > size)
+
+    return answer
+
+
+@given(st.sets(st.integers(-50, 50)), st.integers(1, 10), st.none() | st.integers(-50, 50))
+def test_a_keyset_listing_arrives_whole_and_once(
+    numbers: set[int], size: int, since: int | None
+) -> None:
+    listing = keyset_listing(list(numbers), size)
+    arrived: list[int] = []
+
+    def answer(query: Query) -> Page:
+        page = listing(query)
+        arrived.extend(row["number"] for row in page.rows)
+        return page
+
+    bound = None if since is None else f"number$gte:{since}"
+    read(Keyset(bound, key="number"), answer)
+    assert arrived == sorted(number for number in numbers if since is None or number >= since)
+
+
+def test_each_keyset_page_begins_above_the_last_ones_end() -> None:
+    queries = read(Keyset(key="number"), keyset_listing([1, 5, 9], 2))
+    assert queries == [
+        {"pagesize": 1000, "sort": "number"},
+        {"pagesize": 1000, "sort": "number", "filter": "number$gt:5"},
+    ]
+
+
+def test_a_keyset_listing_keeps_its_own_filter_on_every_page() -> None:
+    queries = read(Keyset("date$gte:2024-01-01", key="number"), keyset_listing([1, 2, 3], 1))
+    assert [query["filter"] for query in queries] == [
+        "date$gte:2024-01-01",
+        "date$gte:2024-01-01$and:number$gt:1",
+        "date$gte:2024-01-01$and:number$gt:2",
+    ]
+
+
+def test_a_keyset_listing_ends_at_a_page_without_rows() -> None:
+    assert len(read(Keyset(key="number"), lambda _: Page([], more=True))) == 1
+
+
+def test_a_keyset_page_that_follows_itself_is_a_bad_answer() -> None:
+    with pytest.raises(BadAnswerError, match="follows itself"):
+        read(Keyset(key="number"), lambda _: Page(numbered(1), more=True))
+
+
+def test_a_row_without_its_key_is_a_bad_answer() -> None:
+    with pytest.raises(BadAnswerError, match="without its number"):
+        read(Keyset(key="number"), lambda _: Page([{"name": "Kunde"}], more=True))
+
+
+# --- OpenAPI, by cursor ---
+
+
+def test_a_cursor_listing_sends_each_cursor_back_with_the_filter() -> None:
+    cursors = iter(["a", "b", None])
+
+    def answer(_: Query) -> Page:
+        cursor = next(cursors)
+        return Page([], more=cursor is not None, cursor=cursor)
+
+    assert read(Cursor("a$eq:1"), answer) == [
+        {"filter": "a$eq:1"},
+        {"filter": "a$eq:1", "cursor": "a"},
+        {"filter": "a$eq:1", "cursor": "b"},
+    ]
+
+
+def test_an_empty_cursor_page_in_the_middle_does_not_end_the_listing() -> None:
+    pages = iter([Page([], more=True, cursor="a"), Page(numbered(1))])
+    assert len(read(Cursor(), lambda _: next(pages))) == 2
+
+
+def test_a_cursor_that_does_not_move_is_a_bad_answer() -> None:
+    with pytest.raises(BadAnswerError, match="follows itself"):
+        read(Cursor(), lambda _: Page(numbered(1), more=True, cursor="a"))
+
+
+# --- OpenAPI, /paged ---
+
+
+def paged_listing(count: int) -> Callable[[Query], Page]:
+    """A `/paged` listing of `count` rows, that shows 10,000 of them."""
+
+    def answer(query: Query) -> Page:
+        assert query["pageSize"] == 100
+        assert query["skipPages"] < 100, "there is no such page"
+        start = query["skipPages"] * 100
+        return Page(numbered(*range(start, min(count, start + 100))))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("count", "calls"), [(0, 1), (99, 1), (100, 2), (101, 2), (250, 3), (9_999, 100)]
+)
+def test_a_paged_listing_is_read_until_a_page_is_not_full(count: int, calls: int) -> None:
+    queries = read(Paged(), paged_listing(count))
+    assert [query["skipPages"] for query in queries] == list(range(calls))
+
+
+@pytest.mark.parametrize("count", [10_000, 25_000])
+def test_a_paged_listing_that_reaches_the_cap_is_never_taken_for_complete(count: int) -> None:
+    with pytest.raises(BadAnswerError, match="10,000 rows"):
+        read(Paged(), paged_listing(count))
+
+
+def test_a_paged_listing_keeps_filter_and_order() -> None:
+    first, second = read(Paged("a$eq:1", sort="number"), paged_listing(150))
+    assert first == {"filter": "a$eq:1", "sort": "number", "pageSize": 100, "skipPages": 0}
+    assert second == {**first, "skipPages": 1}
+
+
+# --- OpenAPI, the changelog ---
+
+
+class Changelog:
+    """A `/paged` listing of events sorted by their second, that shows 10,000 rows.
+
+    Args:
+        seconds: when each event was, ascending.
+    """
+
+    def __init__(self, seconds: list[int]) -> None:
+        self.instants = [
+            f"2026-01-01T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+            for second in seconds
+        ]
+        self.arrived: list[int] = []
+
+    def __call__(self, query: Query) -> Page:
+        assert query["sort"] == "timestamp"
+        assert query["pageSize"] == 100
+        assert query["skipPages"] < 100, "there is no such page"
+        since = query.get("filter", "timestamp$gte:").removeprefix("timestamp$gte:")
+        start = bisect_left(self.instants, since) + query["skipPages"] * 100
+        numbers = range(start, min(start + 100, len(self.instants)))
+        self.arrived += numbers
+        return Page([{"timestamp": self.instants[n], "number": n} for n in numbers])
+
+
+@pytest.mark.parametrize("count", [0, 99, 100, 9_999, 10_000, 10_001, 25_000])
+def test_a_changelog_arrives_whole_however_long_it_is(count: int) -> None:
+    changelog = Changelog([number // 3 for number in range(count)])
+    read(PagedUpward(key="timestamp"), changelog)
+    assert sorted(set(changelog.arrived)) == list(range(count))
+
+
+def test_a_changelog_repeats_no_more_than_the_rows_of_one_instant() -> None:
+    changelog = Changelog([number // 3 for number in range(25_000)])
+    read(PagedUpward(key="timestamp"), changelog)
+    assert len(changelog.arrived) <= 25_000 + 2 * 3
+
+
+def test_a_changelog_begins_anew_at_the_last_instant_before_the_cap() -> None:
+    queries = read(PagedUpward("timestamp$gte:2026", key="timestamp"), Changelog([*range(10_050)]))
+    assert [query["skipPages"] for query in queries] == [*range(100), 0]
+    assert {query["filter"] for query in queries[:100]} == {"timestamp$gte:2026"}
+    assert queries[100]["filter"] == "timestamp$gte:2026-01-01T02:46:39"
+
+
+def test_a_changelog_that_cannot_get_past_an_instant_is_a_bad_answer() -> None:
+    with pytest.raises(BadAnswerError, match="carry the same timestamp"):
+        read(PagedUpward(key="timestamp"), Changelog([5] * 20_000))
