@@ -58,6 +58,13 @@ _DOMAINS = (
 LISTINGS: dict[str, Listing] = {key: f for domain in _DOMAINS for key, f in domain.LISTINGS.items()}
 
 
+# The paid module that a whole API needs, and what it serves without.
+_MODULES = {
+    "dimensionsapi": "Dimension",
+    "projectsapi": "Project",
+    "subscriptionsapi": "Subscription",
+}
+_WITHOUT_MODULE = {"projectsapi:/Employees", "projectsapi:/EmployeeGroups"}
 # Listings that follow from the ledger or the documents: an event makes them anew.
 _DERIVED = frozenset(
     {
@@ -112,11 +119,18 @@ class Company:
         if kept is not None:
             return kept
         shown = self._balances_shown()
-        rows = LISTINGS[endpoint](self.world, params)
+        listed = LISTINGS[endpoint]
+        rows = listed(self.world, params) if self._has_module(endpoint) else []
         self._kept[endpoint, params] = rows
         if self._balances_shown() != shown:
             self._move_balances()
         return rows
+
+    def _has_module(self, endpoint: str) -> bool:
+        if endpoint in _WITHOUT_MODULE:
+            return True
+        needed = _MODULES.get(endpoint.partition(":")[0])
+        return needed is None or (needed in self.modules and not self.world.sparse)
 
     def book(
         self,

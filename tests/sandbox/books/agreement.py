@@ -89,7 +89,23 @@ LAYOUTS = (
     (21, "Eng. std. m. bankoplys.", False),
     (22, "Gammelt layout", True),
 )
-PAYMENT_TYPES = ((1, "+71"), (2, "+73"), (4, "IBAN"), (7, "Bankoverførsel"))
+PAYMENT_TYPES = (
+    (1, "+71"),
+    (2, "+73"),
+    (3, "+04"),
+    (4, "IBAN"),
+    (5, "+75"),
+    (7, "Bankoverførsel"),
+)
+# What each of them needs beside itself, by its number.
+_PAYMENT_DETAILS = {
+    1: {"fiSupplierNo": "81234567", "ocrLine": "000123456789012"},
+    2: {"fiSupplierNo": "81234567", "message": "Faktura æ/7"},
+    3: {"giroAccount": "1234567", "ocrLine": "0000001234567897"},
+    4: {"ibanSwift": "DK5000400440116243 EXAMDKKK", "message": "Invoice 7"},
+    5: {"fiSupplierNo": "81234567", "ocrLineMessage": "0001234567 Faktura"},
+    7: {"accountNo": "0999-0007654321", "message": "Faktura 7"},
+}
 UNITS = ((1, "stk."), (2, "timer"), (3, "km"), (4, "m²"), (5, "à 1/2 kg"))
 VAT_TYPES = ((1, "Udgående afgift, indland"), (2, "Indgående afgift, indland"), (5, "Erhvervelse"))
 VAT_ZONES = (
@@ -138,6 +154,7 @@ def distribution_body(number: int) -> Row:
     return {
         **(distribution_ref(number, with_kind=True) or {}),
         "name": name,
+        "barred": any(number == n and b for n, _name, b in DEPARTMENTS),
         "distributions": [
             {"percentage": Decimal(percent), "department": ref("departmentNumber", department)}
             for department, percent in parts
@@ -166,6 +183,13 @@ def unit_body(number: int) -> Row:
         "products": Link(f"{path}/products"),
         "self": Link(path),
     }
+
+
+def payment_details(number: int | None) -> Row | None:
+    """How a supplier invoice is to be paid: the payment type and what that type asks for."""
+    if number is None:
+        return None
+    return {"paymentType": ref("paymentTypeNumber", number), **_PAYMENT_DETAILS[number]}
 
 
 def zone_body(number: int) -> Row:

@@ -51,6 +51,7 @@ def _self(world: World, _: tuple[str, ...]) -> list[Row]:
         "addressLine1": 'Havnegade 1, st. "tv."' if full else None,
         "addressLine2": "Att.: bogholderiet" if full else None,
         "phoneNumber": "70101010" if full else None,
+        "faxNumber": "70101019" if full else None,
         "attention": "Åse" if full else None,
         "website": "https://example.dk" if full else None,
         "email": "post@example.dk" if full else None,
@@ -63,6 +64,9 @@ def _self(world: World, _: tuple[str, ...]) -> list[Row]:
         "pbsCustomerGroupNumber": "00001",
         "pbsFiSupplierNumber": "81234567",
         "bankGiroNumber": "123-4567",
+        "swiftCode": "EXAMDKKK",
+        "ibanNumber": "DK5000400440116243",
+        "giro": "1234567",
     }
     language = {"languageNumber": 1, "name": "Danish", "culture": "da-DK"}
     row: Row = {

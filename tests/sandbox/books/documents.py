@@ -44,11 +44,26 @@ class Kind:
     number: str
     handle: str
     template: str
+    target: str
 
 
-DRAFT = Kind("invoices", "draftInvoiceNumber", "currentInvoiceHandle", "bookingInstructions")
-ORDER = Kind("orders", "orderNumber", "orderHandle", "upgradeInstructions")
-QUOTE = Kind("quotes", "quoteNumber", "quoteHandle", "upgradeInstructions")
+DRAFT = Kind(
+    "invoices",
+    "draftInvoiceNumber",
+    "currentInvoiceHandle",
+    "bookingInstructions",
+    "booking-instructions",
+)
+ORDER = Kind(
+    "orders",
+    "orderNumber",
+    "orderHandle",
+    "upgradeInstructions",
+    "upgrade-instructions/draftInvoice",
+)
+QUOTE = Kind(
+    "quotes", "quoteNumber", "quoteHandle", "upgradeInstructions", "upgrade-instructions/draftOrder"
+)
 
 
 class Drafter:
@@ -129,21 +144,21 @@ def _body(kind: Kind, document: Document) -> Row:
         kind.number: document.number,
         "soap": {kind.handle: {"id": document.id}},
         "attachment": Link(f"{path}/attachment"),
-        **common_body(document, draft=True),
+        **common_body(document, kind.collection),
         "pdf": pdf(path),
         "self": Link(path),
     }
-    if kind is not DRAFT:
+    if kind is DRAFT:
+        row["externalId"] = _external_id(document)
+    else:
         row["lines"] = []
     if document.status != "archived":
-        target = "booking-instructions"
-        if kind is not DRAFT:
-            target = f"upgrade-instructions/{'draftInvoice' if kind is ORDER else 'draftOrder'}"
+        row["lastUpdated"] = document.changed
+    if document.status != "archived" or kind is ORDER:
         row["templates"] = {
-            kind.template: Link(f"{path}/templates/{target}"),
+            kind.template: Link(f"{path}/templates/{kind.target}"),
             "self": Link(f"{path}/templates"),
         }
-        row["lastUpdated"] = document.changed
     return row
 
 
@@ -189,7 +204,7 @@ def _draft(document: Document) -> Row:
     if document.full:
         contact = customer.contacts[0] if customer.contacts else None
         location = customer.locations[0] if customer.locations else None
-        body = common_body(document, draft=True)
+        body = common_body(document, "invoices")
         notes, delivery = body["notes"], body["delivery"]
         assert isinstance(notes, dict)
         assert isinstance(delivery, dict)
@@ -210,9 +225,13 @@ def _draft(document: Document) -> Row:
             "publicEntryNumber": f"B-{customer.number}",
             "pNr": f"10{customer.number:08d}",
             "nemHandelReceiverType": 1,
-            "externalId": f"shop/{document.number}",
+            "externalId": _external_id(document),
         }
     return row
+
+
+def _external_id(document: Document) -> str | None:
+    return f"shop/{document.number}" if document.full else None
 
 
 def _draft_lines(world: World, _: tuple[str, ...]) -> list[Row]:

@@ -72,20 +72,15 @@ def _header(invoice: Document) -> Row:
     path = f"/invoices/booked/{invoice.number}"
     return {
         "bookedInvoiceNumber": invoice.number,
-        **common_body(invoice),
+        # The order it came from, which is gone by now.
+        "orderNumber": 400 + invoice.lines[0].number if invoice.full else None,
+        **common_body(invoice, "booked"),
         "remainder": wide(remainder(invoice)),
         "remainderInBaseCurrency": wide(remainder_base(invoice)),
         "pdf": pdf(path),
         "sent": Link(f"{path}/sent"),
         "self": Link(path),
     }
-
-
-def _view_header(invoice: Document) -> Row:
-    """As ``_header``, without the two properties that the views' schemas do not have."""
-    row = _header(invoice)
-    del row["exchangeRate"], row["grossAmountInBaseCurrency"]
-    return row
 
 
 def _rest_line(invoice: Document, line: Line) -> Row:
@@ -119,7 +114,7 @@ def _document(world: World, params: tuple[str, ...]) -> list[Row]:
     row = _header(invoice)
     if invoice.full and invoice.customer.contacts:
         # The single document names the contact without its customer.
-        references = common_body(invoice)["references"]
+        references = common_body(invoice, "booked")["references"]
         assert isinstance(references, dict)
         references["customerContact"] = contact_ref(invoice.customer, invoice.customer.contacts[0])
         row["references"] = references
@@ -147,7 +142,7 @@ def _all(world: World, _: tuple[str, ...]) -> Lazy[Document]:
 
 def _view(wanted: Callable[[World, Document], bool]) -> Listing:
     def listing(world: World, _: tuple[str, ...]) -> Lazy[Document]:
-        return Lazy([inv for inv in world.invoices if wanted(world, inv)], _view_header)
+        return Lazy([inv for inv in world.invoices if wanted(world, inv)], _header)
 
     return listing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import distribution_kind, distribution_ref
+from tests.sandbox.books.agreement import distribution_kind, distribution_ref, payment_details
 from tests.sandbox.books.journals import JOURNALS, TYPES
 from tests.sandbox.books.ledger import (
     MANUAL_INVOICE,
@@ -168,7 +168,6 @@ def _distribution(number: int | None) -> Row | None:
 
 def _common(draft: Draft) -> Row:
     """What an entry shows both in its journal and in its voucher."""
-    payment = ref_or_none("paymentTypeNumber", draft.payment_type)
     return {
         "text": draft.text,
         "journal": ref("journalNumber", draft.journal),
@@ -188,7 +187,7 @@ def _common(draft: Draft) -> Row:
         "employee": ref_or_none("employeeNumber", draft.employee),
         "exchangeRate": rate_value(draft.rate),
         "entryType": TYPES[draft.type][0],
-        "paymentDetails": {"paymentType": payment} if payment else None,
+        "paymentDetails": payment_details(draft.payment_type),
         "project": ref_or_none("projectNumber", draft.project),
         "quantity1": None if draft.quantity1 is None else kr(draft.quantity1),
         "quantity2": None if draft.quantity2 is None else kr(draft.quantity2),
@@ -209,13 +208,16 @@ def _rest_entries(world: World, params: tuple[str, ...]) -> list[Row]:
     rows: list[Row] = []
     for draft in _of_journal(world, params[0]):
         path = f"{path_of('journalNumber', draft.journal)}/entries/{draft.number}"
+        voucher = _voucher_ref(world, draft, with_year=True)
         names = ("customerPayment", "account", "contraAccount", "accountAndContraAccount")
         rows.append(
             {
                 "journalEntryNumber": draft.number,
                 **_common(draft),
                 "amountDefaultCurrency": kr(draft.base),
-                "voucher": _voucher_ref(world, draft, with_year=True),
+                # A recorded answer spells this one differently from the document.
+                "remainderDefaultCurrency": kr(draft.base),
+                "voucher": voucher | {"attachment": Link(f"{voucher['self']}/attachment")},
                 "templates": {name: Link(f"{path}/templates/{name}") for name in names},
                 "metaData": {
                     "delete": {

@@ -122,7 +122,7 @@ def write_drafts(world: World, entries: int) -> list[Draft]:
     The first few entries have everything that an entry can have; there are more of them, plainer,
     the larger the company is.
     """
-    count = 1 if world.sparse else min(3_000, max(10, entries // 150))
+    count = 1 if world.sparse else min(3_000, max(40, entries // 150))
     dimension, project = "Dimension" in world.modules, "Project" in world.modules
     drafts: list[Draft] = []
     for turn in range(count):
@@ -196,7 +196,7 @@ def _draft(world: World, turn: int) -> Draft:
         rate=rate_on(supplier.currency, day),
         contra_vat="I25",
         supplier_invoice=f"LF/{turn} æ",
-        payment_type=1,
+        payment_type=(1, 2, 3, 4, 5, 7)[turn // 6 % 6],
     )
     if kind == 3:
         due = supplier.terms.due(day)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import distribution_ref
+from tests.sandbox.books.agreement import distribution_ref, payment_details
 from tests.sandbox.books.calendar import period_numbered, year_named
 from tests.sandbox.books.ledger import INVOICE, NOTHING_MORE, TYPES
 from tests.sandbox.books.money import kr
@@ -60,8 +60,7 @@ def _rest_entry(year: Year, entry: Entry) -> Row:
         row["unit2"] = ref_or_none("unitNumber", more.unit2)
         row["quantity1"] = None if more.quantity1 is None else kr(more.quantity1)
         row["quantity2"] = None if more.quantity2 is None else kr(more.quantity2)
-        if more.payment_type is not None:
-            row["paymentDetails"] = {"paymentType": ref("paymentTypeNumber", more.payment_type)}
+        row["paymentDetails"] = payment_details(more.payment_type)
     return row
 
 

@@ -179,7 +179,7 @@ def book_supplier_invoice(
         supplier=supplier.number,
         supplier_invoice=reference,
         due=supplier.terms.due(day),
-        more=More(payment_type=1 if domestic else 4),
+        more=More(payment_type=supplier.payment_type),
         type=ledger.SUPPLIER_INVOICE,
     )
     kind = ledger.SUPPLIER_INVOICE

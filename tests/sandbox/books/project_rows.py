@@ -41,8 +41,6 @@ def _hours_price(entry: TimeEntry, rate: int) -> int:
 
 
 def _projects(world: World, _: tuple[str, ...]) -> list[Row]:
-    if "Project" not in world.modules or world.sparse:
-        return []
     sums = {number: [0, 0, 0] for number in PROJECT_NUMBERS}
     for entry in time_entries(world):
         sums[entry.project][0] += _hours_price(entry, _RATE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tests.sandbox.books.agreement import terms_body
+from tests.sandbox.books.agreement import terms_body, zone_body
 from tests.sandbox.books.customers import contact_ref, location_ref, ref_of_first
 from tests.sandbox.books.money import BASE_RATE, from_base, kr, rate_value, share, to_base, wide
 from tests.sandbox.books.rows import ref, ref_or_none, version
@@ -133,7 +133,7 @@ def text_line(number: int, position: int, description: str) -> Line:
     return Line(number, position, None, description, 0, 0, 0, 0, 0, 0, 0, None, None)
 
 
-def _recipient(document: Document, *, draft: bool) -> Row:
+def _recipient(document: Document, kind: str) -> Row:
     customer = document.customer
     row: Row = {
         "name": customer.name[:250],
@@ -147,8 +147,12 @@ def _recipient(document: Document, *, draft: bool) -> Row:
         "vatZone": ref("vatZoneNumber", customer.zone),
         "cvr": customer.cvr,
     }
-    if draft:
+    if kind in {"booked", "invoices"}:
+        row["vatZone"] = zone_body(customer.zone)
+    if kind != "booked":
         row["nemHandelType"] = "ean" if customer.ean else None
+    if kind == "invoices":
+        row["mobilePhone"] = customer.mobile
     return row
 
 
@@ -156,8 +160,13 @@ def delivery_date(document: Document) -> date | None:
     return document.day + timedelta(days=2) if document.full else None
 
 
-def common_body(document: Document, *, draft: bool = False) -> Row:
-    """What every sales document has on legacy REST, whatever its kind."""
+def common_body(document: Document, kind: str) -> Row:
+    """What every sales document has on legacy REST.
+
+    ``kind`` is ``booked`` or, for what is not booked, ``invoices``, ``orders`` or ``quotes``.
+    Recorded answers show more than the documents: the layout, the VAT zone's name, and others. No
+    answer about quotes is known; they are made like orders.
+    """
     customer = document.customer
     row: Row = {
         "date": document.day,
@@ -172,11 +181,16 @@ def common_body(document: Document, *, draft: bool = False) -> Row:
         "dueDate": document.due,
         "paymentTerms": terms_body(customer.terms),
         "customer": ref("customerNumber", customer.number),
-        "recipient": _recipient(document, draft=draft),
+        "recipient": _recipient(document, kind),
         "layout": ref("layoutNumber", customer.layout or 19),
         "project": ref_or_none("projectNumber", document.project),
     }
-    if draft:
+    if kind in {"booked", "invoices"}:
+        row["paymentTerms"] = {
+            **terms_body(customer.terms),
+            "description": customer.terms.description,
+        }
+    if kind != "booked":
         margin = document.net_base - document.cost_base
         row["marginInBaseCurrency"] = wide(margin)
         row["marginPercentage"] = kr(margin_percentage(document.net_base, document.cost_base))

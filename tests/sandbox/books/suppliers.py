@@ -45,6 +45,7 @@ class Supplier:
     terms: Terms
     cost_account: int
     full: bool
+    payment_type: int
     contacts: list[SupplierContact] = field(default_factory=list)
 
     @property
@@ -66,6 +67,7 @@ def build_suppliers(random: Random, count: int, today: date, *, sparse: bool) ->
             TERMS[1],
             chart.SOFTWARE if foreign else _COST_ACCOUNTS[i % 4],
             full=not sparse and i % 3 == 0,
+            payment_type=4 if foreign else (1, 2, 3, 5, 7)[i % 5],
         )
         for _ in range(2 if supplier.full else 0):
             contact_number += 1
@@ -106,6 +108,13 @@ def _rest_suppliers(world: World, _: tuple[str, ...]) -> list[Row]:
             "supplierGroup": ref("supplierGroupNumber", supplier.group),
             "barred": supplier.number % 19 == 5,
             "contacts": Link(f"{path}/contacts"),
+            "metaData": {
+                "delete": {
+                    "description": "Delete this supplier.",
+                    "href": Link(path),
+                    "httpMethod": "delete",
+                }
+            },
             "self": Link(path),
         }
         if supplier.full:
@@ -123,7 +132,7 @@ def _rest_suppliers(world: World, _: tuple[str, ...]) -> list[Row]:
                 "phone": "70202020",
                 "remittanceAdvice": {
                     "creditorId": f"8{supplier.number:07d}",
-                    "paymentType": ref("paymentTypeNumber", 1),
+                    "paymentType": ref("paymentTypeNumber", supplier.payment_type),
                 },
                 "salesPerson": ref("employeeNumber", 2),
                 "supplierContact": _contact_ref(supplier, supplier.contacts[0]),

@@ -78,7 +78,9 @@ class World:
     def distribution_body(self, number: int | None) -> Row | None:
         if number is None or "Dimension" not in self.modules:
             return None
-        return agreement.distribution_body(number)
+        body = agreement.distribution_body(number)
+        del body["barred"]  # only the listing tells
+        return body
 
     def project_of(self, turn: int) -> int | None:
         """The project that every third document belongs to, in a company with projects."""
