@@ -1,0 +1,73 @@
+"""Meltano projects for the tests: plugins are installed once, each project starts without state."""
+
+from __future__ import annotations
+
+import fcntl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripts.local import MeltanoProject, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from scripts.local import Run
+
+TAP = "tap-visma-economic"
+NO_HUB = {"MELTANO_HUB_API_ROOT": "http://127.0.0.1:9"}
+"""Nothing answers there: whatever needs Meltano Hub fails."""
+
+
+class Pipeline:
+    """A Meltano project as somebody has it who has just cloned the repository.
+
+    Args:
+        folder: where the project is.
+        installed: a project whose plugins are installed; this one borrows them.
+    """
+
+    def __init__(self, folder: Path, installed: Path) -> None:
+        self.project = MeltanoProject(folder)
+        (folder / ".meltano").mkdir()
+        for kind in ("extractors", "loaders"):
+            (folder / ".meltano" / kind).symlink_to(installed / ".meltano" / kind)
+
+    def run(self, target: str, config: dict[str, Any], target_settings: Mapping[str, str]) -> Run:
+        """Run `meltano run tap-visma-economic TARGET`."""
+        settings = {**NO_HUB, **environment(config), **target_settings}
+        return self.project.meltano(settings, "run", TAP, target)
+
+
+def said(run: Run) -> str:
+    """The log of a run, for the message of a failed assertion."""
+    return "\n".join(line.text for line in run.log[-40:])
+
+
+def streams_of(run: Run) -> set[str]:
+    """The streams that the tap has read."""
+    timers = (line.metric for line in run.log if line.metric.get("metric") == "sync_duration")
+    return {timer["tags"]["stream"] for timer in timers}
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with all plugins installed: once, whichever worker comes first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    folder = shared / "installed"
+    done = shared / "installed.done"
+    with (shared / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            run = MeltanoProject(folder).install()
+            assert run.exit_code == 0, said(run)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Pipeline:
+    """A project of the module's own."""
+    return Pipeline(tmp_path_factory.mktemp("project"), installed)

@@ -1,0 +1,161 @@
+"""The tap as Meltano runs it, into a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.pipelines.conftest import said
+from tests.pipelines.postgres import Postgres, find_binaries
+from tests.test_discovery import DEFAULT
+from tests.test_records_arrive import truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.pipelines.conftest import Pipeline
+    from tests.sandbox.server import Sandbox
+
+MISSING = "PostgreSQL is not installed: apt-get install postgresql (or brew install postgresql)"
+
+LEDGER_PER_YEAR = """
+SELECT y.year, sum(e."amountInBaseCurrency"), count(*)
+FROM economic.booked_entries AS e
+JOIN economic.accounting_years AS y
+  ON y."agreementNumber" = e."agreementNumber" AND e.date BETWEEN y."fromDate" AND y."toDate"
+GROUP BY y.year ORDER BY y.year
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A server, empty at first."""
+    binaries = find_binaries()
+    if binaries is None and os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(MISSING)
+    if binaries is None:
+        pytest.skip(MISSING)
+    with Postgres(binaries) as running:
+        yield running
+
+
+def load(pipeline: Pipeline, sandbox: Sandbox, postgres: Postgres) -> None:
+    target = {
+        "TARGET_POSTGRES_HOST": "127.0.0.1",
+        "TARGET_POSTGRES_PORT": str(postgres.port),
+        "TARGET_POSTGRES_USER": postgres.user,
+        "TARGET_POSTGRES_PASSWORD": "any, the server trusts everybody on this machine",
+        "TARGET_POSTGRES_DATABASE": postgres.database,
+    }
+    run = pipeline.run("target-postgres", settings_for(sandbox, "demo"), target)
+    assert run.exit_code == 0, said(run)
+
+
+@pytest.fixture(scope="module")
+def loaded(pipeline: Pipeline, sandbox: Sandbox, postgres: Postgres) -> Postgres:
+    """The server with the main company in it."""
+    load(pipeline, sandbox, postgres)
+    return postgres
+
+
+@pytest.fixture(scope="module")
+def loaded_twice(pipeline: Pipeline, sandbox: Sandbox, loaded: Postgres) -> Postgres:
+    """The server after a second run."""
+    load(pipeline, sandbox, loaded)
+    return loaded
+
+
+def tables(postgres: Postgres) -> set[str]:
+    rows = postgres.query("SELECT tablename FROM pg_tables WHERE schemaname = 'economic'")
+    return {name for (name,) in rows}
+
+
+def counts(postgres: Postgres) -> dict[str, int]:
+    one_by_one = [
+        f"SELECT '{name}', count(*) FROM economic.\"{name}\"" for name in tables(postgres)
+    ]
+    return {name: int(rows) for name, rows in postgres.query(" UNION ALL ".join(one_by_one))}
+
+
+def held(sandbox: Sandbox) -> dict[str, int]:
+    company = sandbox.grants["demo"].company
+    return {stream: len(truth(company, stream)) for stream in DEFAULT}
+
+
+def type_of(postgres: Postgres, table: str, column: str) -> str:
+    rows = postgres.query(
+        "SELECT data_type FROM information_schema.columns WHERE table_schema = 'economic' "
+        f"AND table_name = '{table}' AND column_name = '{column}'"
+    )
+    return rows[0][0]
+
+
+def test_every_table_holds_the_rows_of_its_stream(loaded: Postgres, sandbox: Sandbox) -> None:
+    assert counts(loaded) == held(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        ("agreements", "agreementNumber", "bigint"),
+        ("booked_entries", "amountInBaseCurrency", "numeric"),
+        ("booked_entries", "remainder", "numeric"),
+        ("accounting_year_totals", "totalInBaseCurrency", "numeric"),
+        ("invoices_booked", "grossAmount", "numeric"),
+        ("booked_entries", "date", "date"),
+        ("accounting_years", "toDate", "date"),
+        ("customer_contacts", "lastUpdated", "timestamp without time zone"),
+        ("invoices_booked", "recipient", "jsonb"),
+    ],
+)
+def test_columns_have_types_an_accountant_can_trust(
+    loaded: Postgres, table: str, column: str, kind: str
+) -> None:
+    assert type_of(loaded, table, column) == kind
+
+
+def test_instants_are_stored_as_utc_whatever_the_zone_of_the_server(
+    loaded: Postgres, sandbox: Sandbox
+) -> None:
+    contacts = truth(sandbox.grants["demo"].company, "customer_contacts")
+    stored = loaded.query(
+        "SELECT number, to_char(\"lastUpdated\", 'YYYY-MM-DD HH24:MI:SS') "
+        "FROM economic.customer_contacts ORDER BY number"
+    )
+    assert stored == [
+        [str(row["number"]), f"{row['lastUpdated']:%Y-%m-%d %H:%M:%S}"] for row in contacts
+    ]
+
+
+def test_the_ledger_adds_up_to_zero_in_every_fiscal_year(loaded: Postgres) -> None:
+    years = loaded.query(LEDGER_PER_YEAR)
+    assert [year for year, _, _ in years] == ["2023", "2024", "2025/2026", "2026/2027"]
+    assert {float(total) for _, total, _ in years} == {0}
+
+
+def test_every_entry_falls_in_exactly_one_fiscal_year(loaded: Postgres) -> None:
+    assert sum(int(entries) for *_, entries in loaded.query(LEDGER_PER_YEAR)) == int(
+        loaded.query("SELECT count(*) FROM economic.booked_entries")[0][0]
+    )
+
+
+def test_a_second_run_leaves_the_same_rows(loaded_twice: Postgres, sandbox: Sandbox) -> None:
+    assert counts(loaded_twice) == held(sandbox)
+
+
+def test_a_second_run_leaves_old_entries_alone(loaded_twice: Postgres) -> None:
+    """It reads from the bookmark less 1,000 numbers: what lies below was written once."""
+    (_, below), (_, above) = loaded_twice.query(
+        'SELECT "entryNumber" >= newest - 1000 AS again, count(DISTINCT _sdc_sync_started_at) '
+        "FROM economic.booked_entries, "
+        '(SELECT max("entryNumber") AS newest FROM economic.booked_entries) AS ends '
+        "GROUP BY again ORDER BY again"
+    )
+    assert (below, above) == ("1", "1")
+    started = loaded_twice.query(
+        "SELECT count(DISTINCT _sdc_sync_started_at) FROM economic.booked_entries"
+    )
+    assert started == [["2"]]
