@@ -25,6 +25,7 @@ from tap_visma_economic.errors import (
     EconomicError,
     GrantRefusedError,
     NotFoundError,
+    RetiredVersionError,
     error_of,
 )
 from tap_visma_economic.filters import both, compare
@@ -453,6 +454,22 @@ class OpenApiStream(EconomicStream):
         """Return the listing's URL with its path parameters filled in."""
         url = super().get_url(context)
         return f"{url}/paged" if self.listing is Listing.PAGED else url
+
+    def validate_response(self, response: requests.Response) -> None:
+        """Raise the error that an answer stands for, if it is one.
+
+        Below an unknown parent a listing is empty and not 404 (openapi NOTES 3): 404 on a listing
+        says that the module's version is gone. An object, such as a group's settings, may be
+        missing.
+        """
+        try:
+            super().validate_response(response)
+        except NotFoundError as error:
+            if self.listing is Listing.SINGLETON and self.path_params:
+                raise
+            raise RetiredVersionError(
+                error.status, error.path, said=error.said, code=error.code
+            ) from None
 
     def parse_page(self, response: requests.Response) -> Page:
         """Return an answer as a page."""

@@ -95,7 +95,14 @@ class NotFoundError(ApiError):
 
 
 class RetiredVersionError(ApiError):
-    """410, or 404 on a whole OpenAPI module: this version of the module is not served."""
+    """410, or 404 on a whole OpenAPI listing: this version of the module is not served."""
+
+    def explain(self) -> str:
+        """Return what was answered, and which setting is about versions."""
+        return (
+            f"{super().explain()}. This version of the module seems not to be served: if the "
+            "setting openapi_versions names it, take it out; else name one there that is served"
+        )
 
 
 class TooManyRequestsError(ApiError):
