@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
 
@@ -43,6 +44,16 @@ class Run:
     def schemas(self) -> dict[str, Message]:
         """The SCHEMA messages by stream."""
         return {m["stream"]: m for m in self.messages if m["type"] == "SCHEMA"}
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines of the log that are errors."""
+        return [line for line in self.stderr.splitlines() if "| ERROR " in line]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The lines of the log that are warnings."""
+        return [line for line in self.stderr.splitlines() if "| WARNING " in line]
 
     @property
     def state(self) -> dict[str, Any]:
@@ -82,21 +93,24 @@ class TapRunner:
         env: dict[str, str] | None = None,
     ) -> Run:
         """Run the tap to its end."""
-        done = subprocess.run(
+        code, out, err = self.execute(
             [*self.arguments(config, state=state, catalog=catalog), *extra],
-            capture_output=True,
-            cwd=self.folder,
-            env={**clean_environment(), **(env or {})},
-            timeout=120,
-            check=False,
+            {**clean_environment(), **(env or {})},
         )
-        lines = done.stdout.splitlines()
+        lines = out.splitlines()
         plain = {"--discover", "--about", "--version"} & set(extra)
         messages = [] if plain else [json.loads(line, parse_float=exact) for line in lines]
-        run = Run(done.returncode, done.stderr.decode(), messages)
+        run = Run(code, err.decode(), messages)
         if plain:
-            run.messages = [{"type": "TEXT", "text": done.stdout.decode()}]
+            run.messages = [{"type": "TEXT", "text": out.decode()}]
         return run
+
+    def execute(self, arguments: list[str], env: dict[str, str]) -> tuple[int, bytes, bytes]:
+        """Run a command line and return its exit code, stdout and stderr."""
+        done = subprocess.run(
+            arguments, capture_output=True, cwd=self.folder, env=env, timeout=120, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def discover(self, config: dict[str, Any] | None = None) -> dict[str, Any]:
         """The catalog."""
@@ -121,6 +135,15 @@ _catalogs: dict[str, str] = {}
 """Catalogs that were discovered once already, by the settings."""
 
 
+class WarmTapRunner(TapRunner):
+    """Runs the same command line in a process that starts at once: see `warm`."""
+
+    def execute(self, arguments: list[str], env: dict[str, str]) -> tuple[int, bytes, bytes]:
+        """Run a command line and return its exit code, stdout and stderr."""
+        own = arguments[len(self.command) :]
+        return warm.run(own, env=env, folder=self.folder, timeout=120)
+
+
 def exact(text: str) -> Any:
     """A JSON number with all its digits."""
     from decimal import Decimal  # noqa: PLC0415
@@ -141,6 +164,12 @@ def clean_environment() -> dict[str, str]:
 def run_tap(tmp_path: Path) -> TapRunner:
     """The tap's command line, in an empty folder."""
     return TapRunner(tmp_path)
+
+
+@pytest.fixture
+def warm_tap(tmp_path: Path) -> TapRunner:
+    """The tap's command line, in an empty folder, for tests that run it many times."""
+    return WarmTapRunner(tmp_path)
 
 
 @pytest.fixture(scope="session")

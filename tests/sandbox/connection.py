@@ -212,7 +212,7 @@ class Connection(socketserver.BaseRequestHandler):
             return False
         if fault is not None and kind == "reset" and fault.after is None:
             return self.reset()
-        body, headers = answer.body, answer.headers
+        body, headers = answer.body, {**answer.headers, **(fault.headers if fault else {})}
         if self.sandbox.compress and "gzip" in head.headers.get("accept-encoding", ""):
             body, headers = gzip.compress(body, 1), {**headers, "Content-Encoding": "gzip"}
         close = head.headers.get("connection", "").lower() == "close"

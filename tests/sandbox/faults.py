@@ -10,7 +10,10 @@ import random
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kind = Literal["status", "delay", "hang", "reset", "truncate", "html200", "close"]
 
@@ -29,6 +32,7 @@ class Fault:
         nth: the first matching request that it applies to, counted from one.
         times: how many requests it applies to, from ``nth`` on; None: all of them.
         rate: the share of those requests that it hits, drawn with ``seed``.
+        headers: further headers of the answer, whatever the kind.
         grant: the grant token whose requests it applies to; None: anybody's.
     """
 
@@ -42,6 +46,7 @@ class Fault:
     status: int = 500
     retry_after: str | None = None
     body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 1.0
     after: int | None = None
     seen: int = 0
@@ -86,6 +91,7 @@ class Faults:
         status: int = 500,
         retry_after: str | None = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         seconds: float = 1.0,
         after: int | None = None,
     ) -> Fault:
@@ -101,6 +107,7 @@ class Faults:
             status=status,
             retry_after=retry_after,
             body=body,
+            headers=headers or {},
             seconds=seconds,
             after=after,
         )

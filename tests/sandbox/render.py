@@ -11,7 +11,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
-from .values import Link
+from .values import Link, Raw
 from .zones import served
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Renderer:
             int: int.__repr__,
             Decimal: _decimal,
             Link: self.link,
+            Raw: str,
             datetime: self.instant,
             date: self.day,
             dict: self.row,

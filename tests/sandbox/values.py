@@ -21,6 +21,12 @@ class Link(str):
     __slots__ = ()
 
 
+class Raw(str):
+    """JSON text that is served as it stands, for what no document tells of: an explicit null."""
+
+    __slots__ = ()
+
+
 # The characters that e-conomic replaces by a numbered escape in the paths of its links.
 _ESCAPES = {character: f"_{number}_" for number, character in enumerate(r"<>*%:&/\_ ?.#+")}
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-~!$'(),;=@")

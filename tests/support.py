@@ -1,0 +1,81 @@
+"""What the tests of failures share: canary tokens, what a user sees, events in mid-run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.sandbox import Grant, Sandbox
+from tests.sandbox.company import build_company
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.conftest import Run
+    from tests.sandbox.grants import CompanyLike
+    from tests.sandbox.values import Row
+
+CANARY = "canary-"
+"""How every token of these tests begins, and nothing else does."""
+
+APP = CANARY + "app-Zq81xW"
+GRANT = CANARY + "grant-Kp42vY"
+GRANT_2 = CANARY + "grant-Nc95tR"
+GRANT_3 = CANARY + "grant-Hd06bL"
+
+NUMBER = 1234567
+"""The agreement that `GRANT` opens in `canary_sandbox`; the others' follow it."""
+
+
+def canary_sandbox(grants: dict[str, Grant] | None = None, **options: Any) -> Sandbox:
+    """A sandbox whose tokens can be searched for; not started yet.
+
+    Args:
+        grants: token to grant; one small company each for the three tokens above if not given.
+        options: those of `Sandbox`.
+    """
+    sandbox = Sandbox(grants or small_grants(), **options)
+    sandbox.app_secret = sandbox.service.app_secret = APP
+    return sandbox
+
+
+def small_grants(*tokens: str) -> dict[str, Grant]:
+    """One small company for each token."""
+    return {
+        token: Grant(build_company(NUMBER + place, f"Firma {place}", seed=place + 7, entries=300))
+        for place, token in enumerate(tokens or (GRANT, GRANT_2, GRANT_3))
+    }
+
+
+class Watched:
+    """A company that tells when its rows are asked for, before it gives them.
+
+    Args:
+        company: whose rows they are.
+        hook: called with the endpoint, such as `rest:/customers`, in the server's thread.
+    """
+
+    def __init__(self, company: CompanyLike, hook: Callable[[str], object]) -> None:
+        self.agreement_number = company.agreement_number
+        self.modules = company.modules
+        self._company = company
+        self._hook = hook
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
+        self._hook(endpoint)
+        return self._company.rows(endpoint, params)
+
+
+def says_one_thing(run: Run) -> str:
+    """The one line that a run ends with which reads and writes nothing."""
+    assert run.messages == []
+    assert run.exit_code == 1
+    assert len(run.errors) == 1, run.stderr
+    keeps_secrets(run)
+    return run.errors[0]
+
+
+def keeps_secrets(run: Run) -> None:
+    """No token anywhere, and no traceback."""
+    assert "Traceback" not in run.stderr
+    assert CANARY not in run.stderr
+    assert CANARY not in str(run.messages)

@@ -1,0 +1,226 @@
+"""Settings and files that cannot work: one line that says what to do, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.support import (
+    APP,
+    CANARY,
+    GRANT,
+    GRANT_2,
+    NUMBER,
+    Watched,
+    canary_sandbox,
+    keeps_secrets,
+    says_one_thing,
+    small_grants,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import TapRunner
+    from tests.sandbox import Sandbox
+
+PREFIX = "TAP_VISMA_ECONOMIC_"
+SECRET_NUMBER = 81123455
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Sandbox]:
+    """A sandbox that knows the canary tokens; no test here changes it."""
+    grants = small_grants(GRANT)
+    grants[GRANT_2] = grants[GRANT]
+    with canary_sandbox(grants) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def good(strict: Sandbox) -> dict[str, Any]:
+    return settings_for(strict, GRANT)
+
+
+def entry(token: object) -> dict[str, object]:
+    return {"agreement_grant_token": token}
+
+
+WRONG_SETTINGS = [
+    ({"app_secret_token": None, "agreement_grant_token": None}, "app_secret_token is missing"),
+    ({"app_secret_token": ""}, "app_secret_token is missing"),
+    ({"agreement_grant_token": ""}, "agreement_grant_token is missing"),
+    ({"agreement_grant_token": None, "agreements": []}, "agreement_grant_token is missing"),
+    ({"agreements": [entry("")]}, "agreements no. 1 is not a token"),
+    ({"agreement_grant_token": GRANT + "\n"}, "agreement_grant_token is not a token"),
+    ({"app_secret_token": f"{CANARY}ø"}, "app_secret_token is not a token"),
+    ({"app_secret_token": CANARY + "wrong"}, "Either app_secret_token is wrong"),
+    ({"agreement_grant_token": CANARY + "unknown"}, "or this agreement_grant_token is wrong"),
+    ({"app_secret_token": SECRET_NUMBER}, "app_secret_token must be a string"),
+    ({"agreement_grant_token": SECRET_NUMBER}, "agreement_grant_token must be a string"),
+    ({"agreements": GRANT}, "agreements must be a list"),
+    ({"agreements": [GRANT]}, "agreements: no. 1 must be an object"),
+    ({"agreements": [{**entry(GRANT_2), "name": "Firma"}]}, "agreements: no. 1 must be an object"),
+    ({"agreements": [entry(SECRET_NUMBER)]}, "agreements: the token of no. 1 must be a string"),
+    ({"agreements": [entry(GRANT)]}, "is the same token as agreement_grant_token. Remove one"),
+    ({"agreements": [entry(GRANT_2)]}, f"are both for agreement {NUMBER} (Firma 0). Remove one"),
+    ({"concurrency": "abc"}, "config['concurrency']"),
+    ({"concurrency": 0}, "0 is less than the minimum of 1 in config['concurrency']"),
+    ({"request_timeout": -1}, "config['request_timeout']"),
+    ({"start_date": "yesterday"}, "Write 2024-01-01 or 2024-01-01T00:00:00Z"),
+    ({"start_date": "2024-13-01"}, "start_date is not a date: '2024-13-01'"),
+    ({"start_date": "12:00"}, "start_date is not a date: '12:00'"),
+    ({"rest_url": "restapi.e-conomic.com"}, "rest_url is not a URL such as https://"),
+    ({"openapi_url": "localhost:8080"}, "openapi_url is not a URL such as https://"),
+    ({"rest_url": "http://restapi.e-conomic.com"}, "rest_url must be https"),
+    ({"rest_url": f"https://{GRANT}@restapi.e-conomic.com"}, "rest_url is not a URL"),
+    ({"openapi_versions": {"customerapi": "3.1.0"}}, "no module 'customerapi'. There are: "),
+    ({"openapi_versions": {"customersapi": "latest"}}, "needs a version such as 3.1.0"),
+    ({"ca_bundle": "/nowhere/ca.pem"}, "ca_bundle /nowhere/ca.pem cannot be used: No such file"),
+    ({"user_agent": "one\ntwo"}, "user_agent must be one line"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG_SETTINGS)
+def test_a_setting_that_cannot_work_is_named(
+    warm_tap: TapRunner, good: dict[str, Any], change: dict[str, Any], words: str
+) -> None:
+    run = warm_tap({**good, **change})
+    assert words in says_one_thing(run)
+    assert str(SECRET_NUMBER) not in run.stderr
+
+
+WRONG_ENVIRONMENT = [
+    ({}, "agreement_grant_token is missing"),
+    ({"AGREEMENTS": json.dumps([GRANT])}, "agreements: no. 1 must be an object"),
+    ({"AGREEMENTS": GRANT}, f"{PREFIX}AGREEMENTS in the environment must be a list in JSON"),
+    ({"CONCURRENCY": "abc"}, f"{PREFIX}CONCURRENCY in the environment must be a whole number"),
+    ({"ALL_STREAMS": "maybe"}, f"{PREFIX}ALL_STREAMS in the environment must be true or false"),
+    ({"REQUEST_TIMEOUT": "nan"}, f"{PREFIX}REQUEST_TIMEOUT in the environment must be a number"),
+]
+
+
+@pytest.mark.parametrize(("variables", "words"), WRONG_ENVIRONMENT)
+def test_a_variable_that_cannot_work_is_named(
+    warm_tap: TapRunner, variables: dict[str, str], words: str
+) -> None:
+    env = {PREFIX + name: text for name, text in {"APP_SECRET_TOKEN": APP, **variables}.items()}
+    assert words in says_one_thing(warm_tap(None, "--config=ENV", env=env))
+
+
+def test_numbers_are_read_from_the_environment(warm_tap: TapRunner, strict: Sandbox) -> None:
+    settings = {**settings_for(strict, GRANT), "request_timeout": "7.5", "concurrency": "2"}
+    env = {PREFIX + name.upper(): text for name, text in settings.items()}
+    run = warm_tap(None, "--config=ENV", catalog=warm_tap.catalog_of("units"), env=env)
+    assert run.exit_code == 0, run.stderr
+
+
+WRONG_FILES = [
+    ("config", None, "cannot be read: No such file or directory"),
+    ("config", f'{{"app_secret_token": "{APP}",', "The settings file is not JSON (line 1, column"),
+    ("config", json.dumps([APP]), "The settings file must hold a JSON object"),
+    ("state", f'{{"bookmarks": "{GRANT}"', "The state file is not JSON (line 1, column"),
+    ("state", json.dumps({"bookmarks": GRANT}), "is not a state that this tap has written"),
+    ("catalog", "", "The catalog file is not JSON (line 1, column 1"),
+    ("catalog", json.dumps({"streams": GRANT}), "The catalog file is not a Singer catalog"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "words"), WRONG_FILES)
+def test_a_file_that_cannot_be_used_is_named(
+    warm_tap: TapRunner, good: dict[str, Any], name: str, text: str | None, words: str
+) -> None:
+    file = warm_tap.folder / "given.json"
+    if text is not None:
+        file.write_text(text)
+    run = warm_tap(None if name == "config" else good, f"--{name}={file}")
+    assert words in says_one_thing(run)
+
+
+@pytest.mark.parametrize("date", ["2024-01-01", "2024-01-01T00:00:00Z"])
+def test_a_start_date_may_be_a_day_or_an_instant(
+    warm_tap: TapRunner, strict: Sandbox, good: dict[str, Any], date: str
+) -> None:
+    before = len(strict.log)
+    catalog = warm_tap.catalog_of("invoices_booked")
+    run = warm_tap({**good, "start_date": date}, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    asked = [r.query["filter"] for r in strict.log[before:] if r.path == "/invoices/booked"]
+    assert asked == ["date$gte:2024-01-01"]
+
+
+def test_a_host_that_cannot_be_reached_is_named(warm_tap: TapRunner, good: dict[str, Any]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = warm_tap({**good, "rest_url": f"http://127.0.0.1:{port}", "max_wait_minutes": 0.01})
+    line = says_one_thing(run)
+    assert f"127.0.0.1:{port} could not be reached" in line
+    assert "check the network, its proxy, and the settings rest_url" in line
+
+
+def test_a_grant_revoked_before_the_run_is_refused_in_the_words_of_the_rest_api(
+    warm_tap: TapRunner,
+) -> None:
+    with canary_sandbox() as sandbox:
+        sandbox.revoke(GRANT)
+        run = warm_tap(settings_for(sandbox, GRANT))
+    line = says_one_thing(run)
+    assert "or was revoked in e-conomic: check both, or have the company's administrator" in line
+    assert 'e-conomic says: "Unauthorized access' in line
+
+
+@pytest.mark.parametrize(
+    ("read_before", "refused", "words"),
+    [
+        ("accounts", "customer_contacts", "Unauthorized access. Check both tokens"),
+        ("accounts", "units", "Unauthorized access (Unauthorized). Check both tokens"),
+    ],
+)
+def test_a_grant_revoked_in_mid_run_ends_its_agreement_once(
+    warm_tap: TapRunner, read_before: str, refused: str, words: str
+) -> None:
+    grants = small_grants(GRANT)
+    company = Watched(grants[GRANT].company, lambda _: sandbox.revoke(GRANT))
+    sandbox = canary_sandbox({GRANT: type(grants[GRANT])(company)})
+    with sandbox:
+        # /self is answered from the company's rows too: the grant is revoked right after it.
+        catalog = warm_tap.catalog_of("agreements", refused, "vat_zones", "vat_types")
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+        asked = [r.path for r in sandbox.log]
+    assert run.exit_code == 1
+    assert list(run.records) == ["agreements"]
+    assert len(asked) == 2, "nothing more is asked for after the first 401"
+    assert len([line for line in run.errors if words in line]) == 2, "when it happens, at the end"
+    keeps_secrets(run)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("stream", "path"),
+    [
+        ("customer_contacts", "/customersapi/v9.9.9/Contacts"),
+        ("orders_lines", "/q2capi/v9.9.9/orders/drafts/lines"),
+    ],
+)
+def test_a_version_that_is_not_served_is_named(
+    warm_tap: TapRunner, stream: str, path: str, status: int
+) -> None:
+    module = path.split("/")[1]
+    with canary_sandbox() as sandbox:
+        sandbox.retire(module, "9.9.9", status)
+        run = warm_tap(
+            settings_for(sandbox, GRANT, openapi_versions={module: "9.9.9"}),
+            catalog=warm_tap.catalog_of(stream, "units"),
+        )
+    assert run.exit_code == 1
+    assert set(run.records) == {"units"}
+    line = next(line for line in run.errors if f"Failed: {stream}" in line)
+    assert f"{status}" in line
+    assert path in line
+    assert "openapi_versions" in line
+    keeps_secrets(run)
