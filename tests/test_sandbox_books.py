@@ -8,11 +8,13 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
 from tests.sandbox.books.calendar import TODAY
 from tests.sandbox.company import LISTINGS, build_company
+from tests.sandbox.values import decode_path_part, path_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -152,6 +154,12 @@ def test_listings_ascend_by_their_key(company: Company) -> None:
         assert keys == sorted(set(keys)), endpoint
 
 
+def test_entries_of_a_year_ascend(company: Company) -> None:
+    for year in years(company):
+        numbers = [row["entryNumber"] for row in listing(company, ENTRIES, year)]
+        assert numbers == sorted(set(numbers))
+
+
 def test_products_ascend_as_text_without_regard_to_case(company: Company) -> None:
     numbers = [str(row["productNumber"]).casefold() for row in company.rows("rest:/products")]
     assert numbers == sorted(set(numbers))
@@ -263,6 +271,23 @@ def test_foreign_amounts_are_not_the_base_amounts(company: Company) -> None:
     assert all(row["amount"] != row["amountInBaseCurrency"] for row in foreign if row["amount"])
 
 
+def test_what_is_settled_is_settled_in_both_currencies(company: Company) -> None:
+    for year in years(company):
+        for row in listing(company, ENTRIES, year):
+            assert (row["remainder"] == 0) == (row["remainderInBaseCurrency"] == 0)
+            assert row["remainder"] * row["remainderInBaseCurrency"] >= 0
+
+
+def test_paying_at_another_rate_books_the_difference(company: Company) -> None:
+    assert [row for row in listing(company, BOOKED) if row["accountNumber"] == 4300]
+
+
+def test_vat_codes_are_padded_where_openapi_shows_them(company: Company) -> None:
+    codes = {row["vatAccountNumber"] for row in listing(company, BOOKED)} - {None}
+    assert "U25  " in codes
+    assert {len(code) for code in codes} == {5}
+
+
 def test_the_ledger_holds_fifteen_digits_and_the_leap_day(company: Company) -> None:
     rows = listing(company, BOOKED)
     assert Decimal("1234567890123.45") in {row["amount"] for row in rows}
@@ -314,6 +339,16 @@ def test_lines_add_up_to_the_header(company: Company) -> None:
         assert row["netAmount"] == net[number]
         assert row["vatAmount"] == vat[number]
         assert row["grossAmount"] == row["netAmount"] + row["vatAmount"] + row["roundingAmount"]
+
+
+def test_vat_is_a_quarter_of_the_net_amount_or_none(company: Company) -> None:
+    rates = set()
+    for line in listing(company, "q2capi:/invoices/booked/lines"):
+        if line["productNumber"]:
+            rates.add(line["vatRate"])
+            exact = line["totalNetAmount"] * line["vatRate"] / 100
+            assert abs(line["vatAmount"] - exact) <= Decimal("0.005")
+    assert rates == {0, 25}
 
 
 def test_an_invoice_agrees_with_its_voucher(company: Company) -> None:
@@ -679,6 +714,19 @@ def test_a_slice_of_the_ledger_is_its_rows(small: Company) -> None:
     assert rows[-1] == list(rows)[-1]
 
 
+def test_links_escape_what_e_conomic_escapes() -> None:
+    assert path_part("DK_AL") == "DK_8_AL"
+    assert path_part("TEST-19:34") == "TEST-19_4_34"
+    assert path_part('Tomme 1/2"') == "Tomme_9_1_6_2%22"
+
+
+@pytest.mark.parametrize(
+    "value", ["2025/2026", "_6_", "a?b&c=d", "back\\slash*<>", "v1.0.0", "nr#1"]
+)
+def test_an_escaped_key_reads_back(value: str) -> None:
+    assert decode_path_part(unquote(path_part(value))) == value
+
+
 # -- events
 
 
@@ -712,6 +760,7 @@ def test_entries_can_be_booked_under_lower_numbers(mine: Company) -> None:
     mine.book(TODAY, "Indskudt", lines, first_number=free)
     assert {free, free + 1} <= {row["entryNumber"] for row in listing(mine, BOOKED)}
     test_listings_ascend_by_their_key(mine)
+    test_entries_of_a_year_ascend(mine)
     check_books(mine)
 
 
