@@ -303,7 +303,7 @@ def test_the_servers_clock_may_be_told_in_any_zone() -> None:
 def test_where_the_server_tells_no_time_our_own_clock_stands_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pendulum, "now", lambda zone: NOON.in_timezone(zone))
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
     state: State = {}
     bookmark = by_instant(state)
     show(bookmark, "2026-01-03T00:00:00Z", clock=None)

@@ -1,0 +1,218 @@
+"""Errors: what e-conomic's answers become, in one line that a user can act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic.errors import (
+    AccessDeniedError,
+    ApiError,
+    EconomicError,
+    GrantRefusedError,
+    NotFoundError,
+    RetiredVersionError,
+    ServerError,
+    TooManyRequestsError,
+    error_of,
+)
+from tests.unit.answers import answer
+
+HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+REST_404 = {
+    "message": "Nothing here.",
+    "developerHint": "Look at the collection.",
+    "logId": "8d79-CPH",
+    "httpStatusCode": 404,
+    "logTime": "2024-10-24T14:26:57",
+}
+OPENAPI_403 = {
+    "type": "https://tools.ietf.org/html/rfc9110#section-15.5.4",
+    "title": "Missing modules: Project",
+    "status": 403,
+    "detail": "",
+    "errors": [],
+    "traceId": "0000-CPH",
+    "errorCode": "AccessDeniedAgreementMissingModules",
+}
+
+
+def said(body: Any, status: int = 400) -> str:
+    """e-conomic's own words in the error of an answer."""
+    return error_of(answer(body, status)).said
+
+
+# --- which error ---
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, ApiError),
+        (400, ApiError),
+        (401, GrantRefusedError),
+        (403, AccessDeniedError),
+        (404, NotFoundError),
+        (405, ApiError),
+        (410, RetiredVersionError),
+        (429, TooManyRequestsError),
+        (500, ServerError),
+        (503, ServerError),
+        (521, ServerError),
+    ],
+)
+def test_the_status_decides_the_error(status: int, kind: type[ApiError]) -> None:
+    error = error_of(answer(REST_404, status))
+    assert type(error) is kind
+    assert error.status == status
+    assert isinstance(error, EconomicError)
+
+
+def test_an_error_keeps_code_and_retry_after() -> None:
+    error = error_of(answer(OPENAPI_403, 429, {"retry-after": " 30"}))
+    assert error.code == "AccessDeniedAgreementMissingModules"
+    assert error.retry_after == " 30"
+
+
+def test_an_error_without_code_and_retry_after_has_none() -> None:
+    error = error_of(answer(b"", 429))
+    assert (error.code, error.retry_after) == (None, None)
+
+
+# --- both APIs' words ---
+
+
+def test_rests_words_are_message_hint_and_log_id() -> None:
+    assert said(REST_404) == (
+        "Nothing here. Look at the collection. (e-conomic's log id: 8d79-CPH)"
+    )
+
+
+def test_openapis_words_are_title_detail_and_trace_id() -> None:
+    body = {**OPENAPI_403, "detail": "Ask for it."}
+    assert said(body) == "Missing modules: Project Ask for it. (e-conomic's log id: 0000-CPH)"
+
+
+def test_words_that_are_empty_leave_no_trace() -> None:
+    assert said(OPENAPI_403) == "Missing modules: Project (e-conomic's log id: 0000-CPH)"
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        (["Not that one.", "Nor that."], "Failed. Not that one. Nor that."),
+        (["Failed."], "Failed."),
+        ([{"message": "Not that one.", "errorCode": "E1"}], "Failed. Not that one."),
+        ([{"errorCode": "E1", "property": "x"}], "Failed. E1"),
+        ([{"code": "E2", "property": "x"}], "Failed. E2"),
+        ([{"property": "x"}, 17, None, ["x"]], "Failed."),
+        ({"lines": {"items": []}}, "Failed."),
+        ("text", "Failed."),
+        (None, "Failed."),
+    ],
+)
+def test_single_errors_are_told_where_they_are_listed(errors: Any, words: str) -> None:
+    assert said({"message": "Failed.", "errors": errors}) == words
+
+
+def test_a_log_id_without_words_is_told() -> None:
+    assert said({"logId": "8d79-CPH"}) == " (e-conomic's log id: 8d79-CPH)"
+
+
+# --- bodies that are something else ---
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HTML,
+        b"",
+        b"null",
+        b"[]",
+        b'"secret"',
+        b'{"message": "cut o',
+        b'{"message": {"secret": 1}}',
+        b'{"other": "secret"}',
+        b"\xff\xfe",
+        b'{"message": "\xff"}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_body_of_another_form_leaves_the_status_to_speak(body: bytes) -> None:
+    error = error_of(answer(body, 500))
+    assert str(error) == (
+        "e-conomic answered 500 Internal Server Error to GET /customers?pagesize=1000"
+    )
+
+
+@given(st.binary(max_size=60), st.integers(300, 599))
+def test_whatever_the_body_is_there_is_an_error(body: bytes, status: int) -> None:
+    assert error_of(answer(body, status)).status == status
+
+
+def test_nothing_else_of_a_body_is_told() -> None:
+    body = {**REST_404, "inputValue": "secret", "allowedFilteringFields": ["secret"]}
+    error = error_of(answer(body, 404))
+    assert "secret" not in f"{error} {vars(error)}"
+
+
+# --- one line that is not too long ---
+
+
+def test_long_words_are_cut() -> None:
+    assert said({"message": "x" * 10_000}) == "x" * 300
+
+
+def test_a_log_id_is_told_after_long_words_too() -> None:
+    words = said({"message": "x" * 10_000, "logId": "8d79-CPH"})
+    assert words == "x" * 300 + " (e-conomic's log id: 8d79-CPH)"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+def test_an_error_is_one_line(status: int) -> None:
+    body = {"message": "First\r\nsecond\n", "developerHint": " third\tfourth ", "errors": ["a\nb"]}
+    error = error_of(answer(body, status))
+    assert error.said == "First second third fourth a b"
+    assert len(str(error).splitlines()) == 1
+
+
+# --- what each error says ---
+
+
+def test_an_error_says_what_was_asked_and_what_was_answered() -> None:
+    assert str(error_of(answer(REST_404, 404))) == (
+        "e-conomic answered 404 Not Found to GET /customers?pagesize=1000. e-conomic says: "
+        '"Nothing here. Look at the collection. (e-conomic\'s log id: 8d79-CPH)"'
+    )
+
+
+def test_a_status_without_a_name_is_told_by_its_number() -> None:
+    assert "answered 521  to GET" in str(error_of(answer(b"", 521)))
+
+
+def test_a_refused_grant_says_what_to_check() -> None:
+    text = str(error_of(answer({"message": "Unauthorized."}, 401)))
+    assert "app_secret_token" in text
+    assert "agreement_grant_token" in text
+    assert text.endswith('e-conomic says: "Unauthorized."')
+
+
+def test_a_denied_access_says_what_is_missing() -> None:
+    text = str(error_of(answer(OPENAPI_403, 403)))
+    assert "role" in text
+    assert "module" in text
+    assert '"Missing modules: Project (e-conomic\'s log id: 0000-CPH)"' in text
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 429, 500])
+def test_an_error_tells_no_token(status: int) -> None:
+    response = answer(HTML, status)
+    response.request.headers["X-AppSecretToken"] = "app-secret"
+    response.request.headers["X-AgreementGrantToken"] = "grant-token"
+    error = error_of(response)
+    told = f"{error} {error!r} {vars(error)}"
+    assert "app-secret" not in told
+    assert "grant-token" not in told

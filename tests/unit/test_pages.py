@@ -1,0 +1,218 @@
+"""Pages: what an answer holds, and what is no answer that e-conomic documents."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic import pages
+from tap_visma_economic.errors import BadAnswerError
+from tests.unit.answers import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+    Parse = Callable[[requests.Response], pages.Page]
+
+HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+ROWS = [{"number": 1}, {"number": 2}]
+PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, pages.single)
+
+
+# --- REST ---
+
+
+def test_a_rest_page_tells_its_rows_how_many_there_are_and_that_more_follow() -> None:
+    body = {
+        "collection": ROWS,
+        "pagination": {"results": 1500, "pageSize": 1000, "nextPage": "https://x.example/?2"},
+        "self": "https://x.example",
+        "metaData": {},
+    }
+    page = pages.rest_collection(answer(body))
+    assert (page.rows, page.more, page.results, page.cursor) == (ROWS, True, 1500, None)
+
+
+@pytest.mark.parametrize("pagination", [{"results": 2}, {"results": 2, "nextPage": None}])
+def test_a_rest_page_without_a_next_one_is_the_last(pagination: Any) -> None:
+    page = pages.rest_collection(answer({"collection": ROWS, "pagination": pagination}))
+    assert (page.rows, page.more, page.results) == (ROWS, False, 2)
+
+
+@pytest.mark.parametrize("more", [{}, {"pagination": None}, {"pagination": {}}])
+def test_a_small_rest_listing_is_one_page(more: Any) -> None:
+    page = pages.rest_collection(answer({"collection": ROWS, **more}))
+    assert (page.rows, page.more, page.results) == (ROWS, False, None)
+
+
+# --- OpenAPI ---
+
+
+def test_a_cursor_page_tells_where_the_next_one_begins() -> None:
+    page = pages.cursor_listing(answer({"cursor": "abc", "items": ROWS}))
+    assert (page.rows, page.more, page.cursor) == (ROWS, True, "abc")
+
+
+@pytest.mark.parametrize("last", [{}, {"cursor": None}, {"cursor": ""}])
+def test_a_cursor_page_without_a_cursor_is_the_last(last: Any) -> None:
+    page = pages.cursor_listing(answer({"items": ROWS, **last}))
+    assert (page.rows, page.more) == (ROWS, False)
+
+
+@pytest.mark.parametrize("body", [{"items": None}, {}, {"items": []}])
+def test_a_cursor_page_may_hold_nothing(body: Any) -> None:
+    page = pages.cursor_listing(answer(body))
+    assert (page.rows, page.more) == ([], False)
+
+
+def test_an_array_is_its_rows() -> None:
+    page = pages.array(answer(ROWS))
+    assert (page.rows, page.more) == (ROWS, False)
+
+
+def test_a_single_object_is_a_page_of_one_row() -> None:
+    page = pages.single(answer({"agreementNumber": 1}))
+    assert (page.rows, page.more) == ([{"agreementNumber": 1}], False)
+
+
+# --- numbers ---
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12.50", Decimal("12.50")),
+        ("-0.10", Decimal("-0.10")),
+        ("0.00", Decimal("0.00")),
+        ("12345678901234567890.12345", Decimal("12345678901234567890.12345")),
+        ("1E+2", Decimal("1E+2")),
+        ("17", 17),
+        ("123456789012345678901234567890", 123456789012345678901234567890),
+    ],
+)
+@pytest.mark.parametrize(
+    ("parse", "around"),
+    [
+        (pages.rest_collection, '{"collection": [{"n": %s}]}'),
+        (pages.cursor_listing, '{"items": [{"n": %s}]}'),
+        (pages.array, '[{"n": %s}]'),
+        (pages.single, '{"n": %s}'),
+    ],
+)
+def test_numbers_keep_all_their_digits(
+    parse: Parse, around: str, text: str, value: int | Decimal
+) -> None:
+    (row,) = parse(answer((around % text).encode())).rows
+    assert type(row["n"]) is type(value)
+    assert str(row["n"]) == str(value)
+
+
+# --- the clock ---
+
+
+def test_a_page_tells_the_servers_clock() -> None:
+    page = pages.array(answer(ROWS, headers={"Date": "Fri, 02 Jan 2026 12:00:00 GMT"}))
+    assert page.clock == pendulum.datetime(2026, 1, 2, 12)
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+def test_every_kind_of_page_tells_the_servers_clock(parse: Parse) -> None:
+    bodies: dict[Parse, Any] = {
+        pages.rest_collection: {"collection": []},
+        pages.cursor_listing: {},
+        pages.array: [],
+        pages.single: {},
+    }
+    headers = {"Date": "Fri, 02 Jan 2026 12:00:00 GMT"}
+    assert parse(answer(bodies[parse], headers=headers)).clock is not None
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Date": ""}, {"Date": "now"}, {"Date": "Fri, 02 Jan 99999999999999 12:00:00"}]
+)
+def test_a_server_may_tell_no_time(headers: dict[str, str]) -> None:
+    assert pages.array(answer(ROWS, headers=headers)).clock is None
+
+
+# --- bad answers ---
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        HTML,
+        b"",
+        b"null",
+        b'"text"',
+        b"[1]",
+        b"[null]",
+        b'{"collection": [{"number": 1}, {"num',
+        b'{"items": [{"number": 1}, {"num',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_not_documented_is_a_bad_answer(parse: Parse, body: bytes) -> None:
+    with pytest.raises(BadAnswerError):
+        parse(answer(body))
+
+
+@pytest.mark.parametrize(
+    ("parse", "body"),
+    [
+        (pages.rest_collection, {"message": "No."}),
+        (pages.rest_collection, {"collection": None}),
+        (pages.rest_collection, {"collection": [1]}),
+        (pages.rest_collection, {"collection": [], "pagination": {"results": "many"}}),
+        (pages.rest_collection, ROWS),
+        (pages.cursor_listing, {"items": {}}),
+        (pages.cursor_listing, {"items": ROWS, "cursor": 5}),
+        (pages.cursor_listing, ROWS),
+        (pages.array, {"items": ROWS}),
+        (pages.single, ROWS),
+    ],
+)
+def test_another_form_than_documented_is_a_bad_answer(parse: Parse, body: Any) -> None:
+    with pytest.raises(BadAnswerError):
+        parse(answer(body))
+
+
+def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> None:
+    with pytest.raises(BadAnswerError) as raised:
+        pages.rest_collection(answer(HTML, headers={"Content-Type": "text/html"}))
+    text = str(raised.value)
+    assert "GET /customers?pagesize=1000" in text
+    assert f"(text/html, {len(HTML)} bytes)" in text
+    assert "Just a moment" not in text
+    assert raised.value.__suppress_context__
+
+
+def test_a_bad_answer_may_have_no_content_type() -> None:
+    response = answer(b"")
+    del response.headers["Content-Type"]
+    with pytest.raises(BadAnswerError, match=r"\(no content type, 0 bytes\)"):
+        pages.array(response)
+
+
+@given(st.sampled_from(PARSERS), st.binary(max_size=40))
+def test_whatever_comes_is_a_page_or_a_bad_answer(parse: Parse, body: bytes) -> None:
+    try:
+        page = parse(answer(body))
+    except BadAnswerError:
+        return
+    assert all(isinstance(row, dict) for row in page.rows)
+
+
+@given(st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none())))
+def test_rows_come_as_they_were_sent(rows: list[dict[str, Any]]) -> None:
+    assert pages.array(answer(json.dumps(rows).encode())).rows == rows

@@ -1,0 +1,214 @@
+"""Stopping: once the flag is up nothing is waited for. Time passes only where a test says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_visma_economic import stopping
+from tap_visma_economic.errors import Stopped
+from tap_visma_economic.stopping import StopFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Time:
+    """A clock that goes on only while somebody sleeps.
+
+    Args:
+        then: called after each sleep.
+    """
+
+    def __init__(self, then: Callable[[float], None]) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+        self._then = then
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        self._then(self.now)
+
+
+def pass_time(
+    monkeypatch: pytest.MonkeyPatch, then: Callable[[float], None] = lambda _: None
+) -> Time:
+    """Put a clock of this kind in the place of the real one."""
+    time = Time(then)
+    monkeypatch.setattr(stopping, "time", time)
+    return time
+
+
+class Awaited(Future[str]):
+    """A future to which something happens while it is waited for."""
+
+    def __init__(self, *events: Callable[[Awaited], Any]) -> None:
+        super().__init__()
+        self._events = list(events)
+        self.waits: list[float | None] = []
+
+    def result(self, timeout: float | None = None) -> str:
+        if self.done():
+            return super().result(timeout)
+        self.waits.append(timeout)
+        self._events.pop(0)(self)
+        raise FutureTimeoutError
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Puts the handlers back that a test changes."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+# --- the flag ---
+
+
+def test_a_flag_that_is_down_stops_nothing() -> None:
+    flag = StopFlag()
+    flag.check()
+    assert flag.signum is None
+
+
+def test_a_flag_that_is_up_stops_who_looks() -> None:
+    flag = StopFlag()
+    flag.signum = signal.SIGTERM
+    with pytest.raises(Stopped):
+        flag.check()
+
+
+def test_a_stop_is_not_taken_for_an_error() -> None:
+    assert not issubclass(Stopped, Exception)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_raises_the_flag_and_a_second_one_ends_the_process(signum: int) -> None:
+    flag = StopFlag()
+    flag.listen()
+    os.kill(os.getpid(), signum)
+    assert flag.signum == signum
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+# --- waiting for time to pass ---
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 1.0, 60.0])
+def test_a_wait_takes_its_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    time = pass_time(monkeypatch)
+    StopFlag().sleep(seconds)
+    assert time.now == pytest.approx(100.0 + seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_no_time_is_no_wait(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    time = pass_time(monkeypatch)
+    StopFlag().sleep(seconds)
+    assert time.slept == []
+
+
+def test_a_flag_that_is_up_lets_no_wait_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, flag = pass_time(monkeypatch), StopFlag()
+    flag.signum = signal.SIGTERM
+    with pytest.raises(Stopped):
+        flag.sleep(60)
+    assert time.slept == []
+
+
+def test_a_flag_that_is_up_stops_even_a_wait_of_no_time() -> None:
+    flag = StopFlag()
+    flag.signum = signal.SIGTERM
+    with pytest.raises(Stopped):
+        flag.sleep(0)
+
+
+def test_a_wait_ends_at_once_when_the_flag_goes_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = StopFlag()
+
+    def signalled(now: float) -> None:
+        if now > 103:
+            flag.signum = signal.SIGTERM
+
+    time = pass_time(monkeypatch, signalled)
+    with pytest.raises(Stopped):
+        flag.sleep(60)
+    assert time.now < 103.5
+
+
+def test_a_flag_that_goes_up_in_the_last_moment_of_a_wait_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flag = StopFlag()
+    pass_time(monkeypatch, lambda _: setattr(flag, "signum", signal.SIGTERM))
+    with pytest.raises(Stopped):
+        flag.sleep(0.05)
+
+
+# --- waiting for a result ---
+
+
+def test_a_result_is_waited_for() -> None:
+    future = Awaited(lambda _: None, lambda _: None, lambda future: future.set_result("a page"))
+    assert StopFlag().result(future) == "a page"
+
+
+def test_a_failure_is_raised_as_it_is() -> None:
+    future: Future[str] = Future()
+    future.set_exception(ValueError("a defect"))
+    with pytest.raises(ValueError, match="a defect"):
+        StopFlag().result(future)
+
+
+def test_a_timeout_of_the_work_itself_is_a_failure() -> None:
+    future: Future[str] = Future()
+    future.set_exception(FutureTimeoutError("its own"))
+    with pytest.raises(FutureTimeoutError, match="its own"):
+        StopFlag().result(future)
+
+
+def test_a_result_that_comes_as_a_look_times_out_is_taken() -> None:
+    future = Awaited(lambda future: future.set_result("a page"))
+    assert StopFlag().result(future) == "a page"
+
+
+def test_work_that_was_cancelled_is_not_waited_for() -> None:
+    future: Future[str] = Future()
+    future.cancel()
+    with pytest.raises(CancelledError):
+        StopFlag().result(future)
+
+
+def test_a_flag_that_goes_up_ends_waiting_for_a_result() -> None:
+    flag = StopFlag()
+    future = Awaited(lambda _: None, lambda _: setattr(flag, "signum", signal.SIGTERM))
+    with pytest.raises(Stopped):
+        flag.result(future)
+
+
+def test_a_result_that_is_there_is_not_taken_once_the_flag_is_up() -> None:
+    flag = StopFlag()
+    flag.signum = signal.SIGTERM
+    future: Future[str] = Future()
+    future.set_result("a page")
+    with pytest.raises(Stopped):
+        flag.result(future)
+
+
+def test_the_flag_is_looked_at_often() -> None:
+    future = Awaited(lambda _: None, lambda future: future.set_result("a page"))
+    StopFlag().result(future)
+    assert all(wait is not None and 0 < wait <= 0.5 for wait in future.waits)

@@ -1,0 +1,300 @@
+"""The writer: whole lines, in order, and STATE neither too often nor too early."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_sdk.singerlib import (
+    ActivateVersionMessage,
+    RecordMessage,
+    SchemaMessage,
+    StateMessage,
+)
+
+from tap_visma_economic import writer as module
+from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
+
+
+class Stdout:
+    """Stands in for `sys` and its `stdout`; notes each write."""
+
+    def __init__(self) -> None:
+        self.stdout = self.buffer = self
+        self.writes: list[bytes] = []
+        self.flushes = 0
+
+    def write(self, data: bytes) -> int:
+        self.writes.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+    @property
+    def lines(self) -> list[bytes]:
+        return b"".join(self.writes).splitlines()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(line, parse_float=Decimal) for line in self.lines]
+
+
+class Time:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def stdout(monkeypatch: pytest.MonkeyPatch) -> Stdout:
+    made = Stdout()
+    monkeypatch.setattr(module, "sys", made)
+    return made
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    made = Time()
+    monkeypatch.setattr(module, "time", made)
+    return made
+
+
+@pytest.fixture
+def writer(stdout: Stdout, time: Time) -> BufferedWriter:
+    return BufferedWriter()
+
+
+def record(number: int, **more: Any) -> dict[str, Any]:
+    """A RECORD message as the sync loop makes it."""
+    return {"type": "RECORD", "stream": "customers", "record": {"number": number, **more}}
+
+
+SCHEMA = SchemaMessage("customers", {"type": "object", "properties": {}}, ["number"])
+STATE = StateMessage({"bookmarks": {}})
+VERSION = ActivateVersionMessage("customers", 1)
+
+# --- when ---
+
+
+def test_records_wait(writer: BufferedWriter, stdout: Stdout) -> None:
+    writer.write_record(record(1))
+    writer.write_message(RecordMessage("customers", {"number": 2}))
+    assert stdout.writes == []
+
+
+@pytest.mark.parametrize("message", [SCHEMA, STATE, VERSION], ids=["SCHEMA", "STATE", "VERSION"])
+def test_every_other_message_goes_at_once_after_what_waits(
+    message: Any, writer: BufferedWriter, stdout: Stdout
+) -> None:
+    writer.write_record(record(1))
+    writer.write_message(message)
+    assert [sent["type"] for sent in stdout.messages] == ["RECORD", message.to_dict()["type"]]
+    assert stdout.flushes == 1
+
+
+def test_messages_keep_their_order(writer: BufferedWriter, stdout: Stdout) -> None:
+    writer.write_message(SCHEMA)
+    writer.write_record(record(1))
+    writer.write_message(RecordMessage("customers", {"number": 2}))
+    writer.write_record(record(3))
+    writer.write_message(STATE)
+    writer.write_record(record(4))
+    writer.flush()
+    told = [message.get("record", {}).get("number") for message in stdout.messages]
+    assert told == [None, 1, 2, 3, None, 4]
+
+
+def test_nothing_is_written_twice(writer: BufferedWriter, stdout: Stdout) -> None:
+    writer.write_record(record(1))
+    writer.flush()
+    writer.flush()
+    assert len(stdout.lines) == 1
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_waits_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdout) -> None:
+    text = "x" * 100_000
+    for number in range(25):
+        if plain:
+            writer.write_record(record(number, text=text))
+        else:
+            writer.write_message(RecordMessage("customers", {"number": number, "text": text}))
+    assert 20 <= len(stdout.lines) < 25
+    assert 1_000_000 <= max(map(len, stdout.writes)) <= 1_300_000
+
+
+def test_a_page_lets_go_what_has_waited_a_second(
+    writer: BufferedWriter, stdout: Stdout, time: Time
+) -> None:
+    writer.write_record(record(1))
+    time.now += 0.9
+    writer.end_page()
+    assert stdout.writes == []
+    time.now += 0.1
+    writer.end_page()
+    assert len(stdout.lines) == 1
+
+
+def test_a_second_is_counted_from_the_last_write(
+    writer: BufferedWriter, stdout: Stdout, time: Time
+) -> None:
+    time.now += 5
+    writer.write_message(SCHEMA)
+    writer.write_record(record(1))
+    time.now += 0.5
+    writer.end_page()
+    assert len(stdout.lines) == 1
+
+
+# --- what ---
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=3)))
+def test_only_whole_lines_are_written(records: list[dict[str, Any]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stdout = Stdout()
+        patch.setattr(module, "sys", stdout)
+        patch.setattr(module, "_FULL", 50)
+        writer = BufferedWriter()
+        for content in records:
+            writer.write_record({"type": "RECORD", "stream": "s", "record": content})
+        writer.flush()
+    assert all(written.endswith(b"\n") for written in stdout.writes if written)
+    assert [message["record"] for message in stdout.messages] == records
+
+
+@pytest.mark.parametrize("digits", ["12.50", "-0.10", "0.00", "12345678901234567890.123456789"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_decimals_leave_with_all_their_digits_as_numbers(
+    digits: str, plain: bool, writer: BufferedWriter, stdout: Stdout
+) -> None:
+    if plain:
+        writer.write_record(record(1, amount=Decimal(digits)))
+    else:
+        writer.write_message(RecordMessage("customers", {"amount": Decimal(digits)}))
+    writer.flush()
+    assert f'"amount":{digits}'.encode() in stdout.lines[0]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_any_decimal_is_read_back_as_the_same_number(value: Decimal) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stdout = Stdout()
+        patch.setattr(module, "sys", stdout)
+        writer = BufferedWriter()
+        writer.write_record(record(1, amount=value))
+        writer.flush()
+    assert stdout.messages[0]["record"]["amount"] == value
+
+
+def test_a_line_is_one_line_whatever_a_text_holds(writer: BufferedWriter, stdout: Stdout) -> None:
+    text = 'a\nb\r\n"c"\u2028æøå\\'
+    writer.write_record(record(1, text=text))
+    writer.flush()
+    assert b"".join(stdout.writes).count(b"\n") == 1
+    assert stdout.messages[0]["record"]["text"] == text
+
+
+def test_what_waits_is_not_changed_by_a_later_change_of_the_record(
+    writer: BufferedWriter, stdout: Stdout
+) -> None:
+    content = record(1)
+    writer.write_record(content)
+    content["record"]["number"] = 2
+    writer.flush()
+    assert stdout.messages[0]["record"]["number"] == 1
+
+
+def test_a_target_that_is_gone_is_told(
+    writer: BufferedWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(Stdout):
+        def write(self, data: bytes) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(module, "sys", Gone())
+    with pytest.raises(BrokenPipeError):
+        writer.write_message(STATE)
+
+
+# --- STATE ---
+
+
+@pytest.fixture
+def states(writer: BufferedWriter) -> PatientStateWriter:
+    return PatientStateWriter(writer)
+
+
+def at(value: int) -> dict[str, Any]:
+    """A state that tells of a bookmark."""
+    return {"bookmarks": {"entries": {"replication_key_value": value}}}
+
+
+def values(stdout: Stdout) -> list[int]:
+    """The bookmarks that were told."""
+    return [
+        message["value"]["bookmarks"]["entries"]["replication_key_value"]
+        for message in stdout.messages
+    ]
+
+
+def test_the_first_state_is_written_at_once(states: PatientStateWriter, stdout: Stdout) -> None:
+    states.write_state(at(1))  # type: ignore[arg-type]
+    assert values(stdout) == [1]
+
+
+def test_state_is_written_every_ten_seconds_at_most(
+    states: PatientStateWriter, stdout: Stdout, time: Time
+) -> None:
+    for value in range(30):
+        states.write_state(at(value))  # type: ignore[arg-type]
+        time.now += 1
+    assert values(stdout) == [0, 10, 20]
+
+
+def test_the_last_state_is_written_at_the_end(states: PatientStateWriter, stdout: Stdout) -> None:
+    states.write_state(at(1))  # type: ignore[arg-type]
+    states.write_state(at(2))  # type: ignore[arg-type]
+    states.write_state(at(3))  # type: ignore[arg-type]
+    states.finish()
+    assert values(stdout) == [1, 3]
+
+
+def test_a_state_is_written_once(states: PatientStateWriter, stdout: Stdout, time: Time) -> None:
+    for _ in range(3):
+        states.write_state(at(1))  # type: ignore[arg-type]
+        time.now += 60
+        states.finish()
+    assert values(stdout) == [1]
+
+
+def test_a_state_that_changes_in_place_is_news(states: PatientStateWriter, stdout: Stdout) -> None:
+    state = at(1)
+    states.write_state(state)  # type: ignore[arg-type]
+    state["bookmarks"]["entries"]["replication_key_value"] = 2
+    states.finish()
+    assert values(stdout) == [1, 2]
+
+
+def test_without_a_state_there_is_nothing_to_finish(
+    states: PatientStateWriter, stdout: Stdout
+) -> None:
+    states.finish()
+    assert stdout.writes == []
+
+
+def test_a_state_comes_after_the_records_it_tells_of(
+    states: PatientStateWriter, writer: BufferedWriter, stdout: Stdout
+) -> None:
+    writer.write_record(record(1))
+    states.write_state(at(1))  # type: ignore[arg-type]
+    assert [message["type"] for message in stdout.messages] == ["RECORD", "STATE"]
