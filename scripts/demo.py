@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scripts.local import Run
+    from scripts.local import LogLine, Run
     from scripts.trial_balance import TrialBalance
 
 FOLDER = ROOT / "output" / "demo"
@@ -173,11 +173,20 @@ def _give_up(what: str, run: Run) -> int:
 
 
 def _complaints(run: Run) -> list[str]:
+    """Return the tap's warnings and errors, without those that its summary tells again."""
+    told_again = ("Skipped for ", "Failed for ")
     return [
-        f"{line.level.capitalize()}: {line.logger.removeprefix(TAP).lstrip('.')} {line.text}"
+        f"{line.level.capitalize()}: {_stream_of(line)}{line.text}"
         for line in run.log
-        if line.plugin == TAP and line.level in {"warning", "error", "critical"}
+        if line.plugin == TAP
+        and line.level in {"warning", "error", "critical"}
+        and not line.text.startswith(told_again)
     ]
+
+
+def _stream_of(line: LogLine) -> str:
+    stream = line.logger.removeprefix(TAP).lstrip(".")
+    return f"{stream}: " if stream else ""
 
 
 def _remove(path: Path) -> None:

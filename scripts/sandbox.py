@@ -14,8 +14,8 @@ def main() -> int:
     with sandbox(*sys.argv[1:]) as served:
         urls = {name: served[name] for name in ("rest_url", "openapi_url")}
         tokens = {"app_secret_token": served["app_secret_token"], "agreement_grant_token": "demo"}
-        print("A local e-conomic with made-up companies is running. Paste this into a shell, or")
-        print("into .env (for Meltano, and for the tap with --config=ENV):\n")
+        print("A local e-conomic with made-up companies is running. Paste this into a shell (or,")
+        print("for Meltano, into .env); the tap itself reads it with --config=ENV:\n")
         for name, value in environment({**urls, **tokens}).items():
             print(f"export {name}={value}")
         print("\nOther grant tokens, each its own view of a company:")

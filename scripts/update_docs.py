@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tap_visma_economic.client import OpenApiStream, Replication
+from tap_visma_economic.settings import SETTINGS
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.tap import TapVismaEconomic
 
@@ -78,27 +79,48 @@ def meltano_settings() -> str:
 
 
 def settings_table() -> str:
-    """Return README's table of settings."""
+    """Return README's table of the tap's own settings, and the names of the SDK's."""
+    own, built_in = own_and_built_in()
     rows = [
-        f"| `{name}` | {kind_of(setting)} | {_default(setting)} | {_cell(setting['description'])} |"
-        for name, setting in declared_settings().items()
+        f"| `{name}` | {_kind_cell(it)} | {_default(it)} | {_cell(it['description'])} |"
+        for name, it in own.items()
     ]
-    return "\n".join(
-        ["| Setting | Kind | Default | What it does |", "|---|---|---|---|", *rows, ""]
-    )
+    head = ["| Setting | Kind | Default | What it does |", "|---|---|---|---|"]
+    names = ", ".join(f"`{name}`" for name in built_in)
+    return "\n".join([*head, *rows, "", f"The SDK adds: {names}.", ""])
+
+
+def own_and_built_in() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the tap's own settings, and those that the SDK adds to every tap's."""
+    every, own = declared_settings(), SETTINGS.to_dict()["properties"]
+    return own, {name: setting for name, setting in every.items() if name not in own}
 
 
 def streams_table() -> str:
-    """Return README's table of streams."""
+    """Return README's tables of streams, one per domain."""
+    by_domain: dict[str, list[Any]] = {}
+    for stream in STREAMS:
+        by_domain.setdefault(stream.__module__, []).append(stream)
+    return "\n".join(_domain_table(*domain) for domain in by_domain.items())
+
+
+def _domain_table(module: str, streams: list[Any]) -> str:
+    about = (sys.modules[module].__doc__ or "").strip().rstrip(".")
     head = ["| Stream | What it holds | Key | Replication | API |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *map(_stream_row, STREAMS), ""])
+    return "\n".join([f"**{about}**", "", *head, *map(_stream_row, streams), ""])
 
 
 def _stream_row(stream: Any) -> str:  # a class; the SDK types its attributes as an instance's
     mark = "" if stream.selected_by_default else " *"
     what = (stream.__doc__ or "").strip().splitlines()[0]
     key = ", ".join(f"`{column}`" for column in stream.primary_keys if column != "agreementNumber")
-    cells = [f"`{stream.name}`{mark}", _cell(what), key, _replication(stream), _api(stream)]
+    cells = [
+        f"`{stream.name}`{mark}",
+        _cell(what),
+        key or "`agreementNumber` alone",
+        _replication(stream),
+        _api(stream),
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -110,6 +132,10 @@ def _replication(stream: type[EconomicStream]) -> str:
 
 def _api(stream: type[EconomicStream]) -> str:
     return stream.module if issubclass(stream, OpenApiStream) else "REST"
+
+
+def _kind_cell(setting: dict[str, Any]) -> str:
+    return f"{kind_of(setting)}, secret" if setting.get("secret") else kind_of(setting)
 
 
 def _default(setting: dict[str, Any]) -> str:

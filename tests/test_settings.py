@@ -1,0 +1,143 @@
+"""The settings stand in the tap, meltano.yml, .secrets.example and README: they never drift."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.update_docs import documents
+from tap_visma_economic.settings import SETTINGS
+
+ROOT = Path(__file__).parent.parent
+KINDS = {
+    "array": "array",
+    "boolean": "boolean",
+    "integer": "integer",
+    "number": "decimal",
+    "object": "object",
+    "string": "string",
+}
+
+
+def _about() -> dict[str, Any]:
+    command = [sys.executable, "-m", "tap_visma_economic", "--about", "--format=json"]
+    told: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, check=True).stdout
+    )
+    return told
+
+
+ABOUT = _about()
+DECLARED: dict[str, dict[str, Any]] = ABOUT["settings"]["properties"]
+OWN = list(SETTINGS.to_dict()["properties"])
+
+MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
+(EXTRACTOR,) = MELTANO["plugins"]["extractors"]
+IN_MELTANO: dict[str, dict[str, Any]] = {s["name"]: s for s in EXTRACTOR["settings"]}
+
+EXAMPLE = (ROOT / ".secrets.example").read_text("utf-8")
+IN_EXAMPLE = dict(re.findall(r"^(?:# )?TAP_VISMA_ECONOMIC_([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+ACTIVE = dict(re.findall(r"^TAP_VISMA_ECONOMIC_([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+
+README = (ROOT / "README.md").read_text("utf-8")
+IN_README = {
+    name: (kind, default)
+    for name, kind, default in re.findall(
+        r"^\| `(\w+)` \| ([\w ,]+) \| (?:`(.*?)`)? ?\| .+ \|$",
+        README[README.index("settings: begin") : README.index("settings: end")],
+        re.MULTILINE,
+    )
+}
+
+
+def kind(setting: dict[str, Any]) -> str:
+    if setting.get("format") == "date-time":
+        return "date_iso8601"
+    (name,) = (name for name in setting["type"] if name != "null")
+    return KINDS[name]
+
+
+def test_meltano_knows_the_same_settings_in_the_same_order() -> None:
+    assert list(IN_MELTANO) == list(DECLARED)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_meltano_knows_a_setting_as_the_tap_does(name: str) -> None:
+    setting, entry = DECLARED[name], IN_MELTANO[name]
+    assert entry["label"] == setting["title"]
+    assert entry["description"] == setting["description"].strip()
+    assert entry["kind"] == kind(setting)
+    assert entry.get("sensitive", False) == setting.get("secret", False)
+    assert ("value" in entry, entry.get("value")) == ("default" in setting, setting.get("default"))
+
+
+def test_meltano_knows_the_same_capabilities() -> None:
+    assert EXTRACTOR["capabilities"] == sorted(ABOUT["capabilities"])
+
+
+def test_meltano_asks_for_what_the_tap_cannot_do_without() -> None:
+    (secret,) = ABOUT["settings"]["required"]
+    groups = EXTRACTOR["settings_group_validation"]
+    assert all(secret in group for group in groups)
+    assert [set(group) - {secret} for group in groups] == [
+        {"agreement_grant_token"},
+        {"agreements"},
+    ]
+
+
+def test_the_example_file_names_every_setting_of_the_tap() -> None:
+    assert [name.lower() for name in IN_EXAMPLE] == OWN
+
+
+def test_the_example_file_sets_the_demo_tokens_and_nothing_else() -> None:
+    assert ACTIVE == {"APP_SECRET_TOKEN": "demo", "AGREEMENT_GRANT_TOKEN": "demo"}
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if "default" in DECLARED[name]])
+def test_the_example_file_shows_the_default(name: str) -> None:
+    default = DECLARED[name]["default"]
+    shown = IN_EXAMPLE[name.upper()]
+    assert shown == (default if isinstance(default, str) else json.dumps(default))
+
+
+def test_the_readme_lists_every_setting_of_the_tap() -> None:
+    assert list(IN_README) == OWN
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_readme_tells_kind_secrecy_and_default(name: str) -> None:
+    setting = DECLARED[name]
+    secret = ", secret" if setting.get("secret") else ""
+    default = json.dumps(setting["default"]) if "default" in setting else ""
+    assert IN_README[name] == (kind(setting) + secret, default)
+
+
+def test_the_readme_names_the_settings_of_the_sdk() -> None:
+    for name in set(DECLARED) - set(OWN):
+        assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("path", ["README.md", "meltano.yml"])
+def test_what_is_derived_from_the_code_is_up_to_date(path: str) -> None:
+    """`python -m scripts.update_docs` brings it up to date."""
+    derived = {str(file.relative_to(ROOT)): text for file, text in documents()}
+    assert (ROOT / path).read_text("utf-8") == derived[path]
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_setting_says_in_words_what_it_is(name: str) -> None:
+    assert DECLARED[name].get("title")
+    assert DECLARED[name].get("description")
+
+
+@pytest.mark.parametrize("name", [name for name in DECLARED if DECLARED[name].get("secret")])
+def test_a_secret_carries_no_constraint_that_would_print_it(name: str) -> None:
+    """The SDK puts the value into its message when a constraint is not met."""
+    assert {"minLength", "maxLength", "pattern", "enum", "format"}.isdisjoint(DECLARED[name])
