@@ -67,7 +67,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         """
         lines, self._buffer = self._buffer, bytearray()
         self._written = time.monotonic()
-        sys.stdout.buffer.write(lines)
+        left = memoryview(lines)
+        while left:  # an unbuffered stdout takes a part only when a signal comes while it waits
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
 
 
