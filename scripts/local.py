@@ -39,11 +39,11 @@ def process(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str
 
 def _end(started: subprocess.Popen[str]) -> None:
     os.killpg(started.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         started.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
+    with contextlib.suppress(ProcessLookupError):  # whoever is left of the group
         os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
+    started.wait()
 
 
 @contextlib.contextmanager
