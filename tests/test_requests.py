@@ -1,0 +1,142 @@
+"""What goes over the wire: page sizes, how many calls, tokens, and where they go."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.sandbox import Grant
+from tests.sandbox.company import build_company
+from tests.sandbox.routes import match
+from tests.support import (
+    APP,
+    CANARY,
+    GRANT,
+    NUMBER,
+    canary_sandbox,
+    keeps_secrets,
+    small_grants,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import TapRunner
+    from tests.sandbox import Request, Sandbox
+
+COMPANY = build_company(NUMBER, "Firma", seed=7, entries=2_000)
+ONE_CALL_EACH_IS_TOO_MANY = (
+    "rest:/customers",
+    "rest:/products",
+    "rest:/invoices/booked",
+    "rest:/orders/drafts",
+)
+
+
+def asked_by_a_full_run(tap: TapRunner, entries: int) -> list[Request]:
+    """The requests of one run of the default streams, every answer trying to set a cookie."""
+    company = build_company(NUMBER, "Firma", seed=7, entries=entries)
+    with canary_sandbox({GRANT: Grant(company)}) as sandbox:
+        cookie = {"Set-Cookie": "session=of-somebody; Path=/"}
+        sandbox.faults.add("", "delay", seconds=0, times=None, headers=cookie)
+        run = tap(settings_for(sandbox, GRANT))
+        assert run.exit_code == 0, run.stderr
+        keeps_secrets(run)
+        return list(sandbox.log)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+    from tests.conftest import WarmTapRunner  # noqa: PLC0415
+
+    return asked_by_a_full_run(WarmTapRunner(tmp_path_factory.mktemp("requests")), 2_000)
+
+
+def is_rest_listing(request: Request) -> bool:
+    found = match(request.path)
+    assert found is not None
+    return found.route.endpoint.is_rest and found.route.kind == "collection"
+
+
+def test_every_rest_listing_is_asked_for_a_thousand_rows_at_a_time(asked: list[Request]) -> None:
+    listings = [request.target for request in asked if is_rest_listing(request)]
+    assert len(listings) > 40
+    assert [target for target in listings if "pagesize=1000" not in target] == []
+
+
+def test_no_default_stream_makes_one_call_per_customer_product_or_invoice(
+    asked: list[Request],
+) -> None:
+    fewest = min(len(COMPANY.rows(endpoint)) for endpoint in ONE_CALL_EACH_IS_TOO_MANY[:3])
+    assert fewest > 100
+    calls = Counter(request.endpoint for request in asked)
+    assert max(calls.values()) < 10, calls.most_common(3)
+    assert len(asked) <= 130  # 117 when this was written, for 88 streams
+
+
+def test_a_larger_company_costs_more_calls_only_by_the_page(
+    warm_tap: TapRunner, asked: list[Request]
+) -> None:
+    larger = Counter(r.endpoint for r in asked_by_a_full_run(warm_tap, 3_900))
+    more = larger - Counter(request.endpoint for request in asked)
+    assert set(more) <= {"bookedEntriesapi:/booked-entries", "q2capi:/invoices/booked/lines"}
+    assert more.total() <= 4
+
+
+def test_tokens_go_as_headers_and_never_in_urls(asked: list[Request]) -> None:
+    sent = {(r.headers["x-appsecrettoken"], r.headers["x-agreementgranttoken"]) for r in asked}
+    assert sent == {(APP, GRANT)}
+    assert [request.target for request in asked if CANARY in request.target] == []
+
+
+def test_requests_say_who_asks_and_only_read(asked: list[Request]) -> None:
+    assert {request.headers["user-agent"].split("/")[0] for request in asked} == {
+        "tap-visma-economic"
+    }
+    assert {request.method for request in asked} == {"GET"}
+
+
+def test_no_cookie_is_ever_sent_back(asked: list[Request]) -> None:
+    assert [request.target for request in asked if "cookie" in request.headers] == []
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Sandbox]:
+    """A server that is not e-conomic, on another port of the same host."""
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(warm_tap: TapRunner, elsewhere: Sandbox, status: int) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        to = {"Location": f"{elsewhere.url}/customers"}
+        sandbox.faults.add("/customers", "status", status=status, times=None, headers=to)
+        catalog = warm_tap.catalog_of("customers", "units")
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+    assert elsewhere.log == []
+    assert run.exit_code == 1
+    assert set(run.records) == {"units"}
+    assert f"e-conomic answered {status}" in run.errors[0]
+    keeps_secrets(run)
+
+
+@pytest.mark.parametrize("stream", ["customers", "vat_zones"])
+def test_a_next_page_elsewhere_is_asked_for_at_e_conomic(
+    warm_tap: TapRunner, elsewhere: Sandbox, stream: str
+) -> None:
+    row = {"customerNumber": 1, "vatZoneNumber": 1, "name": "A"}
+    pagination = {"results": 2, "nextPage": f"{elsewhere.url}/{stream}?skippages=1&pagesize=1000"}
+    page = json.dumps({"collection": [row], "pagination": pagination}).encode()
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        path = stream.replace("_", "-")
+        sandbox.faults.add(f"/{path}", "status", status=200, body=page)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of(stream))
+        pages = [request for request in sandbox.log if request.path == f"/{path}"]
+    assert run.exit_code == 0, run.stderr
+    assert elsewhere.log == []
+    assert len(pages) >= 2
