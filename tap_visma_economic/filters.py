@@ -7,6 +7,13 @@ so that no value can change what a filter means.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_LIST = 200
+"""Values that `$in:` takes; 201 are answered with 400."""
 
 _SPECIAL = re.compile(r"[$()*,]")
 """Characters with a meaning. Brackets are left bare: escaped they match nothing (seen live)."""
@@ -20,6 +27,11 @@ def escape(value: str) -> str:
 def compare(name: str, operator: str, value: int | str) -> str:
     """Return one comparison, `operator` being one of eq, ne, gt, gte, lt, lte, like."""
     return f"{name}${operator}:{escape(str(value))}"
+
+
+def one_of(name: str, values: Iterable[int]) -> str:
+    """Return the filter for rows whose number is one of at most `LONGEST_LIST` numbers."""
+    return f"{name}$in:[{','.join(map(str, values))}]"
 
 
 def both(*filters: str | None) -> str | None:
