@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
     from tests.sandbox import Sandbox
 
-DEFAULT = {str(stream.name) for stream in STREAMS if stream.selected_by_default}
+DEFAULT = {vars(stream)["name"] for stream in STREAMS if stream.selected_by_default}
 PARTLY = {
     CANARY + "no-modules": {
         "projects": "Missing modules: Project",

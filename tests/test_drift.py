@@ -1,0 +1,130 @@
+"""Data that is not as documented: the row arrives, it is reported once, and nothing stops."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.conftest import settings_for
+from tests.sandbox import Grant
+from tests.sandbox.company import build_company
+from tests.sandbox.values import Raw
+from tests.support import CANARY, GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants
+
+if TYPE_CHECKING:
+    from tests.conftest import Run, TapRunner
+
+ENDPOINTS = {"customers": "rest:/customers", "customer_contacts": "customersapi:/Contacts"}
+VALUE = CANARY + "value"  # what a report must never quote; searched for as tokens are
+
+CUSTOMERS = {
+    "an unknown property": ("somethingNew", VALUE),
+    "an unknown object": ("somethingNew", {"inside": VALUE}),
+    "a number for a string": ("name", 81123455),
+    "a boolean for a string": ("name", True),
+    "an object for a string": ("name", {"first": VALUE}),
+    "a list for a string": ("name", [VALUE]),
+    "a string for a number": ("creditLimit", VALUE),
+    "an object for a number": ("creditLimit", {"amount": VALUE}),
+    "a number of many digits": ("creditLimit", Raw("1" * 40 + ".25")),
+    "a number out of every range": ("creditLimit", Raw("1e999")),
+    "a string for a boolean": ("eInvoicingDisabledByDefault", VALUE),
+    "a string for an instant": ("lastUpdated", VALUE),
+    "a day that does not exist": ("lastUpdated", "2024-02-30T00:00:00Z"),
+    "a string for an object": ("vatZone", VALUE),
+    "a list for an object": ("vatZone", [VALUE]),
+    "a string for the number in an object": ("vatZone", {"vatZoneNumber": VALUE}),
+    "an unknown property in an object": ("vatZone", {"vatZoneNumber": 1, "somethingNew": VALUE}),
+    "null for a string": ("name", Raw("null")),
+    "null for an object": ("vatZone", Raw("null")),
+    "null for a boolean": ("eInvoicingDisabledByDefault", Raw("null")),
+}
+CONTACTS = {
+    "an unknown property": ("somethingNew", VALUE),
+    "a string for an integer": ("customerNumber", VALUE),
+    "a fraction for an integer": ("customerNumber", Raw("1.5")),
+    "an object for an integer": ("customerNumber", {"number": VALUE}),
+    "a string for a boolean": ("receiveInvoices", VALUE),
+    "an object for a string": ("name", {"first": VALUE}),
+    "null for an integer": ("customerNumber", Raw("null")),
+    "null for an instant": ("lastUpdated", Raw("null")),
+}
+CASES = [
+    *(("customers", what, *change) for what, change in CUSTOMERS.items()),
+    *(("customer_contacts", what, *change) for what, change in CONTACTS.items()),
+]
+
+
+def read(tap: TapRunner, stream: str, changes: dict[str, Any]) -> tuple[Run, int]:
+    """Read one stream whose second and third rows are changed; also tell how many rows it has."""
+    company = build_company(NUMBER, "Firma", seed=7, entries=300)
+    rows = company.rows(ENDPOINTS[stream])
+    for row in rows[1:3]:
+        row.update(changes)
+    with canary_sandbox({GRANT: Grant(company)}) as sandbox:
+        run = tap(settings_for(sandbox, GRANT), catalog=tap.catalog_of(stream))
+    return run, len(rows)
+
+
+def reports(run: Run) -> list[str]:
+    return [line for line in run.warnings if "Not as documented" in line]
+
+
+@pytest.mark.parametrize(("stream", "what", "name", "value"), CASES)
+def test_no_row_is_lost_and_every_record_fits_its_schema(
+    warm_tap: TapRunner, stream: str, what: str, name: str, value: object
+) -> None:
+    run, count = read(warm_tap, stream, {name: value})
+    assert run.exit_code == 0, run.stderr
+    records = run.records[stream]
+    assert len(records) == count
+    validator = Draft202012Validator(run.schemas[stream]["schema"])
+    assert [error.message for record in records for error in validator.iter_errors(record)] == []
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("stream", "what", "name", "value"),
+    [case for case in CASES if VALUE in str(case[3])],
+)
+def test_what_does_not_fit_is_reported_once_by_its_path_and_without_its_value(
+    warm_tap: TapRunner, stream: str, what: str, name: str, value: object
+) -> None:
+    run, _ = read(warm_tap, stream, {name: value})
+    said = [line for line in reports(run) if name in line]
+    if len(said) == 0:
+        carried = [str(record.get(name)) for record in run.records[stream]]
+        assert any(VALUE in text for text in carried), "neither passed on nor reported"
+    else:
+        assert len(said) == 1, said
+        assert "(2 rows)" in said[0]
+        assert f"| tap-visma-economic.{stream} " in said[0]
+    assert VALUE not in run.stderr
+
+
+def test_a_value_carried_over_without_loss_is_not_news(warm_tap: TapRunner) -> None:
+    run, _ = read(warm_tap, "customer_contacts", {"customerNumber": "17", "name": 12})
+    assert reports(run) == []
+    changed = run.records["customer_contacts"][1]
+    assert (changed["customerNumber"], changed["name"]) == (17, "12")
+
+
+def test_a_key_of_another_type_keeps_its_row(warm_tap: TapRunner) -> None:
+    page = {"collection": [{"vatZoneNumber": 1}, {"vatZoneNumber": VALUE}]}
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("/vat-zones", "status", status=200, body=json.dumps(page).encode())
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("vat_zones"))
+    assert run.exit_code == 0, run.stderr
+    assert [record["vatZoneNumber"] for record in run.records["vat_zones"]] == [1, VALUE]
+    assert len(reports(run)) == 1
+    assert VALUE not in run.stderr
+
+
+def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None:
+    for stream in ENDPOINTS:
+        run, _ = read(warm_tap, stream, {})
+        assert reports(run) == []
+        keeps_secrets(run)
