@@ -179,7 +179,7 @@ def _give_up(what: str, run: Run) -> int:
 
 
 def _complaints(run: Run) -> list[str]:
-    """Return the tap's warnings and errors, without those that its summary tells again."""
+    """Return the tap's warnings and errors, but not Python's, nor what its summary tells again."""
     told_again = ("Skipped for ", "Failed for ")
     return [
         f"{line.level.capitalize()}: {_stream_of(line)}{line.text}"
@@ -187,6 +187,7 @@ def _complaints(run: Run) -> list[str]:
         if line.plugin == TAP
         and line.level in {"warning", "error", "critical"}
         and not line.text.startswith(told_again)
+        and line.logger != "py.warnings"
     ]
 
 
