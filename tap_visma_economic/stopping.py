@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tap_visma_economic.errors import Stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from concurrent.futures import Future
     from types import FrameType
 
@@ -61,3 +63,20 @@ class StopFlag:
             except FutureTimeoutError:
                 if future.done():  # it ended at this very moment, or with a timeout of its own
                     return future.result()
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[None]:
+    """Keep SIGINT and SIGTERM until the end of a block.
+
+    For the SDK's constructor: it sets handlers that end the process with exit code 0. What came
+    meanwhile meets the handlers set inside the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

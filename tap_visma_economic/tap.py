@@ -18,7 +18,7 @@ from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped
 from tap_visma_economic.outcome import Outcome
-from tap_visma_economic.stopping import StopFlag
+from tap_visma_economic.stopping import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
 from tap_visma_economic.transport import Transport
@@ -202,7 +202,7 @@ class TapVismaEconomic(Tap):
         """Run the command line: the arguments are the SDK's."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        with _explained():
+        with _explained(), signals_wait():
             tap = cls(
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),

@@ -124,6 +124,23 @@ def test_a_signal_ends_the_run_within_two_seconds_and_the_next_run_goes_on(
     assert "filter" in asked_again[0].query, "it does not begin anew"
 
 
+def test_a_signal_while_the_run_begins_does_not_end_it_as_if_complete(
+    run_tap: TapRunner, warm_tap: TapRunner
+) -> None:
+    with canary_sandbox({GRANT: Grant(COMPANY)}, latency=0.3) as sandbox:
+        arguments = run_tap.arguments(
+            settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units")
+        )
+        process = start(run_tap, arguments)
+        # The SDK says this in its constructor, just before it sets handlers of its own.
+        log = run_tap.folder / "err"
+        wait_until(lambda: "Skipping parse of env var settings" in log.read_text())
+        process.send_signal(signal.SIGTERM)
+        run = ended(run_tap, process, within=5)
+    assert run.exit_code == 143
+    assert run.messages == []
+
+
 @pytest.fixture
 def blocked(run_tap: TapRunner, warm_tap: TapRunner) -> Iterator[subprocess.Popen[bytes]]:
     """A run whose target has stopped to read: it waits in the middle of writing.
