@@ -64,6 +64,7 @@ _rest_collection = _exact(_RestCollection)
 _cursor_listing = _exact(_CursorListing)
 _array = _exact(list[dict[str, Any]])
 _object = _exact(dict[str, Any])
+_integer = _exact(int)
 
 
 def rest_collection(response: requests.Response) -> Page:
@@ -89,6 +90,12 @@ def array(response: requests.Response) -> Page:
 def single(response: requests.Response) -> Page:
     """Return a bare JSON object as a page of one row."""
     return Page([_decode(_object, response)], clock=_clock(response))
+
+
+def count(response: requests.Response) -> int:
+    """Return a bare JSON integer: how many rows there are."""
+    number: int = _decode(_integer, response)
+    return number
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], response: requests.Response) -> Any:

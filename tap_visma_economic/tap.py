@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_visma_economic.agreements import Agreement, Agreements
-    from tap_visma_economic.client import EconomicStream
     from tap_visma_economic.errors import GrantRefusedError
     from tap_visma_economic.pages import Page
+    from tap_visma_economic.sync import EconomicStream
 
 
 class TapVismaEconomic(Tap):
@@ -151,6 +151,11 @@ class TapVismaEconomic(Tap):
 
     # The run
 
+    def finish(self) -> None:
+        """Write the last STATE and everything that waits before it."""
+        self.state_writer.finish()
+        self.message_writer.flush()
+
     def run(self) -> int:
         """Read everything selected, write it, and return the exit code.
 
@@ -161,8 +166,7 @@ class TapVismaEconomic(Tap):
             _ = self.agreements  # before the first message: without a company there is no run
             with contextlib.suppress(Stopped):
                 self.sync_all()
-            self.state_writer.finish()
-            self.message_writer.flush()
+            self.finish()
         except BrokenPipeError:
             self.logger.error("The target closed the pipe before the end: the run is not complete")  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

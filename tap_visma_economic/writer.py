@@ -95,4 +95,5 @@ class PatientStateWriter(StateWriter):
         """Write the newest state if it has not been written yet."""
         if self._state is not None:
             super().write_state(self._state)
+            self._state = None
             self._next = time.monotonic() + _STATE_EVERY

@@ -9,7 +9,7 @@ from tests.conftest import settings_for
 from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
 
-_SANDBOX = Sandbox(standard_grants(400))
+_SANDBOX = Sandbox(standard_grants("small"))
 """Started when the suite's classes are made: the SDK runs the tap while collecting."""
 
 _SANDBOX.__enter__()

@@ -41,17 +41,6 @@ class AccountDimensions(OpenApiStream):
     primary_keys = ("agreementNumber", "accountNumber", "dimensionNumber")
 
 
-class BookedEntryDimensions(OpenApiStream):
-    """Dimensions of booked entries: several rows per entry, edited after booking."""
-
-    name = "booked_entry_dimensions"
-    module = "dimensionsapi"
-    path = "/dimension-data/booked-entries"
-    primary_keys = ("agreementNumber", "entryNumber", "dimensionNumber")
-    replication_key = "entryNumber"
-    replication = Replication.NUMBER_CHANGES
-
-
 class BookedEntryDimensionChanges(OpenApiStream):
     """Edits of booked entries' dimensions, newest first, the last 10,000 at most."""
 
@@ -61,6 +50,18 @@ class BookedEntryDimensionChanges(OpenApiStream):
     listing = Listing.CHANGELOG
     primary_keys = ("agreementNumber", "entryNumber", "dimension", "timestamp")
     replication_key = "timestamp"
+
+
+class BookedEntryDimensions(OpenApiStream):
+    """Dimensions of booked entries: several rows per entry, edited after booking."""
+
+    name = "booked_entry_dimensions"
+    module = "dimensionsapi"
+    path = "/dimension-data/booked-entries"
+    primary_keys = ("agreementNumber", "entryNumber", "dimensionNumber")
+    replication_key = "entryNumber"
+    replication = Replication.NUMBER_CHANGES
+    changelog = BookedEntryDimensionChanges
 
 
 class BookedInvoiceLineDimensions(OpenApiStream):

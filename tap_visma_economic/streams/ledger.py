@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+from tap_visma_economic.client import (
+    Listing,
+    OpenApiStream,
+    OpenRows,
+    Replication,
+    RestApiStream,
+)
 
 
 class Accounts(RestApiStream):
@@ -119,6 +125,7 @@ class BookedEntries(OpenApiStream):
     primary_keys = ("agreementNumber", "entryNumber")
     replication_key = "entryNumber"
     replication = Replication.NUMBER_OPEN
+    open_rows = OpenRows(filter="remainder$ne:0")
     start_date_property = "date"
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+from tap_visma_economic.client import (
+    Listing,
+    OpenApiStream,
+    OpenRows,
+    Replication,
+    RestApiStream,
+)
 
 
 class InvoicesDrafts(RestApiStream):
@@ -37,6 +43,16 @@ class InvoicesDraftsLines(OpenApiStream):
     primary_keys = ("agreementNumber", "documentId", "number")
 
 
+class InvoicesUnpaid(RestApiStream):
+    """Booked invoices with something left to pay: a view of invoices_booked."""
+
+    name = "invoices_unpaid"
+    path = "/invoices/unpaid"
+    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
+    keyset = "bookedInvoiceNumber"
+    selected_by_default = False
+
+
 class InvoicesBooked(RestApiStream):
     """Booked invoices and credit notes. `remainder` changes with payments."""
 
@@ -46,6 +62,8 @@ class InvoicesBooked(RestApiStream):
     keyset = "bookedInvoiceNumber"
     replication_key = "bookedInvoiceNumber"
     replication = Replication.NUMBER_OPEN
+    open_rows = OpenRows()
+    open_listing = InvoicesUnpaid
     start_date_property = "date"
 
 
@@ -77,16 +95,6 @@ class InvoicesPaid(RestApiStream):
 
     name = "invoices_paid"
     path = "/invoices/paid"
-    primary_keys = ("agreementNumber", "bookedInvoiceNumber")
-    keyset = "bookedInvoiceNumber"
-    selected_by_default = False
-
-
-class InvoicesUnpaid(RestApiStream):
-    """Booked invoices with something left to pay: a view of invoices_booked."""
-
-    name = "invoices_unpaid"
-    path = "/invoices/unpaid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
     selected_by_default = False

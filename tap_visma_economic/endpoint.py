@@ -1,0 +1,221 @@
+"""An endpoint: how its listings are asked for, page by page, with one agreement's grant.
+
+This is the half of a stream that reads. It knows nothing of state or messages, which are the other
+half's (`sync`), nor how either API pages and filters (`client`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from singer_sdk.streams import RESTStream
+from singer_sdk.streams.rest import HTTPRequest, PageContext
+
+from tap_visma_economic import schemas
+from tap_visma_economic.drift import Drift
+from tap_visma_economic.errors import NotFoundError, error_of
+from tap_visma_economic.kinds import Listing
+from tap_visma_economic.paths import fill
+from tap_visma_economic.records import Projection, Rules
+from tap_visma_economic.retries import retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pendulum
+    import requests
+    from singer_sdk.helpers.types import Context
+
+    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.auth import Grant
+    from tap_visma_economic.pages import Page
+    from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.readings import Stamps
+    from tap_visma_economic.tap import TapVismaEconomic
+
+T = TypeVar("T")
+
+
+class Endpoint(RESTStream["Query"]):
+    """One endpoint of either API.
+
+    Class attributes say what it is: `name` and `path` are the SDK's; `listing` is how it lists its
+    rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
+    comes from, or to its fixed values.
+    """
+
+    listing: ClassVar[Listing] = Listing.COLLECTION
+    parent: ClassVar[type[Endpoint] | None] = None
+    path_params: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
+
+    _tap: TapVismaEconomic
+
+    def __init__(self, tap: TapVismaEconomic) -> None:
+        self._raw_schema = schemas.load(self.name)
+        self._drift = Drift()
+        include_links = bool(tap.config.get("include_links"))
+        schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
+        super().__init__(tap, schema=schema)
+
+    # What the two APIs do differently
+
+    @abstractmethod
+    def parse_page(self, response: requests.Response) -> Page:
+        """Return an answer as a page."""
+
+    @abstractmethod
+    def get_new_paginator(self, bound: str | None = None) -> Paginator:
+        """Return the plan for reading one listing, its rows filtered by `bound`."""
+
+    @abstractmethod
+    def instant_literal(self, at: pendulum.DateTime) -> str:
+        """Return an instant as this API's filters take it."""
+
+    @abstractmethod
+    def count_one(self, grant: Grant, context: Stamps, bound: str) -> int:
+        """Return how many rows of one listing fit."""
+
+    # One request: URL, tokens, retries, answer
+
+    @property
+    def requests_session(self) -> requests.Session:
+        """The one session that all streams and agreements share."""
+        return self._tap.transport.session
+
+    def get_url(self, context: Context | None) -> str:
+        """Return the listing's URL with its path parameters filled in."""
+        return self.url_base + fill(self.path, context or {})
+
+    def get_http_request(self, *, page: PageContext[Query]) -> HTTPRequest:
+        """Return the request for one page of one listing."""
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        params = dict(page.next_page_token or {})
+        return HTTPRequest(url=self.get_url(page.stream_context), params=params, headers=headers)
+
+    def build_prepared_request(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
+        """Return a request bound to the agreement whose grant comes as `auth`."""
+        return self._tap.transport.prepare(*args, **kwargs)
+
+    def validate_response(self, response: requests.Response) -> None:
+        """Raise the error that an answer stands for, if it is one."""
+        if not response.ok or response.is_redirect:
+            raise error_of(response)
+
+    def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that tries again where that can help (see `retries`)."""
+
+        def decorated(request: requests.PreparedRequest) -> Any:
+            return retrying(
+                partial(func, request),
+                stop=self._tap.stop,
+                max_wait=self._tap.setting("max_wait_minutes") * 60,
+                what=f"{self.name} (GET {request.path_url})",
+            )
+
+        return decorated
+
+    def ask(
+        self,
+        grant: Grant,
+        context: Stamps,
+        query: Query,
+        parse: Callable[[requests.Response], T],
+        *,
+        suffix: str = "",
+    ) -> T:
+        """Return one answer, asked for with an agreement's grant. May run in any thread.
+
+        Raises:
+            EconomicError: the answer could not be had.
+        """
+        request = self.get_http_request(page=PageContext(context, query))
+        prepared = self.build_prepared_request(
+            method=request.method,
+            url=request.url + suffix,
+            params=request.encode_params(),
+            headers=request.headers,
+            auth=grant,
+        )
+
+        def send(request: requests.PreparedRequest) -> T:
+            response = self._tap.transport.send(request)
+            self.validate_response(response)
+            return parse(response)
+
+        answer: T = self.request_decorator(send)(prepared)
+        return answer
+
+    def fetch(self, grant: Grant, context: Stamps, query: Query) -> Page:
+        """Return one page."""
+        return self.ask(grant, context, query, self.parse_page)
+
+    def parse_response(self, response: requests.Response) -> Iterator[dict[str, Any]]:
+        """Yield the rows of an answer as they came."""
+        yield from self.parse_page(response).rows
+
+    # One agreement: its listings and their pages
+
+    def contexts(self, agreement: Agreement) -> Iterator[Stamps]:
+        """Yield the stamps of every listing: one per combination of path parameters."""
+        fixed = {name: values for name, values in self.path_params.items() if _is_fixed(values)}
+        columns = {name: column for name, column in self.path_params.items() if name not in fixed}
+        parents: Sequence[tuple[Any, ...]] = [()]
+        if self.parent is not None:
+            parents = self._tap.parent_keys(self.parent, agreement, tuple(columns.values()))  # type: ignore[arg-type]
+        for keys in parents:
+            for values in product(*fixed.values()):
+                stamps = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
+                yield {**agreement.context, **stamps}
+
+    def read(self, agreement: Agreement, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the pages of all listings in order, the first pages asked for ahead."""
+        if self.listing is Listing.SELF:
+            yield dict(agreement.context), agreement.page
+            return
+        transport = self._tap.transport
+
+        def begin(context: Stamps) -> tuple[Paginator, Page]:
+            paginator = self.get_new_paginator(bound)
+            return paginator, self.fetch(agreement.grant, context, paginator.current_value)
+
+        count = self._tap.setting("concurrency")
+        for context, begun in transport.ahead(self.contexts(agreement), begin, count=count):
+            try:
+                paginator, page = begun()
+                while True:
+                    yield context, page
+                    paginator.turn(page)
+                    if paginator.finished:
+                        break
+                    query = paginator.current_value
+                    page = transport.run(partial(self.fetch, agreement.grant, context, query))
+            except NotFoundError:
+                if not self.path_params:
+                    raise
+                self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+
+    def count(self, agreement: Agreement, bound: str) -> int:
+        """Return how many rows of all listings fit."""
+        transport = self._tap.transport
+        return sum(
+            transport.run(partial(self.count_one, agreement.grant, context, bound))
+            for context in self.contexts(agreement)
+        )
+
+    def keys(
+        self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield these columns of every row: what a stream below this one fills its path with."""
+        rules = Rules(self._drift, selected=lambda crumb: crumb[1] in columns)
+        project = Projection(self._raw_schema, rules)
+        for context, page in self.read(agreement, bound):
+            for row in page.rows:
+                record = project(row, context)
+                yield tuple(record[column] for column in columns)
+
+
+def _is_fixed(values: str | tuple[str, ...]) -> bool:
+    return isinstance(values, tuple)
