@@ -16,11 +16,11 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.drift import Drift
-from tap_visma_economic.errors import NotFoundError, error_of
+from tap_visma_economic.errors import NetworkError, NotFoundError, error_of
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records import Projection, Rules
-from tap_visma_economic.retries import retrying
+from tap_visma_economic.retries import MAX_TRIES, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -108,12 +108,20 @@ class Endpoint(RESTStream["Query"]):
         """Return a function that tries again where that can help (see `retries`)."""
 
         def decorated(request: requests.PreparedRequest) -> Any:
-            return retrying(
-                partial(func, request),
-                stop=self._tap.stop,
-                max_wait=self._tap.setting("max_wait_minutes") * 60,
-                what=f"{self.name} (GET {request.path_url})",
-            )
+            transport = self._tap.transport
+            try:
+                answer = retrying(
+                    partial(func, request),
+                    stop=self._tap.stop,
+                    max_wait=self._tap.setting("max_wait_minutes") * 60,
+                    what=f"{self.name} (GET {request.path_url})",
+                    max_tries=1 if transport.given_up(request) else MAX_TRIES,
+                )
+            except NetworkError:
+                transport.give_up(request)
+                raise
+            transport.found_again(request)
+            return answer
 
         return decorated
 

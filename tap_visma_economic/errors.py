@@ -117,6 +117,10 @@ class Stopped(BaseException):
     """The run was asked to stop (SIGINT or SIGTERM). Not an error: no handler may swallow it."""
 
 
+class TargetGone(BaseException):
+    """The target closed the pipe: nothing more can be written. Ends the run at once."""
+
+
 class _Complaint(msgspec.Struct):
     """The fields of both APIs' error bodies that help a user.
 

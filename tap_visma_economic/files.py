@@ -56,9 +56,12 @@ def state_of(file: IO[str] | None) -> dict[str, Any] | None:
         return None
     state = _object("state", file)
     bookmarks = state.get("bookmarks", {})
-    if not isinstance(bookmarks, dict) or not all(
-        isinstance(known, dict) and _is_list_of_objects(known.get("partitions", []))
-        for known in bookmarks.values()
+    if (state and "bookmarks" not in state) or not (
+        isinstance(bookmarks, dict)
+        and all(
+            isinstance(known, dict) and _is_list_of_objects(known.get("partitions", []))
+            for known in bookmarks.values()
+        )
     ):
         raise ConfigError(
             "The state file is not a state that this tap has written. Give the `value` of the "

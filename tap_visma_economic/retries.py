@@ -37,17 +37,25 @@ _REFILL = 60.0
 _WORTH_RETRYING = (NetworkError, BadAnswerError, ServerError)
 
 
-def retrying(action: Callable[[], T], *, stop: StopFlag, max_wait: float, what: str) -> T:
+def retrying(
+    action: Callable[[], T],
+    *,
+    stop: StopFlag,
+    max_wait: float,
+    what: str,
+    max_tries: int = MAX_TRIES,
+) -> T:
     """Return what an action returns, trying again where that can help.
 
     429 waits until e-conomic says the budget is back and does not count as a failure. Network
-    faults, broken answers and 5xx are tried `MAX_TRIES` times, with growing, jittered waits.
+    faults, broken answers and 5xx are tried a few times, with growing, jittered waits.
 
     Args:
         action: one request.
         stop: ends every wait when the run is asked to stop.
         max_wait: seconds of waiting, all in all, after which the last error is raised.
         what: what is asked for, for the log.
+        max_tries: tries of a request that fails for another reason than the call budget.
 
     Raises:
         EconomicError: the last error, if trying again did not help or cannot.
@@ -63,7 +71,7 @@ def retrying(action: Callable[[], T], *, stop: StopFlag, max_wait: float, what: 
             last: EconomicError = error
         except _WORTH_RETRYING as error:
             failures += 1
-            if failures >= MAX_TRIES:
+            if failures >= max_tries:
                 raise
             wait = _backoff(failures)
             last = error

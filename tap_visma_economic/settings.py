@@ -30,6 +30,9 @@ PANDIUM = {
 _DAY_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)", re.ASCII)
 """How a start date begins: not with a time, a week or a year alone, which pendulum takes too."""
 
+DEMO = {"demo"}
+"""Tokens that are no secret: those of e-conomic's public demo company."""
+
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 SETTINGS = th.PropertiesList(
@@ -225,6 +228,15 @@ def check(config: Config) -> None:
         raise ConfigError("user_agent must be one line of text")
 
 
+def without_tokens(text: str, config: Config) -> str:
+    """Return a message in which no token is shown, for one may stand in the wrong setting."""
+    tokens = [config.get("app_secret_token"), *(token for _, token in grant_tokens(config))]
+    for token in tokens:
+        if token and token not in DEMO:
+            text = text.replace(token, "(a token)")
+    return text
+
+
 def grant_tokens(config: Config) -> list[tuple[str, str]]:
     """Return where each grant token stands in the settings, and the token."""
     single = config.get("agreement_grant_token")
@@ -278,7 +290,7 @@ def _check_start_date(config: Config) -> None:
         start_date(config)
     except ValueError:
         raise ConfigError(
-            f"start_date is not a date: {config['start_date']!r}. "
+            f"start_date is not a date: {without_tokens(repr(config['start_date']), config)}. "
             "Write 2024-01-01 or 2024-01-01T00:00:00Z"
         ) from None
 

@@ -16,7 +16,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from tap_visma_economic import environment, files, settings
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.auth import Grant, origin_of
-from tap_visma_economic.errors import ConfigError, EconomicError, Stopped
+from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.outcome import Outcome
 from tap_visma_economic.stopping import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
@@ -64,7 +64,8 @@ class TapVismaEconomic(Tap):
         try:
             super().__init__(config=filled, validate_config=validate_config, **kwargs)
         except ConfigValidationError as error:
-            raise ConfigError(f"The settings are not valid: {'; '.join(error.errors)}") from None
+            found = settings.without_tokens("; ".join(error.errors), filled)
+            raise ConfigError(f"The settings are not valid: {found}") from None
         self._patient_state_writer = PatientStateWriter(self.message_writer)
         if validate_config:
             settings.check(self.config)
@@ -163,11 +164,12 @@ class TapVismaEconomic(Tap):
         was read by then is on its way out in whole lines, with a state that tells no more.
         """
         try:
+            self._warn_of_what_has_no_effect()
             _ = self.agreements  # before the first message: without a company there is no run
             with contextlib.suppress(Stopped):
                 self.sync_all()
             self.finish()
-        except BrokenPipeError:
+        except TargetGone:
             self.logger.error("The target closed the pipe before the end: the run is not complete")  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
@@ -177,6 +179,19 @@ class TapVismaEconomic(Tap):
         except Stopped:
             pass
         return self._end()
+
+    def _warn_of_what_has_no_effect(self) -> None:
+        known = set(self.config_jsonschema["properties"]) | {"emit_activate_version_messages"}
+        for name in sorted(set(self.config) - known):
+            self.logger.warning("There is no setting %s: it has no effect", name)
+        missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
+        if missing:
+            self.logger.warning(
+                "The catalog names streams that are only there with all_streams: %s",
+                ", ".join(sorted(missing)),
+            )
+        if not any(stream.selected for stream in self.streams.values()):
+            self.logger.warning("No stream is selected: nothing will be read")
 
     def _end(self) -> int:
         skipped, failed = self.outcome.summary()

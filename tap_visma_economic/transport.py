@@ -52,6 +52,7 @@ class Transport:
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=workers)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
+        self._given_up: set[str] = set()
         self._verify: str | bool = ca_bundle or True
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
 
@@ -74,6 +75,21 @@ class Transport:
             )
         except requests.RequestException as error:
             raise NetworkError(_explain(error, request)) from None
+
+    def give_up(self, request: requests.PreparedRequest) -> None:
+        """A host could not be reached in spite of all tries: from now on one try must do.
+
+        Otherwise each of its streams would wait anew, and a run take minutes to say the same thing.
+        """
+        self._given_up.add(_host(request))
+
+    def given_up(self, request: requests.PreparedRequest) -> bool:
+        """Return whether a host could not be reached the last time."""
+        return _host(request) in self._given_up
+
+    def found_again(self, request: requests.PreparedRequest) -> None:
+        """A host has answered."""
+        self._given_up.discard(_host(request))
 
     def run(self, action: Callable[[], T]) -> T:
         """Run one action in a worker, and wait for it as long as the run is not to stop."""

@@ -12,6 +12,8 @@ from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
+from tap_visma_economic.errors import TargetGone
+
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import TapState
 
@@ -63,14 +65,17 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         """Write what waits.
 
         Raises:
-            BrokenPipeError: the target is gone.
+            TargetGone: the target closed the pipe.
         """
         lines, self._buffer = self._buffer, bytearray()
         self._written = time.monotonic()
         left = memoryview(lines)
-        while left:  # an unbuffered stdout takes a part only when a signal comes while it waits
-            left = left[sys.stdout.buffer.write(left) :]
-        sys.stdout.buffer.flush()
+        try:
+            while left:  # an unbuffered stdout takes a part only, if a signal comes while it waits
+                left = left[sys.stdout.buffer.write(left) :]
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise TargetGone from None
 
 
 class PatientStateWriter(StateWriter):
@@ -95,5 +100,4 @@ class PatientStateWriter(StateWriter):
         """Write the newest state if it has not been written yet."""
         if self._state is not None:
             super().write_state(self._state)
-            self._state = None
             self._next = time.monotonic() + _STATE_EVERY

@@ -17,6 +17,7 @@ from singer_sdk.singerlib import (
 )
 
 from tap_visma_economic import writer as module
+from tap_visma_economic.errors import TargetGone
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 
@@ -222,7 +223,7 @@ def test_a_target_that_is_gone_is_told(
             raise BrokenPipeError
 
     monkeypatch.setattr(module, "sys", Gone())
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(TargetGone):
         writer.write_message(STATE)
 
 
