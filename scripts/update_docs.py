@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tap_visma_economic.client import OpenApiStream, Replication
+from tap_visma_economic.client import OpenApiStream
+from tap_visma_economic.kinds import Replication
 from tap_visma_economic.settings import SETTINGS
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.tap import TapVismaEconomic
@@ -22,7 +23,7 @@ from tap_visma_economic.tap import TapVismaEconomic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_visma_economic.client import EconomicStream
+    from tap_visma_economic.sync import EconomicStream
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,8 +31,8 @@ REPLICATION_WORDS = {
     Replication.FULL: "full",
     Replication.TIMESTAMP: "timestamp",
     Replication.NUMBER: "number",
-    Replication.NUMBER_OPEN: "number",
-    Replication.NUMBER_CHANGES: "number",
+    Replication.NUMBER_OPEN: "number and open",
+    Replication.NUMBER_CHANGES: "number and changes",
 }
 
 _KINDS = {
