@@ -165,8 +165,8 @@ def _compare(first: Counter[str], second: Counter[str]) -> int:
     for stream in fewer:
         print(f"{stream:<36}{first[stream]:>10,} rows, then {second[stream]:,}")
     print(
-        "The second run was incremental: these streams went on from their bookmarks, less an "
-        "overlap.\nThe others are read in full every time."
+        "The second run was incremental: these streams went on from their bookmarks, with an "
+        "overlap and what is still open.\nThe others are read in full every time."
     )
     return 0
 
