@@ -117,7 +117,7 @@ class OpenApiStream(EconomicStream):
         if self.listing is Listing.PAGED:
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:
-            return PagedUpward(bound, key=str(type(self).replication_key))
+            return PagedUpward(bound, key=self.declared_key)
         return OnePage(bound)
 
     def count_one(self, grant: Grant, context: Stamps, bound: str) -> int:

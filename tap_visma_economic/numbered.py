@@ -49,6 +49,7 @@ class NumberReading:
         ascending: the listing comes sorted by the number.
         by_date: a filter that all reading is bound by, from the setting start_date.
         start_date: that setting; another one than last time starts over.
+        anew: read everything, as if there were no bookmark.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class NumberReading:
         ascending: bool,
         by_date: str | None = None,
         start_date: str | None = None,
+        anew: bool = False,
     ) -> None:
         self._source = source
         self._state = state
@@ -68,6 +70,7 @@ class NumberReading:
         self._single = single
         self._ascending = ascending
         self._by_date = by_date
+        self.anew = anew
         if state.get("start_date") != start_date:
             for name in ("replication_key_value", "rows_to_bookmark", "checkpoints"):
                 state.pop(name, None)
@@ -81,11 +84,17 @@ class NumberReading:
 
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield new rows, and then those that have to be read again."""
-        since = self._since()
+        since = None if self.anew else self._since()
+        self.anew = since is None
         above = compare(self._key, "gte", since) if since else None
         yield from self._source.pages(both(above, self._by_date))
         self._new = False
         yield from self._again(since or 0)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was read that there is."""
+        return self.anew and self._by_date is None
 
     def _again(self, since: int) -> Iterator[tuple[Stamps, Page]]:  # noqa: ARG002
         """Yield rows below `since` that have changed."""

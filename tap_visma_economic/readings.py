@@ -48,6 +48,14 @@ class Source(Protocol):
 class Reading(Protocol):
     """What the sync loop does with a stream and an agreement."""
 
+    @property
+    def anew(self) -> bool:
+        """Whether everything was read that the settings let through, whatever the bookmark."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was read that there is."""
+
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield what has to be read."""
 
@@ -60,6 +68,9 @@ class Reading(Protocol):
 
 class FullReading:
     """Everything, every time; there is nothing to keep."""
+
+    anew = True
+    whole = True
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -85,6 +96,7 @@ class InstantReading:
         literal: writes an instant as the API's filters take it.
         lookback_minutes: how far before the bookmark to read again.
         start: what is older is never read.
+        anew: read everything, as if there were no bookmark.
     """
 
     def __init__(
@@ -96,12 +108,16 @@ class InstantReading:
         literal: Literal,
         lookback_minutes: int,
         start: pendulum.DateTime | None,
+        anew: bool = False,
     ) -> None:
         self._source = source
         self._state = state
         self._key = key
         self._literal = literal
-        self._bounds = [earlier(known(state, key), lookback_minutes), start]
+        bookmark = None if anew else earlier(known(state, key), lookback_minutes)
+        self._bounds = [bookmark, start]
+        self.anew = bookmark is None
+        self.whole = self.anew and start is None
         self._latest = ""
         self._began: pendulum.DateTime | None = None
 

@@ -90,6 +90,22 @@ SETTINGS = th.PropertiesList(
         "read again. It covers clock differences and daylight saving time.",
     ),
     th.Property(
+        "full_refresh_days",
+        th.IntegerType(minimum=1),
+        title="Days between full reads",
+        description="Read streams that are otherwise read by a bookmark in full again when the "
+        "last full read is so many days old. Unset: never.",
+    ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=False,
+        title="Tell of deleted rows",
+        description="After a stream has been read in full for all companies, tell the target "
+        "(ACTIVATE_VERSION) that every other row of the table is gone, so that it deletes or "
+        "marks it.",
+    ),
+    th.Property(
         "all_streams",
         th.BooleanType,
         default=False,

@@ -9,21 +9,21 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pendulum
 from singer_sdk.helpers._util import utc_now
 
 from tap_visma_economic.endpoint import Endpoint
 from tap_visma_economic.errors import (
     AccessDeniedError,
-    ConfigError,
     EconomicError,
     GrantRefusedError,
 )
-from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Listing, Replication
-from tap_visma_economic.numbered import ChangingNumberReading, NumberReading, OpenNumberReading
-from tap_visma_economic.readings import FullReading, InstantReading
+from tap_visma_economic.plans import INCREMENTAL, reading_of
+from tap_visma_economic.readings import parse_instant
 from tap_visma_economic.records import Projection, Rules
-from tap_visma_economic.settings import start_date
+from tap_visma_economic.values import instant_text
+from tap_visma_economic.versions import BEGUN, Coverage
 from tap_visma_economic.writer import BufferedWriter
 
 if TYPE_CHECKING:
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.kinds import OpenRows
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Reading, Stamps
+    from tap_visma_economic.readings import Reading
     from tap_visma_economic.records import Record
     from tap_visma_economic.tap import TapVismaEconomic
 
-INCREMENTAL = "INCREMENTAL"
 FULL_TABLE = "FULL_TABLE"
 
 
@@ -76,7 +74,7 @@ class EconomicStream(Endpoint):
     def state_partitioning_keys(self) -> Sequence[str] | None:
         """None, one state per agreement, where there is something to keep; else nothing is."""
         keeps_state = self.replication_method == INCREMENTAL or self.listing is Listing.SELF
-        return None if keeps_state else ()
+        return None if keeps_state or self._versioned else ()
 
     @property
     def partitions(self) -> list[dict[str, Any]] | None:
@@ -88,8 +86,21 @@ class EconomicStream(Endpoint):
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """False: the SDK would send the message before the rows, and a cut run lose them."""
+        """False: the SDK would send the message before the rows, and a cut run lose them.
+
+        The setting of this name is obeyed at the end of `_sync_records`.
+        """
         return False
+
+    @property
+    def declared_key(self) -> str:
+        """The replication key that the class declares, whatever a catalog says; may be empty."""
+        declared: object = type(self).replication_key
+        return declared if isinstance(declared, str) else ""
+
+    def beside(self, other: type[EconomicStream] | None) -> EconomicStream | None:
+        """Return another stream of the same tap, whether the catalog holds it or not."""
+        return other(self._tap) if other else None
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the records of one agreement, or of all, without bookmarks or messages."""
@@ -114,36 +125,39 @@ class EconomicStream(Endpoint):
         this takes its place. One agreement's failure is noted and the others go on.
         """
         self._records_seen = 0
-        outcome = self._tap.outcome
+        coverage = self._coverage()
+        anew = self._refresh_is_due()
+        if self._versioned:
+            self._stream_version = self._tap.initialized_at // 1000
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for agreement in self._agreements(context):
                 counter.with_context(agreement.context)
                 timer.with_context(agreement.context)
                 try:
-                    for record in self._sync_agreement(agreement, write_messages=write_messages):
+                    reading = reading_of(self, agreement, anew=anew)
+                    for record in self._follow(agreement, reading, write_messages=write_messages):
                         counter.increment()
                         yield record
-                except AccessDeniedError as error:
-                    self.logger.warning("Skipped for %s: %s", agreement, error)
-                    outcome.skip(self.name, agreement, error)
-                except GrantRefusedError as error:
-                    self._tap.refuse(agreement, error)
                 except EconomicError as error:
-                    self.logger.error("Failed for %s: %s", agreement, error)  # noqa: TRY400
-                    outcome.fail(self.name, agreement, error)
+                    self._note(agreement, error, coverage)
+                else:
+                    coverage.read(agreement, whole=reading.whole)
         for line in self._drift.report():
             self.logger.warning("Not as documented: %s", line)
         if write_messages:
+            self._activate_version(coverage)
             self._write_state_message()
             self._tap.message_writer.flush()
 
-    def _sync_agreement(
-        self, agreement: Agreement, *, write_messages: bool
+    def _follow(
+        self, agreement: Agreement, reading: Reading, *, write_messages: bool
     ) -> Generator[Record, None, None]:
-        reading = self._reading(agreement)
+        state = self.get_context_state(agreement.context)
         write = self._record_writer() if write_messages else None
         for stamps, page in reading.pages():
             self._tap.stop.check()
+            if self._versioned and page.rows:
+                state.setdefault(BEGUN, None)
             for row in page.rows:
                 self._check_max_record_limit(current_record_index=self._records_seen)
                 record = self._project(row, stamps)
@@ -155,7 +169,25 @@ class EconomicStream(Endpoint):
             if write_messages:
                 self._end_page()
         reading.finish()
+        if reading.anew and (self._versioned or self._tap.setting("full_refresh_days")):
+            state[BEGUN] = instant_text(pendulum.now("UTC").replace(microsecond=0))
         self.state_manager.is_flushed = False
+
+    def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
+        """One agreement's failure is noted, and the others go on."""
+        outcome = self._tap.outcome
+        if isinstance(error, AccessDeniedError):
+            self.logger.warning("Skipped for %s: %s", agreement, error)
+            outcome.skip(self.name, agreement, error)
+            if coverage.denied(agreement) and self._versioned:
+                self.get_context_state(agreement.context).setdefault(BEGUN, None)
+            return
+        coverage.missed(agreement)
+        if isinstance(error, GrantRefusedError):
+            self._tap.refuse(agreement, error)
+        else:
+            self.logger.error("Failed for %s: %s", agreement, error)
+            outcome.fail(self.name, agreement, error)
 
     def _agreements(self, context: Context | None) -> Iterator[Agreement]:
         for agreement in self._tap.agreements:
@@ -163,51 +195,41 @@ class EconomicStream(Endpoint):
             if wanted and not agreement.refused:
                 yield agreement
 
-    # What has to be read
+    # Deleted rows
 
-    def _reading(self, agreement: Agreement) -> Reading:
-        source = _Source(self, agreement)
-        if self.replication_method != INCREMENTAL:
-            return FullReading(source)
-        declared: object = type(self).replication_key
-        key = self.replication_key
-        if not key or key != declared:
-            raise ConfigError(f"{self.name} cannot be read INCREMENTAL by {key!r}")
-        state = self.get_context_state(agreement.context)
-        if self.replication in {Replication.FULL, Replication.TIMESTAMP}:
-            return InstantReading(
-                source,
-                state,
-                key,
-                literal=self.instant_literal,
-                lookback_minutes=self._tap.setting("lookback_minutes"),
-                start=start_date(self.config),
-            )
-        return self._reading_by_number(source, state, key)
+    @property
+    def _versioned(self) -> bool:
+        return bool(self.config.get("emit_activate_version_messages"))
 
-    def _reading_by_number(self, source: _Source, state: dict[str, Any], key: str) -> Reading:
-        start = start_date(self.config) if self.start_date_property else None
-        by_date = None
-        if self.start_date_property and start:
-            by_date = compare(self.start_date_property, "gte", start.to_date_string())
-        facts: dict[str, Any] = {
-            "single": set(self.primary_keys) == {"agreementNumber", key},
-            "ascending": self.parent is None,
-            "by_date": by_date,
-            "start_date": start.to_date_string() if start else None,
-        }
-        if self.open_rows:
-            return OpenNumberReading(source, state, key, open_rows=self.open_rows, **facts)
-        if self.changelog:
-            return ChangingNumberReading(
-                source,
-                state,
-                key,
-                literal=self.instant_literal,
-                lookback_minutes=self._tap.setting("lookback_minutes"),
-                **facts,
-            )
-        return NumberReading(source, state, key, **facts)
+    def _coverage(self) -> Coverage:
+        coverage = Coverage(
+            self.stream_state.get("partitions", []),
+            self._tap.companies_before,
+            self._tap.agreements.failures,
+        )
+        for agreement in self._tap.agreements:
+            if agreement.refused:
+                coverage.missed(agreement)
+        return coverage
+
+    def _activate_version(self, coverage: Coverage) -> None:
+        """Say that every row of the table that is not of this run is gone, if that is so."""
+        if not self._versioned or self._stream_version is None:
+            return
+        if coverage.gap is None:
+            self._write_activate_version_message(self._stream_version)
+        else:
+            self.logger.info("Deleted rows are not told of in this run: %s", coverage.gap)
+
+    def _refresh_is_due(self) -> bool:
+        """Return whether a company was last read in full too many days ago: then all are."""
+        days = self._tap.setting("full_refresh_days")
+        if not days or self.replication_method != INCREMENTAL:
+            return False
+        latest = pendulum.now("UTC").subtract(days=days)
+        states = [self.get_context_state(a.context) for a in self._agreements(None)]
+        ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
+        return any(at is None or at <= latest for at in ages)
 
     # What is written
 
@@ -232,6 +254,8 @@ class EconomicStream(Endpoint):
         if mapped or not isinstance(writer, BufferedWriter):
             return lambda record: self._write_record_message(dict(record))
         message: dict[str, Any] = {"type": "RECORD", "stream": self.name}
+        if self._versioned:
+            message["version"] = self._stream_version
 
         def write(record: Record) -> None:
             writer.write_record({**message, "record": record, "time_extracted": utc_now()})
@@ -244,32 +268,3 @@ class EconomicStream(Endpoint):
             writer.end_page()
         self.state_manager.is_flushed = False
         self._write_state_message()
-
-
-class _Source:
-    """A stream of one agreement, as readings ask it."""
-
-    def __init__(self, stream: EconomicStream, agreement: Agreement) -> None:
-        self._stream = stream
-        self._agreement = agreement
-
-    def pages(self, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
-        return self._stream.read(self._agreement, bound)
-
-    def open_pages(self, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
-        listing = self._stream.open_listing
-        stream = listing(self._stream._tap) if listing else self._stream  # noqa: SLF001
-        return stream.read(self._agreement, bound)
-
-    def count(self, bound: str) -> int:
-        return self._stream.count(self._agreement, bound)
-
-    def changed(self, since: str | None) -> Iterator[int]:
-        changelog = self._stream.changelog
-        if changelog is None:
-            return
-        declared: object = changelog.replication_key
-        bound = compare(str(declared), "gte", since) if since else None
-        key = str(self._stream.replication_key)
-        for (number,) in changelog(self._stream._tap).keys(self._agreement, (key,), bound):  # noqa: SLF001
-            yield number

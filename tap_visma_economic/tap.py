@@ -67,6 +67,7 @@ class TapVismaEconomic(Tap):
             found = settings.without_tokens("; ".join(error.errors), filled)
             raise ConfigError(f"The settings are not valid: {found}") from None
         self._patient_state_writer = PatientStateWriter(self.message_writer)
+        self.companies_before = self._companies_in_state()
         if validate_config:
             settings.check(self.config)
 
@@ -132,6 +133,11 @@ class TapVismaEconomic(Tap):
             self.outcome.refuse(line)
         return agreements
 
+    def _companies_in_state(self) -> set[int]:
+        """The agreements that earlier runs have read, as the stream `agreements` remembers."""
+        known = self.state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
+        return {partition.get("context", {}).get("agreementNumber", 0) for partition in known}
+
     def _read_self(self, grant: Grant) -> Page:
         return AgreementsStream(self).fetch(grant, {}, {})
 
@@ -181,8 +187,7 @@ class TapVismaEconomic(Tap):
         return self._end()
 
     def _warn_of_what_has_no_effect(self) -> None:
-        known = set(self.config_jsonschema["properties"]) | {"emit_activate_version_messages"}
-        for name in sorted(set(self.config) - known):
+        for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):
             self.logger.warning("There is no setting %s: it has no effect", name)
         missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if missing:

@@ -1,0 +1,99 @@
+"""Which reading fits a stream: by its facts, the catalog and the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.filters import compare
+from tap_visma_economic.kinds import Replication
+from tap_visma_economic.numbered import ChangingNumberReading, NumberReading, OpenNumberReading
+from tap_visma_economic.readings import FullReading, InstantReading
+from tap_visma_economic.settings import DEFAULTS, start_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.pages import Page
+    from tap_visma_economic.readings import Reading, Stamps
+    from tap_visma_economic.sync import EconomicStream
+
+INCREMENTAL = "INCREMENTAL"
+
+
+def reading_of(stream: EconomicStream, agreement: Agreement, *, anew: bool) -> Reading:
+    """Return what this run asks of a stream and an agreement.
+
+    Args:
+        stream: the stream, its catalog entry applied.
+        agreement: the company.
+        anew: read everything, as if there were no bookmark.
+
+    Raises:
+        ConfigError: the catalog asks for a replication that the endpoint does not offer.
+    """
+    source = Source(stream, agreement)
+    if stream.replication_method != INCREMENTAL:
+        return FullReading(source)
+    key, declared = stream.replication_key, stream.declared_key
+    if not key or key != declared:
+        raise ConfigError(f"{stream.name} cannot be read INCREMENTAL by {key!r}")
+    state = stream.get_context_state(agreement.context)
+    lookback = stream.config.get("lookback_minutes")
+    by_clock: dict[str, Any] = {
+        "literal": stream.instant_literal,
+        "lookback_minutes": DEFAULTS["lookback_minutes"] if lookback is None else lookback,
+    }
+    if stream.replication in {Replication.FULL, Replication.TIMESTAMP}:
+        start = start_date(stream.config)
+        return InstantReading(source, state, key, start=start, anew=anew, **by_clock)
+    by_number: dict[str, Any] = {
+        "single": set(stream.primary_keys) == {"agreementNumber", key},
+        "ascending": stream.parent is None,
+        "anew": anew,
+        **_bounds(stream),
+    }
+    if stream.open_rows:
+        return OpenNumberReading(source, state, key, open_rows=stream.open_rows, **by_number)
+    if stream.changelog:
+        return ChangingNumberReading(source, state, key, **by_clock, **by_number)
+    return NumberReading(source, state, key, **by_number)
+
+
+def _bounds(stream: EconomicStream) -> dict[str, str]:
+    start = start_date(stream.config)
+    if start is None or stream.start_date_property is None:
+        return {}
+    day = start.to_date_string()
+    return {"by_date": compare(stream.start_date_property, "gte", day), "start_date": day}
+
+
+class Source:
+    """A stream of one agreement, as readings ask it."""
+
+    def __init__(self, stream: EconomicStream, agreement: Agreement) -> None:
+        self._stream = stream
+        self._agreement = agreement
+
+    def pages(self, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the pages of all the stream's listings."""
+        return self._stream.read(self._agreement, bound)
+
+    def open_pages(self, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the pages of the listing that holds the open rows."""
+        listing = self._stream.beside(self._stream.open_listing) or self._stream
+        return listing.read(self._agreement, bound)
+
+    def count(self, bound: str) -> int:
+        """Return how many rows the stream's listings hold that fit."""
+        return self._stream.count(self._agreement, bound)
+
+    def changed(self, since: str | None) -> Iterator[int]:
+        """Yield the numbers of the rows that the changelog names since then."""
+        changelog = self._stream.beside(self._stream.changelog)
+        if changelog is not None:
+            bound = compare(changelog.declared_key, "gte", since) if since else None
+            key = self._stream.declared_key
+            for (number,) in changelog.keys(self._agreement, (key,), bound):
+                yield number

@@ -1,0 +1,81 @@
+"""Whether a table may be told that everything not of this run is gone (ACTIVATE_VERSION).
+
+Targets know one version per table, not per company. So the word is only given when every company
+that the table may hold rows of was read completely in this run; otherwise rows that merely were not
+read would be deleted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_visma_economic.agreements import Agreement
+
+BEGUN = "full_read_at"
+"""Entry of a partition's state: null once a row was written, then when all rows last were."""
+
+
+class Coverage:
+    """What one run has read of one stream, company by company.
+
+    Args:
+        partitions: the stream's partitions in the state, as they were before the run.
+        companies: agreement numbers that the state of the stream `agreements` tells of.
+        unknown: grants of the settings that could not even say which company they are for.
+    """
+
+    def __init__(
+        self,
+        partitions: Iterable[dict[str, Any]],
+        companies: Iterable[int],
+        unknown: Iterable[str],
+    ) -> None:
+        self._known = {_number(partition): _was_read(partition) for partition in partitions}
+        for number in companies:
+            self._known.setdefault(number, True)
+        self._gaps: dict[int, str] = {}
+        self._complete: set[int] = set()
+        self._unknown = list(unknown)
+
+    def read(self, agreement: Agreement, *, whole: bool) -> None:
+        """A company was read to the end, from the very beginning or from a bound on."""
+        if whole:
+            self._complete.add(agreement.number)
+        else:
+            self._gaps[agreement.number] = f"{agreement} was only read for what is new"
+
+    def denied(self, agreement: Agreement) -> bool:
+        """Note that a grant may not read the stream, and return whether it may have before.
+
+        If it never could, the table lacks nothing.
+        """
+        before = self._known.get(agreement.number, False)
+        if before:
+            self._gaps[agreement.number] = f"{agreement} may not be read any more"
+        return before
+
+    def missed(self, agreement: Agreement) -> None:
+        """A company could not be read to the end."""
+        self._gaps[agreement.number] = f"{agreement} was not read to the end"
+
+    @property
+    def gap(self) -> str | None:
+        """Why the table may hold rows that were not read in this run; None if it cannot."""
+        if self._unknown:
+            return self._unknown[0]
+        if self._gaps:
+            return next(iter(self._gaps.values()))
+        left = sorted(n for n, read in self._known.items() if read and n not in self._complete)
+        return f"agreement {left[0]} is in the table, but not in the settings" if left else None
+
+
+def _number(partition: dict[str, Any]) -> int:
+    number: int = partition.get("context", {}).get("agreementNumber", 0)
+    return number
+
+
+def _was_read(partition: dict[str, Any]) -> bool:
+    return BEGUN in partition or "replication_key_value" in partition
