@@ -184,11 +184,13 @@ def test_two_keys_of_one_object_become_two_columns() -> None:
     assert read.record == {"invoiceNumber": 5, "invoiceType": "booked"}
 
 
-@pytest.mark.parametrize("reference", [{"customerGroupNumber": None}, {}, None])
-def test_a_reference_without_a_key_gives_none(reference: Any) -> None:
+@pytest.mark.parametrize(
+    ("reference", "record"),
+    [({"customerGroupNumber": None}, {"customerGroupNumber": None}), ({}, {}), (None, {})],
+)
+def test_a_reference_without_a_key_gives_none(reference: Any, record: Record) -> None:
     read = Read(GROUPED, {"customerGroup": reference})
-    assert read.record.get("customerGroupNumber") is None
-    assert read.reports == []
+    assert (read.record, read.reports) == (record, [])
 
 
 def test_a_reference_that_is_no_object_is_reported() -> None:
@@ -212,6 +214,12 @@ def test_news_in_a_reference_that_goes_is_reported() -> None:
     assert Read(GROUPED, {"customerGroup": reference}).reports == [
         "unknown property customerGroup.name (1 rows)"
     ]
+
+
+def test_news_in_a_reference_that_stays_passes_and_is_reported_once() -> None:
+    read = Read(TERMS, {"paymentTerms": {"paymentTermsNumber": 1, "new": 5}})
+    assert read.record["paymentTerms"] == {"paymentTermsNumber": 1, "new": 5}
+    assert read.reports == ["unknown property paymentTerms.new (1 rows)"]
 
 
 def test_what_a_deselected_reference_is_documented_to_hold_is_no_news() -> None:
