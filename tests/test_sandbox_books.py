@@ -785,6 +785,24 @@ def test_paying_a_part_leaves_the_rest(mine: Company) -> None:
     check_books(mine)
 
 
+def test_a_match_that_is_undone_leaves_both_entries_open_again(mine: Company) -> None:
+    invoice = listing(mine, "rest:/invoices/not-due")[0]
+    number, pairs = invoice["bookedInvoiceNumber"], listing(mine, MATCHES)
+    mine.pay(number, Decimal("0.10"))
+    mine.pay(number)
+    for left in (invoice["remainder"] - Decimal("0.10"), invoice["remainder"]):
+        mine.unmatch(number)
+        (single,) = listing(mine, "rest:/invoices/booked/{bookedInvoiceNumber}", str(number))
+        assert single["remainder"] == left
+        check_books(mine)
+    assert listing(mine, MATCHES) == pairs
+    first, second = [row for row in listing(mine, BOOKED) if row["customerNumber"]][-2:]
+    assert (first["amount"], first["remainder"]) == (-Decimal("0.10"), -Decimal("0.10"))
+    assert second["remainder"] == second["amount"]
+    with pytest.raises(KeyError):
+        mine.unmatch(number)
+
+
 def test_a_number_can_be_picked_by_hand(mine: Company) -> None:
     customer = listing(mine, "rest:/customers")[3]["customerNumber"]
     assert mine.sell(customer, "T-shirt M", number=5) == 5

@@ -86,8 +86,8 @@ _DERIVED = frozenset(
 class Company:
     """A company and its listings.
 
-    The events (``book``, ``sell``, ``pay``, ``book_draft``, ``delete_draft``, ``redimension``)
-    keep ledger, totals, balances, invoices and both APIs' rows in agreement. For anything else a
+    The events (``book``, ``sell``, ``pay``, ``unmatch``, ``book_draft``, ``delete_draft``,
+    ``redimension``) keep ledger, totals, balances, invoices and both APIs' rows in agreement. For anything else a
     test may change the rows of a listing themselves, in each of the twins it cares about.
     """
 
@@ -223,6 +223,20 @@ class Company:
         day = day or self.world.today
         postings.receive(self.world.ledger, day, invoice.customer, [(invoice.entry, paid)])
         self._changed(day)
+
+    def unmatch(self, invoice_number: int) -> None:
+        """Undo an invoice's latest match with a payment or credit note: both are open again.
+
+        Raises:
+            KeyError: there is no such invoice, or nothing is matched with it.
+        """
+        invoice = invoices.invoice_numbered(self.world, str(invoice_number))
+        entry = invoice.entry if invoice else None
+        matches = [pair for pair in self.world.ledger.matches if entry in pair]
+        if not matches:
+            raise KeyError(invoice_number)
+        self.world.ledger.unmatch(*max(matches, key=lambda pair: pair[1].number))
+        self._changed(self.world.today)
 
     def redimension(self, entry_number: int, dimension: int, key: int | None, at: datetime) -> None:
         """Move a booked entry to another dimension key (None: to none), which the changelog tells.

@@ -140,6 +140,8 @@ class Ledger:
             p.number: {} for y in years for p in y.periods
         }
         self.matches: list[tuple[Entry, Entry]] = []
+        # What the latest match of two entries moved: amount and base, signed like the first's.
+        self._moved: dict[tuple[Entry, Entry], tuple[int, int]] = {}
         self.customer_balances: dict[int, int] = {}
         self.open_of_customers: dict[int, Entry] = {}
         self.next_number = 1
@@ -221,13 +223,29 @@ class Ledger:
         Both remainders move towards zero, so that an account's remainders go on adding up to its
         balance.
         """
+        self._move(first, second, amount, base)
+        self._moved[first, second] = (amount, base)
+        self.matches.append((first, second))
+        self._sorted = False
+
+    def unmatch(self, first: Entry, second: Entry) -> None:
+        """Undo the match of two entries: both are as open again as they were before it.
+
+        Raises:
+            KeyError: they are not matched.
+        """
+        amount, base = self._moved.pop((first, second))
+        self._move(first, second, -amount, -base)
+        self.matches.remove((first, second))
+
+    def _move(self, first: Entry, second: Entry, amount: int, base: int) -> None:
         for entry, sign in ((first, 1), (second, -1)):
             entry.remainder -= sign * amount
             entry.remainder_base -= sign * base
             if not entry.remainder_base:
                 self.open_of_customers.pop(entry.number, None)
-        self.matches.append((first, second))
-        self._sorted = False
+            elif entry.customer is not None:
+                self.open_of_customers[entry.number] = entry
 
     def sorted_matches(self) -> list[tuple[Entry, Entry]]:
         if not self._sorted:
