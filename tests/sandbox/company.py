@@ -87,8 +87,9 @@ class Company:
     """A company and its listings.
 
     The events (``book``, ``sell``, ``pay``, ``unmatch``, ``book_draft``, ``delete_draft``,
-    ``redimension``) keep ledger, totals, balances, invoices and both APIs' rows in agreement. For anything else a
-    test may change the rows of a listing themselves, in each of the twins it cares about.
+    ``redimension``) keep ledger, totals, balances, invoices and both APIs' rows in agreement. For
+    anything else a test may change the rows of a listing themselves, in each of the twins it cares
+    about.
     """
 
     def __init__(self, world: World) -> None:
