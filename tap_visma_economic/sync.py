@@ -202,8 +202,9 @@ class EconomicStream(Endpoint):
         return bool(self.config.get("emit_activate_version_messages"))
 
     def _coverage(self) -> Coverage:
+        remembers = self.listing is not Listing.SELF  # that one's state is `companies_before`
         coverage = Coverage(
-            self.stream_state.get("partitions", []),
+            self.stream_state.get("partitions", []) if remembers else [],
             self._tap.companies_before,
             self._tap.agreements.failures,
         )

@@ -1,0 +1,266 @@
+"""Deleted rows: the target is told only when every company of a table was read completely.
+
+A model of a target takes the messages: rows by key, and ACTIVATE_VERSION deletes every row of the
+table that is not of that version, as hard-deleting targets do.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.sandbox.company import ALL, build_company
+from tests.sandbox.grants import Grant
+from tests.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Run, TapRunner
+
+STREAMS = ("agreements", "app_roles", "customers", "dimensions", "journals", "booked_entries")
+NUMBERS = (1, 2, 3)
+
+
+class Target:
+    """Tables as a target with hard deletion keeps them."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[tuple[Any, ...], tuple[int, dict[str, Any]]]] = {}
+        self.state: dict[str, Any] | None = None
+
+    def take(self, run: Run) -> Run:
+        keys: dict[str, list[str]] = {}
+        for message in run.messages:
+            stream = message.get("stream", "")
+            if message["type"] == "SCHEMA":
+                keys[stream] = message["key_properties"]
+                self.tables.setdefault(stream, {})
+            elif message["type"] == "RECORD":
+                record = message["record"]
+                key = tuple(record[name] for name in keys[stream])
+                self.tables[stream][key] = message["version"], record
+            elif message["type"] == "ACTIVATE_VERSION":
+                kept = self.tables[stream]
+                self.tables[stream] = {
+                    key: row for key, row in kept.items() if row[0] == message["version"]
+                }
+            else:
+                self.state = message["value"]
+        return run
+
+    def companies(self, stream: str) -> dict[int, int]:
+        """How many rows each company has in a table."""
+        found: dict[int, int] = {}
+        for _, record in self.tables[stream].values():
+            number = record["agreementNumber"]
+            found[number] = found.get(number, 0) + 1
+        return found
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Three companies of a test's own; the third has no modules."""
+    grants = {
+        f"company-{number}": Grant(
+            build_company(
+                number,
+                f"Selskab {number} ApS",
+                seed=number,
+                entries=120,
+                modules=ALL if number < 3 else frozenset(),
+            )
+        )
+        for number in NUMBERS
+    }
+    with Sandbox(grants) as running:
+        yield running
+
+
+def activated(run: Run) -> set[str]:
+    return {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
+
+
+def run_all(
+    tap: TapRunner, sandbox: Sandbox, target: Target, *numbers: int, **settings: Any
+) -> Run:
+    config = settings_for(
+        sandbox,
+        *(f"company-{number}" for number in numbers or NUMBERS),
+        emit_activate_version_messages=True,
+        all_streams=True,
+        **settings,
+    )
+    time.sleep(1)  # a version is a second: two runs in the same one could not be told apart
+    return target.take(tap(config, state=target.state, catalog=tap.catalog_of(*STREAMS)))
+
+
+def test_without_the_setting_no_message_tells_of_versions(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    run = warm_tap(settings_for(sandbox, "company-1"), catalog=warm_tap.catalog_of(*STREAMS))
+    assert run.exit_code == 0, run.stderr
+    assert not activated(run)
+    assert not any("version" in message for message in run.messages)
+
+
+def test_a_complete_run_activates_every_table_once_after_its_last_row(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run = run_all(warm_tap, sandbox, target)
+    assert run.exit_code == 0, run.stderr
+    assert activated(run) == set(STREAMS)
+    done: set[str] = set()
+    for message in run.messages:
+        if message["type"] == "ACTIVATE_VERSION":
+            assert message["stream"] not in done
+            done.add(message["stream"])
+        elif message["type"] == "RECORD":
+            assert message["stream"] not in done
+    versions = {m["version"] for m in run.messages if m["type"] in {"RECORD", "ACTIVATE_VERSION"}}
+    assert len(versions) == 1
+    assert set(target.companies("dimensions")) == {1, 2}  # the third never had the module
+
+
+def test_a_row_deleted_in_e_conomic_goes(warm_tap: TapRunner, sandbox: Sandbox) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    company: Any = sandbox.grants["company-2"].company
+    customers = company.rows("rest:/customers")
+    gone = customers.pop()["customerNumber"]
+    assert (2, gone) in target.tables["customers"]
+    run_all(warm_tap, sandbox, target)
+    assert (2, gone) not in target.tables["customers"]
+    assert target.companies("customers")[2] == len(customers)
+
+
+def test_of_three_companies_one_fails_and_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = target.companies("customers")
+    sandbox.faults.add("/customers", "status", status=400, times=None, grant="company-2")
+    run = run_all(warm_tap, sandbox, target)
+    assert run.exit_code == 1
+    assert target.companies("customers") == before
+    assert "customers" not in activated(run)
+    assert "journals" in activated(run)
+    assert "Deleted rows are not told of in this run: agreement 2" in run.stderr
+
+
+def test_a_company_that_loses_a_module_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = target.companies("dimensions")
+    sandbox.faults.add("/dimensions", "status", status=403, times=None, grant="company-1")
+    for _ in range(2):
+        run = run_all(warm_tap, sandbox, target)
+        assert run.exit_code == 0, run.stderr
+        assert "dimensions" not in activated(run)
+        assert target.companies("dimensions") == before
+
+
+def test_a_company_taken_out_of_the_settings_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = {stream: target.companies(stream) for stream in STREAMS}
+    run = run_all(warm_tap, sandbox, target, 1, 3)
+    assert run.exit_code == 0, run.stderr
+    assert {stream: target.companies(stream) for stream in STREAMS} == before
+    assert not activated(run)
+
+
+def test_a_refused_grant_keeps_the_companys_rows(warm_tap: TapRunner, sandbox: Sandbox) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = {stream: target.companies(stream) for stream in STREAMS}
+    sandbox.revoke("company-2")
+    run = run_all(warm_tap, sandbox, target)
+    assert run.exit_code == 1
+    assert {stream: target.companies(stream) for stream in STREAMS} == before
+
+
+def test_a_company_added_later_is_read_from_scratch_and_activated_with_the_others(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target, 1, 3)
+    run = run_all(warm_tap, sandbox, target)
+    assert "customers" in activated(run)
+    assert set(target.companies("customers")) == {1, 2, 3}
+    company: Any = sandbox.grants["company-2"].company
+    ledger = company.rows("bookedEntriesapi:/booked-entries")
+    assert target.companies("booked_entries")[2] == len(ledger)
+
+
+def test_an_incremental_run_activates_nothing_it_did_not_read_in_full(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = target.companies("booked_entries")
+    run = run_all(warm_tap, sandbox, target)
+    assert "booked_entries" not in activated(run)
+    assert target.companies("booked_entries") == before
+
+
+def test_versions_turned_on_for_tables_that_are_there_already_delete_no_company(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    config = settings_for(sandbox, "company-1", "company-2", "company-3", all_streams=True)
+    first = warm_tap(config, catalog=warm_tap.catalog_of(*STREAMS))
+    target = Target()
+    for message in first.messages:
+        message.setdefault("version", 0)
+    target.take(first)
+    before = {stream: target.companies(stream) for stream in STREAMS}
+    run_all(warm_tap, sandbox, target, 1, 3)
+    assert {stream: target.companies(stream) for stream in STREAMS} == before
+
+
+# full_refresh_days
+
+
+def _age(state: dict[str, Any], stream: str, at: str) -> None:
+    for partition in state["bookmarks"][stream]["partitions"]:
+        partition["full_read_at"] = at
+
+
+def test_when_a_full_read_is_due_all_companies_are_read_in_full_and_the_table_activated(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target, full_refresh_days=7)
+    assert target.state is not None
+    partition = target.state["bookmarks"]["booked_entries"]["partitions"][0]
+    partition["full_read_at"] = "2020-01-01T00:00:00Z"
+    run = run_all(warm_tap, sandbox, target, full_refresh_days=7)
+    assert "booked_entries" in activated(run)
+    for number in NUMBERS:
+        company: Any = sandbox.grants[f"company-{number}"].company
+        ledger = company.rows("bookedEntriesapi:/booked-entries")
+        read = [r for r in run.records["booked_entries"] if r["agreementNumber"] == number]
+        assert len(read) == len(ledger)
+    again = run_all(warm_tap, sandbox, target, full_refresh_days=7)
+    assert "booked_entries" not in activated(again)
+
+
+def test_a_full_read_moves_no_bookmark_down(warm_tap: TapRunner, sandbox: Sandbox) -> None:
+    target = Target()
+    run = run_all(warm_tap, sandbox, target, full_refresh_days=1)
+    highest = run.bookmark("booked_entries", 1)["replication_key_value"]
+    assert target.state is not None
+    _age(target.state, "booked_entries", "2020-01-01T00:00:00Z")
+    sandbox.faults.add("/booked-entries", "status", status=400, times=None)
+    run = run_all(warm_tap, sandbox, target, full_refresh_days=1)
+    assert run.exit_code == 1
+    assert run.bookmark("booked_entries", 1)["replication_key_value"] == highest
