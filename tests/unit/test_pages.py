@@ -187,6 +187,24 @@ def test_another_form_than_documented_is_a_bad_answer(parse: Parse, body: Any) -
         parse(answer(body))
 
 
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("parse", "around"),
+    [
+        (pages.rest_collection, b'{"collection": [{"a": %b}]}'),
+        (pages.cursor_listing, b'{"items": [{"a": %b}]}'),
+        (pages.array, b'[{"a": %b}]'),
+        (pages.single, b'{"a": %b}'),
+    ],
+)
+@pytest.mark.parametrize("value", [DEEP, b'"\xff"', b'"\\ud800"', b"1..5"], ids=lambda v: v[:8])
+def test_a_value_that_is_no_json_is_a_bad_answer(parse: Parse, around: bytes, value: bytes) -> None:
+    with pytest.raises(BadAnswerError):
+        parse(answer(around % value))
+
+
 def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> None:
     with pytest.raises(BadAnswerError) as raised:
         pages.rest_collection(answer(HTML, headers={"Content-Type": "text/html"}))
@@ -194,6 +212,7 @@ def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> N
     assert "GET /customers?pagesize=1000" in text
     assert f"(text/html, {len(HTML)} bytes)" in text
     assert "Just a moment" not in text
+    assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
 

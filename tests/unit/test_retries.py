@@ -127,6 +127,13 @@ def test_what_cannot_pass_is_not_asked_for_again(error: Exception) -> None:
     assert (action.tries, clock.waits) == (1, [])
 
 
+def test_who_asks_may_ask_for_fewer_tries() -> None:
+    action = Action([NetworkError("no answer")] * MAX_TRIES)
+    with pytest.raises(NetworkError):
+        retrying(action, stop=Clock(), max_wait=900, what="GET /self", max_tries=2)
+    assert action.tries == 2
+
+
 def test_an_empty_budget_is_no_failure() -> None:
     errors = [too_many("1")] * 50 + [NetworkError("no answer")] * (MAX_TRIES - 1)
     action = Action(errors)
