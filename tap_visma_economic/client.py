@@ -99,7 +99,7 @@ class OpenApiStream(EconomicStream):
             if self.listing is Listing.SINGLETON and self.path_params:
                 raise
             raise RetiredVersionError(
-                error.status, error.path, said=error.said, code=error.code
+                error.status, error.path, said=error.gist, code=error.code
             ) from None
 
     def parse_page(self, response: requests.Response) -> Page:

@@ -40,7 +40,8 @@ class ApiError(EconomicError):
     Args:
         status: HTTP status code.
         path: path and query of the request, without the host.
-        said: e-conomic's own words: message, hint and identifier of its log line.
+        said: e-conomic's own words: message and hint.
+        log_id: identifier of the line in e-conomic's log, which its support asks for.
         code: e-conomic's error code, such as `AccessDeniedAgreementMissingModules`.
         retry_after: raw `Retry-After` header, if there was one.
     """
@@ -51,12 +52,14 @@ class ApiError(EconomicError):
         path: str,
         *,
         said: str = "",
+        log_id: str | None = None,
         code: str | None = None,
         retry_after: str | None = None,
     ) -> None:
         self.status = status
         self.path = path
-        self.said = said
+        self.gist = said
+        self.said = f"{said} (e-conomic's log id: {log_id})" if log_id else said
         self.code = code
         self.retry_after = retry_after
         super().__init__(self.explain())
@@ -84,9 +87,13 @@ class AccessDeniedError(ApiError):
 
     def explain(self) -> str:
         """Return what is missing, as far as e-conomic says."""
+        return self.reason(self.said)
+
+    def reason(self, said: str) -> str:
+        """Return what is missing, in words that are the same for all streams it is missing for."""
         return (
             "this grant may not read it (403): the app's role does not cover it, or the company "
-            f"lacks the module{_quoted(self.said)}"
+            f"lacks the module{_quoted(said)}"
         )
 
 
@@ -158,6 +165,7 @@ def error_of(response: requests.Response) -> ApiError:
         status,
         response.request.path_url,
         said=_said(complaint),
+        log_id=complaint.logId or complaint.traceId,
         code=complaint.errorCode,
         retry_after=response.headers.get("Retry-After"),
     )
@@ -173,9 +181,7 @@ def _complaint(body: bytes) -> _Complaint:
 def _said(complaint: _Complaint) -> str:
     words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
     words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
-    said = " ".join(" ".join(filter(None, words)).split())[:_LONGEST_QUOTE]  # on one line
-    log_id = complaint.logId or complaint.traceId
-    return f"{said} (e-conomic's log id: {log_id})" if log_id else said
+    return " ".join(" ".join(filter(None, words)).split())[:_LONGEST_QUOTE]  # on one line
 
 
 def _listed(errors: object) -> list[object]:

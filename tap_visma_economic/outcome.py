@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,31 +10,21 @@ if TYPE_CHECKING:
     from tap_visma_economic.errors import AccessDeniedError, EconomicError
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
-    stream: str
-    agreement: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.stream}, {self.agreement}: {self.reason}"
-
-
 class Outcome:
     """Notes what did not go as planned while the rest of a run goes on."""
 
     def __init__(self) -> None:
-        self._skipped: list[_Note] = []
-        self._failed: list[_Note] = []
+        self._skipped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._failed: list[str] = []
         self._refused: list[str] = []
 
     def skip(self, stream: str, agreement: Agreement, error: AccessDeniedError) -> None:
         """A grant may not read a stream: that is left out, and the run is still a success."""
-        self._skipped.append(_Note(stream, str(agreement), str(error)))
+        self._skipped[str(agreement), error.reason(error.gist)].append(stream)
 
     def fail(self, stream: str, agreement: Agreement, error: EconomicError) -> None:
         """A stream of one agreement could not be read to its end."""
-        self._failed.append(_Note(stream, str(agreement), str(error)))
+        self._failed.append(f"{stream}, {agreement}: {error}")
 
     def refuse(self, line: str) -> None:
         """A grant was refused: nothing more of that agreement is read in this run."""
@@ -46,8 +36,11 @@ class Outcome:
         return 1 if self._failed or self._refused else 0
 
     def summary(self) -> tuple[list[str], list[str]]:
-        """Return what was skipped and what failed, one line each."""
-        skipped = [f"Skipped: {note}" for note in self._skipped]
+        """Return what was skipped, a line per agreement and reason, and what failed."""
+        skipped = [
+            f"Skipped for {agreement}: {', '.join(streams)}: {reason}"
+            for (agreement, reason), streams in self._skipped.items()
+        ]
         failed = [f"Not read: {line}" for line in self._refused]
-        failed += [f"Failed: {note}" for note in self._failed]
+        failed += [f"Failed: {line}" for line in self._failed]
         return skipped, failed

@@ -82,19 +82,19 @@ SETTINGS = th.PropertiesList(
         "everything.",
     ),
     th.Property(
+        "full_refresh_days",
+        th.IntegerType(minimum=1),
+        title="Days between full reads",
+        description="Read streams that are otherwise read by a bookmark in full again when the "
+        "last full read is so many days old. Unset: never.",
+    ),
+    th.Property(
         "lookback_minutes",
         th.IntegerType(minimum=0),
         default=180,
         title="Look-back in minutes",
         description="How far before the last bookmark streams with a `lastUpdated` bookmark are "
         "read again. It covers clock differences and daylight saving time.",
-    ),
-    th.Property(
-        "full_refresh_days",
-        th.IntegerType(minimum=1),
-        title="Days between full reads",
-        description="Read streams that are otherwise read by a bookmark in full again when the "
-        "last full read is so many days old. Unset: never.",
     ),
     th.Property(
         "emit_activate_version_messages",

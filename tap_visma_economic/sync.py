@@ -177,7 +177,7 @@ class EconomicStream(Endpoint):
         """One agreement's failure is noted, and the others go on."""
         outcome = self._tap.outcome
         if isinstance(error, AccessDeniedError):
-            self.logger.warning("Skipped for %s: %s", agreement, error)
+            self.logger.info("Skipped for %s: %s", agreement, error)
             outcome.skip(self.name, agreement, error)
             if coverage.denied(agreement) and self._versioned:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)

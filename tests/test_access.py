@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,12 @@ def one_company() -> Iterator[Sandbox]:
 
 
 def skipped(run: Run) -> dict[str, str]:
-    """The lines of the summary, by stream."""
-    lines = [line.partition("Skipped: ")[2] for line in run.warnings if "Skipped: " in line]
-    return {line.partition(",")[0]: line for line in lines}
+    """Why each stream was skipped, by the warnings of the summary."""
+    reasons = {}
+    for line in run.warnings:
+        if found := re.search(r"Skipped for agreement \d+ \(.*?\): ([a-z_, ]+): (.*)", line):
+            reasons.update(dict.fromkeys(found[1].split(", "), found[2]))
+    return reasons
 
 
 def partition(number: int, key: str, value: object) -> dict[str, Any]:
@@ -95,9 +99,19 @@ def test_what_is_missing_is_named_when_it_happens_and_at_the_end(
     summary = skipped(run)
     for stream, words in PARTLY[grant].items():
         assert words in summary[stream]
-        [when] = [line for line in run.warnings if f".{stream} " in line]
+        [when] = [
+            line for line in run.stderr.splitlines() if f".{stream} " in line and "403" in line
+        ]
         assert words in when
-    assert all("Skipped: " in line for line in run.warnings[-len(summary) :])
+
+
+def test_the_summary_has_one_line_per_company_and_reason(
+    warm_tap: TapRunner, one_company: Sandbox
+) -> None:
+    run = warm_tap(settings_for(one_company, next(iter(PARTLY))))
+    lines = [line for line in run.warnings if "Skipped for" in line]
+    assert len(lines) == len(set(skipped(run).values()))
+    assert run.warnings[-len(lines) :] == lines
 
 
 @pytest.fixture

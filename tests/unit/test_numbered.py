@@ -85,8 +85,8 @@ class Books:
         return len(self.matching(bound))
 
     def changed(self, since: str | None) -> Iterator[int]:
-        from_ = pendulum.parse(since) if since else pendulum.from_timestamp(0)
-        return iter([number for at, number in self.log if pendulum.from_timestamp(at) >= from_])
+        told = [(instant_text(pendulum.from_timestamp(at)), number) for at, number in self.log]
+        return iter([number for at, number in told if at >= (since or "")])
 
 
 def _parse(part: str) -> Callable[[Row], bool]:
