@@ -30,8 +30,8 @@ logger = logging.getLogger("tap-visma-economic")
 OVERLAP = 1000
 """Numbers below the bookmark that are read again: numbers are not trusted to come in order."""
 
-MOST_CHECKPOINTS = 8
-"""Counts kept in the state to find where rows have come or gone below a bookmark."""
+_ABOUT_ROWS = ("replication_key_value", "rows_to_bookmark", "checkpoints", "open", "open_from")
+"""What the state says about rows, and which rows there are depends on the setting start_date."""
 
 
 class NumberReading:
@@ -72,7 +72,7 @@ class NumberReading:
         self._by_date = by_date
         self.anew = anew
         if state.get("start_date") != start_date:
-            for name in ("replication_key_value", "rows_to_bookmark", "checkpoints"):
+            for name in _ABOUT_ROWS:
                 state.pop(name, None)
         state["start_date"] = start_date
         self._new = True
@@ -130,6 +130,7 @@ class NumberReading:
             return None
         if self._rows_up_to(value) == rows:
             self._base = (value, rows)
+            self._checkpoints.append(self._base)
             return max(value - OVERLAP, 1)
         self._base = self._last_true_checkpoint()
         self._checkpoints = [point for point in self._checkpoints if point <= self._base]
@@ -180,15 +181,10 @@ class NumberReading:
 
     def _keep(self, value: int, total: int) -> None:
         self._state["rows_to_bookmark"] = total
-        points = [*self._checkpoints, self._base]
-        kept = set()
-        for halvings in range(1, MOST_CHECKPOINTS + 1):
-            most = total - (total >> halvings)
-            fitting = [p for p in points if 0 < p[1] <= most and p[0] < value]
-            if fitting:
-                kept.add(max(fitting))
-        self._checkpoints = sorted(kept)
-        self._state["checkpoints"] = [list(point) for point in self._checkpoints]
+        self._checkpoints = _thinned(self._checkpoints, total)
+        self._state["checkpoints"] = [
+            list(point) for point in self._checkpoints if point[0] < value
+        ]
 
 
 class OpenNumberReading(NumberReading):
@@ -228,15 +224,14 @@ class OpenNumberReading(NumberReading):
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Take note of a page, and of which of its rows are open."""
         super().saw(rows, clock)
+        opened, settled = set(), set()
         for row in rows:
             value = _integer_of(row.get(self._key))
             if value is not None:
-                self._unsettled.discard(value)
-                if _is_open(row.get(self._open_rows.amount)):
-                    self._open.add(value)
-                else:
-                    self._open.discard(value)
-        self._kept.add(self._open)
+                (opened if _is_open(row.get(self._open_rows.amount)) else settled).add(value)
+        self._unsettled -= opened | settled
+        self._open = (self._open - settled) | opened
+        self._kept.add(opened)
 
     def finish(self) -> None:
         """Keep which rows are open now."""
@@ -276,6 +271,25 @@ class ChangingNumberReading(NumberReading):
         super().finish()
         if self._began:
             self._state["changes_since"] = instant_text(self._began)
+
+
+def _thinned(points: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:
+    """Return those of some checkpoints that are worth their place in the state.
+
+    The nearer to the end, the closer they lie: rows that came or went at a distance from the end
+    are found by reading twice that distance, or twice the overlap, and a million rows need about
+    twenty checkpoints.
+    """
+
+    def distance(point: tuple[int, int]) -> int:
+        return max(total - point[1], OVERLAP)
+
+    kept = [(0, 0)]
+    for point in sorted(set(points)):
+        while len(kept) > 1 and distance(kept[-2]) <= 2 * distance(point):
+            kept.pop()
+        kept.append(point)
+    return kept[1:]
 
 
 def _integer_of(value: object) -> int | None:

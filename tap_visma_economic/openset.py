@@ -51,6 +51,6 @@ class OpenSet:
             self._drop(min(self.dropped_from, *more))
 
     def _drop(self, lowest: int) -> None:
-        self.dropped_from = lowest
+        self.numbers, self.dropped_from = frozenset(), lowest
         self._state["open"] = None
         self._state["open_from"] = lowest

@@ -196,3 +196,24 @@ def test_a_stream_that_fails_for_one_agreement_is_complete_for_the_others(
     assert run.exit_code == 1
     assert {r["agreementNumber"] for r in run.records["customers"]} == {NUMBER, NUMBER + 2}
     assert {r["agreementNumber"] for r in run.records["units"]} == {NUMBER, NUMBER + 1, NUMBER + 2}
+
+
+def test_the_connection_test_tells_what_a_grant_may_read_and_writes_no_rows(
+    warm_tap: TapRunner, one_company: Sandbox
+) -> None:
+    no_modules, *_ = PARTLY
+    run = warm_tap(settings_for(one_company, no_modules), "--test")
+    assert run.exit_code == 0, run.stderr
+    assert run.messages == []
+    left_out = skipped(run)
+    assert set(left_out) >= set(PARTLY[no_modules])
+    assert f"{len(DEFAULT) - len(left_out)} of {len(DEFAULT)} streams can be read" in run.stderr
+
+
+def test_the_connection_test_of_a_refused_grant_fails(warm_tap: TapRunner, three: Sandbox) -> None:
+    with three as sandbox:
+        sandbox.revoke(GRANT)
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+    assert run.exit_code == 1
+    assert "refused the tokens (401)" in run.stderr
+    keeps_secrets(run)
