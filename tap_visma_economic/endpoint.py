@@ -7,7 +7,8 @@ half's (`sync`), nor how either API pages and filters (`client`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -34,9 +35,15 @@ if TYPE_CHECKING:
     from tap_visma_economic.pages import Page
     from tap_visma_economic.pagination import Paginator, Query
     from tap_visma_economic.readings import Stamps
+    from tap_visma_economic.records import Row
     from tap_visma_economic.tap import TapVismaEconomic
 
+    Begin = Callable[[], tuple[Paginator, Page]]
+
 T = TypeVar("T")
+
+MOST_READINGS = 3
+"""How often a listing is read that rows coming or going can shift, until it stands still."""
 
 
 class Endpoint(RESTStream["Query"]):
@@ -183,27 +190,91 @@ class Endpoint(RESTStream["Query"]):
         if self.listing is Listing.SELF:
             yield dict(agreement.context), agreement.page
             return
-        transport = self._tap.transport
 
         def begin(context: Stamps) -> tuple[Paginator, Page]:
             paginator = self.get_new_paginator(bound)
             return paginator, self.fetch(agreement.grant, context, paginator.current_value)
 
         count = self._tap.setting("concurrency")
-        for context, begun in transport.ahead(self.contexts(agreement), begin, count=count):
-            try:
-                paginator, page = begun()
-                while True:
-                    yield context, page
-                    paginator.turn(page)
-                    if paginator.finished:
-                        break
-                    query = paginator.current_value
-                    page = transport.run(partial(self.fetch, agreement.grant, context, query))
-            except NotFoundError:
-                if not self.path_params:
-                    raise
-                self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+        ahead = self._tap.transport.ahead(self.contexts(agreement), begin, count=count)
+        for context, begun in ahead:
+            for page in self._listing(agreement, context, begun, partial(begin, context)):
+                yield context, page
+
+    def _listing(
+        self, agreement: Agreement, context: Stamps, begun: Begin, again: Begin
+    ) -> Iterator[Page]:
+        """Yield the pages of one listing, none if its parent is gone."""
+        try:
+            paginator, page = begun()
+            if paginator.shifts:
+                yield from self._settled_pages(agreement, context, paginator, page, again)
+            else:
+                yield from self._pages(agreement, context, paginator, page)
+        except NotFoundError:
+            if not self.path_params:
+                raise
+            self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+
+    def _pages(
+        self, agreement: Agreement, context: Stamps, paginator: Paginator, page: Page
+    ) -> Iterator[Page]:
+        """Yield a listing's first page and those after it."""
+        while True:
+            yield page
+            paginator.turn(page)
+            if paginator.finished:
+                return
+            query = paginator.current_value
+            page = self._tap.transport.run(partial(self.fetch, agreement.grant, context, query))
+
+    def _settled_pages(
+        self,
+        agreement: Agreement,
+        context: Stamps,
+        paginator: Paginator,
+        page: Page,
+        again: Begin,
+    ) -> Iterator[Page]:
+        """Yield a listing that rows coming or going can shift, read until it stands still.
+
+        One page cannot shift. Several are read again until two readings hold the same keys; later
+        readings give only rows that have not been seen.
+        """
+        seen: set[tuple[str, ...]] = set()
+        before: set[tuple[str, ...]] | None = None
+        for readings in range(1, MOST_READINGS + 1):
+            keys: set[tuple[str, ...]] = set()
+            for turned in self._pages(agreement, context, paginator, page):
+                keyed = [(self._key(row, context), row) for row in turned.rows]
+                keys.update(key for key, _ in keyed)
+                fresh = {key: row for key, row in keyed if key not in seen}
+                seen.update(fresh)
+                yield replace(turned, rows=list(fresh.values()))
+            if paginator.count == 1 or keys == before:
+                return
+            before = keys
+            if readings < MOST_READINGS:
+                paginator, page = self._tap.transport.run(again)
+        self.logger.warning(
+            "%s: rows came and went while %s was read %d times; the next run may have more",
+            agreement,
+            self.path,
+            MOST_READINGS,
+        )
+
+    @cached_property
+    def _key(self) -> Callable[[Row, Stamps], tuple[str, ...]]:
+        keys = tuple(self.primary_keys or ())
+        project = Projection(
+            self._raw_schema, Rules(self._drift, selected=lambda crumb: crumb[1] in keys)
+        )
+
+        def key(row: Row, context: Stamps) -> tuple[str, ...]:
+            record = project(row, context)
+            return tuple(str(record.get(name)) for name in keys)
+
+        return key
 
     def count(self, agreement: Agreement, bound: str) -> int:
         """Return how many rows of all listings fit."""

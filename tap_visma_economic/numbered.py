@@ -181,10 +181,9 @@ class NumberReading:
 
     def _keep(self, value: int, total: int) -> None:
         self._state["rows_to_bookmark"] = total
-        self._checkpoints = _thinned(self._checkpoints, total)
-        self._state["checkpoints"] = [
-            list(point) for point in self._checkpoints if point[0] < value
-        ]
+        below = _thinned((point for point in self._checkpoints if point[0] < value), total)
+        self._state["checkpoints"] = [list(point) for point in below]
+        self._checkpoints = [*below, *(p for p in self._checkpoints if p[0] >= value)]
 
 
 class OpenNumberReading(NumberReading):
@@ -224,13 +223,15 @@ class OpenNumberReading(NumberReading):
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Take note of a page, and of which of its rows are open."""
         super().saw(rows, clock)
-        opened, settled = set(), set()
+        opened: set[int] = set()
+        settled: set[int] = set()
         for row in rows:
             value = _integer_of(row.get(self._key))
             if value is not None:
                 (opened if _is_open(row.get(self._open_rows.amount)) else settled).add(value)
         self._unsettled -= opened | settled
-        self._open = (self._open - settled) | opened
+        self._open -= settled
+        self._open |= opened
         self._kept.add(opened)
 
     def finish(self) -> None:

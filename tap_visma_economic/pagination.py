@@ -38,6 +38,9 @@ class Paginator(BaseAPIPaginator[Query]):
         **query: the other parameters of the first page.
     """
 
+    shifts = False
+    """Whether rows that come or go while pages are read move the rows of later pages."""
+
     def __init__(self, filter_: str | None = None, **query: str | int) -> None:
         self.filter = filter_
         super().__init__({**query, **_filtered(filter_)})
@@ -81,7 +84,9 @@ class OnePage(Paginator):
 
 
 class Offset(Paginator):
-    """A REST listing, page by page. Rows that come or go meanwhile shift the pages after them."""
+    """A REST listing, page by page."""
+
+    shifts = True
 
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
@@ -123,6 +128,8 @@ class Cursor(Paginator):
 class Paged(Paginator):
     """An OpenAPI `/paged` listing: 100 rows a page and, all in all, 10,000 rows at most."""
 
+    shifts = True
+
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pageSize=PAGED_PAGE, skipPages=0, **order)
@@ -149,6 +156,8 @@ class PagedUpward(Paged):
         filter_: what the first pages are filtered by.
         key: the instant, which sorts and filters.
     """
+
+    shifts = False
 
     def __init__(self, filter_: str | None = None, *, key: str) -> None:
         self.key = key

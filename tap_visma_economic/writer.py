@@ -26,18 +26,26 @@ _LONGEST_WAIT = 1.0
 _STATE_EVERY = 10.0
 """Seconds between two STATE messages, the last one aside."""
 
+_MUCH_STATE = 1 << 19
+"""Bytes of STATE after which the time between two of them doubles: hundreds of companies have much
+state, and a run that writes it every ten seconds would hardly write anything else."""
+
 
 class BufferedWriter(GenericSingerWriter[bytes, Message]):
     """Writes messages as lines of JSON, decimals with all their digits.
 
     Records wait in a buffer; every other message is written at once, and what waits before it.
     Only whole lines ever leave the buffer.
+
+    Attributes:
+        written: bytes that have been written.
     """
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number").encode
         self._buffer = bytearray()
-        self._written = time.monotonic()
+        self._flushed = time.monotonic()
+        self.written = 0
 
     def serialize_message(self, message: Message) -> bytes:
         """Return a message as a line of JSON."""
@@ -58,7 +66,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     def end_page(self) -> None:
         """A page is written: let what waits go if it has waited long enough."""
-        if time.monotonic() - self._written >= _LONGEST_WAIT:
+        if time.monotonic() - self._flushed >= _LONGEST_WAIT:
             self.flush()
 
     def flush(self) -> None:
@@ -68,7 +76,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             TargetGone: the target closed the pipe.
         """
         lines, self._buffer = self._buffer, bytearray()
-        self._written = time.monotonic()
+        self._flushed = time.monotonic()
+        self.written += len(lines)
         left = memoryview(lines)
         try:
             while left:  # an unbuffered stdout takes a part only, if a signal comes while it waits
@@ -79,7 +88,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
 
 class PatientStateWriter(StateWriter):
-    """Writes STATE at most every ten seconds; `finish` writes the last one.
+    """Writes STATE at most every ten seconds, and less often the more it has written.
+
+    `finish` writes the last one.
 
     The state only ever tells of records that were written before it, so an older one is merely
     less news.
@@ -87,6 +98,8 @@ class PatientStateWriter(StateWriter):
 
     def __init__(self, message_writer: BufferedWriter) -> None:
         super().__init__(message_writer)
+        self._buffered = message_writer
+        self._bytes = 0
         self._state: TapState | None = None
         self._next = time.monotonic()
 
@@ -99,5 +112,8 @@ class PatientStateWriter(StateWriter):
     def finish(self) -> None:
         """Write the newest state if it has not been written yet."""
         if self._state is not None:
+            self._buffered.flush()
+            before = self._buffered.written
             super().write_state(self._state)
-            self._next = time.monotonic() + _STATE_EVERY
+            self._bytes += self._buffered.written - before
+            self._next = time.monotonic() + _STATE_EVERY * 2 ** (self._bytes // _MUCH_STATE)
