@@ -106,6 +106,17 @@ SETTINGS = th.PropertiesList(
         "marks it.",
     ),
     th.Property(
+        "reconcile",
+        th.StringType,
+        allowed_values=["none", "warn", "fail"],
+        default="none",
+        title="Reconcile the ledger",
+        description="After the run, add up every entry per fiscal year and account and compare "
+        "with e-conomic's own totals: `warn` tells of differences, `fail` also ends with exit "
+        "code 1. It reads the whole ledger once more; with `full_refresh_days` only when that "
+        "is due.",
+    ),
+    th.Property(
         "all_streams",
         th.BooleanType,
         default=False,

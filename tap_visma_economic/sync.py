@@ -181,6 +181,8 @@ class EconomicStream(Endpoint):
             if write_messages:
                 self._end_page()
         reading.finish()
+        if reading.anew:
+            self._tap.read_anew.add(self.name)
         if reading.anew and (self._versioned or self._tap.setting("full_refresh_days")):
             state[BEGUN] = instant_text(pendulum.now("UTC").replace(microsecond=0))
         self.state_manager.is_flushed = False

@@ -18,6 +18,7 @@ from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.outcome import Outcome
+from tap_visma_economic.reconciliation import differences
 from tap_visma_economic.stopping import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
@@ -56,6 +57,7 @@ class TapVismaEconomic(Tap):
     ) -> None:
         self.stop = StopFlag()
         self.outcome = Outcome()
+        self.read_anew: set[str] = set()
         self._parent_keys: dict[Any, list[tuple[Any, ...]]] = {}
         filled = settings.with_environment(config or {})
         if parse_env_config:
@@ -174,6 +176,7 @@ class TapVismaEconomic(Tap):
             _ = self.agreements  # before the first message: without a company there is no run
             with contextlib.suppress(Stopped):
                 self.sync_all()
+                self._reconcile()
             self.finish()
         except TargetGone:
             self.logger.error("The target closed the pipe before the end: the run is not complete")  # noqa: TRY400
@@ -197,6 +200,30 @@ class TapVismaEconomic(Tap):
             )
         if not any(stream.selected for stream in self.streams.values()):
             self.logger.warning("No stream is selected: nothing will be read")
+
+    def _reconcile(self) -> None:
+        """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
+        wanted = self.setting("reconcile")
+        due = not self.setting("full_refresh_days") or "booked_entries" in self.read_anew
+        if wanted == "none" or not due:
+            return
+        for agreement in self.agreements:
+            if agreement.refused:
+                continue
+            try:
+                found = differences(self, agreement)
+            except EconomicError as error:
+                self.logger.warning("The ledger of %s was not reconciled: %s", agreement, error)
+                if wanted == "fail":
+                    self.outcome.fail("reconcile", agreement, error)
+                continue
+            if not found:
+                self.logger.info("The ledger of %s adds up to e-conomic's totals", agreement)
+            for difference in found:
+                self.logger.warning("The ledger of %s differs: %s", agreement, difference)
+            if found and wanted == "fail":
+                differ = EconomicError(f"{len(found)} accounts differ from e-conomic's totals")
+                self.outcome.fail("reconcile", agreement, differ)
 
     def try_access(self) -> None:
         """Ask for the first page of every stream of every company; write no messages."""

@@ -1,0 +1,125 @@
+"""The ledger against e-conomic's own totals, per fiscal year and account."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.sandbox.company import Company, build_company
+from tests.sandbox.grants import Grant
+from tests.sandbox.server import Sandbox
+from tests.support import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Run, TapRunner
+
+TOTALS = "rest:/accounting-years/{accountingYear}/totals"
+
+
+@pytest.fixture
+def company() -> Company:
+    return build_company(1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=400)
+
+
+@pytest.fixture
+def sandbox(company: Company) -> Iterator[Sandbox]:
+    with Sandbox({"demo": Grant(company)}) as running:
+        yield running
+
+
+def reconcile(tap: TapRunner, sandbox: Sandbox, how: str, **more: Any) -> Run:
+    config = settings_for(sandbox, "demo", reconcile=how, **more)
+    return tap(config, catalog=tap.catalog_of("booked_entries"))
+
+
+def spoil(company: Company) -> dict[str, Any]:
+    """Change a total of 2024 by an øre."""
+    row: Any = company.rows(TOTALS, ("2024",))[3]
+    row["totalInBaseCurrency"] += Decimal("0.01")
+    spoilt: dict[str, Any] = row
+    return spoilt
+
+
+@pytest.mark.parametrize("how", ["warn", "fail"])
+def test_a_ledger_that_adds_up_is_told(warm_tap: TapRunner, sandbox: Sandbox, how: str) -> None:
+    run = reconcile(warm_tap, sandbox, how)
+    assert run.exit_code == 0, run.stderr
+    assert "The ledger of agreement 1234567 (Nordlys Cykler & Fritid ApS) adds up" in run.stderr
+
+
+def test_a_difference_of_an_oere_is_told_with_its_figures(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    row = spoil(company)
+    run = reconcile(warm_tap, sandbox, "warn")
+    assert run.exit_code == 0
+    account = row["account"]["accountNumber"]
+    total = row["totalInBaseCurrency"]
+    assert (
+        f"fiscal year 2024, account {account}: the entries add up to "
+        f"{total - Decimal('0.01')}, e-conomic's total is {total}" in run.stderr
+    )
+    assert run.stderr.count("differs: ") == 1
+
+
+def test_fail_ends_the_run_with_exit_code_1(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    spoil(company)
+    run = reconcile(warm_tap, sandbox, "fail")
+    assert run.exit_code == 1
+    assert "1 accounts differ from e-conomic's totals" in run.stderr
+    assert run.records["booked_entries"], "what was read has been written"
+
+
+def test_a_voucher_booked_between_the_readings_is_no_difference(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    asked: list[str] = []
+
+    def book_before_the_second_reading(endpoint: str) -> None:
+        if endpoint == "bookedEntriesapi:/booked-entries":
+            asked.append(endpoint)
+            if len(asked) == 2:  # the first is the stream's own
+                lines = [(1010, Decimal(-5)), (5820, Decimal(5))]
+                company.book(dt.date(2026, 11, 14), "Midt i det hele", lines)
+
+    watched = Watched(company, book_before_the_second_reading)
+    with Sandbox({"demo": Grant(watched)}) as sandbox:
+        run = reconcile(warm_tap, sandbox, "fail")
+    assert len(asked) == 2
+    assert run.exit_code == 0, run.stderr
+
+
+def test_years_before_the_start_date_are_left_out(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    spoil(company)
+    run = reconcile(warm_tap, sandbox, "fail", start_date="2025-01-01")
+    assert run.exit_code == 0, run.stderr
+
+
+def test_with_full_refresh_days_it_waits_until_one_is_due(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    config = settings_for(sandbox, "demo", reconcile="warn", full_refresh_days=7)
+    catalog = warm_tap.catalog_of("booked_entries")
+    first = warm_tap(config, catalog=catalog)
+    assert "adds up" in first.stderr
+    second = warm_tap(config, catalog=catalog, state=first.state)
+    assert "adds up" not in second.stderr
+
+
+def test_a_grant_that_may_not_read_the_totals_is_told(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add("/totals", "status", status=403, times=None)
+    run = reconcile(warm_tap, sandbox, "warn")
+    assert run.exit_code == 0
+    assert "was not reconciled: this grant may not read it (403)" in run.stderr
