@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from tap_visma_economic import pages, schemas
 from tap_visma_economic.errors import NotFoundError, RetiredVersionError
 from tap_visma_economic.kinds import Listing, OpenRows, Replication
-from tap_visma_economic.pagination import Cursor, Keyset, Offset, OnePage, Paged, PagedUpward
+from tap_visma_economic.pagination import (
+    Cursor,
+    Keyset,
+    Offset,
+    OnePage,
+    Paged,
+    PagedUpward,
+    filtered,
+)
 from tap_visma_economic.sync import EconomicStream
 
 if TYPE_CHECKING:
@@ -57,9 +65,9 @@ class RestApiStream(EconomicStream):
             return Keyset(bound, key=self.keyset)
         return Offset(bound, sort=self.sort)
 
-    def count_one(self, grant: Grant, context: Stamps, bound: str) -> int:
+    def count_one(self, grant: Grant, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit: a page of one row tells."""
-        page = self.fetch(grant, context, {"pagesize": 1, "filter": bound})
+        page = self.fetch(grant, context, {"pagesize": 1, **filtered(bound)})
         return len(page.rows) if page.results is None else page.results
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -120,9 +128,9 @@ class OpenApiStream(EconomicStream):
             return PagedUpward(bound, key=self.declared_key)
         return OnePage(bound)
 
-    def count_one(self, grant: Grant, context: Stamps, bound: str) -> int:
+    def count_one(self, grant: Grant, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit, as its `/count` says (openapi NOTES 3.3)."""
-        return self.ask(grant, context, {"filter": bound}, pages.count, suffix="/count")
+        return self.ask(grant, context, filtered(bound), pages.count, suffix="/count")
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
         """Return `2026-01-02T03:04:05`, as this API serves it (openapi NOTES 6)."""

@@ -43,7 +43,7 @@ class Paginator(BaseAPIPaginator[Query]):
 
     def __init__(self, filter_: str | None = None, **query: str | int) -> None:
         self.filter = filter_
-        super().__init__({**query, **_filtered(filter_)})
+        super().__init__({**query, **filtered(filter_)})
 
     def turn(self, page: Page) -> None:
         """Go on to the next page, or finish.
@@ -110,7 +110,7 @@ class Keyset(Paginator):
     def following(self, page: Page) -> Query | None:
         """Return the query for the rows above the page's last key."""
         above = compare(self.key, "gt", _dig(page.rows[-1], self.key))
-        return {**self.current_value, **_filtered(both(self.filter, above))}
+        return {**self.current_value, **filtered(both(self.filter, above))}
 
     def more(self, page: Page) -> bool:
         """Return whether another page follows; a page without rows has no end to go on from."""
@@ -177,10 +177,11 @@ class PagedUpward(Paged):
         since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
             raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
-        return {**self.current_value, **_filtered(since), "skipPages": 0}
+        return {**self.current_value, **filtered(since), "skipPages": 0}
 
 
-def _filtered(filter_: str | None) -> Query:
+def filtered(filter_: str | None) -> Query:
+    """Return the query parameter for a filter, none if there is none."""
     return {"filter": filter_} if filter_ else {}
 
 

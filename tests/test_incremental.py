@@ -49,19 +49,19 @@ def rows(sandbox: Sandbox, endpoint: str) -> list[Row]:
 
 
 def test_a_full_stream_is_read_in_full_every_time_and_keeps_no_state(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("accounts")
-    first = run_tap(own_config, catalog=catalog)
+    catalog = warm_tap.catalog_of("accounts")
+    first = warm_tap(own_config, catalog=catalog)
     assert first.state["bookmarks"]["accounts"] == {}
-    second = run_tap(own_config, catalog=catalog, state=first.state)
+    second = warm_tap(own_config, catalog=catalog, state=first.state)
     assert second.records["accounts"] == first.records["accounts"]
 
 
 def test_the_agreements_that_were_read_are_in_the_state(
-    run_tap: TapRunner, own_config: Row
+    warm_tap: TapRunner, own_config: Row
 ) -> None:
-    run = run_tap(own_config, catalog=run_tap.catalog_of("agreements"))
+    run = warm_tap(own_config, catalog=warm_tap.catalog_of("agreements"))
     assert run.bookmark("agreements") == {"context": {"agreementNumber": 1234567}}
 
 
@@ -69,16 +69,16 @@ def test_the_agreements_that_were_read_are_in_the_state(
 
 
 def test_an_instant_stream_is_read_from_its_bookmark_less_the_look_back(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("customer_contacts")
-    first = run_tap(own_config, catalog=catalog)
+    catalog = warm_tap.catalog_of("customer_contacts")
+    first = warm_tap(own_config, catalog=catalog)
     latest = max(record["lastUpdated"] for record in first.records["customer_contacts"])
     assert first.bookmark("customer_contacts")["replication_key_value"] == latest
     assert filters(own, CONTACTS) == [None]
 
     own.log.clear()
-    second = run_tap(own_config, catalog=catalog, state=first.state)
+    second = warm_tap(own_config, catalog=catalog, state=first.state)
     since = dt.datetime.fromisoformat(latest[:-1]) - dt.timedelta(minutes=180)
     assert filters(own, CONTACTS) == [f"lastUpdated$gte:{since:%Y-%m-%dT%H:%M:%S}"]
     expected = [
@@ -89,58 +89,58 @@ def test_an_instant_stream_is_read_from_its_bookmark_less_the_look_back(
 
 
 def test_a_row_changed_since_the_last_run_arrives(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("customer_contacts")
-    first = run_tap(own_config, catalog=catalog)
+    catalog = warm_tap.catalog_of("customer_contacts")
+    first = warm_tap(own_config, catalog=catalog)
     company: Any = own.grants["demo"].company
     contact = company.rows(CONTACTS)[3]
     contact["name"] = "Ny Kontakt"
     contact["lastUpdated"] = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-    second = run_tap(own_config, catalog=catalog, state=first.state)
+    second = warm_tap(own_config, catalog=catalog, state=first.state)
     names = {record["number"]: record["name"] for record in second.records["customer_contacts"]}
     assert names[contact["number"]] == "Ny Kontakt"
 
 
 def test_a_look_back_of_zero_still_reads_the_bookmark_itself_again(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("customer_contacts")
-    first = run_tap(own_config, catalog=catalog)
-    second = run_tap({**own_config, "lookback_minutes": 0}, catalog=catalog, state=first.state)
+    catalog = warm_tap.catalog_of("customer_contacts")
+    first = warm_tap(own_config, catalog=catalog)
+    second = warm_tap({**own_config, "lookback_minutes": 0}, catalog=catalog, state=first.state)
     latest = first.bookmark("customer_contacts")["replication_key_value"]
     assert {r["lastUpdated"] for r in second.records["customer_contacts"]} == {latest}
 
 
-def test_a_bookmark_never_runs_ahead_of_the_servers_clock(run_tap: TapRunner) -> None:
+def test_a_bookmark_never_runs_ahead_of_the_servers_clock(warm_tap: TapRunner) -> None:
     company = build_company(1234567, "Fremtid ApS", seed=1, entries=300)
     now = dt.datetime(2026, 11, 20, 12, tzinfo=dt.timezone.utc)
     company.rows(CONTACTS)[0]["lastUpdated"] = now + dt.timedelta(days=400)
     with Sandbox({"demo": Grant(company)}, clock=now.timestamp) as sandbox:
         config = settings_for(sandbox, "demo")
-        run = run_tap(config, catalog=run_tap.catalog_of("customer_contacts"))
+        run = warm_tap(config, catalog=warm_tap.catalog_of("customer_contacts"))
     assert run.bookmark("customer_contacts")["replication_key_value"] == "2026-11-20T12:00:00Z"
 
 
 def test_an_instant_listing_that_breaks_off_leaves_its_bookmark_alone(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
     own.faults.add("/Contacts", "status", status=400, times=None)
-    run = run_tap(own_config, catalog=run_tap.catalog_of("customer_contacts"))
+    run = warm_tap(own_config, catalog=warm_tap.catalog_of("customer_contacts"))
     assert run.exit_code == 1
     assert "replication_key_value" not in run.bookmark("customer_contacts")
 
 
 def test_rest_filters_take_an_instant_with_its_zone(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("customers")
+    catalog = warm_tap.catalog_of("customers")
     for entry in catalog["streams"]:
         if entry["tap_stream_id"] == "customers":
             entry["replication_method"] = "INCREMENTAL"
-    first = run_tap(own_config, catalog=catalog)
+    first = warm_tap(own_config, catalog=catalog)
     own.log.clear()
-    run_tap(own_config, catalog=catalog, state=first.state)
+    warm_tap(own_config, catalog=catalog, state=first.state)
     latest = first.bookmark("customers")["replication_key_value"]
     since = dt.datetime.fromisoformat(latest[:-1]) - dt.timedelta(minutes=180)
     assert filters(own, "rest:/customers") == [f"lastUpdated$gte:{since:%Y-%m-%dT%H:%M:%SZ}"]
@@ -150,14 +150,14 @@ def test_rest_filters_take_an_instant_with_its_zone(
 
 
 def test_a_number_stream_is_read_from_a_thousand_numbers_before_its_bookmark(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("booked_entries")
-    first = run_tap(own_config, catalog=catalog)
+    catalog = warm_tap.catalog_of("booked_entries")
+    first = warm_tap(own_config, catalog=catalog)
     highest = max(record["entryNumber"] for record in first.records["booked_entries"])
     assert first.bookmark("booked_entries")["replication_key_value"] == highest
     own.log.clear()
-    second = run_tap(own_config, catalog=catalog, state=first.state)
+    second = warm_tap(own_config, catalog=catalog, state=first.state)
     asked = filters(own, ENTRIES)
     assert asked[:2] == [f"entryNumber$lte:{highest}", f"entryNumber$gte:{highest - 1000}"]
     expected = [r for r in first.records["booked_entries"] if r["entryNumber"] >= highest - 1000]
@@ -166,24 +166,24 @@ def test_a_number_stream_is_read_from_a_thousand_numbers_before_its_bookmark(
 
 
 def test_entries_booked_since_the_last_run_arrive(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("booked_entries")
-    first = run_tap(own_config, catalog=catalog)
+    catalog = warm_tap.catalog_of("booked_entries")
+    first = warm_tap(own_config, catalog=catalog)
     before = {row["entryNumber"] for row in rows(own, ENTRIES)}
     _book_something(own)
     after = {row["entryNumber"] for row in rows(own, ENTRIES)}
     assert after - before
-    second = run_tap(own_config, catalog=catalog, state=first.state)
+    second = warm_tap(own_config, catalog=catalog, state=first.state)
     assert after - before <= {record["entryNumber"] for record in second.records["booked_entries"]}
     assert second.bookmark("booked_entries")["replication_key_value"] == max(after)
 
 
 def test_a_bookmark_moves_page_by_page_where_a_listing_is_sorted(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
     own.faults.add("/booked-entries", "status", nth=2, status=400, times=None)
-    run = run_tap(own_config, catalog=run_tap.catalog_of("booked_entries"))
+    run = warm_tap(own_config, catalog=warm_tap.catalog_of("booked_entries"))
     assert run.exit_code == 1
     numbers = [record["entryNumber"] for record in run.records["booked_entries"]]
     assert len(numbers) == 1000
@@ -191,38 +191,38 @@ def test_a_bookmark_moves_page_by_page_where_a_listing_is_sorted(
 
 
 def test_a_bookmark_never_stops_inside_a_number_that_stands_on_several_rows(
-    run_tap: TapRunner,
+    warm_tap: TapRunner,
 ) -> None:
     company = build_company(1234567, "Dimensioner ApS", seed=1, entries=8000)
     assert len(company.rows("dimensionsapi:/dimension-data/booked-entries")) > 1000
     with Sandbox({"demo": Grant(company)}) as own:
         own.faults.add("/dimension-data/booked-entries", "status", nth=2, status=400, times=None)
         config = settings_for(own, "demo")
-        run = run_tap(config, catalog=run_tap.catalog_of("booked_entry_dimensions"))
+        run = warm_tap(config, catalog=warm_tap.catalog_of("booked_entry_dimensions"))
     numbers = [record["entryNumber"] for record in run.records["booked_entry_dimensions"]]
     bookmark = run.bookmark("booked_entry_dimensions")["replication_key_value"]
     assert bookmark == numbers[-1] - 1
 
 
 def test_numbers_that_interleave_across_years_move_the_bookmark_at_the_very_end(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
     own.faults.add("/accounting-years/2024/entries", "status", status=400, times=None)
-    catalog = run_tap.catalog_of("entries")
-    run = run_tap(own_config, catalog=catalog)
+    catalog = warm_tap.catalog_of("entries")
+    run = warm_tap(own_config, catalog=catalog)
     assert run.exit_code == 1
     assert run.records["entries"]
     assert "replication_key_value" not in run.bookmark("entries")
     own.faults.rules.clear()
-    whole = run_tap(own_config, catalog=catalog, state=run.state)
+    whole = warm_tap(own_config, catalog=catalog, state=run.state)
     highest = max(row["entryNumber"] for row in rows(own, ENTRIES))
     assert whole.bookmark("entries")["replication_key_value"] == highest
 
 
-def test_a_bookmark_never_moves_down(run_tap: TapRunner, own: Sandbox, own_config: Row) -> None:
+def test_a_bookmark_never_moves_down(warm_tap: TapRunner, own: Sandbox, own_config: Row) -> None:
     state = _state("booked_entries", replication_key="entryNumber", replication_key_value=10**8)
     state["bookmarks"]["booked_entries"]["partitions"][0]["start_date"] = None
-    run = run_tap(own_config, catalog=run_tap.catalog_of("booked_entries"), state=state)
+    run = warm_tap(own_config, catalog=warm_tap.catalog_of("booked_entries"), state=state)
     assert run.bookmark("booked_entries")["replication_key_value"] == 10**8
 
 
@@ -230,27 +230,27 @@ def test_a_bookmark_never_moves_down(run_tap: TapRunner, own: Sandbox, own_confi
 
 
 def test_start_date_bounds_the_ledger_and_booked_invoices_by_date_in_every_run(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("booked_entries", "entries", "invoices_booked")
+    catalog = warm_tap.catalog_of("booked_entries", "entries", "invoices_booked")
     config = {**own_config, "start_date": "2024-07-01"}
-    run = run_tap(config, catalog=catalog)
+    run = warm_tap(config, catalog=catalog)
     for stream in ("booked_entries", "entries", "invoices_booked"):
         dates = [record["date"] for record in run.records[stream]]
         assert min(dates) >= "2024-07-01"
-        again = run_tap(config, catalog=catalog, state=run.state)
+        again = warm_tap(config, catalog=catalog, state=run.state)
         assert min(record["date"] for record in again.records[stream]) >= "2024-07-01"
     expected = [row for row in rows(own, ENTRIES) if row["date"] >= dt.date(2024, 7, 1)]
     assert len(run.records["booked_entries"]) == len(expected)
 
 
 def test_start_date_bounds_instants_and_leaves_full_streams_lines_and_documents_alone(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
     streams = ("customer_contacts", "customers", "invoices_booked_lines", "attached_documents")
-    catalog = run_tap.catalog_of(*streams)
-    whole = run_tap(own_config, catalog=catalog)
-    run = run_tap({**own_config, "start_date": "2026-01-01T00:00:00Z"}, catalog=catalog)
+    catalog = warm_tap.catalog_of(*streams)
+    whole = warm_tap(own_config, catalog=catalog)
+    run = warm_tap({**own_config, "start_date": "2026-01-01T00:00:00Z"}, catalog=catalog)
     contacts = [r for r in whole.records["customer_contacts"] if r["lastUpdated"] >= "2026"]
     assert run.records["customer_contacts"] == contacts
     for stream in streams[1:]:
@@ -258,11 +258,11 @@ def test_start_date_bounds_instants_and_leaves_full_streams_lines_and_documents_
 
 
 def test_another_start_date_starts_a_number_stream_over(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("booked_entries")
-    first = run_tap({**own_config, "start_date": "2026-01-01"}, catalog=catalog)
-    second = run_tap(own_config, catalog=catalog, state=first.state)
+    catalog = warm_tap.catalog_of("booked_entries")
+    first = warm_tap({**own_config, "start_date": "2026-01-01"}, catalog=catalog)
+    second = warm_tap(own_config, catalog=catalog, state=first.state)
     assert len(second.records["booked_entries"]) == len(rows(own, ENTRIES))
 
 
@@ -270,31 +270,31 @@ def test_another_start_date_starts_a_number_stream_over(
 
 
 def test_a_catalog_may_ask_for_a_full_table(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
-    catalog = run_tap.catalog_of("booked_entries")
-    state = run_tap(own_config, catalog=catalog).state
+    catalog = warm_tap.catalog_of("booked_entries")
+    state = warm_tap(own_config, catalog=catalog).state
     for entry in catalog["streams"]:
         entry["replication_method"] = "FULL_TABLE"
-    run = run_tap(own_config, catalog=catalog, state=state)
+    run = warm_tap(own_config, catalog=catalog, state=state)
     assert len(run.records["booked_entries"]) == len(rows(own, ENTRIES))
 
 
 def test_a_company_that_is_left_out_keeps_its_state(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
     state = _state("booked_entries", 999, replication_key="entryNumber", replication_key_value=5)
-    run = run_tap(own_config, catalog=run_tap.catalog_of("booked_entries"), state=state)
+    run = warm_tap(own_config, catalog=warm_tap.catalog_of("booked_entries"), state=state)
     kept = state["bookmarks"]["booked_entries"]["partitions"][0]
     assert run.bookmark("booked_entries", 999) == kept
     assert run.bookmark("booked_entries", 1234567)["replication_key_value"] > 5
 
 
 def test_state_goes_out_rarely_and_at_the_end(
-    run_tap: TapRunner, own: Sandbox, own_config: Row
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:
     started = time.monotonic()
-    run = run_tap(own_config)
+    run = warm_tap(own_config)
     states = [message for message in run.messages if message["type"] == "STATE"]
     assert len(states) <= 3 + (time.monotonic() - started) / 10
     assert run.messages[-1]["type"] == "STATE"

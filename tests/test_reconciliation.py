@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import settings_for
-from tests.sandbox.company import Company, build_company
+from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
 from tests.support import Watched
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Run, TapRunner
+    from tests.sandbox.company import Company
 
 TOTALS = "rest:/accounting-years/{accountingYear}/totals"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import settings_for
-from tests.sandbox import Grant
+from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
 from tests.sandbox.routes import match
 from tests.support import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import TapRunner
-    from tests.sandbox import Request, Sandbox
+    from tests.sandbox import Request
 
 COMPANY = build_company(NUMBER, "Firma", seed=7, entries=2_000)
 ONE_CALL_EACH_IS_TOO_MANY = (
@@ -140,3 +140,30 @@ def test_a_next_page_elsewhere_is_asked_for_at_e_conomic(
     assert run.exit_code == 0, run.stderr
     assert elsewhere.log == []
     assert len(pages) >= 2
+
+
+def test_a_listing_of_several_pages_is_checked_against_e_conomics_own_count(
+    warm_tap: TapRunner,
+) -> None:
+    company = build_company(NUMBER, "Stort Firma ApS", seed=3, entries=2600)
+    streams = ("booked_entries", "entries", "customers", "matched_entries")
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        config = settings_for(sandbox, "demo")
+        run = warm_tap(config, catalog=warm_tap.catalog_of(*streams))
+        asked = [seen.path for seen in sandbox.log if seen.path.endswith("/count")]
+    assert run.exit_code == 0, run.stderr
+    assert "e-conomic counts" not in run.stderr
+    assert asked == ["/bookedEntriesapi/v4.0.0/booked-entries/count"]
+
+
+def test_a_count_that_stays_different_is_told(warm_tap: TapRunner) -> None:
+    company = build_company(NUMBER, "Stort Firma ApS", seed=3, entries=2600)
+    rows = len(company.rows("bookedEntriesapi:/booked-entries"))
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        sandbox.faults.add("/booked-entries/count", "status", status=200, body=b"7", times=None)
+        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("booked_entries"))
+        counts = [seen for seen in sandbox.log if seen.path.endswith("/count")]
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["booked_entries"]) == rows
+    assert f"{rows} rows of /booked-entries were read and e-conomic counts 7" in run.stderr
+    assert len(counts) == 2, "a difference is looked at once more before it is told"

@@ -135,6 +135,7 @@ class MatchedEntries(OpenApiStream):
     name = "matched_entries"
     module = "bookedEntriesapi"
     path = "/booked-entries/matched-pairs"
+    counted = False
     primary_keys = ("agreementNumber", "fromEntry", "toEntry")
 
 

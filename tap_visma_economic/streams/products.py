@@ -24,6 +24,7 @@ class OpenapiProducts(OpenApiStream):
     name = "openapi_products"
     module = "productsapi"
     path = "/products"
+    counted = False
     primary_keys = ("agreementNumber", "productNumber")
     replication_key = "lastUpdated"
     selected_by_default = False

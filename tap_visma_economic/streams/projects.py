@@ -141,6 +141,7 @@ class MileagePrices(OpenApiStream):
     name = "mileage_prices"
     module = "projectsapi"
     path = "/MileagePrices"
+    counted = False
     primary_keys = ("agreementNumber", "number")
 
 
@@ -160,4 +161,5 @@ class TimeEntryPrices(OpenApiStream):
     name = "time_entry_prices"
     module = "projectsapi"
     path = "/TimeEntryPrices"
+    counted = False
     primary_keys = ("agreementNumber", "number")
