@@ -1,0 +1,119 @@
+"""Rows that come and go between two pages: no row that was there all the time is missing."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.sandbox import Grant, Sandbox
+from tests.sandbox.company import build_company
+from tests.support import Watched
+
+if TYPE_CHECKING:
+    from tests.conftest import Run, TapRunner
+    from tests.sandbox.company import Company
+
+LISTINGS = {
+    "products": ("rest:/products", "productNumber"),
+    "customers": ("rest:/customers", "customerNumber"),
+    "openapi_products": ("productsapi:/products", "productNumber"),
+    "openapi_customers": ("customersapi:/Customers", "customerNumber"),
+}
+"""A listing of each kind: by position, by key upward, by cursor."""
+
+
+def read_while(
+    tap: TapRunner, company: Company, stream: str, change: Any, state: Any = None
+) -> Run:
+    """Read a stream while its rows change each time a page after the first is asked for."""
+    endpoint, _ = LISTINGS[stream]
+    asked: list[str] = []
+
+    def between_pages(wanted: str) -> None:
+        if wanted == endpoint:
+            asked.append(wanted)
+            if len(asked) > 1:
+                change(len(asked))
+
+    with Sandbox({"demo": Grant(Watched(company, between_pages))}) as sandbox:
+        config = settings_for(sandbox, "demo", all_streams=True)
+        run = tap(config, catalog=tap.catalog_of(stream), state=state)
+    assert len(asked) > 1, "the listing must have more than one page"
+    return run
+
+
+def keys(run: Run, stream: str) -> list[Any]:
+    return [record[LISTINGS[stream][1]] for record in run.records[stream]]
+
+
+@pytest.mark.parametrize("stream", LISTINGS)
+def test_a_row_deleted_and_another_inserted_between_pages_hide_no_row(
+    warm_tap: TapRunner, stream: str
+) -> None:
+    """The total stays the same, so that no count could tell."""
+    endpoint, key = LISTINGS[stream]
+    company = build_company(1234567, "Travlt Firma ApS", seed=5, entries=24_000)
+    rows: Any = company.rows(endpoint)
+    assert len(rows) > 1000
+    before = {row[key] for row in rows}
+    gone: list[Any] = []
+
+    def change(time: int) -> None:
+        if time == 2:  # a row of the first page goes, one beyond the last comes
+            gone.append(rows.pop(0)[key])
+            rows.append({**copy.deepcopy(rows[-1]), key: _after(rows[-1][key])})
+
+    run = read_while(warm_tap, company, stream, change)
+    assert run.exit_code == 0, run.stderr
+    assert gone
+    assert before - set(gone) <= set(keys(run, stream))
+    assert len(set(keys(run, stream))) == len(keys(run, stream))
+
+
+def test_a_listing_by_position_that_never_stands_still_is_read_three_times_and_told(
+    warm_tap: TapRunner,
+) -> None:
+    company = build_company(1234567, "Uro ApS", seed=5, entries=24_000)
+    rows: Any = company.rows("rest:/products")
+    before = {row["productNumber"] for row in rows}
+    gone: set[Any] = set()
+
+    def change(time: int) -> None:
+        gone.add(rows.pop(0)["productNumber"])
+
+    run = read_while(warm_tap, company, "products", change)
+    assert run.exit_code == 0
+    assert "rows came and went while /products was read 3 times" in run.stderr
+    assert before - gone <= set(keys(run, "products"))
+
+
+def test_rows_changed_while_an_incremental_listing_is_read_arrive_with_the_next_run(
+    warm_tap: TapRunner,
+) -> None:
+    company = build_company(1234567, "Travlt Firma ApS", seed=5, entries=24_000)
+    rows: Any = company.rows("productsapi:/products")
+    first_key = rows[0]["productNumber"]
+
+    def change(time: int) -> None:  # the row's page has been read by then
+        rows[0]["name"] = "Ændret imens"
+        rows[0]["lastUpdated"] = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+    first = read_while(warm_tap, company, "openapi_products", change)
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        second = warm_tap(
+            settings_for(sandbox, "demo", all_streams=True),
+            catalog=warm_tap.catalog_of("openapi_products"),
+            state=first.state,
+        )
+    records = second.records["openapi_products"]
+    assert len(records) < len(rows)
+    names = {record["productNumber"]: record["name"] for record in records}
+    assert names[first_key] == "Ændret imens"
+
+
+def _after(key: Any) -> Any:
+    return key + 1 if isinstance(key, int) else f"{key}~"
