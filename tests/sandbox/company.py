@@ -77,7 +77,6 @@ _DERIVED = frozenset(
         "rest:/invoices/sent",
         "rest:/invoices/totals",
         "projectsapi:/Projects",
-        "dimensionsapi:/dimension-data/booked-entries/changelog",
         "dimensionsapi:/dimension-data/sales-document-lines",
     }
 )

@@ -148,17 +148,18 @@ def _entries(world: World, _: tuple[str, ...]) -> Lazy[tuple[Entry, Mark]]:
     return Lazy(marks, lambda pair: _mark_row(pair[1], (("entryNumber", pair[0].number),)))
 
 
-def _changelog(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "entryNumber": change.entry,
-            "dimension": change.dimension,
-            "dimensionKeyFrom": change.before,
-            "dimensionKeyTo": change.after,
-            "timestamp": change.at,
-        }
-        for change in reversed(world.changes)
-    ]
+def _changelog(world: World, _: tuple[str, ...]) -> Lazy[Change]:
+    return Lazy(world.changes[::-1], _change)
+
+
+def _change(change: Change) -> Row:
+    return {
+        "entryNumber": change.entry,
+        "dimension": change.dimension,
+        "dimensionKeyFrom": change.before,
+        "dimensionKeyTo": change.after,
+        "timestamp": change.at,
+    }
 
 
 def _line_marks(line: Line) -> list[Mark]:

@@ -1,0 +1,152 @@
+"""Dimensions of booked entries are edited after booking; only a changelog tells."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sandbox.books.dimensions import Change, mark_entry
+from tests.sandbox.company import build_company
+from tests.sandbox.grants import Grant
+from tests.sandbox.server import Sandbox
+from tests.support import Watched
+from tests.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import TapRunner
+    from tests.sandbox.company import Company
+
+STREAMS = ("booked_entry_dimension_changes", "booked_entry_dimensions")
+MARKS = "dimensionsapi:/dimension-data/booked-entries"
+CHANGELOG = f"{MARKS}/changelog"
+CAMPAIGNS, DEPARTMENTS = 2, 1
+
+
+def small_company() -> Company:
+    return build_company(1234567, "Dimensioner ApS", seed=1, entries=8000)
+
+
+@pytest.fixture
+def company() -> Company:
+    return small_company()
+
+
+@pytest.fixture
+def sandbox(company: Company) -> Iterator[Sandbox]:
+    with Sandbox({"demo": Grant(company)}) as running:
+        yield running
+
+
+@pytest.fixture
+def warehouse(warm_tap: TapRunner, sandbox: Sandbox, company: Company) -> Warehouse:
+    """A warehouse that has had its first run."""
+    return Warehouse(warm_tap, sandbox, company, *STREAMS).begin_loaded(small_company)
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+def old_entry(company: Company, *, with_campaign: bool = False) -> int:
+    """An entry far below the newest that has a department; a campaign too if asked for."""
+    for entry in company.world.ledger.entries[:300]:
+        marked = {dimension for dimension, _, _ in entry.more.dimensions}
+        if DEPARTMENTS in marked and (CAMPAIGNS in marked) == with_campaign:
+            return entry.number
+    raise AssertionError("the sandbox must hold such entries")
+
+
+def edit_many(company: Company, count: int, apart: dt.timedelta) -> None:
+    """So many edits at once, of the oldest entries in turn, the last of them now."""
+    world, last = company.world, now()
+    entries = world.ledger.entries[:1500]
+    for turn in range(count):
+        entry, key = entries[turn % len(entries)], (1, 2, 3)[turn // len(entries) % 3]
+        at = last - apart * (count - turn)
+        world.changes.append(Change(entry.number, 1, mark_entry(entry, 1, key), key, at))
+    company.redimension(entries[0].number, DEPARTMENTS, 2, last)
+
+
+def test_an_old_row_that_was_moved_to_another_key_arrives(
+    warehouse: Warehouse, company: Company
+) -> None:
+    number = old_entry(company)
+    for key in (3, 1):
+        company.redimension(number, DEPARTMENTS, key, now())
+        assert warehouse.wrong()
+        warehouse.run()
+        assert warehouse.wrong() == []
+
+
+def test_a_dimension_added_to_an_old_entry_arrives(warehouse: Warehouse, company: Company) -> None:
+    company.redimension(old_entry(company), CAMPAIGNS, 202, now())
+    assert warehouse.wrong()
+    warehouse.run()
+    assert warehouse.wrong() == []
+
+
+def test_of_a_dimension_taken_off_an_entry_the_changes_tell(
+    warehouse: Warehouse, company: Company
+) -> None:
+    """The row leaves the listing; a warehouse keeps it until the table is read in full."""
+    number, at = old_entry(company), now()
+    company.redimension(number, DEPARTMENTS, None, at)
+    run = warehouse.run()
+    key = ("1234567", str(number), str(DEPARTMENTS))
+    assert warehouse.wrong() == [f"booked_entry_dimensions {key}: gone"]
+    (told,) = [
+        change
+        for change in run.records["booked_entry_dimension_changes"]
+        if change["entryNumber"] == number and change["timestamp"] == f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    ]
+    assert told.get("dimensionKeyTo") is None
+
+
+def test_an_edit_made_while_a_run_is_reading_arrives_with_the_next(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    number = old_entry(company)
+    turns: list[Callable[[], None]] = []
+
+    def edit(key: int) -> None:
+        company.redimension(number, DEPARTMENTS, key, now())
+
+    def asked(endpoint: str) -> None:
+        if endpoint == MARKS and turns:
+            turns.pop()()
+
+    with Sandbox({"demo": Grant(Watched(company, asked))}) as sandbox:
+        warehouse = Warehouse(warm_tap, sandbox, company, *STREAMS, lookback_minutes=0)
+        warehouse.begin_loaded(small_company)
+        turns += [partial(edit, key) for key in (3, 1, 2)]
+        warehouse.run()
+        assert not turns
+        warehouse.run()
+        assert warehouse.wrong() == []
+
+
+def test_a_quiet_night_reads_no_edited_row_again(
+    warehouse: Warehouse, sandbox: Sandbox, company: Company
+) -> None:
+    company.redimension(old_entry(company), DEPARTMENTS, 3, now() - dt.timedelta(hours=4))
+    warehouse.run()
+    warehouse.run()
+    asked = [str(request.query.get("filter")) for request in sandbox.log]
+    assert not any("$in" in filter_ for filter_ in asked)
+
+
+def test_more_changes_than_the_changelog_lists_all_arrive_and_so_do_their_rows(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    """Several a second, as edits in batches are."""
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        warehouse = Warehouse(warm_tap, sandbox, company, *STREAMS).begin_loaded(small_company)
+        edit_many(company, 10_400, dt.timedelta(milliseconds=200))
+        warehouse.run()
+        assert len(sandbox.requests(r"changelog.*skipPages=99\b")) == 2  # once by each stream
+        assert warehouse.wrong() == []

@@ -1,0 +1,108 @@
+"""A warehouse as users have one: it takes what run after run emits, row over row by primary key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from tests.conftest import settings_for
+from tests.expected import differences
+from tests.sandbox.grants import Grant
+from tests.sandbox.server import Sandbox
+from tests.test_discovery import CONTRACT
+from tests.test_records_arrive import truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Run, TapRunner
+    from tests.sandbox.company import Company
+
+Row = dict[str, Any]
+
+NOT_READ_AGAIN = {"entries": {"remainder", "remainderInBaseCurrency"}}
+"""Columns that change after booking in a stream that reads only new rows: booked_entries has
+them."""
+
+
+class Warehouse:
+    """The tables of some streams of one company, and the state between two runs.
+
+    Args:
+        tap: the command line.
+        sandbox: where it reads, with the grant `demo`.
+        company: the company behind the grant.
+        streams: what is selected.
+        settings: further settings of the tap.
+    """
+
+    def __init__(
+        self, tap: TapRunner, sandbox: Sandbox, company: Company, *streams: str, **settings: Any
+    ) -> None:
+        self.tables: dict[str, dict[tuple[str, ...], Row]] = {stream: {} for stream in streams}
+        self.state: Row | None = None
+        self._tap = tap
+        self._sandbox = sandbox
+        self._company = company
+        self._config = settings_for(sandbox, "demo", all_streams=True, **settings)
+        self._catalog = tap.catalog_of(*streams)
+
+    def run(self, *, breaks: bool = False) -> Run:
+        """Run the tap once and load what it emits; `breaks` says that it is meant to fail."""
+        self._sandbox.log.clear()
+        run = self._tap(self._config, catalog=self._catalog, state=self.state)
+        assert run.exit_code == int(breaks), run.stderr
+        self.state = run.state
+        for stream, records in run.records.items():
+            self.tables[stream].update({_key(stream, record): record for record in records})
+        return run
+
+    def begin_loaded(self, make: Callable[[], Company]) -> Warehouse:
+        """Begin with what a first run of an equal company left, which is run only once.
+
+        Args:
+            make: makes such a company.
+        """
+        equal = (make, *self.tables)
+        if equal not in _first_runs:
+            company = make()
+            with Sandbox({"demo": Grant(company)}) as sandbox:
+                first = Warehouse(self._tap, sandbox, company, *self.tables)
+                first.run()
+            assert first.wrong() == []
+            _first_runs[equal] = first
+        first = _first_runs[equal]
+        self.tables = {stream: dict(table) for stream, table in first.tables.items()}
+        self.state = first.state
+        return self
+
+    def wrong(self) -> list[str]:
+        """In what the tables differ from the company's rows as they are now."""
+        return [line for stream in self.tables for line in self._wrong_in(stream)]
+
+    def _wrong_in(self, stream: str) -> list[str]:
+        number = self._company.agreement_number
+        rows = [{"agreementNumber": number, **row} for row in truth(self._company, stream)]
+        expected = {_key(stream, row): row for row in rows}
+        table, ignored = self.tables[stream], NOT_READ_AGAIN.get(stream, set())
+        found = [f"{stream} {key}: missing" for key in expected.keys() - table.keys()]
+        found += [f"{stream} {key}: gone" for key in table.keys() - expected.keys()]
+        for key in expected.keys() & table.keys():
+            record = {k: v for k, v in table[key].items() if k not in ignored}
+            row = {k: v for k, v in expected[key].items() if k not in ignored}
+            found += [f"{stream} {key} {line}" for line in differences(stream, record, row)]
+        return found
+
+
+_first_runs: dict[tuple[Any, ...], Warehouse] = {}
+"""Warehouses after a first run, by what makes the company and by the streams."""
+
+
+def _key(stream: str, row: Row) -> tuple[str, ...]:
+    return tuple(_text(row[name]) for name in CONTRACT[stream]["primary_keys"])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.timezone.utc).isoformat().replace("+00:00", "Z")
+    return str(value)
