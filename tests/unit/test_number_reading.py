@@ -375,6 +375,16 @@ def test_checkpoints_stay_few_over_many_nights(short_overlap: None) -> None:
         assert 1 <= len(checkpoints(state)) <= 18
 
 
+def test_a_ledger_of_few_pages_needs_one_checkpoint() -> None:
+    state: State = {}
+    books = Counted()
+    for night in range(10):
+        for number in range(5):
+            books.put(5 * night + number + 1)
+        read(by_number(state, books))
+    assert len(checkpoints(state)) == 1
+
+
 def test_every_checkpoint_holds(short_overlap: None) -> None:
     state: State = {}
     books = Counted(*range(10, 10 + 100 * PAGE))
@@ -547,14 +557,47 @@ def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
     assert state["open"] == [11]
 
 
+def test_settled_rows_are_asked_for_in_order() -> None:
+    state: State = {}
+    books = Counted(5000)
+    for number in (1, 8):  # a set has them the other way round
+        books.put(number, remainder=1)
+    read(open_rows(state, books))
+    for number in (1, 8):
+        books.put(number, remainder=0)
+    read(open_rows(state, books))
+    assert books.asked[-1] == "number$in:[1,8]"
+
+
+def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() -> None:
+    state = at(9, 0, open=[], open_from=None)
+    books = Counted()
+    books.put(10, remainder=1)
+    reading = open_rows(state, books)
+    for _, page in reading.pages():
+        reading.saw(page.rows, page.clock)
+        books.put(10, remainder=0)
+    reading.finish()
+    assert books.asked == ["number$gte:1", "remainder$ne:0", "number$in:[10]"]
+    assert state["open"] == []
+
+
+def test_open_rows_are_bound_by_date_too() -> None:
+    books = Counted(1, 2)
+    day = "version$gte:1"
+    read(open_rows(at(2, 2, open=[], open_from=None), books, by_date=day))
+    assert books.asked[1:] == [f"remainder$ne:0$and:{day}"]
+
+
 def test_with_the_list_dropped_everything_from_the_lowest_open_number_is_read() -> None:
     books = Counted(*range(1, 1201))
     state = at(1200, 1200, open=None, open_from=70)
     books.put(40, remainder=1)
+    books.put(100, remainder=1)
     numbers = read(open_rows(state, books))
     assert books.asked == ["number$gte:70", "remainder$ne:0$and:number$lt:70"]
     assert numbers == [*range(70, 1201), 40]
-    assert (state["open"], state["open_from"]) == ([40], None)
+    assert (state["open"], state["open_from"]) == ([40, 60], None)
 
 
 def test_another_start_date_forgets_which_rows_were_open() -> None:
@@ -626,9 +669,9 @@ def test_a_first_reading_needs_no_changelog() -> None:
 
 def test_only_edited_rows_below_what_was_read_are_read_by_number() -> None:
     state: State = {}
-    books = Counted(1, 2, *range(3000, 3003))
+    books = Counted(1, 2, 2002, *range(3000, 3003))
     read(changing(state, books))
-    for number in (2, 3001):
+    for number in (2, 2002, 3001):
         books.put(number)
     books.asked.clear()
     read(changing(state, books))

@@ -51,7 +51,11 @@ class Listing:
 
 
 def reading(
-    state: State, listing: Listing | None = None, start: pendulum.DateTime | None = None
+    state: State,
+    listing: Listing | None = None,
+    start: pendulum.DateTime | None = None,
+    *,
+    anew: bool = False,
 ) -> InstantReading:
     """A reading by lastUpdated with a look-back of three hours."""
     return InstantReading(
@@ -61,6 +65,7 @@ def reading(
         literal=instant_text,
         lookback_minutes=180,
         start=start,
+        anew=anew,
     )
 
 
@@ -127,6 +132,34 @@ def test_a_full_reading_asks_for_everything_and_keeps_nothing() -> None:
     everything.finish()
     assert listing.asked == [None]
     assert vars(everything) == before
+
+
+@pytest.mark.parametrize(
+    ("start", "bound"), [(None, None), (NOON, "lastUpdated$gte:2026-01-02T12:00:00Z")]
+)
+def test_a_reading_anew_asks_as_if_there_were_no_bookmark(
+    start: pendulum.DateTime | None, bound: str | None
+) -> None:
+    listing = Listing()
+    list(reading(reached("2026-01-04T12:00:00Z"), listing, start, anew=True).pages())
+    assert listing.asked == [bound]
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "anew", "tells"),
+    [
+        ({}, None, False, (True, True)),
+        ({}, NOON, False, (True, False)),
+        (reached("2026-01-04T12:00:00Z"), None, False, (False, False)),
+        (reached("2026-01-04T12:00:00Z"), None, True, (True, True)),
+        (reached("2026-01-04T12:00:00Z"), NOON, True, (True, False)),
+    ],
+)
+def test_a_reading_tells_whether_it_read_everything(
+    state: State, start: pendulum.DateTime | None, anew: bool, tells: tuple[bool, bool]
+) -> None:
+    bookmark = reading(state, None, start, anew=anew)
+    assert (bookmark.anew, bookmark.whole) == tells
 
 
 # --- how the bookmark moves ---
