@@ -146,6 +146,49 @@ def test_rest_filters_take_an_instant_with_its_zone(
     assert filters(own, "rest:/customers") == [f"lastUpdated$gte:{since:%Y-%m-%dT%H:%M:%SZ}"]
 
 
+@pytest.mark.parametrize("zone", ["utc", "copenhagen"])
+@pytest.mark.parametrize(
+    "minutes",
+    [(-90, -50), (-50, -10), (-10, 20), (20, 50), (50, 80), (80, 110), (-10, 59)],
+)
+def test_changes_around_the_repeated_hour_in_october_arrive_in_either_zone(
+    warm_tap: TapRunner, zone: str, minutes: tuple[int, int]
+) -> None:
+    """At 01:00 UTC the clock in Copenhagen goes back from 03:00 to 02:00."""
+    turn = dt.datetime(2026, 10, 25, 1, tzinfo=dt.timezone.utc)
+    first, second = (turn + dt.timedelta(minutes=minute) for minute in minutes)
+    company = build_company(1234567, "Vintertid ApS", seed=1, entries=300)
+    contacts: Any = company.rows(CONTACTS)
+    for contact in contacts:
+        contact["lastUpdated"] = first - dt.timedelta(days=30)
+    contacts[0]["lastUpdated"] = first
+    catalog = warm_tap.catalog_of("customer_contacts")
+    with Sandbox({"demo": Grant(company)}, zone=zone, clock=first.timestamp) as sandbox:
+        before = warm_tap(settings_for(sandbox, "demo"), catalog=catalog)
+    contacts[1]["lastUpdated"] = second
+    with Sandbox({"demo": Grant(company)}, zone=zone, clock=second.timestamp) as sandbox:
+        after = warm_tap(settings_for(sandbox, "demo"), catalog=catalog, state=before.state)
+    read = {record["number"] for record in after.records["customer_contacts"]}
+    assert contacts[1]["number"] in read
+    assert len(read) < len(contacts), "it was an incremental run"
+
+
+def test_equal_instants_across_a_page_boundary_are_not_lost(warm_tap: TapRunner) -> None:
+    company = build_company(1234567, "Import ApS", seed=5, entries=24_000)
+    products: Any = company.rows("productsapi:/products")
+    at = dt.datetime(2026, 11, 1, 12, 30, tzinfo=dt.timezone.utc)
+    for product in products:  # one bulk edit, to the minute
+        product["lastUpdated"] = at
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        config = settings_for(sandbox, "demo", all_streams=True, lookback_minutes=0)
+        catalog = warm_tap.catalog_of("openapi_products")
+        first = warm_tap(config, catalog=catalog)
+        second = warm_tap(config, catalog=catalog, state=first.state)
+    assert len(products) > 1000
+    assert len(first.records["openapi_products"]) == len(products)
+    assert len(second.records["openapi_products"]) == len(products)
+
+
 # Numbers
 
 
