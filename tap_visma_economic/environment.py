@@ -33,6 +33,12 @@ def check(schema: Schema, prefix: str) -> None:
             raise ConfigError(f"{variable} in the environment must be {form}")
 
 
+def unknown(schema: Schema, prefix: str) -> list[str]:
+    """Return the variables that look like settings of the tap and are none."""
+    known = {prefix + name.upper() for name in schema["properties"]} | {f"{prefix}LOGLEVEL"}
+    return sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
+
+
 def with_numbers(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Return settings from the environment with numbers as numbers: the SDK leaves them text."""
     numbers = {name for name, kind in _kinds(schema) if kind == "number"}

@@ -72,7 +72,12 @@ def state_of(file: IO[str] | None) -> dict[str, Any] | None:
 
 def _object(what: str, file: IO[str]) -> dict[str, Any]:
     try:
-        value = json.load(file)
+        text = file.read()
+        if not text.strip():
+            raise ConfigError(
+                f"The {what} file {file.name} is empty. Give the one before it, or none at all"
+            )
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise ConfigError(f"The {what} file is not JSON ({where})") from None

@@ -17,6 +17,16 @@ class Outcome:
         self._skipped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self._failed: list[str] = []
         self._refused: list[str] = []
+        self._kept: defaultdict[str, list[str]] = defaultdict(list)
+        self._rows: dict[str, int] = {}
+
+    def read(self, stream: str, rows: int) -> None:
+        """A stream has been read."""
+        self._rows[stream] = rows
+
+    def keep(self, stream: str, reason: str) -> None:
+        """Rows that are gone from e-conomic stay in a stream's table for now."""
+        self._kept[reason].append(stream)
 
     def skip(self, stream: str, agreement: Agreement, error: AccessDeniedError) -> None:
         """A grant may not read a stream: that is left out, and the run is still a success."""
@@ -36,11 +46,19 @@ class Outcome:
         return 1 if self._failed or self._refused else 0
 
     def summary(self) -> tuple[list[str], list[str]]:
-        """Return what was skipped, a line per agreement and reason, and what failed."""
+        """Return what was left out, a line per agreement and reason, and what failed."""
         skipped = [
             f"Skipped for {agreement}: {', '.join(streams)}: {reason}"
             for (agreement, reason), streams in self._skipped.items()
         ]
+        skipped += [
+            f"No deleted rows are taken out of {', '.join(streams)}: {reason}"
+            for reason, streams in self._kept.items()
+        ]
         failed = [f"Not read: {line}" for line in self._refused]
         failed += [f"Failed: {line}" for line in self._failed]
         return skipped, failed
+
+    def totals(self) -> tuple[int, int]:
+        """Return how many streams and rows were read."""
+        return len(self._rows), sum(self._rows.values())

@@ -39,7 +39,6 @@ SETTINGS = th.PropertiesList(
     th.Property(
         "app_secret_token",
         th.StringType,
-        required=True,
         secret=True,
         title="App secret token",
         description="The secret token of your e-conomic app. `demo` reads e-conomic's public "

@@ -156,6 +156,7 @@ class EconomicStream(Endpoint):
                     coverage.read(agreement, whole=reading.whole)
         for line in self._drift.report():
             self.logger.warning("Not as documented: %s", line)
+        self._tap.outcome.read(self.name, self._records_seen)
         if write_messages:
             self._activate_version(coverage)
             self._write_state_message()
@@ -220,7 +221,7 @@ class EconomicStream(Endpoint):
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
             self._tap.companies_before,
-            self._tap.agreements.failures,
+            [line.partition(":")[0] for line in self._tap.agreements.failures],
         )
         for agreement in self._tap.agreements:
             if agreement.refused:
@@ -229,12 +230,12 @@ class EconomicStream(Endpoint):
 
     def _activate_version(self, coverage: Coverage) -> None:
         """Say that every row of the table that is not of this run is gone, if that is so."""
-        if not self._versioned or self._stream_version is None:
+        if not self._versioned or self._stream_version is None or coverage.partial:
             return
         if coverage.gap is None:
             self._write_activate_version_message(self._stream_version)
         else:
-            self.logger.info("Deleted rows are not told of in this run: %s", coverage.gap)
+            self._tap.outcome.keep(self.name, coverage.gap)
 
     def _refresh_is_due(self) -> bool:
         """Return whether a company was last read in full too many days ago: then all are."""

@@ -82,6 +82,8 @@ class TapVismaEconomic(Tap):
             environment.check(schema, self._env_var_prefix)
             raise
         environment.check(schema, self._env_var_prefix)
+        for name in environment.unknown(schema, self._env_var_prefix):
+            self.logger.warning("There is no setting for %s: it has no effect", name)
         return environment.with_numbers(found, schema)
 
     def discover_streams(self) -> Sequence[EconomicStream]:
@@ -179,6 +181,8 @@ class TapVismaEconomic(Tap):
                 self._reconcile()
             self.finish()
         except TargetGone:
+            if self.stop.signum is not None:  # Ctrl-C went to both ends of the pipe
+                return self.end()
             self.logger.error("The target closed the pipe before the end: the run is not complete")  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
@@ -244,8 +248,12 @@ class TapVismaEconomic(Tap):
         if self.stop.signum is not None:
             self.logger.warning("Stopped by a signal: the next run goes on from the last state")
             return 128 + self.stop.signum
+        streams, rows = self.outcome.totals()
+        read = f"{rows} rows of {streams} streams"
         if failed:
-            self.logger.error("The run is not complete: see above. What was read has been written")
+            self.logger.error("The run is not complete: see above. %s have been written", read)
+        elif streams:
+            self.logger.info("Complete: %s, %d companies", read, len(self.agreements.usable))
         return self.outcome.exit_code
 
     # The command line

@@ -25,6 +25,9 @@ class Coverage:
         partitions: the stream's partitions in the state, as they were before the run.
         companies: agreement numbers that the state of the stream `agreements` tells of.
         unknown: grants of the settings that could not even say which company they are for.
+
+    Attributes:
+        partial: a company was only read for what is new, as most runs do.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Coverage:
             self._known.setdefault(number, True)
         self._gaps: dict[int, str] = {}
         self._complete: set[int] = set()
+        self.partial = False
         self._unknown = list(unknown)
 
     def read(self, agreement: Agreement, *, whole: bool) -> None:
@@ -45,7 +49,7 @@ class Coverage:
         if whole:
             self._complete.add(agreement.number)
         else:
-            self._gaps[agreement.number] = f"{agreement} was only read for what is new"
+            self.partial = True
 
     def denied(self, agreement: Agreement) -> bool:
         """Note that a grant may not read the stream, and return whether it may have before.
@@ -63,9 +67,9 @@ class Coverage:
 
     @property
     def gap(self) -> str | None:
-        """Why the table may hold rows that were not read in this run; None if it cannot."""
+        """Which company may have rows in the table that this run missed; None if none has."""
         if self._unknown:
-            return self._unknown[0]
+            return f"{self._unknown[0]} could not be read"
         if self._gaps:
             return next(iter(self._gaps.values()))
         left = sorted(n for n, read in self._known.items() if read and n not in self._complete)

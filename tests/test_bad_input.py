@@ -125,7 +125,8 @@ WRONG_FILES = [
     ("config", json.dumps([APP]), "The settings file must hold a JSON object"),
     ("state", f'{{"bookmarks": "{GRANT}"', "The state file is not JSON (line 1, column"),
     ("state", json.dumps({"bookmarks": GRANT}), "is not a state that this tap has written"),
-    ("catalog", "", "The catalog file is not JSON (line 1, column 1"),
+    ("catalog", "", "given.json is empty. Give the one before it, or none at all"),
+    ("catalog", "{", "The catalog file is not JSON (line 1, column"),
     ("catalog", json.dumps({"streams": GRANT}), "The catalog file is not a Singer catalog"),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
+import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +50,14 @@ def test_discovery_needs_no_network_no_credentials_and_less_than_two_seconds(
     run_tap: TapRunner,
 ) -> None:
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
-    seconds = []
-    for _ in range(4):  # the first compiles the package; others may share the machine
-        started = time.perf_counter()
-        run = run_tap(None, "--discover", env=nowhere)
-        seconds.append(time.perf_counter() - started)
-        assert run.exit_code == 0
-    assert min(seconds) < 2
+    run_tap.discover()  # the first start of a fresh checkout compiles the package
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = run_tap(None, "--discover", env=nowhere)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run.exit_code == 0
+    assert "WARNING" not in run.stderr
+    # Time of this process alone: others may keep the machine busy. It waits for nothing.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
 @pytest.mark.parametrize("name", CONTRACT)

@@ -83,12 +83,10 @@ def test_meltano_knows_the_same_capabilities() -> None:
 
 
 def test_meltano_asks_for_what_the_tap_cannot_do_without() -> None:
-    (secret,) = ABOUT["settings"]["required"]
     groups = EXTRACTOR["settings_group_validation"]
-    assert all(secret in group for group in groups)
-    assert [set(group) - {secret} for group in groups] == [
-        {"agreement_grant_token"},
-        {"agreements"},
+    assert [set(group) for group in groups] == [
+        {"app_secret_token", "agreement_grant_token"},
+        {"app_secret_token", "agreements"},
     ]
 
 

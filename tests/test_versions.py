@@ -150,7 +150,7 @@ def test_of_three_companies_one_fails_and_keeps_its_rows(
     assert target.companies("customers") == before
     assert "customers" not in activated(run)
     assert "journals" in activated(run)
-    assert "Deleted rows are not told of in this run: agreement 2" in run.stderr
+    assert "No deleted rows are taken out of customers: agreement 2" in run.stderr
 
 
 def test_a_company_that_loses_a_module_keeps_its_rows(

@@ -34,12 +34,15 @@ def main() -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    sandbox = Sandbox(
-        standard_grants(options.scale, options.agreements),
-        port=options.port,
-        latency=options.latency / 1000,
-        zone=options.zone,
-    )
+    try:
+        sandbox = Sandbox(
+            standard_grants(options.scale, options.agreements),
+            port=options.port,
+            latency=options.latency / 1000,
+            zone=options.zone,
+        )
+    except OSError as error:
+        parser.error(f"cannot serve on port {options.port}: {error.strerror}")
     gc.freeze()  # large companies are there for good: the collector need not go through them
     with sandbox:
         settings = {
