@@ -96,4 +96,5 @@ class Source:
             bound = compare(changelog.declared_key, "gte", since) if since else None
             key = self._stream.declared_key
             for (number,) in changelog.keys(self._agreement, (key,), bound):
-                yield number
+                if isinstance(number, int):
+                    yield number
