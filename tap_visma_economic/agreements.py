@@ -106,7 +106,7 @@ def read_agreements(
 def _agreement(grant: Grant, page: Page) -> Agreement:
     row = page.rows[0]
     number = row.get("agreementNumber")
-    if not isinstance(number, int):
+    if type(number) is not int:
         raise EconomicError("e-conomic did not say which agreement the grant is for (GET /self)")
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
-from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.errors import TOKEN_HEADERS, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Origin = tuple[str, str, int]
 """Scheme, host, port."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts of this machine."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -56,8 +59,7 @@ class Grant(AuthBase):
         scheme, host, port = origin_of(r.url or "")
         if (scheme, host, port) not in self._origins:
             raise ConfigError(f"Tokens are not sent to {scheme}://{host}:{port}")
-        r.headers["X-AppSecretToken"] = self._app_secret
-        r.headers["X-AgreementGrantToken"] = self._grant
+        r.headers.update(zip(TOKEN_HEADERS, (self._app_secret, self._grant), strict=True))
         return r
 
     def __repr__(self) -> str:

@@ -125,7 +125,9 @@ class OpenApiStream(EconomicStream):
         if self.listing is Listing.PAGED:
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:
-            return PagedUpward(bound, key=self.declared_key)
+            key = self.declared_key
+            others = [name for name in self.primary_keys if name not in {"agreementNumber", key}]
+            return PagedUpward(bound, key=key, then=others)
         return OnePage(bound)
 
     def count_one(self, grant: Grant, context: Stamps, bound: str | None) -> int:

@@ -17,7 +17,7 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.drift import Drift
-from tap_visma_economic.errors import NetworkError, NotFoundError, error_of
+from tap_visma_economic.errors import BadAnswerError, NetworkError, NotFoundError, error_of
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records import Projection, Rules
@@ -200,10 +200,13 @@ class Endpoint(RESTStream["Query"]):
         ahead = self._tap.transport.ahead(self.contexts(agreement), begin, count=count)
         for context, begun in ahead:
             rows = pages = 0
+            told: int | None = None
             for page in self._listing(agreement, context, begun, partial(begin, context)):
                 rows, pages = rows + len(page.rows), pages + 1
+                told = page.results
                 yield context, page
-            if pages > 1 and self.counted and self.listing is Listing.COLLECTION:
+            listed = self.counted and self.listing is Listing.COLLECTION
+            if listed and (pages > 1 or (pages == 1 and told not in {None, rows})):
                 self._check_count(agreement, context, bound, rows)
 
     def _check_count(
@@ -238,9 +241,22 @@ class Endpoint(RESTStream["Query"]):
             else:
                 yield from self._pages(agreement, context, paginator, page)
         except NotFoundError:
-            if not self.path_params:
+            if not self._may_be_missing(agreement, context):
                 raise
             self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+
+    def _may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
+        """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
+
+        A listing below a parent that is still there must answer: e-conomic may not have understood
+        the path.
+        """
+        if self.parent is None:
+            return False
+        if self.listing is Listing.SINGLETON:
+            return True
+        self._tap.forget_parents(self.parent, agreement)
+        return context not in list(self.contexts(agreement))
 
     def _pages(
         self, agreement: Agreement, context: Stamps, paginator: Paginator, page: Page
@@ -319,7 +335,10 @@ class Endpoint(RESTStream["Query"]):
         for context, page in self.read(agreement, bound):
             for row in page.rows:
                 record = project(row, context)
-                yield tuple(record[column] for column in columns)
+                found = tuple(record.get(column) for column in columns)
+                if any(value is None for value in found):
+                    raise BadAnswerError(f"a row of {self.name} came without {', '.join(columns)}")
+                yield found
 
 
 def _is_fixed(values: str | tuple[str, ...]) -> bool:

@@ -14,6 +14,9 @@ import msgspec
 if TYPE_CHECKING:
     import requests
 
+TOKEN_HEADERS = ("X-AppSecretToken", "X-AgreementGrantToken")
+"""The headers that carry the tokens (rest NOTES, Authentication)."""
+
 _LONGEST_QUOTE = 300
 """Characters of e-conomic's own words that are passed on."""
 
@@ -164,7 +167,7 @@ def error_of(response: requests.Response) -> ApiError:
     return kind(
         status,
         response.request.path_url,
-        said=_said(complaint),
+        said=_without_tokens(_said(complaint), response.request),
         log_id=complaint.logId or complaint.traceId,
         code=complaint.errorCode,
         retry_after=response.headers.get("Retry-After"),
@@ -176,6 +179,15 @@ def _complaint(body: bytes) -> _Complaint:
         return msgspec.json.decode(body, type=_Complaint, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Complaint()  # an HTML page or nothing at all: the status must do
+
+
+def _without_tokens(text: str, request: requests.PreparedRequest) -> str:
+    """Return e-conomic's words without the tokens of the request, should it repeat them."""
+    for name in TOKEN_HEADERS:
+        token = request.headers.get(name)
+        if token and token != "demo":  # noqa: S105  # the public demo company's is no secret
+            text = text.replace(token, "(a token)")
+    return text
 
 
 def _said(complaint: _Complaint) -> str:

@@ -59,7 +59,9 @@ def state_of(file: IO[str] | None) -> dict[str, Any] | None:
     if (state and "bookmarks" not in state) or not (
         isinstance(bookmarks, dict)
         and all(
-            isinstance(known, dict) and _is_list_of_objects(known.get("partitions", []))
+            isinstance(known, dict)
+            and _is_list_of_objects(known.get("partitions", []))
+            and all(map(_is_partition, known.get("partitions", [])))
             for known in bookmarks.values()
         )
     ):
@@ -86,6 +88,25 @@ def _object(what: str, file: IO[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"The {what} file must hold a JSON object: {{...}}")
     return value
+
+
+def _is_partition(known: dict[str, Any]) -> bool:
+    """Return whether a partition's state is of the shape in which this tap writes it."""
+    context, points = known.get("context"), known.get("checkpoints") or []
+    return (
+        isinstance(context, dict)
+        and isinstance(points, list)
+        and all(isinstance(point, list) and _are_integers(point, 2) for point in points)
+        and (known.get("open") is None or _are_integers(known["open"]))
+    )
+
+
+def _are_integers(value: object, count: int | None = None) -> bool:
+    return (
+        isinstance(value, list)
+        and all(type(item) is int for item in value)
+        and count in {None, len(value)}
+    )
 
 
 def _is_list_of_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:

@@ -37,6 +37,10 @@ class Page:
     clock: pendulum.DateTime | None = None
 
 
+_FULL_PAGE = 1000
+"""Rows of a REST page as it is asked for."""
+
+
 class _Pagination(msgspec.Struct):
     results: int | None = None
     nextPage: str | None = None  # noqa: N815
@@ -52,7 +56,7 @@ class _RestCollection(msgspec.Struct):
 class _CursorListing(msgspec.Struct):
     """An OpenAPI cursor page; `cursor` is absent on the last one (openapi NOTES 3.1)."""
 
-    items: list[dict[str, Any]] | None = None
+    items: list[dict[str, Any]] | msgspec.UnsetType | None = msgspec.UNSET
     cursor: str | None = None
 
 
@@ -72,12 +76,17 @@ def rest_collection(response: requests.Response) -> Page:
     body: _RestCollection = _decode(_rest_collection, response)
     pagination = body.pagination or _Pagination()
     more = pagination.nextPage is not None
+    if body.pagination is None:  # not every nested listing tells (rest NOTES, Collections)
+        more = len(body.collection) >= _FULL_PAGE
     return Page(body.collection, more=more, results=pagination.results, clock=_clock(response))
 
 
 def cursor_listing(response: requests.Response) -> Page:
     """Return a page of an OpenAPI cursor listing."""
     body: _CursorListing = _decode(_cursor_listing, response)
+    if body.items is msgspec.UNSET and _decode(_object, response):
+        # Nulls are left out, so that an empty listing may be {}; something else is no listing.
+        raise _bad(response, "it has no items")
     more = bool(body.cursor)
     return Page(body.items or [], more=more, cursor=body.cursor, clock=_clock(response))
 
@@ -102,11 +111,15 @@ def _decode(decoder: msgspec.json.Decoder[Any], response: requests.Response) -> 
     try:
         return decoder.decode(response.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        kind = response.headers.get("Content-Type", "no content type")
-        raise BadAnswerError(
-            f"the answer to GET {response.request.path_url} is not what e-conomic documents "
-            f"({kind}, {len(response.content)} bytes): {error}"
-        ) from None
+        raise _bad(response, str(error)) from None
+
+
+def _bad(response: requests.Response, why: str) -> BadAnswerError:
+    kind = response.headers.get("Content-Type", "no content type")
+    return BadAnswerError(
+        f"the answer to GET {response.request.path_url} is not what e-conomic documents "
+        f"({kind}, {len(response.content)} bytes): {why}"
+    )
 
 
 def _clock(response: requests.Response) -> pendulum.DateTime | None:

@@ -15,6 +15,8 @@ from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.filters import both, compare
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import requests
 
     from tap_visma_economic.pages import Page
@@ -88,6 +90,10 @@ class Offset(Paginator):
 
     shifts = True
 
+    def more(self, page: Page) -> bool:
+        """Return whether another page follows; after a page without rows none does."""
+        return page.more and bool(page.rows)
+
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
@@ -105,6 +111,7 @@ class Keyset(Paginator):
 
     def __init__(self, filter_: str | None = None, *, key: str) -> None:
         self.key = key
+        self._end = float("-inf")
         super().__init__(filter_, pagesize=REST_PAGE, sort=key)
 
     def following(self, page: Page) -> Query | None:
@@ -113,15 +120,38 @@ class Keyset(Paginator):
         return {**self.current_value, **filtered(both(self.filter, above))}
 
     def more(self, page: Page) -> bool:
-        """Return whether another page follows; a page without rows has no end to go on from."""
-        return page.more and bool(page.rows)
+        """Return whether another page follows; a page without rows has no end to go on from.
+
+        Raises:
+            BadAnswerError: the rows do not come in the order that was asked for, so that going on
+                above the last one would leave rows out.
+        """
+        if not page.more and self.count == 1:
+            return False  # a listing of one page needs no order
+        keys = [_dig(row, self.key) for row in page.rows]
+        rising = all(type(key) is int for key in keys) and keys == sorted(set(keys))
+        if keys and (not rising or keys[0] <= self._end):
+            raise BadAnswerError(f"the rows do not come sorted by {self.key}, as was asked for")
+        self._end = keys[-1] if keys else self._end
+        return page.more and bool(keys)
 
 
 class Cursor(Paginator):
     """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier."""
 
+    def __init__(self, filter_: str | None = None) -> None:
+        self._sent: set[str | None] = set()
+        super().__init__(filter_)
+
     def following(self, page: Page) -> Query | None:
-        """Return the query with the next cursor; the filter must be sent again."""
+        """Return the query with the next cursor; the filter must be sent again.
+
+        Raises:
+            BadAnswerError: the cursor leads back to a page that was read already.
+        """
+        if page.cursor in self._sent:
+            raise BadAnswerError("e-conomic's cursor leads back to a page that was read already")
+        self._sent.add(page.cursor)
         return {**self.current_value, "cursor": page.cursor or ""}
 
 
@@ -155,14 +185,15 @@ class PagedUpward(Paged):
     Args:
         filter_: what the first pages are filtered by.
         key: the instant, which sorts and filters.
+        then: what rows of the same instant are sorted by.
     """
 
     shifts = False
 
-    def __init__(self, filter_: str | None = None, *, key: str) -> None:
+    def __init__(self, filter_: str | None = None, *, key: str, then: Sequence[str] = ()) -> None:
         self.key = key
         self._skipped = 0
-        super().__init__(filter_, sort=key)
+        super().__init__(filter_, sort=",".join((key, *then)))
 
     def following(self, page: Page) -> Query | None:
         """Return the query for the next page, from the last instant seen where the cap is met.

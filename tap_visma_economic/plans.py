@@ -35,7 +35,7 @@ def reading_of(stream: EconomicStream, agreement: Agreement, *, anew: bool) -> R
     """
     source = Source(stream, agreement)
     if stream.replication_method != INCREMENTAL:
-        return FullReading(source)
+        return FullReading(source, _bounds(stream).get("by_date"))
     key, declared = stream.replication_key, stream.declared_key
     if not key or key != declared:
         raise ConfigError(f"{stream.name} cannot be read INCREMENTAL by {key!r}")

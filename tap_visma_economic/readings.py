@@ -70,14 +70,15 @@ class FullReading:
     """Everything, every time; there is nothing to keep."""
 
     anew = True
-    whole = True
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, by_date: str | None = None) -> None:
         self._source = source
+        self._by_date = by_date
+        self.whole = by_date is None
 
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
-        """Yield the whole listing."""
-        return self._source.pages(None)
+        """Yield the whole listing, as far as the start date lets it through."""
+        return self._source.pages(self._by_date)
 
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Do nothing."""
@@ -115,6 +116,9 @@ class InstantReading:
         self._key = key
         self._literal = literal
         bookmark = None if anew else earlier(known(state, key), lookback_minutes)
+        self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
+        if self._impossible:  # no clock was ever there: whatever it stands for is read again
+            bookmark = None
         self._bounds = [bookmark, start]
         self.anew = bookmark is None
         self.whole = self.anew and start is None
@@ -144,7 +148,7 @@ class InstantReading:
             return
         reached = min(latest, self._began)
         value = parse_instant(known(self._state, self._key))
-        if value is None or reached > value:
+        if value is None or reached > value or self._impossible:
             move(self._state, self._key, instant_text(reached))
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pendulum
 from singer_sdk import typing as th
 
+from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.schemas import MODULE_VERSIONS
 
@@ -32,8 +33,6 @@ _DAY_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)", re.ASCII)
 
 DEMO = {"demo"}
 """Tokens that are no secret: those of e-conomic's public demo company."""
-
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 SETTINGS = th.PropertiesList(
     th.Property(
@@ -82,7 +81,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "full_refresh_days",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=36500),
         title="Days between full reads",
         description="Read streams that are otherwise read by a bookmark in full again when the "
         "last full read is so many days old. Unset: never.",
@@ -148,7 +147,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "request_timeout",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=3600),
         default=60,
         title="Request timeout in seconds",
         description="How long to wait for a connection, and for each piece of an answer.",
@@ -329,7 +328,7 @@ def _check_url(name: str, url: str) -> None:
         host = None
     if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query:
         raise ConfigError(f"{name} is not a URL such as {DEFAULTS[name]}")
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         raise ConfigError(f"{name} must be https: tokens are not sent in the clear")
 
 

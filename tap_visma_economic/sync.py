@@ -138,6 +138,8 @@ class EconomicStream(Endpoint):
         """
         self._records_seen = 0
         coverage = self._coverage()
+        if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
+            self.stream_state.pop("partitions", None)
         anew = self._refresh_is_due()
         if self._versioned:
             self._stream_version = self._tap.initialized_at // 1000

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_visma_economic.agreements import Agreement, Agreements
+    from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.errors import GrantRefusedError
     from tap_visma_economic.pages import Page
     from tap_visma_economic.sync import EconomicStream
@@ -109,7 +110,7 @@ class TapVismaEconomic(Tap):
         return Transport(
             stop=self.stop,
             workers=max(self.setting("concurrency"), self.setting("parallel_agreements")),
-            timeout=self.setting("request_timeout"),
+            timeout=float(self.setting("request_timeout")),
             user_agent=self.setting("user_agent") or f"{self.name}/{self.plugin_version}",
             ca_bundle=self.setting("ca_bundle"),
         )
@@ -135,6 +136,9 @@ class TapVismaEconomic(Tap):
         )
         for line in agreements.failures:
             self.outcome.refuse(line)
+        remembering = AgreementsStream(self)  # whether the stream is selected or not
+        for agreement in agreements:
+            remembering.get_context_state(agreement.context)
         return agreements
 
     def _companies_in_state(self) -> set[int]:
@@ -160,6 +164,12 @@ class TapVismaEconomic(Tap):
             self._parent_keys[wanted] = list(parent(self).keys(agreement, columns))
         return self._parent_keys[wanted]
 
+    def forget_parents(self, parent: type[Endpoint], agreement: Agreement) -> None:
+        """Let a parent's listing be read anew, which may have changed."""
+        for wanted in list(self._parent_keys):
+            if wanted[:2] == (parent, agreement.number):
+                del self._parent_keys[wanted]
+
     # The run
 
     def finish(self) -> None:
@@ -179,7 +189,9 @@ class TapVismaEconomic(Tap):
             with contextlib.suppress(Stopped):
                 self.sync_all()
                 self._reconcile()
-            self.finish()
+            if self.stop.signum is None or not self.config.get("batch_config"):
+                self.finish()  # a batch that was cut has no manifest: the state before it must do
+            self.message_writer.flush()
         except TargetGone:
             if self.stop.signum is not None:  # Ctrl-C went to both ends of the pipe
                 return self.end()
@@ -280,10 +292,9 @@ class TapVismaEconomic(Tap):
             )
             tap.stop.listen()
         code = tap.run()
-        if tap.stop.signum is not None:
+        if code:
             logging.shutdown()
-            os._exit(code)  # answers still on their way are not waited for
-        sys.exit(code)
+            os._exit(code)  # answers still on their way, or waited for, are not needed any more
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:

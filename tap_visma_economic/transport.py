@@ -11,7 +11,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError as NoConnection
 
-from tap_visma_economic.errors import NetworkError
+from tap_visma_economic.auth import LOOPBACK, origin_of
+from tap_visma_economic.errors import ConfigError, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,8 +58,18 @@ class Transport:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
 
     def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
-        """Return a request of this session; the arguments are those of `requests.Request`."""
-        return self.session.prepare_request(requests.Request(*args, **kwargs))
+        """Return a request of this session; the arguments are those of `requests.Request`.
+
+        Raises:
+            ConfigError: a URL or header of the settings cannot be sent.
+        """
+        try:
+            return self.session.prepare_request(requests.Request(*args, **kwargs))
+        except (requests.RequestException, UnicodeError) as error:
+            name = type(error).__name__
+            raise ConfigError(
+                f"the settings rest_url, openapi_url or user_agent cannot be sent ({name})"
+            ) from None
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
         """Send one request once, and read the whole answer. Redirects are not followed.
@@ -69,12 +80,17 @@ class Transport:
         settings = self.session.merge_environment_settings(
             request.url or "", {}, stream=False, verify=self._verify, cert=None
         )
+        if origin_of(request.url or "")[1] in LOOPBACK:
+            settings["proxies"] = {}  # a local address is local: no proxy gets to see its tokens
         try:
             return self.session.send(
                 request, timeout=self.timeout, allow_redirects=False, **settings
             )
         except requests.RequestException as error:
             raise NetworkError(_explain(error, request)) from None
+        except (OSError, ValueError) as error:
+            # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
+            raise ConfigError(f"no request can be sent: {error}") from None
 
     def give_up(self, request: requests.PreparedRequest) -> None:
         """A host could not be reached in spite of all tries: from now on one try must do.
@@ -104,12 +120,16 @@ class Transport:
             Each item with a function that returns the action's result or raises its error.
         """
         waiting: deque[tuple[A, Future[T]]] = deque()
-        for item in items:
-            waiting.append((item, self._pool.submit(action, item)))
-            if len(waiting) >= count:
+        try:
+            for item in items:
+                waiting.append((item, self._pool.submit(action, item)))
+                if len(waiting) >= count:
+                    yield self._outcome(*waiting.popleft())
+            while waiting:
                 yield self._outcome(*waiting.popleft())
-        while waiting:
-            yield self._outcome(*waiting.popleft())
+        finally:  # whoever gave up does not need the rest
+            for _, future in waiting:
+                future.cancel()
 
     def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
         return item, lambda: self.stop.result(future)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from tap_visma_economic.streams import STREAMS
 from tests.conftest import settings_for
 from tests.support import (
+    APP,
     CANARY,
     GRANT,
     GRANT_2,
@@ -99,9 +101,8 @@ def test_what_is_missing_is_named_when_it_happens_and_at_the_end(
     summary = skipped(run)
     for stream, words in PARTLY[grant].items():
         assert words in summary[stream]
-        [when] = [
-            line for line in run.stderr.splitlines() if f".{stream} " in line and "403" in line
-        ]
+        told = f".{stream} "
+        [when] = [line for line in run.stderr.splitlines() if told in line and "Skipped" in line]
         assert words in when
 
 
@@ -216,4 +217,50 @@ def test_the_connection_test_of_a_refused_grant_fails(warm_tap: TapRunner, three
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
     assert run.exit_code == 1
     assert "refused the tokens (401)" in run.stderr
+    keeps_secrets(run)
+
+
+def test_a_whole_year_that_answers_404_is_a_failure_and_not_an_empty_year(
+    warm_tap: TapRunner, three: Sandbox
+) -> None:
+    with three as sandbox:
+        sandbox.faults.add("/accounting-years/2024/totals", "status", status=404, times=None)
+        run = warm_tap(
+            settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("accounting_year_totals")
+        )
+    assert run.exit_code == 1
+    assert "accounting_year_totals" in run.errors[-2]
+
+
+def test_a_listing_that_answers_404_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:
+    with three as sandbox:
+        sandbox.faults.add("/customers", "status", status=404, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("customers"))
+    assert run.exit_code == 1
+
+
+def test_an_answer_without_items_is_no_empty_listing(warm_tap: TapRunner, three: Sandbox) -> None:
+    with three as sandbox:
+        sandbox.faults.add(
+            "/Contacts", "status", status=200, body=b'{"title": "Maintenance"}', times=None
+        )
+        run = warm_tap(
+            settings_for(sandbox, GRANT, max_wait_minutes=0),
+            catalog=warm_tap.catalog_of("customer_contacts"),
+        )
+    assert run.exit_code == 1
+    assert "it has no items" in run.errors[-2]
+
+
+@pytest.mark.parametrize("path", ["/self", "/customers"])
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_token_that_e_conomic_repeats_is_not_shown(
+    warm_tap: TapRunner, three: Sandbox, path: str, status: int
+) -> None:
+    words = json.dumps({"message": f"The tokens {APP} and {GRANT} are not valid"}).encode()
+    with three as sandbox:
+        sandbox.faults.add(path, "status", status=status, body=words, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("customers"))
+    assert run.exit_code == 1
+    assert "The tokens (a token) and (a token) are not valid" in run.stderr
     keeps_secrets(run)

@@ -269,6 +269,20 @@ def test_a_bookmark_never_moves_down(warm_tap: TapRunner, own: Sandbox, own_conf
     assert run.bookmark("booked_entries")["replication_key_value"] == 10**8
 
 
+def test_a_bookmark_in_the_future_is_healed(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    state = _state(
+        "customer_contacts",
+        replication_key="lastUpdated",
+        replication_key_value="2099-01-01T00:00:00Z",
+    )
+    catalog = warm_tap.catalog_of("customer_contacts")
+    run = warm_tap(own_config, catalog=catalog, state=state)
+    assert len(run.records["customer_contacts"]) == len(rows(own, CONTACTS))
+    assert run.bookmark("customer_contacts")["replication_key_value"] < "2027"
+
+
 # start_date
 
 
@@ -321,6 +335,16 @@ def test_a_catalog_may_ask_for_a_full_table(
         entry["replication_method"] = "FULL_TABLE"
     run = warm_tap(own_config, catalog=catalog, state=state)
     assert len(run.records["booked_entries"]) == len(rows(own, ENTRIES))
+
+
+def test_start_date_bounds_a_ledger_that_a_catalog_reads_in_full(
+    warm_tap: TapRunner, own_config: Row
+) -> None:
+    catalog = warm_tap.catalog_of("booked_entries")
+    for entry in catalog["streams"]:
+        entry["replication_method"] = "FULL_TABLE"
+    run = warm_tap({**own_config, "start_date": "2025-01-01"}, catalog=catalog)
+    assert min(record["date"] for record in run.records["booked_entries"]) >= "2025-01-01"
 
 
 def test_a_company_that_is_left_out_keeps_its_state(

@@ -227,6 +227,55 @@ def test_versions_turned_on_for_tables_that_are_there_already_delete_no_company(
     assert {stream: target.companies(stream) for stream in STREAMS} == before
 
 
+def test_what_was_read_before_versions_and_without_the_agreements_stays(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    """The state remembers the companies whether the stream `agreements` is selected or not."""
+    catalog = warm_tap.catalog_of("journals")
+    everyone = settings_for(sandbox, "company-1", "company-2", all_streams=True)
+    for losing in ("403", "settings"):
+        first = warm_tap(everyone, catalog=catalog)
+        target = Target()
+        for message in first.messages:
+            message.setdefault("version", 0)
+        target.take(first)
+        before = target.companies("journals")
+        numbers = ("company-1", "company-2") if losing == "403" else ("company-1",)
+        if losing == "403":
+            sandbox.faults.add("/journals", "status", status=403, times=None, grant="company-2")
+        config = settings_for(
+            sandbox, *numbers, all_streams=True, emit_activate_version_messages=True
+        )
+        target.take(warm_tap(config, catalog=catalog, state=target.state))
+        assert target.companies("journals") == before
+        sandbox.faults.rules.clear()
+
+
+def test_access_that_came_while_versions_were_off_is_not_forgotten(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    catalog = warm_tap.catalog_of("agreements", "journals")
+    off = settings_for(sandbox, "company-1", "company-2", all_streams=True)
+    on = {**off, "emit_activate_version_messages": True}
+
+    def deny() -> None:
+        sandbox.faults.add("/journals", "status", status=403, times=None, grant="company-2")
+
+    deny()
+    target.take(warm_tap(on, catalog=catalog))
+    sandbox.faults.rules.clear()
+    allowed = warm_tap(off, catalog=catalog, state=target.state)
+    for message in allowed.messages:
+        message.setdefault("version", 0)
+    target.take(allowed)
+    before = target.companies("journals")
+    assert 2 in before
+    deny()
+    target.take(warm_tap(on, catalog=catalog, state=target.state))
+    assert target.companies("journals") == before
+
+
 # full_refresh_days
 
 

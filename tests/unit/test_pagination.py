@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
@@ -53,13 +54,14 @@ def test_one_answer_is_asked_for_with_its_filter() -> None:
 
 
 def test_an_offset_listing_is_asked_for_page_by_page() -> None:
-    queries = read(Offset(), lambda query: Page([], more=query["skippages"] < 2))
+    queries = read(Offset(), lambda query: Page(numbered(1), more=query["skippages"] < 2))
     assert queries == [{"pagesize": 1000, "skippages": number} for number in range(3)]
 
 
 def test_an_offset_listing_keeps_filter_and_order() -> None:
     first, second = read(
-        Offset("a$eq:1", sort="name"), lambda query: Page([], more=query["skippages"] < 1)
+        Offset("a$eq:1", sort="name"),
+        lambda query: Page(numbered(1), more=query["skippages"] < 1),
     )
     assert first == {"filter": "a$eq:1", "sort": "name", "pagesize": 1000, "skippages": 0}
     assert second == {**first, "skippages": 1}
@@ -124,8 +126,32 @@ def test_a_keyset_listing_ends_at_a_page_without_rows() -> None:
     assert len(read(Keyset(key="number"), lambda _: Page([], more=True))) == 1
 
 
+def test_an_offset_listing_ends_at_a_page_without_rows() -> None:
+    assert len(read(Offset(), lambda _: Page([], more=True))) == 1
+
+
+@pytest.mark.parametrize("numbers", [(3, 2, 1), (1, 1, 2), (1, "2", 3), (1, None, 3)])
+def test_rows_that_do_not_come_in_the_order_asked_for_are_a_bad_answer(
+    numbers: tuple[object, ...],
+) -> None:
+    """Going on above the last of them would leave rows out."""
+    rows = [{"number": number} for number in numbers]
+    with pytest.raises(BadAnswerError, match="do not come sorted by number"):
+        read(Keyset(key="number"), lambda _: Page(rows, more=True))
+
+
+def test_a_last_page_out_of_order_is_a_bad_answer_too() -> None:
+    pages = iter([Page(numbered(1, 2), more=True), Page(numbered(4, 3))])
+    with pytest.raises(BadAnswerError, match="do not come sorted by number"):
+        read(Keyset(key="number"), lambda _: next(pages))
+
+
+def test_a_listing_of_one_page_needs_no_order() -> None:
+    assert len(read(Keyset(key="number"), lambda _: Page(numbered(4, 3)))) == 1
+
+
 def test_a_keyset_page_that_follows_itself_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="follows itself"):
+    with pytest.raises(BadAnswerError, match="do not come sorted by number"):
         read(Keyset(key="number"), lambda _: Page(numbered(1), more=True))
 
 
@@ -156,8 +182,14 @@ def test_an_empty_cursor_page_in_the_middle_does_not_end_the_listing() -> None:
     assert len(read(Cursor(), lambda _: next(pages))) == 2
 
 
+def test_a_cursor_that_leads_back_is_a_bad_answer() -> None:
+    cursors = itertools.cycle("ab")
+    with pytest.raises(BadAnswerError, match="leads back to a page"):
+        read(Cursor(), lambda _: Page(numbered(1), more=True, cursor=next(cursors)))
+
+
 def test_a_cursor_that_does_not_move_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="follows itself"):
+    with pytest.raises(BadAnswerError, match="leads back to a page"):
         read(Cursor(), lambda _: Page(numbered(1), more=True, cursor="a"))
 
 
