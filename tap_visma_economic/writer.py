@@ -26,7 +26,7 @@ _LONGEST_WAIT = 1.0
 _STATE_EVERY = 10.0
 """Seconds between two STATE messages, the last one aside."""
 
-_MUCH_STATE = 1 << 19
+_MUCH_STATE = 1 << 18
 """Bytes of STATE after which the time between two of them doubles: hundreds of companies have much
 state, and a run that writes it every ten seconds would hardly write anything else."""
 

@@ -14,13 +14,14 @@ from tap_visma_economic.auth import origin_of
 from tap_visma_economic.stopping import StopFlag
 from tap_visma_economic.transport import Transport
 from tests.conftest import settings_for
+from tests.sandbox import Grant, Sandbox
+from tests.sandbox.company import build_company
 from tests.support import CANARY, NUMBER, canary_sandbox, keeps_secrets, small_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import TapRunner
-    from tests.sandbox import Sandbox
 
 FIFTY = [f"{CANARY}grant-{number:02}" for number in range(50)]
 THREADS = 16
@@ -96,3 +97,25 @@ def test_threads_that_share_a_transport_never_mix_grants(fifty: Sandbox) -> None
         answers = list(threads.map(who, places))
     transport.session.close()
     assert answers == [(place, NUMBER + place) for place in places]
+
+
+@pytest.mark.slow
+def test_three_hundred_companies_write_less_than_five_megabytes_of_state(
+    warm_tap: TapRunner,
+) -> None:
+    grants = {
+        f"company-{place}": Grant(
+            build_company(2_000_000 + place, f"Selskab {place} ApS", seed=place % 7, entries=60)
+        )
+        for place in range(300)
+    }
+    with Sandbox(grants) as sandbox:
+        config = settings_for(sandbox, *grants)
+        first = warm_tap(config)
+        second = warm_tap(config, state=first.state)
+    for run in (first, second):
+        assert run.exit_code == 0, run.stderr[-2000:]
+        states = [message for message in run.messages if message["type"] == "STATE"]
+        assert sum(len(json.dumps(state)) for state in states) < 5_000_000
+        read = {record["agreementNumber"] for record in run.records["customers"]}
+        assert len(read) == 300
