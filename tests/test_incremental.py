@@ -337,6 +337,21 @@ def test_a_catalog_may_ask_for_a_full_table(
     assert len(run.records["booked_entries"]) == len(rows(own, ENTRIES))
 
 
+def test_the_count_up_to_the_bookmark_is_bound_by_the_start_date_too(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    catalog = warm_tap.catalog_of("booked_entries")
+    config = {**own_config, "start_date": "2025-01-01"}
+    first = warm_tap(config, catalog=catalog)
+    own.log.clear()
+    second = warm_tap(config, catalog=catalog, state=first.state)
+    highest = first.bookmark("booked_entries")["replication_key_value"]
+    asked = filters(own, ENTRIES)
+    assert asked[0] == f"entryNumber$lte:{highest}$and:date$gte:2025-01-01"
+    assert asked[1] == f"entryNumber$gte:{highest - 1000}$and:date$gte:2025-01-01"
+    assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
+
+
 def test_start_date_bounds_a_ledger_that_a_catalog_reads_in_full(
     warm_tap: TapRunner, own_config: Row
 ) -> None:
