@@ -329,16 +329,26 @@ class Endpoint(RESTStream["Query"]):
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row: what a stream below this one fills its path with."""
+        """Yield these columns of every row: what a stream below this one fills its path with.
+
+        Raises:
+            BadAnswerError: a row lacks one of them.
+        """
+        for found in self.columns(agreement, columns, bound):
+            if any(value is None for value in found):
+                raise BadAnswerError(f"a row of {self.name} came without {', '.join(columns)}")
+            yield found
+
+    def columns(
+        self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield these columns of every row, null where a row lacks one."""
         rules = Rules(self._drift, selected=lambda crumb: crumb[1] in columns)
         project = Projection(self._raw_schema, rules)
         for context, page in self.read(agreement, bound):
             for row in page.rows:
                 record = project(row, context)
-                found = tuple(record.get(column) for column in columns)
-                if any(value is None for value in found):
-                    raise BadAnswerError(f"a row of {self.name} came without {', '.join(columns)}")
-                yield found
+                yield tuple(record.get(column) for column in columns)
 
 
 def _is_fixed(values: str | tuple[str, ...]) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Literal, Source, Stamps
+    from tap_visma_economic.readings import Change, Literal, Source, Stamps
     from tap_visma_economic.records import Row
 
 logger = logging.getLogger("tap-visma-economic")
@@ -128,7 +128,10 @@ class NumberReading:
         self._checkpoints = [(n, count) for n, count in self._state.get("checkpoints") or []]
         if value is None or not isinstance(rows, int):
             return None
-        if self._rows_up_to(value) == rows:
+        touched = self._touched_from()
+        if touched is not None:
+            self._checkpoints = [point for point in self._checkpoints if point[0] < touched]
+        elif self._rows_up_to(value) == rows:
             self._base = (value, rows)
             self._checkpoints.append(self._base)
             return max(value - OVERLAP, 1)
@@ -141,6 +144,10 @@ class NumberReading:
             self._base[0] + 1,
         )
         return self._base[0] + 1
+
+    def _touched_from(self) -> int | None:
+        """Return from which number on counts prove nothing; None if all do."""
+        return None
 
     def _last_true_checkpoint(self) -> tuple[int, int]:
         points = self._checkpoints
@@ -243,7 +250,9 @@ class OpenNumberReading(NumberReading):
 class ChangingNumberReading(NumberReading):
     """New rows, and rows whose numbers the changelog names since the last run.
 
-    The state keeps the server's clock when the last reading began (`changes_since`).
+    The state keeps the server's clock when the last reading began (`changes_since`). Where an edit
+    has added a row or taken one away, the count from there on proves nothing, for a row taken away
+    could hide another that has become visible late: everything from there is read again.
 
     Args:
         lookback_minutes: how far before that the changelog is read.
@@ -255,11 +264,20 @@ class ChangingNumberReading(NumberReading):
         self._changes_since = earlier(self._state.get("changes_since"), lookback_minutes)
         self._literal = literal
         self._began: pendulum.DateTime | None = None
+        self._changes: list[Change] = []
+
+    def _since(self) -> int | None:
+        if self._bookmark is not None:
+            at = self._literal(self._changes_since) if self._changes_since else None
+            self._changes = list(self._source.changed(at))
+        return super()._since()
+
+    def _touched_from(self) -> int | None:
+        return min((change.number for change in self._changes if change.rows), default=None)
 
     def _again(self, since: int) -> Iterator[tuple[Stamps, Page]]:
         if since:
-            at = self._literal(self._changes_since) if self._changes_since else None
-            yield from self._numbered({n for n in self._source.changed(at) if n < since})
+            yield from self._numbered({c.number for c in self._changes if c.number < since})
 
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Take note of a page and, on the first one, of the server's clock."""

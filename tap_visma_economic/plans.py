@@ -8,7 +8,7 @@ from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Replication
 from tap_visma_economic.numbered import ChangingNumberReading, NumberReading, OpenNumberReading
-from tap_visma_economic.readings import FullReading, InstantReading
+from tap_visma_economic.readings import Change, FullReading, InstantReading
 from tap_visma_economic.settings import DEFAULTS, start_date
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tap_visma_economic.sync import EconomicStream
 
 INCREMENTAL = "INCREMENTAL"
+
+EDITED = ("dimensionKeyFrom", "dimensionKeyTo")
+"""Columns of the changelog: null before a row was there, and after it was taken away."""
 
 
 def reading_of(stream: EconomicStream, agreement: Agreement, *, anew: bool) -> Reading:
@@ -89,12 +92,12 @@ class Source:
         """Return how many rows the stream's listings hold that fit."""
         return self._stream.count(self._agreement, bound)
 
-    def changed(self, since: str | None) -> Iterator[int]:
-        """Yield the numbers of the rows that the changelog names since then."""
+    def changed(self, since: str | None) -> Iterator[Change]:
+        """Yield the edits that the changelog tells of since then."""
         changelog = self._stream.beside(self._stream.changelog)
         if changelog is not None:
             bound = compare(changelog.declared_key, "gte", since) if since else None
-            key = self._stream.declared_key
-            for (number,) in changelog.keys(self._agreement, (key,), bound):
+            columns = (self._stream.declared_key, *EDITED)
+            for number, before, after in changelog.columns(self._agreement, columns, bound):
                 if isinstance(number, int):
-                    yield number
+                    yield Change(number, (after is not None) - (before is not None))

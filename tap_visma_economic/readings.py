@@ -9,7 +9,7 @@ reading began. Readings by number are in `numbered`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pendulum
 
@@ -29,6 +29,18 @@ Literal = Callable[[pendulum.DateTime], str]
 """Writes an instant as an API's filters take it."""
 
 
+class Change(NamedTuple):
+    """An edit of a row, as a changelog tells.
+
+    Args:
+        number: the number of the row.
+        rows: 1 if the edit added a row, -1 if it took one away, else 0.
+    """
+
+    number: int
+    rows: int
+
+
 class Source(Protocol):
     """One stream of one agreement, as a reading asks it."""
 
@@ -41,8 +53,8 @@ class Source(Protocol):
     def count(self, bound: str) -> int:
         """Return how many rows the listings hold that fit."""
 
-    def changed(self, since: str | None) -> Iterator[int]:
-        """Yield the numbers of rows that were edited since then, as the changelog tells."""
+    def changed(self, since: str | None) -> Iterator[Change]:
+        """Yield the edits of rows since then, as the changelog tells."""
 
 
 class Reading(Protocol):

@@ -123,7 +123,7 @@ def test_an_edit_made_while_a_run_is_reading_arrives_with_the_next(
     with Sandbox({"demo": Grant(Watched(company, asked))}) as sandbox:
         warehouse = Warehouse(warm_tap, sandbox, company, *STREAMS, lookback_minutes=0)
         warehouse.begin_loaded(small_company)
-        turns += [partial(edit, key) for key in (3, 1, 2)]
+        turns += [partial(edit, key) for key in (3, 1)]
         warehouse.run()
         assert not turns
         warehouse.run()

@@ -672,7 +672,7 @@ def test_only_edited_rows_below_what_was_read_are_read_by_number() -> None:
     books = Counted(1, 2, 2002, *range(3000, 3003))
     read(changing(state, books))
     for number in (2, 2002, 3001):
-        books.put(number)
+        books.put(number, edit=True)
     books.asked.clear()
     read(changing(state, books))
     assert books.asked == ["number$gte:2002", "number$in:[2]"]

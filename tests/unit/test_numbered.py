@@ -24,6 +24,7 @@ from tap_visma_economic.numbered import (
     OpenNumberReading,
 )
 from tap_visma_economic.pages import Page
+from tap_visma_economic.readings import Change
 from tap_visma_economic.values import instant_text
 
 if TYPE_CHECKING:
@@ -47,17 +48,29 @@ class Books:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[int, int], Row] = {}
-        self.log: list[tuple[int, int]] = []
+        self.log: list[tuple[str, Change]] = []
         self.now = 0
         self.asked: list[str | None] = []
         self.between: Callable[[], None] = lambda: None
 
-    def put(self, number: int, part: int = 0, remainder: int = 0) -> None:
+    def put(self, number: int, part: int = 0, remainder: int = 0, *, edit: bool = False) -> None:
+        """Book a row, or edit one: only edits are in the changelog."""
         self.now += 1
-        self.log.append((self.now, number))
+        if edit:
+            self.tell(number, rows=int((number, part) not in self.rows))
         self.rows[number, part] = {
             "number": number, "part": part, "remainder": remainder, "version": self.now,
         }  # fmt: skip
+
+    def take(self, number: int, part: int) -> None:
+        """Take a row away, which the changelog tells."""
+        self.now += 1
+        del self.rows[number, part]
+        self.tell(number, rows=-1)
+
+    def tell(self, number: int, rows: int) -> None:
+        at = instant_text(pendulum.from_timestamp(self.now))
+        self.log.append((at, Change(number, rows)))
 
     def matching(self, bound: str | None) -> list[Row]:
         tests = [_parse(part) for part in bound.split("$and:")] if bound else []
@@ -84,9 +97,8 @@ class Books:
     def count(self, bound: str) -> int:
         return len(self.matching(bound))
 
-    def changed(self, since: str | None) -> Iterator[int]:
-        told = [(instant_text(pendulum.from_timestamp(at)), number) for at, number in self.log]
-        return iter([number for at, number in told if at >= (since or "")])
+    def changed(self, since: str | None) -> Iterator[Change]:
+        return iter([change for at, change in self.log if at >= (since or "")])
 
 
 def _parse(part: str) -> Callable[[Row], bool]:
@@ -171,7 +183,7 @@ def play(books: Books, warehouse: Warehouse, event: tuple[str, int, int]) -> Non
         if (number + 1, 0) not in books.rows:
             books.put(number + 1, remainder=more % 2)
     elif kind == "change":
-        change(books, warehouse, number)
+        change(books, warehouse, number, more)
     elif kind == "run":
         warehouse.run(books)
     elif kind == "cut":
@@ -183,14 +195,20 @@ def play(books: Books, warehouse: Warehouse, event: tuple[str, int, int]) -> Non
         books.between = lambda: None
 
 
-def change(books: Books, warehouse: Warehouse, number: int) -> None:
+def change(books: Books, warehouse: Warehouse, number: int, more: int) -> None:
     """Change a row as rows of this kind can: numbered rows not at all, others in their way."""
     keys = sorted(books.rows)
     if not keys or warehouse.kind == "plain":
         return
     key = keys[number % len(keys)]
-    remainder = books.rows[key]["remainder"]
-    books.put(*key, remainder=remainder if warehouse.kind == "changes" else 1 - remainder)
+    if warehouse.kind == "open":
+        books.put(*key, remainder=1 - books.rows[key]["remainder"])
+    elif more == 0:
+        books.take(*key)
+    elif more == 1:  # a row more for an old number
+        books.put(key[0], key[1] + 7, edit=True)
+    else:
+        books.put(*key, edit=True)
 
 
 @pytest.mark.parametrize(
@@ -217,5 +235,7 @@ def test_two_runs_after_the_last_change_nothing_is_missing_or_old(
     if kind == "open":  # settled and opened again, a row is as it was
         for row in (*warehouse.rows.values(), *books.rows.values()):
             row["version"] = 0
+    for key in set(warehouse.rows) - set(books.rows):  # taken away: only a full read tells
+        del warehouse.rows[key]
     assert warehouse.rows == books.rows
     assert warehouse.state.get("rows_to_bookmark", 0) == len(books.rows)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.pages import Page
 from tap_visma_economic.readings import (
+    Change,
     FullReading,
     InstantReading,
     known,
@@ -46,7 +47,7 @@ class Listing:
     def count(self, bound: str) -> int:
         raise NotImplementedError
 
-    def changed(self, since: str | None) -> Iterator[int]:
+    def changed(self, since: str | None) -> Iterator[Change]:
         raise NotImplementedError
 
 
