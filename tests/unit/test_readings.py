@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.pages import Page
 from tap_visma_economic.readings import (
-    Change,
     FullReading,
     InstantReading,
     known,
@@ -23,7 +22,10 @@ from tap_visma_economic.values import instant_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_visma_economic.readings import Stamps
+    from tap_visma_economic.readings import (
+        Change,
+        Stamps,
+    )
 
 State = dict[str, Any]
 
