@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.local import MeltanoProject, environment
+from tests.pipelines.postgres import Postgres, find_binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from scripts.local import Run
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 TAP = "tap-visma-economic"
 NO_HUB = {"MELTANO_HUB_API_ROOT": "http://127.0.0.1:9"}
 """Nothing answers there: whatever needs Meltano Hub fails."""
+NO_POSTGRES = "PostgreSQL is not installed: apt-get install postgresql (or brew install postgresql)"
 
 
 class Pipeline:
@@ -71,3 +74,26 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pipeline(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Pipeline:
     """A project of the module's own."""
     return Pipeline(tmp_path_factory.mktemp("project"), installed)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of the module's own, empty at first."""
+    binaries = find_binaries()
+    if binaries is None and os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(NO_POSTGRES)
+    if binaries is None:
+        pytest.skip(NO_POSTGRES)
+    with Postgres(binaries) as running:
+        yield running
+
+
+def into(postgres: Postgres) -> dict[str, str]:
+    """The settings of target-postgres for a server, as environment variables."""
+    return {
+        "TARGET_POSTGRES_HOST": "127.0.0.1",
+        "TARGET_POSTGRES_PORT": str(postgres.port),
+        "TARGET_POSTGRES_USER": postgres.user,
+        "TARGET_POSTGRES_PASSWORD": "any, the server trusts everybody on this machine",
+        "TARGET_POSTGRES_DATABASE": postgres.database,
+    }
