@@ -308,9 +308,7 @@ class Endpoint(RESTStream["Query"]):
     @cached_property
     def _key(self) -> Callable[[Row, Stamps], tuple[str, ...]]:
         keys = tuple(self.primary_keys or ())
-        project = Projection(
-            self._raw_schema, Rules(self._drift, selected=lambda crumb: crumb[1] in keys)
-        )
+        project = self._projection_of(keys)
 
         def key(row: Row, context: Stamps) -> tuple[str, ...]:
             record = project(row, context)
@@ -343,12 +341,15 @@ class Endpoint(RESTStream["Query"]):
         self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
         """Yield these columns of every row, null where a row lacks one."""
-        rules = Rules(self._drift, selected=lambda crumb: crumb[1] in columns)
-        project = Projection(self._raw_schema, rules)
+        project = self._projection_of(columns)
         for context, page in self.read(agreement, bound):
             for row in page.rows:
                 record = project(row, context)
                 yield tuple(record.get(column) for column in columns)
+
+    def _projection_of(self, columns: tuple[str, ...]) -> Projection:
+        rules = Rules(self._drift, selected=lambda crumb: crumb[1] in columns)
+        return Projection(self._raw_schema, rules)
 
 
 def _is_fixed(values: str | tuple[str, ...]) -> bool:

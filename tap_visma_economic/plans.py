@@ -9,7 +9,7 @@ from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Replication
 from tap_visma_economic.numbered import ChangingNumberReading, NumberReading, OpenNumberReading
 from tap_visma_economic.readings import Change, FullReading, InstantReading
-from tap_visma_economic.settings import DEFAULTS, start_date
+from tap_visma_economic.settings import start_date, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +43,9 @@ def reading_of(stream: EconomicStream, agreement: Agreement, *, anew: bool) -> R
     if not key or key != declared:
         raise ConfigError(f"{stream.name} cannot be read INCREMENTAL by {key!r}")
     state = stream.get_context_state(agreement.context)
-    lookback = stream.config.get("lookback_minutes")
     by_clock: dict[str, Any] = {
         "literal": stream.instant_literal,
-        "lookback_minutes": DEFAULTS["lookback_minutes"] if lookback is None else lookback,
+        "lookback_minutes": value_of(stream.config, "lookback_minutes"),
     }
     if stream.replication in {Replication.FULL, Replication.TIMESTAMP}:
         start = start_date(stream.config)

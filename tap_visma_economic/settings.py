@@ -202,6 +202,12 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+def value_of(config: Config, name: str) -> Any:
+    """Return a setting, or its default."""
+    value = config.get(name)
+    return DEFAULTS.get(name) if value is None else value
+
+
 def with_environment(config: Config) -> dict[str, Any]:
     """Return the settings, with Pandium's environment names filling in what is not there."""
     filled = {PANDIUM[name]: os.environ[name] for name in PANDIUM if os.environ.get(name)}

@@ -24,7 +24,6 @@ from tap_visma_economic.readings import parse_instant
 from tap_visma_economic.records import Projection, Rules
 from tap_visma_economic.values import instant_text
 from tap_visma_economic.versions import BEGUN, Coverage
-from tap_visma_economic.writer import BufferedWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -269,7 +268,7 @@ class EconomicStream(Endpoint):
         """Return what writes a record: straight to the buffer where nothing has to be mapped."""
         writer = self._tap.message_writer
         mapped = self.config.get("stream_maps") or self.config.get("flattening_enabled")
-        if mapped or not isinstance(writer, BufferedWriter):
+        if mapped:
             return lambda record: self._write_record_message(dict(record))
         message: dict[str, Any] = {"type": "RECORD", "stream": self.name}
         if self._versioned:
@@ -281,8 +280,6 @@ class EconomicStream(Endpoint):
         return write
 
     def _end_page(self) -> None:
-        writer = self._tap.message_writer
-        if isinstance(writer, BufferedWriter):
-            writer.end_page()
+        self._tap.message_writer.end_page()
         self.state_manager.is_flushed = False
         self._write_state_message()

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreements import Agreement, Agreements
     from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.errors import GrantRefusedError
-    from tap_visma_economic.pages import Page
     from tap_visma_economic.sync import EconomicStream
 
 
@@ -99,8 +98,7 @@ class TapVismaEconomic(Tap):
 
     def setting(self, name: str) -> Any:
         """Return a setting, or its default."""
-        value = self.config.get(name)
-        return settings.DEFAULTS.get(name) if value is None else value
+        return settings.value_of(self.config, name)
 
     # What the streams share
 
@@ -131,23 +129,23 @@ class TapVismaEconomic(Tap):
             (where, Grant(secret, token, origins))
             for where, token in settings.grant_tokens(self.config)
         ]
+        stream = AgreementsStream(self)  # whether it is selected or not
         agreements = read_agreements(
-            grants, self._read_self, self.transport, count=self.setting("parallel_agreements")
+            grants,
+            lambda grant: stream.fetch(grant, {}, {}),
+            self.transport,
+            count=self.setting("parallel_agreements"),
         )
         for line in agreements.failures:
             self.outcome.refuse(line)
-        remembering = AgreementsStream(self)  # whether the stream is selected or not
-        for agreement in agreements:
-            remembering.get_context_state(agreement.context)
+        for agreement in agreements:  # the next runs have to know whose rows the tables hold
+            stream.get_context_state(agreement.context)
         return agreements
 
     def _companies_in_state(self) -> set[int]:
         """The agreements that earlier runs have read, as the stream `agreements` remembers."""
         known = self.state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
         return {partition.get("context", {}).get("agreementNumber", 0) for partition in known}
-
-    def _read_self(self, grant: Grant) -> Page:
-        return AgreementsStream(self).fetch(grant, {}, {})
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Note that an agreement's grant was refused: it is left alone for the rest of the run."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import settings_for
-from tests.pipelines.conftest import said
-from tests.pipelines.postgres import Postgres, find_binaries
+from tests.pipelines.conftest import into, said
 from tests.test_discovery import DEFAULT
 from tests.test_records_arrive import truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.pipelines.conftest import Pipeline
+    from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
-
-MISSING = "PostgreSQL is not installed: apt-get install postgresql (or brew install postgresql)"
 
 LEDGER_PER_YEAR = """
 SELECT y.year, sum(e."amountInBaseCurrency"), count(*)
@@ -30,27 +25,8 @@ GROUP BY y.year ORDER BY y.year
 """
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """A server, empty at first."""
-    binaries = find_binaries()
-    if binaries is None and os.environ.get("CI", "").lower() in {"1", "true"}:
-        pytest.fail(MISSING)
-    if binaries is None:
-        pytest.skip(MISSING)
-    with Postgres(binaries) as running:
-        yield running
-
-
 def load(pipeline: Pipeline, sandbox: Sandbox, postgres: Postgres) -> None:
-    target = {
-        "TARGET_POSTGRES_HOST": "127.0.0.1",
-        "TARGET_POSTGRES_PORT": str(postgres.port),
-        "TARGET_POSTGRES_USER": postgres.user,
-        "TARGET_POSTGRES_PASSWORD": "any, the server trusts everybody on this machine",
-        "TARGET_POSTGRES_DATABASE": postgres.database,
-    }
-    run = pipeline.run("target-postgres", settings_for(sandbox, "demo"), target)
+    run = pipeline.run("target-postgres", settings_for(sandbox, "demo"), into(postgres))
     assert run.exit_code == 0, said(run)
 
 
