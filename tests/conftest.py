@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +19,9 @@ from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parent.parent
 
 Message = dict[str, Any]
 
@@ -197,3 +200,38 @@ def settings_for(sandbox: Sandbox, *grants: str, **more: Any) -> dict[str, Any]:
 def config(sandbox: Sandbox) -> dict[str, Any]:
     """Settings to read the main company."""
     return settings_for(sandbox, "demo")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first worker to come fills, for all workers of the session."""
+    base = factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    folder, done = shared / name, shared / f"{name}.done"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, built by pip. It asks a package index for the build backend."""
+
+    def build(folder: Path) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            f"-w{folder}",
+            ROOT,
+        ]
+        subprocess.run(command, check=True, timeout=300)
+
+    (wheel,) = made_once(tmp_path_factory, "wheel", build).glob("*.whl")
+    return wheel

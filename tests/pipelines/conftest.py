@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.local import MeltanoProject, environment
+from tests.conftest import made_once
 from tests.pipelines.postgres import Postgres, find_binaries
 
 if TYPE_CHECKING:
@@ -57,17 +57,12 @@ def streams_of(run: Run) -> set[str]:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with all plugins installed: once, whichever worker comes first."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if base.name.startswith("popen-") else base
-    folder = shared / "installed"
-    done = shared / "installed.done"
-    with (shared / "installed.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            run = MeltanoProject(folder).install()
-            assert run.exit_code == 0, said(run)
-            done.touch()
-    return folder
+
+    def install(folder: Path) -> None:
+        run = MeltanoProject(folder).install()
+        assert run.exit_code == 0, said(run)
+
+    return made_once(tmp_path_factory, "installed", install)
 
 
 @pytest.fixture(scope="module")
