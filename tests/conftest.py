@@ -221,17 +221,8 @@ def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, built by pip. It asks a package index for the build backend."""
 
     def build(folder: Path) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            f"-w{folder}",
-            ROOT,
-        ]
-        subprocess.run(command, check=True, timeout=300)
+        wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        subprocess.run([*wheel, f"--wheel-dir={folder}", str(ROOT)], check=True, timeout=300)
 
     (wheel,) = made_once(tmp_path_factory, "wheel", build).glob("*.whl")
     return wheel
