@@ -1,0 +1,149 @@
+"""Write the tap's entry for Meltano Hub from what the tap says of itself.
+
+`python -m scripts.hub_definition` writes `hub/tap-visma-economic.yml`; with `--check` it only says
+whether anything would change (exit 1). Settings, capabilities, description and Python versions come
+from `--about --format=json`; how Meltano calls the tap comes from this repository's `meltano.yml`;
+the repository's address, and by its owner the variant's name, from `[project.urls]` of
+`pyproject.toml`.
+
+Meltano Hub keeps one file per variant, `_data/meltano/extractors/NAME/VARIANT.yml`, with its keys
+sorted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from scripts.update_docs import meltano_setting
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "hub" / "tap-visma-economic.yml"
+
+FROM_MELTANO = (
+    "commands",
+    "executable",
+    "label",
+    "log_parser",
+    "name",
+    "namespace",
+    "settings_group_validation",
+)
+"""What the Hub's entry and the extractor of `meltano.yml` say alike."""
+
+FOR_THE_HUB = {
+    "domain_url": "https://www.e-conomic.com/developer",
+    "keywords": ["accounting", "api", "denmark", "erp", "ledger", "meltano_sdk"],
+    "logo_url": "/assets/logos/extractors/visma-economic.png",  # there, with the other variant
+    "maintenance_status": "active",
+    "prereq": (
+        "An e-conomic app and a grant: two tokens. `demo` and `demo` read e-conomic's public demo "
+        "company without an account."
+    ),
+    "quality": "unknown",  # what every new entry begins with; the Hub rates it
+    "settings_preamble": (
+        "Give one company as `agreement_grant_token`, or several as `agreements`. Without a "
+        "selection the 88 default streams are read."
+    ),
+}
+
+
+def about() -> dict[str, Any]:
+    """Return what the tap's command line says with `--about --format=json`."""
+    command = [sys.executable, "-m", "tap_visma_economic", "--about", "--format=json"]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)  # noqa: S603  our own
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def extractor() -> dict[str, Any]:
+    """Return the extractor of this repository's `meltano.yml`."""
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    (found,) = project["plugins"]["extractors"]
+    declared: dict[str, Any] = found
+    return declared
+
+
+def repository(pyproject: str) -> str | None:
+    """Return the address that `[project.urls]` names as Repository, None if it names none."""
+    urls = re.search(r"^\[project\.urls\]$(.*?)(?=^\[|\Z)", pyproject, re.MULTILINE | re.DOTALL)
+    named = re.search(r'^Repository\s*=\s*"(.+)"', urls[1], re.MULTILINE) if urls else None
+    return named[1] if named else None
+
+
+def origin(pyproject: str, name: str) -> dict[str, str]:
+    """Return `repo`, where it is known, and the variant, which the Hub names by the repo's owner.
+
+    Args:
+        pyproject: the text of `pyproject.toml`.
+        name: the plugin's name, which is the variant's too as long as there is no repo.
+    """
+    repo = repository(pyproject)
+    if not repo:
+        return {"variant": name}
+    return {"repo": repo, "variant": urlsplit(repo).path.strip("/").split("/")[0].lower()}
+
+
+def hub_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return a setting as the Hub has it: as `meltano.yml` does, and a choice with its options."""
+    entry = meltano_setting(name, setting)
+    if "enum" in setting:
+        entry["kind"] = "options"
+        entry["options"] = [
+            {"label": value.capitalize(), "value": value} for value in setting["enum"] if value
+        ]
+    return entry
+
+
+def definition(told: dict[str, Any], declared: dict[str, Any], pyproject: str) -> dict[str, Any]:
+    """Return the entry.
+
+    Args:
+        told: the answer of `--about --format=json`.
+        declared: the extractor as `meltano.yml` declares it.
+        pyproject: the text of `pyproject.toml`.
+    """
+    return {
+        **FOR_THE_HUB,
+        **{name: declared[name] for name in FROM_MELTANO if name in declared},
+        **origin(pyproject, told["name"]),
+        "capabilities": sorted(told["capabilities"]),
+        "description": told["description"],
+        "pip_url": told["name"],
+        "settings": [hub_setting(*item) for item in told["settings"]["properties"].items()],
+        "supported_python_versions": told["supported_python_versions"],
+    }
+
+
+def text() -> str:
+    """Return what the file must hold."""
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    entry = definition(about(), extractor(), pyproject)
+    head = "# Written by `python -m scripts.hub_definition`.\n"
+    return head + yaml.safe_dump(entry, sort_keys=True, allow_unicode=True, width=100)
+
+
+def main() -> int:
+    """Write the file, or say that it is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
+    check = parser.parse_args().check
+    new = text()
+    stale = not FILE.exists() or FILE.read_text(encoding="utf-8") != new
+    if stale:
+        print(f"{FILE.relative_to(ROOT)}: {'out of date' if check else 'updated'}")
+    if stale and not check:
+        FILE.write_text(new, encoding="utf-8")
+    return int(stale and check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`meltano add` with this repository's Hub entry, in an empty project, without Meltano Hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from scripts.hub_definition import FILE
+from scripts.local import environment
+from tests.conftest import clean_environment, made_once, settings_for
+from tests.pipelines.conftest import NO_HUB, TAP
+from tests.test_discovery import DEFAULT
+from tests.test_records_arrive import truth
+
+if TYPE_CHECKING:
+    from tests.sandbox.server import Sandbox
+
+MELTANO = Path(sys.executable).with_name("meltano")
+
+
+def meltano(
+    project: Path, *arguments: str, config: dict[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `meltano` in a project; nothing of the caller's settings takes part."""
+    kept = {k: v for k, v in clean_environment().items() if not k.startswith("MELTANO_")}
+    return subprocess.run(
+        [str(MELTANO), "--log-level=warning", *arguments],
+        cwd=project,
+        env={**kept, **NO_HUB, **environment(config or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def done(project: Path, *arguments: str, config: dict[str, Any] | None = None) -> str:
+    """What a command that must succeed prints."""
+    run = meltano(project, *arguments, config=config)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, built_wheel: Path) -> Path:
+    """A new project in which nothing was written by hand; the wheel stands in for PyPI."""
+
+    def make(folder: Path) -> None:
+        done(folder, "init", "mine", "--no-usage-stats")
+        mine = folder / "mine"
+        done(mine, "add", TAP, "--plugin-type=extractor", f"--from-ref={FILE}", "--no-install")
+        done(mine, "config", "set", TAP, "_pip_url", str(built_wheel))
+        done(mine, "install")
+
+    return made_once(tmp_path_factory, "hub", make) / "mine"
+
+
+def test_the_definition_is_in_the_project_as_the_hub_has_it(project: Path) -> None:
+    (extractor,) = yaml.safe_load((project / "meltano.yml").read_text())["plugins"]["extractors"]
+    entry = yaml.safe_load(FILE.read_text("utf-8"))
+    for name in ("settings", "capabilities", "executable", "settings_group_validation"):
+        assert extractor[name] == entry[name]
+
+
+def test_it_installs_what_the_wheel_holds(project: Path) -> None:
+    installed = project / ".meltano" / "extractors" / TAP / "venv"
+    (record,) = installed.glob("lib/python*/site-packages/tap_visma_economic-*/direct_url.json")
+    assert json.loads(record.read_text())["url"].endswith(".whl")
+
+
+def test_it_reads_the_company(project: Path, sandbox: Sandbox) -> None:
+    """Through Meltano: the settings reach the tap, and every default row comes out."""
+    out = done(project, "invoke", TAP, config=settings_for(sandbox, "demo"))
+    rows: dict[str, int] = {}
+    for line in out.splitlines():
+        message = json.loads(line)
+        if message["type"] == "RECORD":
+            rows[message["stream"]] = rows.get(message["stream"], 0) + 1
+    company = sandbox.grants["demo"].company
+    assert rows == {stream: len(truth(company, stream)) for stream in DEFAULT}
+
+
+def test_without_tokens_it_says_which_are_missing(project: Path) -> None:
+    run = meltano(project, "invoke", TAP)
+    assert run.returncode != 0
+    assert "app_secret_token is missing" in run.stdout + run.stderr
+
+
+def test_it_asks_for_nothing_on_this_machine() -> None:
+    """The entry names a package, not a path."""
+    assert os.sep not in yaml.safe_load(FILE.read_text("utf-8"))["pip_url"]

@@ -1,0 +1,209 @@
+"""The entry for Meltano Hub: it follows from the tap, and it is what the Hub takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from scripts import hub_definition
+from tap_visma_economic.settings import SETTINGS
+
+ROOT = Path(__file__).parent.parent
+TEXT = hub_definition.FILE.read_text("utf-8")
+ENTRY: dict[str, Any] = yaml.safe_load(TEXT)
+
+STRING = {"type": "string"}
+STRINGS = {"type": "array", "items": STRING}
+WORDS = ("definition", "docs", "ext_repo", "next_steps", "prereq", "python", "repo")
+TEXTS = ("description", "executable", "label", "log_parser", "logo_url", "pip_url", "usage")
+
+SETTING = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "pattern": "^[a-z][a-z0-9_.]*$"},
+        **dict.fromkeys(("description", "documentation", "env", "label"), STRING),
+        "placeholder": STRING,
+        "aliases": STRINGS,
+        "sensitive": {"type": "boolean"},
+        "value": True,
+        "options": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["label", "value"],
+                "properties": {"label": STRING, "value": STRING},
+            },
+        },
+        "kind": {
+            "enum": [
+                "oauth",
+                "hidden",
+                "password",
+                "date_iso8601",
+                "file",
+                "email",
+                "integer",
+                "options",
+                "object",
+                "array",
+                "boolean",
+                "string",
+                "decimal",
+            ]
+        },
+    },
+    "allOf": [
+        {
+            "if": {"properties": {"kind": {"const": "options"}}, "required": ["kind"]},
+            "then": {"required": ["options"]},
+            "else": {"not": {"required": ["options"]}},
+        }
+    ],
+}
+
+COMMAND = {
+    "anyOf": [
+        STRING,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["args"],
+            "properties": {"args": STRING, "description": STRING, "executable": STRING},
+        },
+    ]
+}
+
+HUB = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "namespace", "variant", "quality", "label"],
+    "properties": {
+        **dict.fromkeys((*WORDS, *TEXTS, "settings_preamble"), STRING),
+        "name": {"type": "string", "pattern": "^tap-[a-z0-9-]+$"},
+        "namespace": {"type": "string", "pattern": "^tap_[a-z0-9_]+$"},
+        "variant": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"},
+        "hidden": {"type": "boolean"},
+        "domain_url": {"type": "string", "pattern": "^https://"},
+        "quality": {"enum": ["gold", "silver", "bronze", "unknown"]},
+        "maintenance_status": {"enum": ["active", "beta", "development", "inactive", "unknown"]},
+        "keywords": STRINGS,
+        "select": STRINGS,
+        "supported_python_versions": {
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^3\.\d+$"},
+        },
+        "settings_group_validation": {"type": "array", "items": STRINGS},
+        "commands": {"type": "object", "additionalProperties": COMMAND},
+        "requires": {"type": "object"},
+        "metadata": {"type": "object"},
+        "schema": {"type": "object"},
+        "settings": {"type": "array", "items": SETTING},
+        "capabilities": {
+            "type": "array",
+            "uniqueItems": True,
+            "items": {
+                "enum": [
+                    "properties",
+                    "catalog",
+                    "discover",
+                    "state",
+                    "about",
+                    "stream-maps",
+                    "schema-flattening",
+                    "activate-version",
+                    "batch",
+                    "test",
+                    "log-based",
+                    "structured-logging",
+                ]
+            },
+        },
+    },
+}
+"""What the Hub documents of an extractor's definition: no other keys, kinds and capabilities."""
+
+
+def faults(entry: dict[str, Any]) -> list[str]:
+    return [error.message for error in Draft202012Validator(HUB).iter_errors(entry)]
+
+
+def test_the_file_is_what_the_tap_says_of_itself() -> None:
+    """`python -m scripts.hub_definition` brings it up to date."""
+    assert hub_definition.text() == TEXT
+
+
+def test_the_file_is_what_the_hub_takes() -> None:
+    assert faults(ENTRY) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loader": "x"},
+        {"quality": "excellent"},
+        {"capabilities": ["catalogue"]},
+        {"settings": [{"name": "x", "kind": "number"}]},
+        {"settings": [{"name": "x", "kind": "options"}]},
+        {"settings": [{"name": "x", "secret": True}]},
+    ],
+)
+def test_the_check_refuses_what_the_hub_refuses(change: dict[str, Any]) -> None:
+    assert len(faults({**ENTRY, **change})) == 1
+
+
+def test_keys_are_sorted_as_the_hubs_linter_wants() -> None:
+    assert list(ENTRY) == sorted(ENTRY)
+    assert [list(s) for s in ENTRY["settings"]] == [sorted(s) for s in ENTRY["settings"]]
+
+
+def test_every_setting_of_the_tap_is_there_in_its_order() -> None:
+    names = [setting["name"] for setting in ENTRY["settings"]]
+    own = list(SETTINGS.to_dict()["properties"])
+    assert names[: len(own)] == own
+    assert "stream_maps" in names[len(own) :]
+
+
+def test_a_secret_is_marked_and_has_no_value() -> None:
+    told = json.loads(json.dumps(hub_definition.about()["settings"]["properties"]))
+    secret = {name for name, setting in told.items() if setting.get("secret")}
+    marked = {s["name"] for s in ENTRY["settings"] if s.get("sensitive")}
+    assert marked == secret == {"app_secret_token", "agreement_grant_token", "agreements"}
+    assert not [s for s in ENTRY["settings"] if s["name"] in secret and "value" in s]
+
+
+def test_a_choice_names_its_options() -> None:
+    (setting,) = (s for s in ENTRY["settings"] if s["name"] == "reconcile")
+    assert [option["value"] for option in setting["options"]] == ["none", "warn", "fail"]
+    assert setting["value"] == "none"
+
+
+def test_the_groups_that_must_be_filled_in_are_settings() -> None:
+    names = {setting["name"] for setting in ENTRY["settings"]}
+    assert ENTRY["settings_group_validation"]
+    assert {name for group in ENTRY["settings_group_validation"] for name in group} <= names
+
+
+def test_what_meltano_yml_says_of_the_tap_the_hub_says_too() -> None:
+    declared = hub_definition.extractor()
+    assert ENTRY["capabilities"] == declared["capabilities"]
+    assert {name: ENTRY.get(name) for name in hub_definition.FROM_MELTANO} == {
+        name: declared.get(name) for name in hub_definition.FROM_MELTANO
+    }
+
+
+def test_the_variant_is_named_by_the_repositorys_owner_once_there_is_one() -> None:
+    alone = '[project]\nname = "tap-x"\n\n[build-system]\nRepository = "https://not.this/one"\n'
+    assert hub_definition.origin(alone, "tap-x") == {"variant": "tap-x"}
+    urls = '[project.urls]\nRepository = "https://github.com/Some-Org/tap-x"\n\n' + alone
+    assert hub_definition.origin(urls, "tap-x") == {
+        "repo": "https://github.com/Some-Org/tap-x",
+        "variant": "some-org",
+    }
