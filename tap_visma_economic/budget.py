@@ -1,0 +1,227 @@
+"""The call budget: how fast one agreement may be asked.
+
+e-conomic meters calls in tokens, in a bucket per agreement that all its integrations share, and
+tells of it on every answer (rest NOTES, Headers; openapi NOTES 8):
+
+    X-CallCost: 3
+    X-RateLimiting: token-limit-10000-per-60-seconds: 147/10000
+
+Other forms and missing values were seen, so what cannot be read is passed over. Whether the figure
+tells tokens used or tokens left is learnt from the answers.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LIMIT = re.compile(r"(\d+)\D{1,9}(\d+)[\s-]*(second|minute|hour)", re.IGNORECASE)
+_FIGURE = re.compile(r"(\d+)\s*/\s*(\d+)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+_USUAL_COST = 3
+"""Tokens of a page, until an answer tells its own."""
+
+_USUAL_WINDOW = 60.0
+
+_BURST = 0.04
+"""Share of the bucket that may be spent at once: a small company's whole run."""
+
+_MARGIN = 0.97
+"""Share of the permitted pace that is kept to, so that burst and pace together stay below it."""
+
+_ROUNDING = 2.0
+"""Tokens by which figures may be off, being whole numbers."""
+
+_ENOUGH_PROOF = 2
+_ENOUGH_ANSWERS = 10
+"""Answers after which the figure is taken for tokens used, as it was whenever it was seen live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one answer says of the budget.
+
+    Args:
+        figure: tokens used, or tokens left.
+        limit: tokens of a full bucket.
+        window: seconds in which an empty bucket fills up.
+    """
+
+    figure: int
+    limit: int
+    window: float
+
+
+def told(header: str | None) -> Told | None:
+    """Return what an `X-RateLimiting` header says, None where it makes no sense."""
+    text = header or ""
+    figure = _FIGURE.search(text)
+    if figure is None:
+        return None
+    limit, window = int(figure[2]), _USUAL_WINDOW
+    if named := _LIMIT.search(text[: figure.start()]):
+        window = float(int(named[2]) * _SECONDS[named[3].lower()])
+    if limit <= 0 or window <= 0:
+        return None
+    return Told(min(int(figure[1]), limit), limit, window)
+
+
+def cost_of(header: str | None) -> int | None:
+    """Return the tokens that an `X-CallCost` header names, None where it makes no sense."""
+    text = (header or "").strip()
+    return int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004
+
+
+class Budget:
+    """One agreement's bucket, as far as its answers tell of it. May be asked from any thread.
+
+    Args:
+        share: which part of the bucket this tap may use; the rest is left to others.
+        clock: seconds that only go forward.
+
+    Attributes:
+        calls: answers so far.
+        tokens: what they cost.
+        left: tokens that were left in the bucket after the last answer, None while unknown.
+    """
+
+    def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share = share
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: Told | None = None
+        self._told_at = 0.0
+        self._meaning = _Meaning()
+        self._cost = _USUAL_COST
+        self._expected = 0
+        self._purse = 0.0
+        self._purse_at = 0.0
+        self._held_until = 0.0
+        self.calls = 0
+        self.tokens = 0
+        self.left: float | None = None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the next call has to wait for the answer to this one, to tell used from left."""
+        return self._told is not None and self._meaning.used is None
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody call for so long: e-conomic answered 429."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def take(self) -> float:
+        """Take the tokens for one call, or return the seconds after which to ask again.
+
+        Returns:
+            0 if the call may be sent.
+        """
+        with self._lock:
+            now = self._clock()
+            wait = max(self._held_until - now, self._pace(now), self._reserve(now))
+            if wait <= 0:
+                self._purse -= self._cost
+                self._expected += self._cost
+                return 0.0
+            return wait
+
+    def answered(self, headers: Mapping[str, str] | None) -> int:
+        """Take note of an answer, or of a call that got none, and return what it cost."""
+        with self._lock:
+            now = self._clock()
+            alone = self._expected <= self._cost
+            self._expected = max(self._expected - self._cost, 0)
+            self.calls += 1
+            if headers is None:
+                return 0
+            cost = cost_of(headers.get("X-CallCost"))
+            if cost is not None:
+                self._purse -= cost - self._cost
+                self._cost = max(cost, 1)
+            self.tokens += cost or 0
+            found = told(headers.get("X-RateLimiting"))
+            if found is not None:
+                self._learn(found, now, alone=alone)
+            return cost or 0
+
+    def _learn(self, found: Told, now: float, *, alone: bool) -> None:
+        if self._told is None:
+            self._purse, self._purse_at = found.limit * _BURST - self._cost, now
+        if alone and self._told is not None and self._told.limit == found.limit:
+            refill = (now - self._told_at) * found.limit / found.window
+            self._meaning.compare(self._told.figure, found, refill, self._cost)
+        else:
+            self._meaning.look(found, self._cost)
+        self._told, self._told_at = found, now
+        used = self._meaning.used
+        least = min(found.figure, found.limit - found.figure)
+        known = found.limit - found.figure if used else found.figure
+        self.left = least if used is None else known
+
+    def _pace(self, now: float) -> float:
+        """Return the seconds until the permitted pace lets one more call through."""
+        if self._told is None:
+            return 0.0
+        rate = self._share * _MARGIN * self._told.limit / self._told.window
+        full = self._told.limit * _BURST
+        self._purse = min(self._purse + (now - self._purse_at) * rate, full)
+        self._purse_at = now
+        missing = min(self._cost, full) - self._purse
+        return missing / rate if missing > 0 else 0.0
+
+    def _reserve(self, now: float) -> float:
+        """Return the seconds until the bucket holds more than what is left to others."""
+        if self._told is None or self.left is None or self.unsure:
+            return 0.0
+        rate = self._told.limit / self._told.window
+        left = self.left + (now - self._told_at) * rate - self._expected - self._cost
+        missing = (1 - self._share) * self._told.limit - left
+        return missing / rate if missing > 0 else 0.0
+
+
+class _Meaning:
+    """Whether the figure of the header tells tokens used, or tokens left.
+
+    Between two answers a figure of tokens used rises by the cost and falls by the refill; one of
+    tokens left does the opposite. What others use in between only adds to the first and takes from
+    the second.
+    """
+
+    def __init__(self) -> None:
+        self.used: bool | None = None
+        self._proof = 0
+        self._answers = 0
+
+    def look(self, found: Told, cost: int) -> None:
+        """Take note of a figure: a full bucket shows at once what it counts."""
+        self._answers += 1
+        if self.used is None and found.figure == cost != found.limit - found.figure:
+            self.used = True
+        elif self.used is None and found.limit - found.figure == cost:
+            self.used = False
+        elif self.used is None and self._answers >= _ENOUGH_ANSWERS:
+            self.used = self._proof >= 0
+
+    def compare(self, before: int, found: Told, refill: float, cost: int) -> None:
+        """Take note of the figure after one call: how others' use would have to explain it."""
+        if self.used is not None:
+            return
+        as_used = found.figure - (max(before - refill, 0) + cost)
+        as_left = min(before + refill, found.limit) - cost - found.figure
+        if as_left < -_ROUNDING <= as_used or as_used < -_ROUNDING <= as_left:
+            self.used = as_used >= -_ROUNDING
+        elif abs(as_used) <= _ROUNDING < as_left:
+            self._proof += 1
+        elif abs(as_left) <= _ROUNDING < as_used:
+            self._proof -= 1
+        if abs(self._proof) >= _ENOUGH_PROOF:
+            self.used = self._proof > 0
+        self.look(found, cost)

@@ -1,0 +1,139 @@
+"""Lanes: one agreement's way to e-conomic, with its grant, its call budget and its own traffic."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import requests
+
+    from tap_visma_economic.auth import Grant
+    from tap_visma_economic.budget import Budget
+    from tap_visma_economic.transport import Transport
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+logger = logging.getLogger("tap-visma-economic")
+
+_WORTH_TELLING = 5.0
+"""Seconds of waiting for the budget after which the log says so, once."""
+
+
+class Lane:
+    """Sends one agreement's requests: so many at a time, and no faster than its budget allows.
+
+    Whoever has to wait for the budget waits in the lane, so that all workers of an agreement share
+    one wait.
+
+    Args:
+        transport: the way out, shared by all agreements.
+        grant: the tokens its requests are sent with.
+        budget: the agreement's call budget.
+        most: requests in flight at the same time.
+
+    Attributes:
+        waited: seconds for which requests of this lane were held back by the budget.
+    """
+
+    def __init__(self, transport: Transport, grant: Grant, budget: Budget, most: int) -> None:
+        self.grant = grant
+        self.budget = budget
+        self.waited = 0.0
+        self._transport = transport
+        self._stop = transport.stop
+        self._most = most
+        self._running = 0
+        self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+
+    # Work
+
+    def submit(self, action: Callable[[], T]) -> Future[T]:
+        """Run an action in a worker when it is its turn: first come, first served."""
+        future: Future[T] = Future()
+        with self._lock:
+            self._queue.append((future, action))
+            self._start()
+        return future
+
+    def run(self, action: Callable[[], T]) -> T:
+        """Run one action in a worker, and wait for it as long as the run is not to stop."""
+        return self._stop.result(self.submit(action))
+
+    def ahead(
+        self, items: Iterable[A], action: Callable[[A], T], *, count: int
+    ) -> Iterator[tuple[A, Callable[[], T]]]:
+        """Run an action on each item, up to `count` items ahead, and yield outcomes in order.
+
+        Yields:
+            Each item with a function that returns the action's result or raises its error.
+        """
+        waiting: deque[tuple[A, Future[T]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, self.submit(lambda item=item: action(item))))  # type: ignore[misc]
+                if len(waiting) >= count:
+                    yield self._outcome(*waiting.popleft())
+            while waiting:
+                yield self._outcome(*waiting.popleft())
+        finally:  # whoever gave up does not need the rest
+            for _, future in waiting:
+                future.cancel()
+
+    def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
+        return item, lambda: self._stop.result(future)
+
+    def _start(self) -> None:
+        while self._queue and self._running < self._most:
+            self._running += 1
+            self._transport.pool.submit(self._work, *self._queue.popleft())
+
+    def _work(self, future: Future[T], action: Callable[[], T]) -> None:
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(action())
+            except BaseException as error:  # noqa: BLE001  whoever waits for it gets it
+                future.set_exception(error)
+        with self._lock:
+            self._running -= 1
+            self._start()
+
+    # Requests
+
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send one request once, when the budget lets it.
+
+        Raises:
+            NetworkError: no answer, or one that broke off.
+            Stopped: the run is to stop.
+        """
+        with self._turn:  # one after another: the budget is asked in the order of arrival
+            self._wait()
+            if self.budget.unsure:
+                return self._send(request)
+        return self._send(request)
+
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        headers = None
+        try:
+            response = self._transport.send(request)
+            headers = response.headers
+        finally:
+            self.budget.answered(headers)
+        return response
+
+    def _wait(self) -> None:
+        while wait := self.budget.take():
+            before = self.waited
+            self.waited += wait
+            if before < _WORTH_TELLING <= self.waited:
+                logger.info("Calls are spread out to leave a share of the call budget to others")
+            self._stop.sleep(wait)
