@@ -21,6 +21,8 @@ def main() -> int:
         print("\nOther grant tokens, each its own view of a company:")
         for token, grant in served["grants"].items():
             print(f"  {token:<14}agreement {grant['agreement_number']}, role {grant['role']}")
+        print("\nInstallation URL of its app, for tap-visma-economic-connect --app:")
+        print(f"  {served['installation_url']}")
         print("\nCtrl-C ends it.", flush=True)
         try:
             signal.pause()

@@ -84,7 +84,7 @@ def read_agreements(
     asked = transport.ahead(list(grants), lambda named: read_self(named[1]), count=count)
     for (where, grant), answer in asked:
         try:
-            agreement = _agreement(grant, answer())
+            agreement = agreement_of(grant, answer())
         except EconomicError as error:
             failures.append(f"{where}: {error}")
             continue
@@ -103,7 +103,12 @@ def read_agreements(
     return Agreements([agreement for _, agreement in found.values()], failures)
 
 
-def _agreement(grant: Grant, page: Page) -> Agreement:
+def agreement_of(grant: Grant, page: Page) -> Agreement:
+    """Return the agreement that `/self` shows for a grant.
+
+    Raises:
+        EconomicError: the answer does not say which one it is.
+    """
     row = page.rows[0]
     number = row.get("agreementNumber")
     if type(number) is not int:

@@ -33,6 +33,10 @@ class NetworkError(EconomicError):
     """e-conomic could not be reached, or the answer broke off."""
 
 
+class CertificateError(NetworkError):
+    """The TLS certificate could not be verified: asking again would not change it."""
+
+
 class BadAnswerError(EconomicError):
     """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
 
@@ -115,12 +119,38 @@ class RetiredVersionError(ApiError):
         )
 
 
+class RedirectError(ApiError):
+    """3xx: another address is named, where the tokens must not go."""
+
+    def explain(self) -> str:
+        """Return what was answered, and why it is not obeyed."""
+        return (
+            f"{super().explain()}. The tap follows no redirect, for its tokens go to the hosts of "
+            "the settings rest_url and openapi_url only: is there something in between?"
+        )
+
+
+class BlockedError(ApiError):
+    """401 or 403 with a web page: the words of a firewall or proxy, not of e-conomic."""
+
+    def explain(self) -> str:
+        """Return who has probably answered."""
+        return (
+            f"{self.status} {_reason(self.status)} and a web page came as the answer to GET "
+            f"{self.path}: a firewall or proxy in between, not e-conomic, seems to have refused it"
+        )
+
+
 class TooManyRequestsError(ApiError):
     """429: the agreement's call budget is used up for now."""
 
 
 class ServerError(ApiError):
     """5xx: e-conomic failed, usually for a moment."""
+
+
+class UnavailableError(ServerError):
+    """502, 503 or 504: e-conomic is not there, which can take minutes."""
 
 
 class Stopped(BaseException):
@@ -154,15 +184,18 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     HTTPStatus.NOT_FOUND: NotFoundError,
     HTTPStatus.GONE: RetiredVersionError,
     HTTPStatus.TOO_MANY_REQUESTS: TooManyRequestsError,
+    HTTPStatus.BAD_GATEWAY: UnavailableError,
+    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+    HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,
 }
 
 
 def error_of(response: requests.Response) -> ApiError:
     """Return the error that an answer with status 3xx, 4xx or 5xx stands for."""
     status = response.status_code
-    kind = _BY_STATUS.get(status, ApiError)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        kind = ServerError
+    kind = _BY_STATUS.get(status, _by_class(status))
+    if issubclass(kind, (GrantRefusedError, AccessDeniedError)) and _is_web_page(response):
+        kind = BlockedError
     complaint = _complaint(response.content)
     return kind(
         status,
@@ -172,6 +205,16 @@ def error_of(response: requests.Response) -> ApiError:
         code=complaint.errorCode,
         retry_after=response.headers.get("Retry-After"),
     )
+
+
+def _by_class(status: int) -> type[ApiError]:
+    if status < HTTPStatus.BAD_REQUEST:
+        return RedirectError
+    return ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiError
+
+
+def _is_web_page(response: requests.Response) -> bool:
+    return response.headers.get("Content-Type", "").lower().startswith("text/html")
 
 
 def _complaint(body: bytes) -> _Complaint:

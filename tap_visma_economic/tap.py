@@ -7,13 +7,14 @@ import logging
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_visma_economic import environment, files, settings
+from tap_visma_economic import access, environment, files, settings
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import typing as t
     from collections.abc import Iterator, Sequence
 
-    import click
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_visma_economic.agreements import Agreement, Agreements
@@ -239,14 +239,14 @@ class TapVismaEconomic(Tap):
                 differ = EconomicError(f"{len(found)} accounts differ from e-conomic's totals")
                 self.outcome.fail("reconcile", agreement, differ)
 
-    def try_access(self) -> None:
-        """Ask for the first page of every stream of every company; write no messages."""
+    def try_access(self) -> Iterator[str]:
+        """Yield a report for each company: who it is, and which streams its grant may read."""
         for agreement in self.agreements:
-            streams = cast("list[EconomicStream]", list(self.streams.values()))
-            readable = [stream for stream in streams if stream.can_read(agreement)]
-            self.logger.info(
-                "%s: %d of %d streams can be read", agreement, len(readable), len(streams)
-            )
+            findings = access.ask_all(self, agreement)
+            for name, found in findings.items():
+                if found.access is access.Access.FAILED and found.error and not agreement.refused:
+                    self.outcome.fail(name, agreement, found.error)
+            yield access.report(agreement, findings, STREAMS)
 
     def end(self) -> int:
         """Sum the run up, and return its exit code."""
@@ -311,19 +311,29 @@ class TapVismaEconomic(Tap):
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Tell for each company which streams its grant may read."""
+        """Print for each company which streams its grant may read.
+
+        The report is what was asked for and no Singer message goes out beside it: it stands on
+        stdout, to be kept or searched, and what went wrong is told on stderr as in a run.
+        """
         if value != CliTestOptionValue.All.value:
             with _explained():
                 super().cb_test(ctx, param, value)
             return
         given = ctx.params.get("config")
-        with _explained():
+        with _explained(), signals_wait():
             tap = cls(
                 config=given.config if given else None,
                 parse_env_config=bool(given and given.parse_env),
             )
-            tap.try_access()
-        ctx.exit(tap.end())
+            tap.stop.listen()
+        with _explained(), contextlib.suppress(Stopped):
+            for report in tap.try_access():
+                click.echo(report)
+        if code := tap.end():
+            logging.shutdown()
+            os._exit(code)
+        ctx.exit()
 
 
 @contextlib.contextmanager

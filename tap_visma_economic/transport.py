@@ -8,11 +8,11 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NewConnectionError as NoConnection
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
-from tap_visma_economic.errors import ConfigError, NetworkError
+from tap_visma_economic.connection_faults import explained
+from tap_visma_economic.deadline import DeadlineAdapter
+from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,7 @@ class Transport:
     Args:
         stop: ends every wait when the run is asked to stop.
         workers: requests in flight at the same time.
-        timeout: seconds to wait for a connection, and for each piece of an answer.
+        timeout: seconds to wait for a connection, and then for the whole answer.
         user_agent: what the tap calls itself.
         ca_bundle: path of a file with certificates to trust instead of the usual ones.
     """
@@ -50,7 +50,7 @@ class Transport:
         self.session.headers["User-Agent"] = user_agent
         # Cookies could tie one agreement's requests to another's: none is ever stored.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=workers)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=workers)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         self._given_up: set[str] = set()
@@ -75,7 +75,9 @@ class Transport:
         """Send one request once, and read the whole answer. Redirects are not followed.
 
         Raises:
-            NetworkError: no answer, or one that broke off.
+            NetworkError: no answer, or one that broke off or did not come in time.
+            BadAnswerError: it could not be unpacked.
+            ConfigError: no request can be sent at all.
         """
         settings = self.session.merge_environment_settings(
             request.url or "", {}, stream=False, verify=self._verify, cert=None
@@ -87,7 +89,9 @@ class Transport:
                 request, timeout=self.timeout, allow_redirects=False, **settings
             )
         except requests.RequestException as error:
-            raise NetworkError(_explain(error, request)) from None
+            raise explained(
+                error, host=_host(request), path=request.path_url, timeout=self.timeout
+            ) from None
         except (OSError, ValueError) as error:
             # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
             raise ConfigError(f"no request can be sent: {error}") from None
@@ -133,32 +137,6 @@ class Transport:
 
     def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
         return item, lambda: self.stop.result(future)
-
-
-def _explain(  # noqa: PLR0911  one return per kind of failure
-    error: requests.RequestException, request: requests.PreparedRequest
-) -> str:
-    """Return what happened without the text of the error, which could quote headers."""
-    path = request.path_url
-    if isinstance(error, requests.exceptions.SSLError):
-        return (
-            f"the TLS certificate of {_host(request)} could not be verified. If your network puts "
-            "its own certificate in between, give its bundle in the setting ca_bundle"
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy refused the connection to {_host(request)}"
-    if isinstance(error, requests.exceptions.Timeout):
-        return f"{_host(request)} did not answer in time to GET {path}"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return f"the answer to GET {path} broke off"
-    if isinstance(getattr(error.args[0] if error.args else None, "reason", None), NoConnection):
-        return (
-            f"{_host(request)} could not be reached: check the network, its proxy, and the "
-            "settings rest_url and openapi_url"
-        )
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return f"{_host(request)} closed the connection (GET {path})"
-    return f"GET {path} on {_host(request)} failed ({type(error).__name__})"
 
 
 def _host(request: requests.PreparedRequest) -> str:

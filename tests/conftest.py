@@ -35,6 +35,11 @@ class Run:
     messages: list[Message] = field(default_factory=list)
 
     @property
+    def text(self) -> str:
+        """What came on stdout where that is no messages, as of `--test`."""
+        return "".join(m["text"] for m in self.messages if m["type"] == "TEXT")
+
+    @property
     def records(self) -> dict[str, list[dict[str, Any]]]:
         """The records by stream, in the order in which they came."""
         by_stream: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -101,7 +106,7 @@ class TapRunner:
             {**clean_environment(), **(env or {})},
         )
         lines = out.splitlines()
-        plain = {"--discover", "--about", "--version"} & set(extra)
+        plain = {"--discover", "--about", "--test", "--version"} & set(extra)
         messages = [] if plain else [json.loads(line, parse_float=exact) for line in lines]
         run = Run(code, err.decode(), messages)
         if plain:

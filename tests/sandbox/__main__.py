@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 
+from .approval import installation_url
 from .server import Sandbox
 from .standard import SCALES, standard_grants
 from .zones import ZONES
@@ -49,6 +50,7 @@ def main() -> int:
             "rest_url": sandbox.url,
             "openapi_url": sandbox.url,
             "app_secret_token": sandbox.app_secret,
+            "installation_url": installation_url(sandbox.url),
             "grants": {
                 token: {"agreement_number": grant.company.agreement_number, "role": grant.role}
                 for token, grant in sandbox.grants.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import openapi, rest
+from . import approval, openapi, rest
 from .answers import error, is_openapi, problem
 from .budget import Budget
 from .calls import Call
@@ -61,6 +61,8 @@ class Service:
     def answer(self, method: str, target: str, grant: Grant | None) -> tuple[Answer, Match | None]:
         """Answer a request; also tells which route it took."""
         path, _, query = target.partition("?")
+        if path.lower() == approval.PATH:  # for browsers: no tokens in, and one out
+            return approval.answer(Query.parse(query), self.grants), None
         if grant is None:
             answer = self.unauthorized(path)
             return self._metered(answer, 0, OTHER_COST), None

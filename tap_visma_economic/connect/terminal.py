@@ -1,0 +1,95 @@
+"""The person in front of the screen: questions, a browser to open, a code to scan.
+
+Everything said goes to stderr. Standard output is left for the token, if it is asked for there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+
+import click
+
+from tap_visma_economic.connect.installation import is_token
+from tap_visma_economic.errors import ConfigError
+
+
+def say(text: str = "") -> None:
+    """Say something."""
+    click.echo(text, err=True)
+
+
+def is_there() -> bool:
+    """Return whether somebody can be asked again."""
+    return sys.stdin.isatty()
+
+
+def ask(question: str) -> str:
+    """Return a line of text.
+
+    Raises:
+        ConfigError: there is nobody to ask, and no line to read.
+    """
+    return _line(question, hidden=False)
+
+
+def ask_secret(question: str) -> str:
+    """Return a line of text that is not shown while it is typed."""
+    return _line(question, hidden=True)
+
+
+def ask_token(question: str) -> str:
+    """Return a token that is not shown while it is typed.
+
+    Raises:
+        ConfigError: what was typed cannot be one.
+    """
+    token = ask_secret(question).strip()
+    if not is_token(token):
+        raise ConfigError("That is not a token: it must be letters, digits and signs alone")
+    return token
+
+
+def _line(question: str, *, hidden: bool) -> str:
+    if is_there():
+        answer: str = click.prompt(question, hide_input=hidden, err=True)
+        return answer
+    say(f"{question}:")
+    line = sys.stdin.readline()
+    if not line.strip():
+        raise ConfigError(f"{question}: not given, and there is no terminal to ask on")
+    return line.strip()
+
+
+def has_browser() -> bool:
+    """Return whether a browser with a window can be opened on this machine, for this person.
+
+    A browser that runs in the terminal itself would not do: it would take the terminal away.
+    """
+    if os.environ.get("BROWSER"):
+        return True
+    if os.environ.get("SSH_CONNECTION"):
+        return False  # a window would open on the far machine's screen, if it has one
+    windows = sys.platform in {"darwin", "win32"}
+    return windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def open_browser(url: str) -> bool:
+    """Open a URL in a new tab, and return whether a browser took it."""
+    try:
+        return webbrowser.open(url, new=2)
+    except webbrowser.Error:
+        return False
+
+
+def show_code(url: str) -> None:
+    """Show a URL as a QR code, where there is a screen for it and segno is installed."""
+    if not sys.stderr.isatty():
+        return
+    try:
+        import segno  # noqa: PLC0415  an extra: the tap itself has no use for it
+    except ImportError:
+        say("(A QR code stands here after: pip install 'tap-visma-economic[qr]')")
+        return
+    segno.make(url, error="l").terminal(out=sys.stderr, compact=True)

@@ -1,0 +1,84 @@
+"""One deadline for a whole answer: its headers and its body together.
+
+The read timeout of requests is one for each read from the socket, so that a server that sends a
+byte now and then never meets it. Here it begins when the request is out, and every read gets what
+is left of it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import socket
+
+    from urllib3.connectionpool import HTTPConnectionPool
+
+
+class _Reader(io.RawIOBase):
+    """What a socket sends, until the timeout that the socket has now is used up.
+
+    Args:
+        raw: reads from the socket.
+        sock: the socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        timeout = sock.gettimeout()
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is.
+
+        Raises:
+            TimeoutError: the time is up.
+        """
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp: Any = io.BufferedReader(_Reader(self.fp.detach(), sock))
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _Response
+
+
+class _HTTPSConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """The adapter of requests, where the read timeout is one for the whole answer."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        """Return the pool that a request gets its connection from."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        secure = isinstance(pool, HTTPSConnectionPool)
+        pool.ConnectionCls = _HTTPSConnection if secure else _HTTPConnection
+        return cast("HTTPConnectionPool", pool)
