@@ -217,9 +217,9 @@ def _ask(stream: EconomicStream, agreement: Agreement, context: Stamps) -> Row |
         return agreement.page.rows[0]
     listed = isinstance(stream, OpenApiStream) and stream.listing is Listing.COLLECTION
     if listed and stream.counted:
-        stream.count_one(agreement.grant, context, None)
+        stream.count_one(agreement.lane, context, None)
         return None
-    page = stream.fetch(agreement.grant, context, _least(stream))
+    page = stream.fetch(agreement.lane, context, _least(stream))
     return page.rows[0] if page.rows else None
 
 

@@ -11,7 +11,7 @@ from tap_visma_economic.errors import ConfigError, EconomicError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tap_visma_economic.auth import Grant
+    from tap_visma_economic.lanes import Lane
     from tap_visma_economic.pages import Page
     from tap_visma_economic.transport import Transport
 
@@ -25,14 +25,14 @@ class Agreement:
     Args:
         number: agreementNumber, stamped on every record.
         name: the company's name, for messages.
-        grant: the tokens its requests are sent with.
+        lane: its way to e-conomic, with its tokens and its call budget.
         page: the answer of `/self`: the row of the stream `agreements`.
         refused: e-conomic answered 401 during this run; nothing more is asked for.
     """
 
     number: int
     name: str
-    grant: Grant
+    lane: Lane
     page: Page
     refused: bool = field(default=False)
 
@@ -62,8 +62,8 @@ class Agreements:
 
 
 def read_agreements(
-    grants: Iterable[tuple[str, Grant]],
-    read_self: Callable[[Grant], Page],
+    lanes: Iterable[tuple[str, Lane]],
+    read_self: Callable[[Lane], Page],
     transport: Transport,
     *,
     count: int,
@@ -71,8 +71,8 @@ def read_agreements(
     """Ask every grant who it is, concurrently, and return the agreements in order.
 
     Args:
-        grants: where each grant stands in the settings, and the grant.
-        read_self: reads `/self` with a grant.
+        lanes: where each grant stands in the settings, and the lane it opens.
+        read_self: reads `/self` in a lane.
         transport: runs the requests.
         count: grants to ask at the same time.
 
@@ -81,10 +81,10 @@ def read_agreements(
     """
     found: dict[int, tuple[str, Agreement]] = {}
     failures: list[str] = []
-    asked = transport.ahead(list(grants), lambda named: read_self(named[1]), count=count)
-    for (where, grant), answer in asked:
+    asked = transport.ahead(list(lanes), lambda named: read_self(named[1]), count=count)
+    for (where, lane), answer in asked:
         try:
-            agreement = agreement_of(grant, answer())
+            agreement = agreement_of(lane, answer())
         except EconomicError as error:
             failures.append(f"{where}: {error}")
             continue
@@ -103,7 +103,7 @@ def read_agreements(
     return Agreements([agreement for _, agreement in found.values()], failures)
 
 
-def agreement_of(grant: Grant, page: Page) -> Agreement:
+def agreement_of(lane: Lane, page: Page) -> Agreement:
     """Return the agreement that `/self` shows for a grant.
 
     Raises:
@@ -115,4 +115,4 @@ def agreement_of(grant: Grant, page: Page) -> Agreement:
         raise EconomicError("e-conomic did not say which agreement the grant is for (GET /self)")
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None
-    return Agreement(number, name if isinstance(name, str) else "", grant, page)
+    return Agreement(number, name if isinstance(name, str) else "", lane, page)

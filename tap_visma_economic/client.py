@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
-    from tap_visma_economic.auth import Grant
+    from tap_visma_economic.lanes import Lane
     from tap_visma_economic.pages import Page
     from tap_visma_economic.pagination import Paginator
     from tap_visma_economic.readings import Stamps
@@ -39,11 +39,9 @@ __all__ = ["Listing", "OpenApiStream", "OpenRows", "Replication", "RestApiStream
 class RestApiStream(EconomicStream):
     """A listing of restapi.e-conomic.com, which e-conomic calls its legacy REST API.
 
-    Class attributes: `keyset`, an integer key that filters and sorts, by which the listing is read
-    upward; or else `sort`, a key that only sorts.
+    Class attributes: `sort`, a key that only sorts, where there is no `keyset`.
     """
 
-    keyset: ClassVar[str | None] = None
     sort: ClassVar[str | None] = None
 
     @property
@@ -65,9 +63,9 @@ class RestApiStream(EconomicStream):
             return Keyset(bound, key=self.keyset)
         return Offset(bound, sort=self.sort)
 
-    def count_one(self, grant: Grant, context: Stamps, bound: str | None) -> int:
+    def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit: a page of one row tells."""
-        page = self.fetch(grant, context, {"pagesize": 1, **filtered(bound)})
+        page = self.fetch(lane, context, {"pagesize": 1, **filtered(bound)})
         return len(page.rows) if page.results is None else page.results
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -130,9 +128,9 @@ class OpenApiStream(EconomicStream):
             return PagedUpward(bound, key=key, then=others)
         return OnePage(bound)
 
-    def count_one(self, grant: Grant, context: Stamps, bound: str | None) -> int:
+    def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit, as its `/count` says (openapi NOTES 3.3)."""
-        return self.ask(grant, context, filtered(bound), pages.count, suffix="/count")
+        return self.ask(lane, context, filtered(bound), pages.count, suffix="/count")
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
         """Return `2026-01-02T03:04:05`, as this API serves it (openapi NOTES 6)."""

@@ -7,7 +7,6 @@ half's (`sync`), nor how either API pages and filters (`client`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from functools import cached_property, partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -17,11 +16,12 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.drift import Drift
-from tap_visma_economic.errors import BadAnswerError, NetworkError, NotFoundError, error_of
+from tap_visma_economic.errors import BadAnswerError, NetworkError, error_of
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records import Projection, Rules
 from tap_visma_economic.retries import MAX_TRIES, retrying
+from tap_visma_economic.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,19 +31,14 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.auth import Grant
+    from tap_visma_economic.lanes import Lane
     from tap_visma_economic.pages import Page
     from tap_visma_economic.pagination import Paginator, Query
     from tap_visma_economic.readings import Stamps
     from tap_visma_economic.records import Row
     from tap_visma_economic.tap import TapVismaEconomic
 
-    Begin = Callable[[], tuple[Paginator, Page]]
-
 T = TypeVar("T")
-
-MOST_READINGS = 3
-"""How often a listing is read that rows coming or going can shift, until it stands still."""
 
 
 class Endpoint(RESTStream["Query"]):
@@ -51,13 +46,15 @@ class Endpoint(RESTStream["Query"]):
 
     Class attributes say what it is: `name` and `path` are the SDK's; `listing` is how it lists its
     rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
-    comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows.
+    comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows;
+    `keyset` is an integer property that filters and by which the listing comes sorted upward.
     """
 
     listing: ClassVar[Listing] = Listing.COLLECTION
     parent: ClassVar[type[Endpoint] | None] = None
     path_params: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
     counted: ClassVar[bool] = True
+    keyset: ClassVar[str | None] = None
 
     _tap: TapVismaEconomic
 
@@ -83,7 +80,7 @@ class Endpoint(RESTStream["Query"]):
         """Return an instant as this API's filters take it."""
 
     @abstractmethod
-    def count_one(self, grant: Grant, context: Stamps, bound: str | None) -> int:
+    def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit."""
 
     # One request: URL, tokens, retries, answer
@@ -135,7 +132,7 @@ class Endpoint(RESTStream["Query"]):
 
     def ask(
         self,
-        grant: Grant,
+        lane: Lane,
         context: Stamps,
         query: Query,
         parse: Callable[[requests.Response], T],
@@ -153,20 +150,20 @@ class Endpoint(RESTStream["Query"]):
             url=request.url + suffix,
             params=request.encode_params(),
             headers=request.headers,
-            auth=grant,
+            auth=lane.grant,
         )
 
         def send(request: requests.PreparedRequest) -> T:
-            response = self._tap.transport.send(request)
+            response = lane.send(request)
             self.validate_response(response)
             return parse(response)
 
         answer: T = self.request_decorator(send)(prepared)
         return answer
 
-    def fetch(self, grant: Grant, context: Stamps, query: Query) -> Page:
-        """Return one page."""
-        return self.ask(grant, context, query, self.parse_page)
+    def fetch(self, lane: Lane, context: Stamps, query: Query) -> Page:
+        """Return one page. May run in any thread."""
+        return self.ask(lane, context, query, self.parse_page)
 
     def parse_response(self, response: requests.Response) -> Iterator[dict[str, Any]]:
         """Yield the rows of an answer as they came."""
@@ -191,61 +188,25 @@ class Endpoint(RESTStream["Query"]):
         if self.listing is Listing.SELF:
             yield dict(agreement.context), agreement.page
             return
+        walks = (Walk(self, agreement, context, bound) for context in self.contexts(agreement))
+        for walk, begun in agreement.lane.ahead(walks, Walk.begin, count=self.concurrency):
+            for page in walk.pages(begun):
+                yield walk.context, page
 
-        def begin(context: Stamps) -> tuple[Paginator, Page]:
-            paginator = self.get_new_paginator(bound)
-            return paginator, self.fetch(agreement.grant, context, paginator.current_value)
+    @property
+    def concurrency(self) -> int:
+        """Requests of one agreement that may be in flight at the same time."""
+        return int(self._tap.setting("concurrency"))
 
-        count = self._tap.setting("concurrency")
-        ahead = self._tap.transport.ahead(self.contexts(agreement), begin, count=count)
-        for context, begun in ahead:
-            rows = pages = 0
-            told: int | None = None
-            for page in self._listing(agreement, context, begun, partial(begin, context)):
-                rows, pages = rows + len(page.rows), pages + 1
-                told = page.results
-                yield context, page
-            listed = self.counted and self.listing is Listing.COLLECTION
-            if listed and (pages > 1 or (pages == 1 and told not in {None, rows})):
-                self._check_count(agreement, context, bound, rows)
+    @property
+    def is_unique(self) -> bool:
+        """Whether no two rows of a listing have the same number."""
+        return set(self.primary_keys or ()) - set(self.path_params) == {
+            "agreementNumber",
+            self.keyset,
+        }
 
-    def _check_count(
-        self, agreement: Agreement, context: Stamps, bound: str | None, rows: int
-    ) -> None:
-        """Compare the rows of a listing of several pages with e-conomic's own count.
-
-        Rows that came while it was read make a difference too, so it is looked at twice.
-        """
-        for _ in range(2):
-            ask = partial(self.count_one, agreement.grant, context, bound)
-            count = self._tap.transport.run(ask)
-            if count == rows:
-                return
-        self.logger.warning(
-            "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
-            "the next run has them",
-            agreement,
-            rows,
-            fill(self.path, context),
-            count,
-        )
-
-    def _listing(
-        self, agreement: Agreement, context: Stamps, begun: Begin, again: Begin
-    ) -> Iterator[Page]:
-        """Yield the pages of one listing, none if its parent is gone."""
-        try:
-            paginator, page = begun()
-            if paginator.shifts:
-                yield from self._settled_pages(agreement, context, paginator, page, again)
-            else:
-                yield from self._pages(agreement, context, paginator, page)
-        except NotFoundError:
-            if not self._may_be_missing(agreement, context):
-                raise
-            self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
-
-    def _may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
+    def may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
 
         A listing below a parent that is still there must answer: e-conomic may not have understood
@@ -258,55 +219,9 @@ class Endpoint(RESTStream["Query"]):
         self._tap.forget_parents(self.parent, agreement)
         return context not in list(self.contexts(agreement))
 
-    def _pages(
-        self, agreement: Agreement, context: Stamps, paginator: Paginator, page: Page
-    ) -> Iterator[Page]:
-        """Yield a listing's first page and those after it."""
-        while True:
-            yield page
-            paginator.turn(page)
-            if paginator.finished:
-                return
-            query = paginator.current_value
-            page = self._tap.transport.run(partial(self.fetch, agreement.grant, context, query))
-
-    def _settled_pages(
-        self,
-        agreement: Agreement,
-        context: Stamps,
-        paginator: Paginator,
-        page: Page,
-        again: Begin,
-    ) -> Iterator[Page]:
-        """Yield a listing that rows coming or going can shift, read until it stands still.
-
-        One page cannot shift. Several are read again until two readings hold the same keys; later
-        readings give only rows that have not been seen.
-        """
-        seen: set[tuple[str, ...]] = set()
-        before: set[tuple[str, ...]] | None = None
-        for readings in range(1, MOST_READINGS + 1):
-            keys: set[tuple[str, ...]] = set()
-            for turned in self._pages(agreement, context, paginator, page):
-                keyed = [(self._key(row, context), row) for row in turned.rows]
-                keys.update(key for key, _ in keyed)
-                fresh = {key: row for key, row in keyed if key not in seen}
-                seen.update(fresh)
-                yield replace(turned, rows=list(fresh.values()))
-            if paginator.count == 1 or keys == before:
-                return
-            before = keys
-            if readings < MOST_READINGS:
-                paginator, page = self._tap.transport.run(again)
-        self.logger.warning(
-            "%s: rows came and went while %s was read %d times; the next run may have more",
-            agreement,
-            self.path,
-            MOST_READINGS,
-        )
-
     @cached_property
-    def _key(self) -> Callable[[Row, Stamps], tuple[str, ...]]:
+    def key_of(self) -> Callable[[Row, Stamps], tuple[str, ...]]:
+        """What tells the rows of all listings apart."""
         keys = tuple(self.primary_keys or ())
         project = self._projection_of(keys)
 
@@ -318,9 +233,9 @@ class Endpoint(RESTStream["Query"]):
 
     def count(self, agreement: Agreement, bound: str) -> int:
         """Return how many rows of all listings fit."""
-        transport = self._tap.transport
+        lane = agreement.lane
         return sum(
-            transport.run(partial(self.count_one, agreement.grant, context, bound))
+            lane.run(partial(self.count_one, lane, context, bound))
             for context in self.contexts(agreement)
         )
 
@@ -348,7 +263,7 @@ class Endpoint(RESTStream["Query"]):
                 yield tuple(record.get(column) for column in columns)
 
     def _projection_of(self, columns: tuple[str, ...]) -> Projection:
-        rules = Rules(self._drift, selected=lambda crumb: crumb[1] in columns)
+        rules = Rules(Drift(), selected=lambda crumb: crumb[1] in columns)
         return Projection(self._raw_schema, rules)
 
 

@@ -6,10 +6,14 @@ import logging
 import threading
 from collections import deque
 from concurrent.futures import Future
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tap_visma_economic.retries import retry_after
+from tap_visma_economic.workers import Workers
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     import requests
 
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from tap_visma_economic.budget import Budget
     from tap_visma_economic.transport import Transport
 
-A = TypeVar("A")
 T = TypeVar("T")
 
 logger = logging.getLogger("tap-visma-economic")
@@ -26,7 +29,7 @@ _WORTH_TELLING = 5.0
 """Seconds of waiting for the budget after which the log says so, once."""
 
 
-class Lane:
+class Lane(Workers):
     """Sends one agreement's requests: so many at a time, and no faster than its budget allows.
 
     Whoever has to wait for the budget waits in the lane, so that all workers of an agreement share
@@ -37,18 +40,28 @@ class Lane:
         grant: the tokens its requests are sent with.
         budget: the agreement's call budget.
         most: requests in flight at the same time.
+        max_wait: seconds that a 429 may make all wait; one that asks for more fails by itself.
 
     Attributes:
         waited: seconds for which requests of this lane were held back by the budget.
     """
 
-    def __init__(self, transport: Transport, grant: Grant, budget: Budget, most: int) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        grant: Grant,
+        budget: Budget,
+        *,
+        most: int,
+        max_wait: float,
+    ) -> None:
+        super().__init__(transport.stop)
         self.grant = grant
         self.budget = budget
         self.waited = 0.0
         self._transport = transport
-        self._stop = transport.stop
         self._most = most
+        self._max_wait = max_wait
         self._running = 0
         self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._lock = threading.Lock()
@@ -57,44 +70,18 @@ class Lane:
     # Work
 
     def submit(self, action: Callable[[], T]) -> Future[T]:
-        """Run an action in a worker when it is its turn: first come, first served."""
+        """Run an action in a thread when it is its turn: first come, first served."""
         future: Future[T] = Future()
         with self._lock:
             self._queue.append((future, action))
             self._start()
         return future
 
-    def run(self, action: Callable[[], T]) -> T:
-        """Run one action in a worker, and wait for it as long as the run is not to stop."""
-        return self._stop.result(self.submit(action))
-
-    def ahead(
-        self, items: Iterable[A], action: Callable[[A], T], *, count: int
-    ) -> Iterator[tuple[A, Callable[[], T]]]:
-        """Run an action on each item, up to `count` items ahead, and yield outcomes in order.
-
-        Yields:
-            Each item with a function that returns the action's result or raises its error.
-        """
-        waiting: deque[tuple[A, Future[T]]] = deque()
-        try:
-            for item in items:
-                waiting.append((item, self.submit(lambda item=item: action(item))))  # type: ignore[misc]
-                if len(waiting) >= count:
-                    yield self._outcome(*waiting.popleft())
-            while waiting:
-                yield self._outcome(*waiting.popleft())
-        finally:  # whoever gave up does not need the rest
-            for _, future in waiting:
-                future.cancel()
-
-    def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
-        return item, lambda: self._stop.result(future)
-
     def _start(self) -> None:
         while self._queue and self._running < self._most:
             self._running += 1
-            self._transport.pool.submit(self._work, *self._queue.popleft())
+            future, action = self._queue.popleft()
+            self._transport.pool.submit(self._work, future, action)
 
     def _work(self, future: Future[T], action: Callable[[], T]) -> None:
         if future.set_running_or_notify_cancel():
@@ -112,7 +99,7 @@ class Lane:
         """Send one request once, when the budget lets it.
 
         Raises:
-            NetworkError: no answer, or one that broke off.
+            EconomicError: no answer, or one that broke off.
             Stopped: the run is to stop.
         """
         with self._turn:  # one after another: the budget is asked in the order of arrival
@@ -128,6 +115,10 @@ class Lane:
             headers = response.headers
         finally:
             self.budget.answered(headers)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = retry_after(headers.get("Retry-After"))
+            if wait <= self._max_wait:
+                self.budget.hold(wait)
         return response
 
     def _wait(self) -> None:
@@ -135,5 +126,5 @@ class Lane:
             before = self.waited
             self.waited += wait
             if before < _WORTH_TELLING <= self.waited:
-                logger.info("Calls are spread out to leave a share of the call budget to others")
-            self._stop.sleep(wait)
+                logger.info("Calls are spread out, to leave a share of the call budget to others")
+            self.stop.sleep(wait)

@@ -116,7 +116,7 @@ class Keyset(Paginator):
 
     def following(self, page: Page) -> Query | None:
         """Return the query for the rows above the page's last key."""
-        above = compare(self.key, "gt", _dig(page.rows[-1], self.key))
+        above = compare(self.key, "gt", dig(page.rows[-1], self.key))
         return {**self.current_value, **filtered(both(self.filter, above))}
 
     def more(self, page: Page) -> bool:
@@ -128,7 +128,7 @@ class Keyset(Paginator):
         """
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
-        keys = [_dig(row, self.key) for row in page.rows]
+        keys = [dig(row, self.key) for row in page.rows]
         rising = all(type(key) is int for key in keys) and keys == sorted(set(keys))
         if keys and (not rising or keys[0] <= self._end):
             raise BadAnswerError(f"the rows do not come sorted by {self.key}, as was asked for")
@@ -205,7 +205,7 @@ class PagedUpward(Paged):
         if self._skipped < PAGED_PAGES:
             return {**self.current_value, "skipPages": self._skipped}
         self._skipped = 0
-        since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
+        since = compare(self.key, "gte", dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
             raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
         return {**self.current_value, **filtered(since), "skipPages": 0}
@@ -216,7 +216,12 @@ def filtered(filter_: str | None) -> Query:
     return {"filter": filter_} if filter_ else {}
 
 
-def _dig(row: dict[str, Any], key: str) -> Any:
+def dig(row: dict[str, Any], key: str) -> Any:
+    """Return what a listing is read upward by.
+
+    Raises:
+        BadAnswerError: a row lacks it.
+    """
     try:
         return row[key]
     except KeyError:

@@ -25,12 +25,15 @@ EDITED = ("dimensionKeyFrom", "dimensionKeyTo")
 """Columns of the changelog: null before a row was there, and after it was taken away."""
 
 
-def reading_of(stream: EconomicStream, agreement: Agreement, *, anew: bool) -> Reading:
+def reading_of(
+    stream: EconomicStream, agreement: Agreement, state: dict[str, Any], *, anew: bool
+) -> Reading:
     """Return what this run asks of a stream and an agreement.
 
     Args:
         stream: the stream, its catalog entry applied.
         agreement: the company.
+        state: what the last run knew, which the reading keeps up to date.
         anew: read everything, as if there were no bookmark.
 
     Raises:
@@ -42,7 +45,6 @@ def reading_of(stream: EconomicStream, agreement: Agreement, *, anew: bool) -> R
     key, declared = stream.replication_key, stream.declared_key
     if not key or key != declared:
         raise ConfigError(f"{stream.name} cannot be read INCREMENTAL by {key!r}")
-    state = stream.get_context_state(agreement.context)
     by_clock: dict[str, Any] = {
         "literal": stream.instant_literal,
         "lookback_minutes": value_of(stream.config, "lookback_minutes"),

@@ -127,15 +127,23 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=16),
         default=4,
         title="Concurrency",
-        description="How many pages are asked for at the same time for streams that are read "
-        "once per fiscal year, group or the like.",
+        description="How many requests of one company may be on their way at the same time.",
     ),
     th.Property(
         "parallel_agreements",
         th.IntegerType(minimum=1, maximum=32),
         default=4,
         title="Parallel agreements",
-        description="How many companies are asked who they are at the same time.",
+        description="How many companies are read at the same time. With hundreds of companies a "
+        "higher number is faster.",
+    ),
+    th.Property(
+        "rate_limit_share",
+        th.NumberType(exclusive_minimum=0, maximum=1),
+        default=0.8,
+        title="Rate limit share",
+        description="Which part of a company's call budget the tap may use. The rest is left to "
+        "the company's other integrations.",
     ),
     th.Property(
         "max_wait_minutes",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pendulum
 from singer_sdk.helpers._util import utc_now
 
+from tap_visma_economic.ahead import Unit
 from tap_visma_economic.endpoint import Endpoint
 from tap_visma_economic.errors import (
     AccessDeniedError,
@@ -99,7 +100,7 @@ class EconomicStream(Endpoint):
 
     def beside(self, other: type[EconomicStream] | None) -> EconomicStream | None:
         """Return another stream of the same tap, whether the catalog holds it or not."""
-        return other(self._tap) if other else None
+        return self._tap.beside(other) if other else None
 
     def can_read(self, agreement: Agreement) -> bool:
         """Return whether the agreement's grant may read the stream, by asking for its first page.
@@ -139,7 +140,6 @@ class EconomicStream(Endpoint):
         coverage = self._coverage()
         if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
             self.stream_state.pop("partitions", None)
-        anew = self._refresh_is_due()
         if self._versioned:
             self._stream_version = self._tap.initialized_at // 1000
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
@@ -147,14 +147,11 @@ class EconomicStream(Endpoint):
                 counter.with_context(agreement.context)
                 timer.with_context(agreement.context)
                 try:
-                    reading = reading_of(self, agreement, anew=anew)
-                    for record in self._follow(agreement, reading, write_messages=write_messages):
+                    for record in self._follow(agreement, coverage, write_messages=write_messages):
                         counter.increment()
                         yield record
                 except EconomicError as error:
                     self._note(agreement, error, coverage)
-                else:
-                    coverage.read(agreement, whole=reading.whole)
         for line in self._drift.report():
             self.logger.warning("Not as documented: %s", line)
         self._tap.outcome.read(self.name, self._records_seen)
@@ -163,30 +160,56 @@ class EconomicStream(Endpoint):
             self._write_state_message()
             self._tap.message_writer.flush()
 
+    def begin(self, agreement: Agreement) -> tuple[Reading, dict[str, Any]]:
+        """Return what this run asks of an agreement, and the state that the reading keeps.
+
+        It may be read long before its turn to be written: the state is a copy until then.
+        """
+        state = {**self._known_state(agreement)}
+        return reading_of(self, agreement, state, anew=self._anew), state
+
     def _follow(
-        self, agreement: Agreement, reading: Reading, *, write_messages: bool
+        self, agreement: Agreement, coverage: Coverage, *, write_messages: bool
     ) -> Generator[Record, None, None]:
-        state = self.get_context_state(agreement.context)
         write = self._record_writer() if write_messages else None
-        for stamps, page in reading.pages():
-            self._tap.stop.check()
-            if self._versioned and page.rows:
-                state.setdefault(BEGUN, None)
-            for row in page.rows:
-                self._check_max_record_limit(current_record_index=self._records_seen)
-                record = self._project(row, stamps)
-                if write:
-                    write(record)
-                self._records_seen += 1
-                yield record
-            reading.saw(page.rows, page.clock)
-            if write_messages:
-                self._end_page()
-        reading.finish()
-        if reading.anew:
+        with self._tap.ahead.unit(self, agreement) as steps:
+            for step in steps:
+                if isinstance(step, Unit):
+                    self._end(agreement, step, coverage)
+                    return
+                self._tap.stop.check()
+                if self._versioned and step.page.rows:
+                    self.get_context_state(agreement.context).setdefault(BEGUN, None)
+                for row in step.page.rows:
+                    self._check_max_record_limit(current_record_index=self._records_seen)
+                    record = self._project(row, step.stamps)
+                    if write:
+                        write(record)
+                    self._records_seen += 1
+                    yield record
+                self._move_on(agreement, step.state)
+                if write_messages:
+                    self._end_page()
+
+    def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
+        """Take over the state of a reading: the rows it tells of are written."""
+        if self.state_partitioning_keys == ():
+            return
+        partition = self.get_context_state(agreement.context)
+        for name in set(partition) - set(state) - {"context", BEGUN}:
+            del partition[name]
+        partition.update(state)
+
+    def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
+        """All rows of an agreement are written."""
+        self._move_on(agreement, unit.state)
+        reading = unit.reading
+        if reading and reading.anew:
             self._tap.read_anew.add(self.name)
-        if reading.anew and (self._versioned or self._tap.setting("full_refresh_days")):
-            state[BEGUN] = instant_text(pendulum.now("UTC").replace(microsecond=0))
+            if self._versioned or self._tap.setting("full_refresh_days"):
+                now = instant_text(pendulum.now("UTC").replace(microsecond=0))
+                self.get_context_state(agreement.context)[BEGUN] = now
+        coverage.read(agreement, whole=bool(reading and reading.whole))
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
@@ -238,15 +261,29 @@ class EconomicStream(Endpoint):
         else:
             self._tap.outcome.keep(self.name, coverage.gap)
 
-    def _refresh_is_due(self) -> bool:
-        """Return whether a company was last read in full too many days ago: then all are."""
+    @cached_property
+    def _anew(self) -> bool:
+        """Whether a company was last read in full too many days ago: then all are."""
         days = self._tap.setting("full_refresh_days")
         if not days or self.replication_method != INCREMENTAL:
             return False
         latest = pendulum.now("UTC").subtract(days=days)
-        states = [self.get_context_state(a.context) for a in self._agreements(None)]
+        states = [self._known_state(agreement) for agreement in self._agreements(None)]
         ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
         return any(at is None or at <= latest for at in ages)
+
+    def _known_state(self, agreement: Agreement) -> dict[str, Any]:
+        """Return what the state tells of an agreement, without making a partition for it."""
+        return self._partitions.get(agreement.number, {})
+
+    @cached_property
+    def _partitions(self) -> dict[int, dict[str, Any]]:
+        """The partitions that this run began with, by agreementNumber."""
+        known = self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
+        return {
+            partition.get("context", {}).get("agreementNumber", 0): dict(partition)
+            for partition in known
+        }
 
     # What is written
 

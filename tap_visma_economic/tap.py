@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,23 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_visma_economic import access, environment, files, settings
 from tap_visma_economic.agreements import read_agreements
+from tap_visma_economic.ahead import UNITS_AHEAD, Ahead
 from tap_visma_economic.auth import Grant, origin_of
+from tap_visma_economic.budget import Budget
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
+from tap_visma_economic.lanes import Lane
 from tap_visma_economic.outcome import Outcome
 from tap_visma_economic.reconciliation import differences
 from tap_visma_economic.stopping import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
 from tap_visma_economic.transport import Transport
+from tap_visma_economic.workers import Once
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
     import typing as t
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from singer_sdk.plugin_base import _ConfigInput
 
@@ -58,7 +63,9 @@ class TapVismaEconomic(Tap):
         self.stop = StopFlag()
         self.outcome = Outcome()
         self.read_anew: set[str] = set()
-        self._parent_keys: dict[Any, list[tuple[Any, ...]]] = {}
+        self._making = threading.RLock()
+        self._beside: dict[type[EconomicStream], EconomicStream] = {}
+        self._parent_keys: Once[Any, list[tuple[Any, ...]]] = Once(self.stop)
         filled = settings.with_environment(config or {})
         if parse_env_config:
             filled |= self._from_environment()
@@ -107,7 +114,7 @@ class TapVismaEconomic(Tap):
         """The one way out to e-conomic."""
         return Transport(
             stop=self.stop,
-            workers=max(self.setting("concurrency"), self.setting("parallel_agreements")),
+            workers=self.setting("concurrency") * self.setting("parallel_agreements"),
             timeout=float(self.setting("request_timeout")),
             user_agent=self.setting("user_agent") or f"{self.name}/{self.plugin_version}",
             ca_bundle=self.setting("ca_bundle"),
@@ -125,14 +132,14 @@ class TapVismaEconomic(Tap):
                 self.logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
         secret = self.config["app_secret_token"]
-        grants = [
-            (where, Grant(secret, token, origins))
+        lanes = [
+            (where, self._lane(Grant(secret, token, origins)))
             for where, token in settings.grant_tokens(self.config)
         ]
         stream = AgreementsStream(self)  # whether it is selected or not
         agreements = read_agreements(
-            grants,
-            lambda grant: stream.fetch(grant, {}, {}),
+            lanes,
+            lambda lane: stream.fetch(lane, {}, {}),
             self.transport,
             count=self.setting("parallel_agreements"),
         )
@@ -141,6 +148,28 @@ class TapVismaEconomic(Tap):
         for agreement in agreements:  # the next runs have to know whose rows the tables hold
             stream.get_context_state(agreement.context)
         return agreements
+
+    def _lane(self, grant: Grant) -> Lane:
+        return Lane(
+            self.transport,
+            grant,
+            Budget(self.setting("rate_limit_share")),
+            most=self.setting("concurrency"),
+            max_wait=self.setting("max_wait_minutes") * 60,
+        )
+
+    @cached_property
+    def ahead(self) -> Ahead:
+        """Reads what comes next while the streams write what is here."""
+        at_once = self.setting("concurrency") * min(
+            self.setting("parallel_agreements"), len(self.agreements.usable)
+        )
+        return Ahead(
+            self.stop,
+            lambda stream, agreement: stream.begin(agreement),
+            units=UNITS_AHEAD * at_once,
+            agreements=self.setting("parallel_agreements"),
+        )
 
     def _companies_in_state(self) -> set[int]:
         """The agreements that earlier runs have read, as the stream `agreements` remembers."""
@@ -153,20 +182,25 @@ class TapVismaEconomic(Tap):
         self.logger.error("%s: %s", agreement, error)
         self.outcome.refuse(f"{agreement}: {error}")
 
+    def beside(self, stream: type[EconomicStream]) -> EconomicStream:
+        """Return a stream, whether the catalog holds it or not: one for the whole run."""
+        with self._making:
+            if stream not in self._beside:
+                self._beside[stream] = stream(self)
+            return self._beside[stream]
+
     def parent_keys(
         self, parent: type[EconomicStream], agreement: Agreement, columns: tuple[str, ...]
     ) -> list[tuple[Any, ...]]:
         """Return these columns of a parent listing's rows, read once per agreement and run."""
         wanted = (parent, agreement.number, columns)
-        if wanted not in self._parent_keys:
-            self._parent_keys[wanted] = list(parent(self).keys(agreement, columns))
-        return self._parent_keys[wanted]
+        return self._parent_keys.get(
+            wanted, lambda: list(self.beside(parent).keys(agreement, columns))
+        )
 
     def forget_parents(self, parent: type[Endpoint], agreement: Agreement) -> None:
         """Let a parent's listing be read anew, which may have changed."""
-        for wanted in list(self._parent_keys):
-            if wanted[:2] == (parent, agreement.number):
-                del self._parent_keys[wanted]
+        self._parent_keys.forget(lambda wanted: wanted[:2] == (parent, agreement.number))
 
     # The run
 
@@ -185,6 +219,7 @@ class TapVismaEconomic(Tap):
             self._warn_of_what_has_no_effect()
             _ = self.agreements  # before the first message: without a company there is no run
             with contextlib.suppress(Stopped):
+                self._plan_ahead()
                 self.sync_all()
                 self._reconcile()
             if self.stop.signum is None or not self.config.get("batch_config"):
@@ -202,6 +237,17 @@ class TapVismaEconomic(Tap):
         except Stopped:
             pass
         return self.end()
+
+    def _plan_ahead(self) -> None:
+        streams: Iterable[Any] = self.streams.values()
+        self.ahead.plan(
+            [
+                (stream, agreement)
+                for stream in streams
+                if stream.selected
+                for agreement in self.agreements
+            ]
+        )
 
     def _warn_of_what_has_no_effect(self) -> None:
         for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):

@@ -1,8 +1,7 @@
-"""One HTTP session for all agreements, and worker threads that use it."""
+"""The way out: one HTTP session for all agreements, and the threads that use it."""
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,19 +12,19 @@ from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_faults import explained
 from tap_visma_economic.deadline import DeadlineAdapter
 from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from tap_visma_economic.stopping import StopFlag
 
-A = TypeVar("A")
 T = TypeVar("T")
 
 
-class Transport:
-    """Sends prepared requests, and runs work ahead in worker threads, in order.
+class Transport(Workers):
+    """Sends prepared requests. Whose turn it is, `lanes` decides.
 
     Args:
         stop: ends every wait when the run is asked to stop.
@@ -33,6 +32,9 @@ class Transport:
         timeout: seconds to wait for a connection, and then for the whole answer.
         user_agent: what the tap calls itself.
         ca_bundle: path of a file with certificates to trust instead of the usual ones.
+
+    Attributes:
+        pool: the threads.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Transport:
         user_agent: str,
         ca_bundle: str | None,
     ) -> None:
-        self.stop = stop
+        super().__init__(stop)
         self.timeout = timeout
         self.session = requests.Session()
         self.session.headers["User-Agent"] = user_agent
@@ -55,7 +57,7 @@ class Transport:
         self.session.mount("http://", adapter)
         self._given_up: set[str] = set()
         self._verify: str | bool = ca_bundle or True
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
+        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
 
     def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
         """Return a request of this session; the arguments are those of `requests.Request`.
@@ -111,32 +113,9 @@ class Transport:
         """A host has answered."""
         self._given_up.discard(_host(request))
 
-    def run(self, action: Callable[[], T]) -> T:
-        """Run one action in a worker, and wait for it as long as the run is not to stop."""
-        return self.stop.result(self._pool.submit(action))
-
-    def ahead(
-        self, items: Iterable[A], action: Callable[[A], T], *, count: int
-    ) -> Iterator[tuple[A, Callable[[], T]]]:
-        """Run an action on each item, up to `count` items ahead, and yield outcomes in order.
-
-        Yields:
-            Each item with a function that returns the action's result or raises its error.
-        """
-        waiting: deque[tuple[A, Future[T]]] = deque()
-        try:
-            for item in items:
-                waiting.append((item, self._pool.submit(action, item)))
-                if len(waiting) >= count:
-                    yield self._outcome(*waiting.popleft())
-            while waiting:
-                yield self._outcome(*waiting.popleft())
-        finally:  # whoever gave up does not need the rest
-            for _, future in waiting:
-                future.cancel()
-
-    def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
-        return item, lambda: self.stop.result(future)
+    def submit(self, action: Callable[[], T]) -> Future[T]:
+        """Run an action in a thread."""
+        return self.pool.submit(action)
 
 
 def _host(request: requests.PreparedRequest) -> str:

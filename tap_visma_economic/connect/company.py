@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tap_visma_economic import pages, settings
 from tap_visma_economic.agreements import agreement_of
 from tap_visma_economic.auth import Grant, origin_of
+from tap_visma_economic.budget import Budget
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError, error_of
+from tap_visma_economic.lanes import Lane
 from tap_visma_economic.retries import retrying
 
 if TYPE_CHECKING:
@@ -42,18 +44,19 @@ class Desk:
             EconomicError: e-conomic refused the tokens, or did not answer.
         """
         grant = Grant(self._app_secret, token, [origin_of(self._url)])
+        lane = Lane(self._transport, grant, Budget(1), most=1, max_wait=_PATIENCE)
         request = self._transport.prepare(
             "GET", self._url, headers={"Accept": "application/json"}, auth=grant
         )
 
         def ask() -> pages.Page:
-            response = self._transport.send(request)
+            response = lane.send(request)
             if not response.ok or response.is_redirect:
                 raise error_of(response)
             return pages.single(response)
 
         page = retrying(ask, stop=self._transport.stop, max_wait=_PATIENCE, what="GET /self")
-        return agreement_of(grant, page)
+        return agreement_of(lane, page)
 
     def known(self, named: Sequence[tuple[str, str]]) -> Known:
         """Ask for each of the grants that settings hold already which company it opens.

@@ -25,6 +25,7 @@ class OpenapiCustomers(OpenApiStream):
     module = "customersapi"
     path = "/Customers"
     primary_keys = ("agreementNumber", "customerNumber")
+    keyset = "customerNumber"
     selected_by_default = False
 
 
@@ -44,6 +45,7 @@ class CustomerContacts(OpenApiStream):
     module = "customersapi"
     path = "/Contacts"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
 
 
@@ -66,6 +68,7 @@ class CustomerDeliveryLocations(OpenApiStream):
     module = "customersapi"
     path = "/DeliveryLocations"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
 
 

@@ -59,6 +59,7 @@ class BookedEntryDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/booked-entries"
     primary_keys = ("agreementNumber", "entryNumber", "dimensionNumber")
+    keyset = "entryNumber"
     replication_key = "entryNumber"
     replication = Replication.NUMBER_CHANGES
     changelog = BookedEntryDimensionChanges
@@ -71,6 +72,7 @@ class BookedInvoiceLineDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/booked-invoice-lines"
     primary_keys = ("agreementNumber", "invoiceNumber", "lineNumber", "dimensionNumber")
+    keyset = "invoiceNumber"
 
 
 class BudgetFigureDimensions(OpenApiStream):
@@ -80,6 +82,7 @@ class BudgetFigureDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/budget-figures"
     primary_keys = ("agreementNumber", "budgetFigureNumber", "dimensionNumber")
+    keyset = "budgetFigureNumber"
 
 
 class DraftEntryDimensions(OpenApiStream):
@@ -98,3 +101,4 @@ class SalesDocumentLineDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/sales-document-lines"
     primary_keys = ("agreementNumber", "documentNumber", "lineNumber", "dimensionNumber")
+    keyset = "documentNumber"

@@ -29,6 +29,7 @@ class OpenapiAccounts(OpenApiStream):
     module = "accountsapi"
     path = "/Accounts"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
     selected_by_default = False
 
@@ -123,6 +124,7 @@ class BookedEntries(OpenApiStream):
     module = "bookedEntriesapi"
     path = "/booked-entries"
     primary_keys = ("agreementNumber", "entryNumber")
+    keyset = "entryNumber"
     replication_key = "entryNumber"
     replication = Replication.NUMBER_OPEN
     open_rows = OpenRows(filter="remainder$ne:0")
@@ -180,6 +182,7 @@ class DraftEntries(OpenApiStream):
     module = "journalsapi"
     path = "/draft-entries"
     primary_keys = ("agreementNumber", "entryNumber")
+    keyset = "entryNumber"
 
 
 class DraftEntryAccruals(OpenApiStream):
@@ -221,6 +224,7 @@ class AttachedDocuments(OpenApiStream):
     module = "documentsapi"
     path = "/AttachedDocuments"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "number"
     replication = Replication.NUMBER
 
@@ -232,3 +236,4 @@ class BudgetFigures(OpenApiStream):
     module = "budgetsapi"
     path = "/budget-figures"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"

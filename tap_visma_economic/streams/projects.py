@@ -12,6 +12,7 @@ class Projects(OpenApiStream):
     module = "projectsapi"
     path = "/Projects"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
 
 
@@ -40,6 +41,7 @@ class ProjectActivities(OpenApiStream):
     module = "projectsapi"
     path = "/project-activities"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
 
 
@@ -50,6 +52,7 @@ class ProjectCustomers(OpenApiStream):
     module = "projectsapi"
     path = "/project-customers"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
 
 
 class ProjectEmployees(OpenApiStream):
@@ -133,6 +136,7 @@ class Mileages(OpenApiStream):
     module = "projectsapi"
     path = "/Mileages"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
 
 
 class MileagePrices(OpenApiStream):
@@ -152,6 +156,7 @@ class TimeEntries(OpenApiStream):
     module = "projectsapi"
     path = "/TimeEntries"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
 
 

@@ -31,6 +31,7 @@ class OpenapiInvoicesDrafts(OpenApiStream):
     module = "q2capi"
     path = "/invoices/drafts"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     selected_by_default = False
 
 
@@ -41,6 +42,7 @@ class InvoicesDraftsLines(OpenApiStream):
     module = "q2capi"
     path = "/invoices/drafts/lines"
     primary_keys = ("agreementNumber", "documentId", "number")
+    keyset = "documentId"
 
 
 class InvoicesUnpaid(RestApiStream):
@@ -74,6 +76,7 @@ class InvoicesBookedLines(OpenApiStream):
     module = "q2capi"
     path = "/invoices/booked/lines"
     primary_keys = ("agreementNumber", "documentId", "number")
+    keyset = "documentId"
     replication_key = "documentId"
     replication = Replication.NUMBER
 
@@ -176,6 +179,7 @@ class OrdersLines(OpenApiStream):
     path = "/orders/{documentStatus}/lines"
     path_params: ClassVar = {"documentStatus": ("drafts", "sent", "archived")}
     primary_keys = ("agreementNumber", "documentId", "number")
+    keyset = "documentId"
 
 
 class QuotesDrafts(RestApiStream):
@@ -217,3 +221,4 @@ class QuotesLines(OpenApiStream):
     path = "/quotes/{documentStatus}/lines"
     path_params: ClassVar = {"documentStatus": ("drafts", "sent", "archived")}
     primary_keys = ("agreementNumber", "documentId", "number")
+    keyset = "documentId"

@@ -12,6 +12,7 @@ class Subscriptions(OpenApiStream):
     module = "subscriptionsapi"
     path = "/Subscriptions"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"
 
 
@@ -22,6 +23,7 @@ class SubscriptionLines(OpenApiStream):
     module = "subscriptionsapi"
     path = "/subscriptionlines"
     primary_keys = ("agreementNumber", "subscriptionNumber", "number")
+    keyset = "subscriptionNumber"
 
 
 class Subscribers(OpenApiStream):
@@ -31,4 +33,5 @@ class Subscribers(OpenApiStream):
     module = "subscriptionsapi"
     path = "/Subscribers"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"

@@ -40,4 +40,5 @@ class SupplierContacts(OpenApiStream):
     module = "suppliersapi"
     path = "/Contacts"
     primary_keys = ("agreementNumber", "number")
+    keyset = "number"
     replication_key = "lastUpdated"

@@ -1,0 +1,194 @@
+"""Reading ahead: what comes next is asked for while what is here is written.
+
+A unit is one stream of one agreement. Units are read in threads of their own, in the order in which
+they will be written, and hand over their pages in order. What is read does not depend on how far
+ahead it is read.
+
+Memory is bounded by pages: `UNITS_AHEAD` units for each request that may be in flight, each with at
+most `PAGES_AHEAD` pages waiting, one in hand, and the first pages of the listings or windows that
+follow it, one for each request in flight.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tap_visma_economic.errors import EconomicError, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.pages import Page
+    from tap_visma_economic.readings import Reading, Stamps
+    from tap_visma_economic.stopping import StopFlag
+    from tap_visma_economic.sync import EconomicStream
+
+    Begin = Callable[[EconomicStream, Agreement], tuple[Reading, dict[str, Any]]]
+
+UNITS_AHEAD = 4
+"""Units begun per request that may be in flight: most are one answer, and wait for their turn."""
+
+PAGES_AHEAD = 2
+"""Pages of a unit that wait to be written."""
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at whether the run is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A page, and the state of its partition once its rows are written.
+
+    Args:
+        stamps: columns of all its rows: agreementNumber and path parameters.
+        page: what was read.
+        state: the partition's state.
+    """
+
+    stamps: Stamps
+    page: Page
+    state: dict[str, Any]
+
+
+@dataclass(eq=False)
+class Unit:
+    """One stream of one agreement, as it is being read.
+
+    Args:
+        agreement: whose rows these are.
+        reading: what is asked for.
+        state: the state of the reading, which is the partition's when all is written.
+    """
+
+    agreement: Agreement
+    reading: Reading | None = None
+    state: dict[str, Any] = field(default_factory=dict)
+    steps: deque[Step] = field(default_factory=deque)
+    error: BaseException | None = None
+    done: bool = False
+    dropped: bool = False
+
+
+class Ahead:
+    """Reads units before their turn. All methods are for the main thread.
+
+    Args:
+        stop: ends every wait when the run is asked to stop.
+        begin: returns what to ask of a stream and an agreement, and the state it keeps.
+        units: units that may be begun and not yet written.
+        agreements: agreements of which units may be read at the same time.
+    """
+
+    def __init__(self, stop: StopFlag, begin: Begin, *, units: int, agreements: int) -> None:
+        self._stop = stop
+        self._begin = begin
+        self._most_units = units
+        self._most_agreements = agreements
+        self._threads = ThreadPoolExecutor(units + 1, thread_name_prefix="ahead")
+        self._changed = threading.Condition()
+        self._coming: deque[tuple[EconomicStream, Agreement]] = deque()
+        self._begun: dict[tuple[str, int], Unit] = {}
+
+    def plan(self, units: Sequence[tuple[EconomicStream, Agreement]]) -> None:
+        """Say which units will be taken, in order."""
+        self._coming = deque(units)
+
+    @contextmanager
+    def unit(self, stream: EconomicStream, agreement: Agreement) -> Iterator[Iterator[Step | Unit]]:
+        """Give the unit whose turn it is, its pages first and then, read to its end, itself.
+
+        Units planned before it that were not taken are not needed any more.
+        """
+        wanted = (stream.name, agreement.number)
+        while self._begun and wanted in self._begun and next(iter(self._begun)) != wanted:
+            self._drop(next(iter(self._begun)))
+        if wanted not in self._begun:
+            for name in list(self._begun):
+                self._drop(name)
+            while self._coming:
+                planned, whose = self._coming.popleft()
+                if (planned.name, whose.number) == wanted:
+                    break
+            self._start(stream, agreement)
+        try:
+            yield self._steps(self._begun[wanted])
+        finally:
+            self._drop(wanted)
+
+    def _steps(self, unit: Unit) -> Iterator[Step | Unit]:
+        while True:
+            with self._changed:
+                self._fill()
+                while not (unit.steps or unit.done):
+                    self._stop.check()
+                    self._changed.wait(_LOOK_EVERY)
+                    self._fill()
+                step = unit.steps.popleft() if unit.steps else None
+                self._changed.notify_all()
+            if step is None:
+                break
+            yield step
+        if unit.error is not None:
+            raise unit.error
+        yield unit
+
+    def _drop(self, name: tuple[str, int]) -> None:
+        with self._changed:
+            unit = self._begun.pop(name)
+            unit.dropped = True
+            unit.steps.clear()
+            self._changed.notify_all()
+
+    def _fill(self) -> None:
+        """Begin the units that may be begun."""
+        while self._coming and len(self._begun) < self._most_units:
+            stream, agreement = self._coming[0]
+            busy = {unit.agreement.number for unit in self._begun.values() if not unit.done}
+            if agreement.number not in busy and len(busy) >= self._most_agreements:
+                return
+            self._coming.popleft()
+            if not agreement.refused:
+                self._start(stream, agreement)
+
+    def _start(self, stream: EconomicStream, agreement: Agreement) -> None:
+        unit = self._begun[stream.name, agreement.number] = Unit(agreement)
+        try:
+            unit.reading, unit.state = self._begin(stream, agreement)
+        except EconomicError as error:
+            unit.error, unit.done = error, True
+        else:
+            self._threads.submit(self._read, unit, unit.reading)
+
+    # In the unit's own thread
+
+    def _read(self, unit: Unit, reading: Reading) -> None:
+        try:
+            for stamps, page in reading.pages():
+                reading.saw(page.rows, page.clock)
+                if not self._hand_over(unit, Step(stamps, page, dict(unit.state))):
+                    return
+            reading.finish()
+        except BaseException as error:  # noqa: BLE001  raised where the unit is written
+            unit.error = error
+        finally:
+            with self._changed:
+                unit.done = True
+                self._changed.notify_all()
+
+    def _hand_over(self, unit: Unit, step: Step) -> bool:
+        """Let a page wait for its turn; return whether it is still wanted."""
+        with self._changed:
+            while len(unit.steps) >= PAGES_AHEAD and not unit.dropped:
+                if self._stop.signum is not None:
+                    raise Stopped
+                self._changed.wait(_LOOK_EVERY)
+            if not unit.dropped:
+                unit.steps.append(step)
+                self._changed.notify_all()
+            return not unit.dropped

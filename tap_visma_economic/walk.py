@@ -1,0 +1,214 @@
+"""A walk through one listing: page after page, or many stretches of it at once.
+
+No row may be left out while others come and go. A listing that is read upward by number is cut into
+windows where it is long (see `windows`); one that only pages by position is read until two readings
+hold the same rows; and what was read is compared with e-conomic's own count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from tap_visma_economic.errors import NotFoundError
+from tap_visma_economic.filters import both, compare
+from tap_visma_economic.kinds import Listing
+from tap_visma_economic.pagination import dig
+from tap_visma_economic.paths import fill
+from tap_visma_economic.windows import STRETCH, WORTH, Window, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.endpoint import Endpoint
+    from tap_visma_economic.pages import Page
+    from tap_visma_economic.pagination import Paginator
+    from tap_visma_economic.readings import Stamps
+
+MOST_READINGS = 3
+"""How often a listing is read that rows coming or going can shift, until it stands still."""
+
+
+class Begun(NamedTuple):
+    """A reading that has begun.
+
+    Args:
+        paginator: what to ask for after the last of the pages.
+        pages: what has been read.
+    """
+
+    paginator: Paginator
+    pages: list[Page]
+
+
+class Walk:
+    """One listing of one agreement.
+
+    Args:
+        endpoint: asks for its pages.
+        agreement: whose listing it is.
+        context: agreementNumber and what fills the path: columns of all its rows.
+        bound: what its rows are filtered by.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, agreement: Agreement, context: Stamps, bound: str | None
+    ) -> None:
+        self._endpoint = endpoint
+        self._agreement = agreement
+        self._lane = agreement.lane
+        self.context = context
+        self._bound = bound
+        self._total: int | None = None
+
+    def begin(self, window: Window | None = None, *, most: int = 1) -> Begun:
+        """Read the first pages of the listing, or of a window of it. May run in any thread."""
+        paginator = self._endpoint.get_new_paginator(self._within(window))
+        pages = [self._fetch(paginator)]
+        while len(pages) < most:
+            paginator.turn(pages[-1])
+            if paginator.finished:
+                break
+            pages.append(self._fetch(paginator))
+        return Begun(paginator, pages)
+
+    def pages(self, begun: Callable[[], Begun]) -> Iterator[Page]:
+        """Yield all pages, none if what the listing belongs to is gone."""
+        rows = pages = 0
+        told: int | None = None
+        try:
+            first = begun()
+            reading = self._settled if first.paginator.shifts else self._upward
+            for page in reading(first):
+                rows, pages = rows + len(page.rows), pages + 1
+                told = page.results
+                yield page
+        except NotFoundError:
+            if not self._endpoint.may_be_missing(self._agreement, self.context):
+                raise
+            self._endpoint.logger.debug("%s: nothing at %s", self._agreement, self._path)
+            return
+        listed = self._endpoint.counted and self._endpoint.listing is Listing.COLLECTION
+        if listed and (pages > 1 or told not in {None, rows}) and rows != self._total:
+            self._compare(rows)
+
+    def _fetch(self, paginator: Paginator) -> Page:
+        return self._endpoint.fetch(self._lane, self.context, paginator.current_value)
+
+    def _chain(self, begun: Begun) -> Iterator[Page]:
+        """Yield what has been read, and page after page what follows."""
+        paginator, pages = begun
+        page = pages[-1]
+        yield from pages
+        while not paginator.finished:
+            paginator.turn(page)
+            if not paginator.finished:
+                page = self._lane.run(partial(self._fetch, paginator))
+                yield page
+
+    # Upward by number
+
+    def _upward(self, first: Begun) -> Iterator[Page]:
+        page, window = self._cut(first.pages[0])
+        if window is None:
+            yield from self._chain(first)
+            return
+        yield page
+        ahead = self._lane.ahead(
+            window, partial(self.begin, most=STRETCH), count=self._endpoint.concurrency
+        )
+        for _, begun in ahead:
+            yield from self._chain(begun())
+
+    def _cut(self, page: Page) -> tuple[Page, Iterator[Window] | None]:
+        """Return the first page and the windows that follow it, None if it is not worth it.
+
+        A number may stand on several rows. Those of the page's last number are read again with the
+        window that begins with it: more of them may follow.
+        """
+        key, unique = self._endpoint.keyset, self._endpoint.is_unique
+        if not page.more or not key or not self._endpoint.counted:
+            return page, None
+        self._total = self._count() if page.results is None else page.results
+        numbers = [dig(row, key) for row in page.rows]
+        if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
+            return page, None
+        if not unique:
+            page = replace(page, rows=[row for row in page.rows if row[key] != numbers[-1]])
+            numbers = [*numbers[: len(page.rows)], numbers[-1] - 1]
+        left = self._total - len(page.rows)
+        if left <= WORTH or not page.rows:
+            return page, None
+        if self._between(numbers[-1], None) < left:  # rows that follow have lower numbers
+            return page, None
+        return page, windows(numbers, left, self._between, unique=unique)
+
+    def _between(self, above: int, upto: int | None) -> int:
+        return self._count(Window(above, upto))
+
+    def _count(self, window: Window | None = None) -> int:
+        bound = self._within(window)
+        return self._lane.run(partial(self._endpoint.count_one, self._lane, self.context, bound))
+
+    def _within(self, window: Window | None) -> str | None:
+        key = self._endpoint.keyset
+        if window is None or key is None:
+            return self._bound
+        upto = None if window.upto is None else compare(key, "lte", window.upto)
+        return both(self._bound, compare(key, "gt", window.above), upto)
+
+    # By position
+
+    def _settled(self, begun: Begun) -> Iterator[Page]:
+        """Yield a listing that rows coming or going can shift, read until it stands still.
+
+        One page cannot shift. Several are read again until two readings hold the same keys; later
+        readings give only rows that have not been seen.
+        """
+        seen: set[tuple[str, ...]] = set()
+        before: set[tuple[str, ...]] | None = None
+        for readings in range(1, MOST_READINGS + 1):
+            keys: set[tuple[str, ...]] = set()
+            for page in self._chain(begun):
+                keyed = [(self._endpoint.key_of(row, self.context), row) for row in page.rows]
+                keys.update(key for key, _ in keyed)
+                fresh = {key: row for key, row in keyed if key not in seen}
+                seen.update(fresh)
+                yield replace(page, rows=list(fresh.values()))
+            if begun.paginator.count == 1 or keys == before:
+                return
+            before = keys
+            if readings < MOST_READINGS:
+                begun = self._lane.run(self.begin)
+        self._endpoint.logger.warning(
+            "%s: rows came and went while %s was read %d times; the next run may have more",
+            self._agreement,
+            self._endpoint.path,
+            MOST_READINGS,
+        )
+
+    # Is it all?
+
+    def _compare(self, rows: int) -> None:
+        """Compare the rows that were read with e-conomic's own count.
+
+        Rows that came while it was read make a difference too, so it is looked at twice.
+        """
+        for _ in range(2):
+            count = self._count()
+            if count == rows:
+                return
+        self._endpoint.logger.warning(
+            "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
+            "the next run has them",
+            self._agreement,
+            rows,
+            self._path,
+            count,
+        )
+
+    @property
+    def _path(self) -> str:
+        return fill(self._endpoint.path, self.context)
