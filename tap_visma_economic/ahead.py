@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.errors import EconomicError, Stopped
+from tap_visma_economic.errors import EconomicError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -185,8 +185,7 @@ class Ahead:
         """Let a page wait for its turn; return whether it is still wanted."""
         with self._changed:
             while len(unit.steps) >= PAGES_AHEAD and not unit.dropped:
-                if self._stop.signum is not None:
-                    raise Stopped
+                self._stop.check()
                 self._changed.wait(_LOOK_EVERY)
             if not unit.dropped:
                 unit.steps.append(step)

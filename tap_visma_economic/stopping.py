@@ -30,6 +30,11 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.signum: int | None = None
+        self._over = False
+
+    def finish(self) -> None:
+        """End all waits: nobody needs any more what they are for."""
+        self._over = True
 
     def listen(self) -> None:
         """Let SIGINT and SIGTERM raise this flag; a second signal ends the process at once."""
@@ -43,7 +48,7 @@ class StopFlag:
 
     def check(self) -> None:
         """Raise `Stopped` if the flag is up."""
-        if self.signum is not None:
+        if self.signum is not None or self._over:
             raise Stopped
 
     def sleep(self, seconds: float) -> None:

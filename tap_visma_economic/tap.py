@@ -153,9 +153,9 @@ class TapVismaEconomic(Tap):
         return Lane(
             self.transport,
             grant,
-            Budget(self.setting("rate_limit_share")),
+            Budget(float(self.setting("rate_limit_share"))),
             most=self.setting("concurrency"),
-            max_wait=self.setting("max_wait_minutes") * 60,
+            max_wait=float(self.setting("max_wait_minutes")) * 60,
         )
 
     @cached_property
@@ -236,6 +236,8 @@ class TapVismaEconomic(Tap):
             return 1
         except Stopped:
             pass
+        finally:
+            self.stop.finish()
         return self.end()
 
     def _plan_ahead(self) -> None:
