@@ -16,7 +16,7 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.drift import Drift
-from tap_visma_economic.errors import BadAnswerError, NetworkError, error_of
+from tap_visma_economic.errors import BadAnswerError, GrantRefusedError, NetworkError, error_of
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records import Projection, Rules
@@ -155,7 +155,11 @@ class Endpoint(RESTStream["Query"]):
 
         def send(request: requests.PreparedRequest) -> T:
             response = lane.send(request)
-            self.validate_response(response)
+            try:
+                self.validate_response(response)
+            except GrantRefusedError as error:
+                lane.close(error)
+                raise
             return parse(response)
 
         answer: T = self.request_decorator(send)(prepared)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.auth import Grant
     from tap_visma_economic.budget import Budget
+    from tap_visma_economic.errors import EconomicError
     from tap_visma_economic.transport import Transport
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Lane(Workers):
         self._most = most
         self._max_wait = max_wait
         self._running = 0
+        self._closed: EconomicError | None = None
         self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -102,11 +104,17 @@ class Lane(Workers):
             EconomicError: no answer, or one that broke off.
             Stopped: the run is to stop.
         """
+        if self._closed is not None:
+            raise self._closed
         with self._turn:  # one after another: the budget is asked in the order of arrival
             self._wait()
             if self.budget.unsure:
                 return self._send(request)
         return self._send(request)
+
+    def close(self, error: EconomicError) -> None:
+        """Send nothing more: the grant was refused, which all who still ask are told."""
+        self._closed = error
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         headers = None

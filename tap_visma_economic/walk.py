@@ -7,11 +7,12 @@ hold the same rows; and what was read is compared with e-conomic's own count.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_visma_economic.errors import NotFoundError
+from tap_visma_economic.errors import EconomicError, NotFoundError
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.pagination import dig
@@ -111,14 +112,15 @@ class Walk:
     # Upward by number
 
     def _upward(self, first: Begun) -> Iterator[Page]:
-        page, window = self._cut(first.pages[0])
-        if window is None:
+        page, cut = first.pages[0], None
+        with suppress(EconomicError):  # what cannot be counted is read page after page
+            page, cut = self._cut(page)
+        if cut is None:
             yield from self._chain(first)
             return
         yield page
-        ahead = self._lane.ahead(
-            window, partial(self.begin, most=STRETCH), count=self._endpoint.concurrency
-        )
+        begin = partial(self.begin, most=STRETCH)
+        ahead = self._lane.ahead(cut, begin, count=self._endpoint.concurrency)
         for _, begun in ahead:
             yield from self._chain(begun())
 

@@ -22,7 +22,7 @@ PAGE = 1000
 STRETCH = 8
 """Pages of a window whose rows do not lie densely: half of its last page is wasted on average."""
 
-WORTH = STRETCH * PAGE
+WORTH = 20 * PAGE
 """Rows that must be left for windows to be worth their counts."""
 
 _DENSE = 0.93
@@ -80,7 +80,7 @@ class _Cut:
     def ends(self, low: int, left: int, density: float) -> Iterator[int]:
         """Yield `low`, and then the last numbers of all windows but the one without end."""
         yield low
-        while left > WORTH and self._counts:
+        while left > STRETCH * PAGE and self._counts:
             dense = self._unique and density >= _DENSE
             width = int(left / density * (1 if dense else _WITHIN)) + 1
             rows = self._rows(low, low + width)
@@ -95,7 +95,7 @@ class _Cut:
         """Yield the ends of windows between two numbers that so many rows lie between."""
         if not rows:  # numbers without rows belong to the next window
             return
-        if even or rows <= WORTH or not self._counts:
+        if even or rows <= STRETCH * PAGE or not self._counts:
             yield from self._even(low, high, rows)
             return
         middle = (low + high) // 2
@@ -106,7 +106,7 @@ class _Cut:
 
     def _even(self, low: int, high: int, rows: int) -> Iterator[int]:
         dense = self._unique and rows >= _DENSE * (high - low)
-        width = PAGE if dense else -(-(high - low) * WORTH // rows)
+        width = PAGE if dense else -(-(high - low) * STRETCH * PAGE // rows)
         yield from range(low + width, high, width)
         yield high
 

@@ -191,7 +191,7 @@ def test_a_grant_revoked_in_mid_run_ends_its_agreement_once(
     with sandbox:
         # /self is answered from the company's rows too: the grant is revoked right after it.
         catalog = warm_tap.catalog_of("agreements", refused, "vat_zones", "vat_types")
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+        run = warm_tap({**settings_for(sandbox, GRANT), "concurrency": 1}, catalog=catalog)
         asked = [r.path for r in sandbox.log]
     assert run.exit_code == 1
     assert list(run.records) == ["agreements"]
