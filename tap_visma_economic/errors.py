@@ -37,6 +37,10 @@ class CertificateError(NetworkError):
     """The TLS certificate could not be verified: asking again would not change it."""
 
 
+class SlowAnswerError(NetworkError):
+    """An answer did not come to its end in time."""
+
+
 class BadAnswerError(EconomicError):
     """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
 
