@@ -17,7 +17,13 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.drift import Drift
-from tap_visma_economic.errors import BadAnswerError, NetworkError, NotFoundError, error_of
+from tap_visma_economic.errors import (
+    BadAnswerError,
+    NetworkError,
+    NotFoundError,
+    UnavailableError,
+    error_of,
+)
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records import Projection, Rules
@@ -125,7 +131,7 @@ class Endpoint(RESTStream["Query"]):
                     what=f"{self.name} (GET {request.path_url})",
                     max_tries=1 if transport.given_up(request) else MAX_TRIES,
                 )
-            except NetworkError:
+            except (NetworkError, UnavailableError):
                 transport.give_up(request)
                 raise
             transport.found_again(request)
@@ -244,6 +250,8 @@ class Endpoint(RESTStream["Query"]):
             if not self._may_be_missing(agreement, context):
                 raise
             self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+            if self.listing is not Listing.SINGLETON:
+                self._tap.outcome.vanish(self.name, agreement)
 
     def _may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
