@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts.update_docs import documents
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.streams import STREAMS
 from tests.conftest import settings_for
@@ -265,7 +266,7 @@ def test_the_connection_test_says_who_it_is(warm_tap: TapRunner, one_company: Sa
     "said",
     [
         {"application": None, "user": 7, "modules": "none"},
-        {"modules": [{"moduleNumber": "4"}, 4], "user": {}, "company": {"name": "A\x1b[2J"}},
+        {"modules": [{"moduleNumber": "4"}, 4], "user": {}, "company": {"name": "A\x07\x1b[2J"}},
     ],
 )
 def test_the_connection_test_needs_nothing_of_self_but_the_number(
@@ -276,7 +277,7 @@ def test_the_connection_test_needs_nothing_of_self_but_the_number(
     with canary_sandbox({GRANT: grant}) as sandbox:
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
     assert run.exit_code == 0, run.stderr
-    assert "\x1b" not in run.text, "a company's name does nothing to a terminal"
+    assert not {"\x07", "\x1b"} & set(run.text), "a company's name does nothing to a terminal"
     assert "  user     not told\n" in run.text
     assert "  modules  none told\n" in run.text
 
@@ -412,6 +413,15 @@ def test_the_connection_test_fails_where_a_run_would(warm_tap: TapRunner, three:
     access, why = told(run)["units"]
     assert (access, "e-conomic answered 500" in why) == ("failed", True)
     assert f"Failed: units, agreement {NUMBER} (Firma 0): e-conomic answered 500" in run.errors[-2]
+
+
+def test_the_table_of_the_docs_is_up_to_date() -> None:
+    """`python -m scripts.update_docs` brings it up to date."""
+    [(page, text)] = [found for found in documents() if found[0].name == "access.md"]
+    assert page.read_text("utf-8") == text
+    assert set(re.findall(r"`(\w+)`(?: \*)?(?=[, ])", text[text.index("| Role") :])) == {
+        vars(stream)["name"] for stream in STREAMS
+    }
 
 
 def test_the_roles_and_modules_of_the_docs_are_those_of_the_documents() -> None:
