@@ -11,6 +11,7 @@ import msgspec
 import pendulum
 
 from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.links import fault_of_next_page
 
 if TYPE_CHECKING:
     import requests
@@ -75,7 +76,12 @@ def rest_collection(response: requests.Response) -> Page:
     """Return a page of a REST listing."""
     body: _RestCollection = _decode(_rest_collection, response)
     pagination = body.pagination or _Pagination()
-    more = pagination.nextPage is not None
+    link = pagination.nextPage
+    if link is not None:
+        fault = fault_of_next_page(link, response.request.url or "")
+        if fault or not body.collection:
+            raise _bad(response, fault or "it has no rows and says that more follow")
+    more = link is not None
     if body.pagination is None:  # not every nested listing tells (rest NOTES, Collections)
         more = len(body.collection) >= _FULL_PAGE
     return Page(body.collection, more=more, results=pagination.results, clock=_clock(response))
