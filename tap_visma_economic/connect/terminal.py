@@ -16,8 +16,8 @@ from tap_visma_economic.errors import ConfigError
 
 
 def say(text: str = "") -> None:
-    """Say something."""
-    click.echo(text, err=True)
+    """Say something, without what a company's name could do to a terminal."""
+    click.echo("".join(c if c.isprintable() or c == "\n" else " " for c in text), err=True)
 
 
 def is_there() -> bool:
