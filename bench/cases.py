@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from bench.ceiling import PAGE
 from bench.contenders import (
     CONCURRENCY,
     LOOP,
@@ -47,9 +48,9 @@ def server_rate(server: FastServer, pages: int) -> Figures:
         ("booked_entries", _ENTRIES),
         ("customers", "/customers?pagesize=1000"),
     ):
-        server.begin(rows=5_000)
+        server.begin(rows=2 * PAGE)
         seconds = replay(server.url, [(target, "demo")] * pages)
-        rates[stream] = round(pages * 1000 / seconds)
+        rates[stream] = round(pages * PAGE / seconds)
     return rates
 
 

@@ -1,25 +1,27 @@
 """Run a command to its end and tell what it cost: time, CPU, memory, what it wrote.
 
 The command's output goes through a pipe into this process, as into a target, which counts the
-RECORD messages in it and throws them away. This process stays small, because Linux takes the size
-of who starts a process for the least that the process itself ever had.
+RECORD messages in it and throws them away. `launch` starts the command and looks at the clock.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 _MARK = b'"RECORD"'
 _CHUNK = 1 << 20
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 class FailedError(Exception):
@@ -85,35 +87,37 @@ def run(
     """
     sink = Sink()
     first: float | None = None
-    with tempfile.TemporaryFile() as log:
-        began = time.perf_counter()
-        started = subprocess.Popen(  # noqa: S603  the commands are the bench's own
-            command,
+    reading, writing = os.pipe()
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCH), str(writing)]
+    with os.fdopen(reading, "rb") as told, tempfile.TemporaryFile() as log:
+        with subprocess.Popen(  # noqa: S603  the commands are the bench's own
+            [*launcher, *command],
             cwd=folder,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-        )
-        assert started.stdout is not None
-        with started.stdout as output:
+            pass_fds=[writing],
+        ) as started:
+            os.close(writing)
+            output = started.stdout
+            assert output is not None
             while data := os.read(output.fileno(), _CHUNK):
-                first = first or time.perf_counter() - began
+                first = first or time.perf_counter()
                 sink.take(data)
                 if keep:
                     keep(data)
-        _, status, usage = os.wait4(started.pid, 0)
-        seconds = time.perf_counter() - began
-        started.returncode = os.waitstatus_to_exitcode(status)
+        usage = json.loads(told.read() or "{}")
         log.seek(0)
         said = log.read().decode(errors="replace")
-    if started.returncode:
-        raise FailedError(f"{' '.join(command)} ended with {started.returncode}:\n{said[-2000:]}")
+    if usage.get("code") != 0:
+        end = usage.get("code", "no word")
+        raise FailedError(f"{' '.join(command)} ended with {end}:\n{said[-2000:]}")
     return Measured(
-        seconds=seconds,
-        first=first,
-        cpu=usage.ru_utime + usage.ru_stime,
-        rss=usage.ru_maxrss * 1024,
+        seconds=usage["ended"] - usage["began"],
+        first=first - usage["began"] if first else None,
+        cpu=usage["cpu"],
+        rss=usage["rss"],
         records=sink.records,
         written=sink.written,
         log=said,

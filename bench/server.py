@@ -188,8 +188,11 @@ class Server:
         path, _, query = target.partition("?")
         if path == "/bench/scenario":
             told = asdict(self.asked)
+            scenario = Scenario.parse(query) if query else self.scenario
+            if scenario.rows > len(self.entries.rows.numbers):
+                return 400, {}, [b'{"message":"started with too few --rows"}'], 0.0
             if query:
-                self.begin(Scenario.parse(query))
+                self.begin(scenario)
             return 200, {}, [json.dumps(told).encode()], 0.0
         cost = 1 if path.endswith(("/count", "/self")) else LISTING_COST
         self.asked.count(path)
