@@ -6,6 +6,7 @@ import base64
 import re
 import shutil
 import subprocess
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ _FLAGS = (
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element in an answer (WebDriver, 12.2)."""
 
-_PATIENCE = 60
+_PATIENCE = 30
 
 
 def find() -> tuple[str, str] | None:
@@ -94,8 +95,8 @@ class Browser:
         self._stack.close()
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        data = {"json": body or {}} if method == "POST" else {}
-        answer = self._http.request(method, self._base + path, timeout=_PATIENCE, **data)
+        data = (body or {}) if method == "POST" else None
+        answer = self._http.request(method, self._base + path, timeout=_PATIENCE, json=data)
         value = answer.json()["value"]
         assert answer.ok, value
         return value
@@ -124,11 +125,23 @@ class Browser:
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
 
     def text(self, css: str = "body") -> str:
-        """The text that an element shows."""
-        return str(self._call("GET", f"/element/{self._find(css)}/text"))
+        """The text that an element shows; none if there is no such element."""
+        found = self._call(
+            "POST",
+            "/execute/sync",
+            {"script": "return document.querySelector(arguments[0])?.innerText", "args": [css]},
+        )
+        return str(found or "")
+
+    def comes_to(self, heading: str) -> bool:
+        """Wait for a page with this heading, and return whether it came."""
+        until = time.monotonic() + _PATIENCE
+        while self.text("h1") != heading and time.monotonic() < until:
+            time.sleep(0.05)
+        return self.text("h1") == heading
 
     def click(self, css: str) -> None:
-        """Click an element, and wait for the page it leads to."""
+        """Click an element. What that leads to may come later: see `comes_to`."""
         self._call("POST", f"/element/{self._find(css)}/click")
 
     def back(self) -> None:

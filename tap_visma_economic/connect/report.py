@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 
+_PATIENCE = 0.1
+"""Minutes to wait for one answer: somebody looks on, and the grant is stored already."""
+
 
 def access(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield lines that tell what the one grant of these settings may read.
@@ -26,7 +29,7 @@ def access(config: Mapping[str, Any]) -> Iterator[str]:
     """
     logging.getLogger(TapVismaEconomic.name).setLevel(logging.CRITICAL)  # the lines say it all
     with signals_wait():
-        tap = TapVismaEconomic(config=dict(config))
+        tap = TapVismaEconomic(config={**config, "max_wait_minutes": _PATIENCE})
         tap.stop.listen()
     (agreement,) = tap.agreements
     findings = ask_all(tap, agreement)
