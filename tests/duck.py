@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -44,7 +45,7 @@ def _make(
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
         for row in latest.values():
             written = {write(name): _value(value) for name, value in row.items()}
-            file.write(json.dumps(written, default=str) + "\n")  # a decimal as text: all its digits
+            file.write(json.dumps(written, default=float) + "\n")
         file.flush()
         kinds = {write(name): kind for name, kind in columns.items()}
         if latest:
@@ -64,4 +65,4 @@ def _kind(facts: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> Any:
-    return json.dumps(value, default=str) if isinstance(value, dict | list) else value
+    return str(value) if isinstance(value, Decimal) else value  # as text it keeps all its digits
