@@ -45,6 +45,10 @@ class BadAnswerError(EconomicError):
     """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
 
 
+class UnreadableRowError(EconomicError):
+    """Rows whose keys no message can carry: they could not be told from others."""
+
+
 class ApiError(EconomicError):
     """e-conomic answered with an error status.
 
