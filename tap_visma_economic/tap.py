@@ -66,8 +66,8 @@ class TapVismaEconomic(Tap):
         try:
             super().__init__(config=filled, validate_config=validate_config, **kwargs)
         except ConfigValidationError as error:
-            found = settings.without_tokens("; ".join(error.errors), filled)
-            raise ConfigError(f"The settings are not valid: {found}") from None
+            settings.check_schema(filled, error.schema or {})  # the SDK's words show values
+            raise ConfigError("The settings are not valid") from None
         self._patient_state_writer = PatientStateWriter(self.message_writer)
         self.companies_before = self._companies_in_state()
         if validate_config:
@@ -205,7 +205,8 @@ class TapVismaEconomic(Tap):
 
     def _warn_of_what_has_no_effect(self) -> None:
         for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):
-            self.logger.warning("There is no setting %s: it has no effect", name)
+            shown = settings.without_tokens(name, self.config)
+            self.logger.warning("There is no setting %s: it has no effect", shown)
         missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if missing:
             self.logger.warning(
