@@ -147,8 +147,8 @@ def _flat_cpu(results: Figures, stream: str) -> Goal | None:
     tap = series(results, stream, 0, TAP)
     if tap is None or len(tap.sizes) < 3:
         return None
-    early, late = tap.cpu_between(0, 1), tap.cpu_between(1, 2)
-    sizes = [f"{size:,}" for size in tap.sizes]
+    early, late = tap.cpu_between(0, -2), tap.cpu_between(-2, -1)
+    sizes = [f"{tap.sizes[place]:,}" for place in (0, -2, -1)]
     what = f"{stream}: CPU per row flat, {sizes[0]} to {sizes[2]} rows (within 15 %)"
     text = f"{early:.1f} µs up to {sizes[1]} rows, {late:.1f} µs beyond"
     return Goal(what, text, late <= early * 1.15)
@@ -158,8 +158,8 @@ def _flat_memory(results: Figures) -> Goal | None:
     tap = series(results, "booked_entries", 0, TAP)
     if tap is None or len(tap.sizes) < 3:
         return None
-    small, large = tap.rss(1), tap.rss(2)
-    what = f"peak memory flat from {tap.sizes[1]:,} to {tap.sizes[2]:,} rows (within 10 %)"
+    small, large = tap.rss(1), tap.rss(-1)
+    what = f"peak memory flat from {tap.sizes[1]:,} to {tap.sizes[-1]:,} rows (within 10 %)"
     return Goal(what, f"{small:.0f} MB and {large:.0f} MB", large <= small * 1.1)
 
 
