@@ -13,6 +13,7 @@ from singer_sdk.pagination import BaseAPIPaginator
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.rows import column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ class Keyset(Paginator):
 
     def following(self, page: Page) -> Query | None:
         """Return the query for the rows above the page's last key."""
-        above = compare(self.key, "gt", _dig(page.rows[-1], self.key))
+        above = compare(self.key, "gt", _keys(page, self.key)[-1])
         return {**self.current_value, **filtered(both(self.filter, above))}
 
     def more(self, page: Page) -> bool:
@@ -128,7 +129,7 @@ class Keyset(Paginator):
         """
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
-        keys = [_dig(row, self.key) for row in page.rows]
+        keys = _keys(page, self.key)
         rising = all(type(key) is int for key in keys) and keys == sorted(set(keys))
         if keys and (not rising or keys[0] <= self._end):
             raise BadAnswerError(f"the rows do not come sorted by {self.key}, as was asked for")
@@ -214,6 +215,13 @@ class PagedUpward(Paged):
 def filtered(filter_: str | None) -> Query:
     """Return the query parameter for a filter, none if there is none."""
     return {"filter": filter_} if filter_ else {}
+
+
+def _keys(page: Page, key: str) -> list[Any]:
+    keys = column(page.rows, key)
+    if None in keys:
+        raise BadAnswerError(f"a row came without its {key}")
+    return keys
 
 
 def _dig(row: dict[str, Any], key: str) -> Any:
