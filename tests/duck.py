@@ -1,33 +1,29 @@
-"""A small DuckDB target: tables from SCHEMA messages, rows replaced by key, decimals kept.
+"""A small DuckDB target: tables from SCHEMA messages, rows replaced by key.
 
-Names are written as a loader would: `kept` as target-postgres does, `lower` as target-duckdb does.
+Columns are as target-duckdb 0.8.0 makes them: lower case, money as DOUBLE, days as text.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.conftest import Message, Run
 
-NAMINGS: dict[str, Callable[[str], str]] = {"kept": str, "lower": str.lower, "upper": str.upper}
 
-
-def load(database: Path, run: Run, naming: str = "kept", schema: str = "economic") -> None:
-    """Load the messages of a run into a database file, made if it is not there."""
-    write = NAMINGS[naming]
+def load(database: Path, run: Run, schema: str = "economic") -> None:
+    """Load the messages of a run into a new database file."""
     with duckdb.connect(str(database)) as connection:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        connection.execute(f"CREATE SCHEMA {schema}")
         for stream, message in run.schemas.items():
-            _make(connection, f"{schema}.{stream}", message, run.records[stream], write)
+            _make(connection, f"{schema}.{stream}", message, run.records[stream])
 
 
 def _make(
@@ -35,23 +31,22 @@ def _make(
     table: str,
     message: Message,
     records: Iterable[dict[str, Any]],
-    write: Callable[[str], str],
 ) -> None:
-    columns = {name: _kind(facts) for name, facts in message["schema"]["properties"].items()}
-    declared = ", ".join(f'"{write(name)}" {kind}' for name, kind in columns.items())
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({declared})")
+    facts = message["schema"]["properties"]
+    columns = {name.lower(): _kind(facts[name]) for name in facts}
+    declared = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    connection.execute(f"CREATE TABLE {table} ({declared})")
     keys = message["key_properties"]
     latest = {tuple(row[key] for key in keys): row for row in records}
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
         for row in latest.values():
-            written = {write(name): _value(value) for name, value in row.items()}
+            written = {name.lower(): value for name, value in row.items()}
             file.write(json.dumps(written, default=float) + "\n")
         file.flush()
-        kinds = {write(name): kind for name, kind in columns.items()}
         if latest:
             connection.execute(
                 f"INSERT INTO {table} "
-                f"SELECT * FROM read_json(?, format='newline_delimited', columns={kinds})",
+                f"SELECT * FROM read_json(?, format='newline_delimited', columns={columns})",
                 [file.name],
             )
 
@@ -59,10 +54,5 @@ def _make(
 def _kind(facts: dict[str, Any]) -> str:
     kinds = facts["type"] if isinstance(facts["type"], list) else [facts["type"]]
     kind = next(kind for kind in kinds if kind != "null")
-    if kind == "string":
-        return {"date": "DATE", "date-time": "TIMESTAMPTZ"}.get(facts.get("format", ""), "VARCHAR")
-    return {"integer": "BIGINT", "number": "DECIMAL(28,6)", "boolean": "BOOLEAN"}.get(kind, "JSON")
-
-
-def _value(value: Any) -> Any:
-    return str(value) if isinstance(value, Decimal) else value  # as text it keeps all its digits
+    written = {"integer": "HUGEINT", "number": "DOUBLE", "boolean": "BOOLEAN", "string": "VARCHAR"}
+    return written.get(kind, "JSON")

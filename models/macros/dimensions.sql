@@ -63,9 +63,10 @@
       cast(part ->> 'key' as bigint) as dimension_key,
       cast(part ->> 'percent' as {{ dbt.type_numeric() }}) as percentage
     from {{ relation }}
+    -- target-postgres makes a jsonb[] of a list, others make jsonb
     cross join lateral jsonb_array_elements(
-      case when jsonb_typeof(cast({{ columns['distributions'] }} as jsonb)) = 'array'
-        then cast({{ columns['distributions'] }} as jsonb) else '[]' end
+      case when jsonb_typeof(to_jsonb({{ columns['distributions'] }})) = 'array'
+        then to_jsonb({{ columns['distributions'] }}) else '[]' end
     ) as part
 {% endmacro %}
 

@@ -15,7 +15,9 @@
   {%- set product = "cast((" ~ amount ~ ") * 100 as hugeint) * cast((" ~ part ~ ") * 100 as hugeint)" -%}
   {%- set divisor = "nullif(cast((" ~ whole ~ ") * 100 as hugeint), 0)" -%}
   cast(
-    sign({{ product }}) * sign({{ divisor }})
-    * ((2 * abs({{ product }}) + abs({{ divisor }})) // (2 * abs({{ divisor }}))) as {{ dbt.type_numeric() }}
-  ) * cast(0.01 as decimal(3, 2))
+    cast(
+      sign({{ product }}) * sign({{ divisor }})
+      * ((2 * abs({{ product }}) + abs({{ divisor }})) // (2 * abs({{ divisor }}))) as {{ dbt.type_numeric() }}
+    ) * cast(0.01 as decimal(3, 2)) as {{ dbt.type_numeric() }}
+  )
 {%- endmacro %}

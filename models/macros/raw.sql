@@ -18,12 +18,12 @@
   {%- if found or not execute -%}
     select
     {%- for name, alias, kind in columns %}
-      cast({{ visma_economic.column_named(found, name, stream) }} as {{ visma_economic.kind_of(kind) }}) as {{ alias }}
+      cast({{ visma_economic.exact(found, name, stream) }} as {{ visma_economic.kind_of(kind) }}) as {{ alias }}
       {{- "," if not loop.last }}
     {%- endfor %}
     from {{ relation }}
     {%- if 'sdcdeletedat' in found %}
-    where {{ adapter.quote(found['sdcdeletedat']) }} is null
+    where {{ adapter.quote(found['sdcdeletedat'].name) }} is null
     {%- endif %}
   {%- elif optional -%}
     select
@@ -46,7 +46,7 @@
   {%- set found = {} -%}
   {%- if execute and load_relation(relation) is not none -%}
     {%- for column in adapter.get_columns_in_relation(relation) -%}
-      {%- do found.update({visma_economic.plain(column.name): column.name}) -%}
+      {%- do found.update({visma_economic.plain(column.name): column}) -%}
     {%- endfor -%}
   {%- endif -%}
   {{ return(found) }}
@@ -65,7 +65,18 @@
       "The table " ~ stream ~ " has no column " ~ name ~ ": select it in the tap and load it again."
     ) }}
   {%- endif -%}
-  {{ return(adapter.quote(found.get(key, name))) }}
+  {{ return(adapter.quote(found[key].name if key in found else name)) }}
+{% endmacro %}
+
+
+{#
+  A column as something that can be cast without losing digits. Some loaders store amounts as floating
+  point numbers; as text these have the digits that were loaded, cast at once they may get others.
+#}
+{% macro exact(found, name, stream) %}
+  {%- set column = visma_economic.column_named(found, name, stream) -%}
+  {%- set stored = found.get(visma_economic.plain(name)) -%}
+  {{ return("cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")" if stored and stored.is_float() else column) }}
 {% endmacro %}
 
 
