@@ -105,6 +105,7 @@ def _totals(company: CompanyLike) -> dict[tuple[str, int], Decimal]:
     for year in company.rows("rest:/accounting-years"):
         path = "rest:/accounting-years/{accountingYear}/totals"
         for row in company.rows(path, (str(year["year"]),)):
-            key = (str(year["year"]), row["account"]["accountNumber"])
+            account: Any = row["account"]
+            key = (str(year["year"]), account["accountNumber"])
             found[key] = money(row["totalInBaseCurrency"])
     return found

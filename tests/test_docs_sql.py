@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import TapRunner, settings_for
-from tests.documents import Block, every_block
+from tests.documents import every_block
 from tests.recipes import CHECKS
 from tests.typed_tables import typed_tables
 
 if TYPE_CHECKING:
     import duckdb
 
+    from tests.documents import Block
     from tests.sandbox.server import Sandbox
 
 RECIPES = [block for block in every_block("sql") if block.title != "duckdb.sql"]

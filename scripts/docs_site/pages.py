@@ -176,10 +176,16 @@ def _joins(stream: AnyStream) -> list[str]:
         return []
     rows = [
         f"| `{relation.column}` | {_link(relation.target)} `.{relation.key}` | "
-        f"{'' if relation.proven else 'assumed, not promised by e-conomic'} |"
+        f"{_remark(relation)} |"
         for relation in own.values()
     ]
     return ["| Join key | Names a row of | |", "|---|---|---|", *rows, ""]
+
+
+def _remark(relation: Relation) -> str:
+    if relation.only:
+        return f"where `type` is {' or '.join(map(str, relation.only))}"
+    return "" if relation.proven else "assumed, not promised by e-conomic"
 
 
 def _link(stream: str) -> str:

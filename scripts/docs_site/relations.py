@@ -30,6 +30,7 @@ class Relation:
         target: the stream whose row it names.
         key: that stream's column. `agreementNumber` belongs to every join.
         proven: False where e-conomic's documents do not say that the two numbers are equal.
+        only: the values of the column `type` with which it names a row; empty: any.
     """
 
     stream: str
@@ -37,6 +38,7 @@ class Relation:
     target: str
     key: str
     proven: bool = True
+    only: tuple[int, ...] = ()
 
 
 BY_NAME: dict[str, Target] = {
@@ -123,6 +125,10 @@ BY_STREAM: dict[tuple[str, str], Target | None] = {
 }
 """What the name alone does not say; None where it seems to say something."""
 
+ONLY = {("booked_entries", "customerInvoiceNumber"): (1,)}
+"""Columns that name a row with some values of `type` alone: reminders, manual invoices and payments of
+those have numbers of their own."""
+
 NOT_PROVEN = {
     ("booked_invoice_line_dimensions", "invoiceNumber"),
     ("booked_invoice_line_dimensions", "lineNumber"),
@@ -137,13 +143,14 @@ NOT_PROVEN_TARGETS = {"customer_contacts", "customer_delivery_locations", "suppl
 def relations() -> Iterator[Relation]:
     """Yield every relation, stream by stream, in the order of the columns."""
     for stream in (stream for domain in DOMAINS for stream in domain.streams):
-        for column in columns(stream.name):
-            target = _target(stream.name, column)
+        for column, facts in columns(stream.name).items():
+            target = _target(stream.name, column) if _can_be_key(facts) else None
             if target and target != (stream.name, column):
                 proven = not (
                     (stream.name, column) in NOT_PROVEN or target[0] in NOT_PROVEN_TARGETS
                 )
-                yield Relation(stream.name, column, *target, proven=proven)
+                only = ONLY.get((stream.name, column), ())
+                yield Relation(stream.name, column, *target, proven=proven, only=only)
 
 
 def columns(stream: str) -> dict[str, dict[str, object]]:
@@ -152,6 +159,13 @@ def columns(stream: str) -> dict[str, dict[str, object]]:
         schemas.load(stream), include_links=False
     )["properties"]
     return found
+
+
+def _can_be_key(column: dict[str, object]) -> bool:
+    """Tell whether a column holds numbers or codes: `netAmountInBaseCurrency` is an amount."""
+    types = column.get("type", [])
+    kinds = {types} if isinstance(types, str) else set(types if isinstance(types, list) else [])
+    return bool(kinds & {"integer", "string"}) and "format" not in column
 
 
 def _target(stream: str, column: str) -> Target | None:

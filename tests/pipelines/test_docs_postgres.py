@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import settings_for
-from tests.documents import Block, every_block
+from tests.documents import every_block
 from tests.pipelines.conftest import into, said
 from tests.recipes import CHECKS
 
 if TYPE_CHECKING:
+    from tests.documents import Block
     from tests.pipelines.conftest import Pipeline
     from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
