@@ -257,15 +257,16 @@ class Connection(socketserver.BaseRequestHandler):
         ahead: float,
     ) -> bytes:
         """The status line and headers."""
-        lines = [
-            f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}",
-            f"Date: {formatdate(self.sandbox.clock() + ahead, usegmt=True)}",
-            f"Content-Type: {answer.content_type}",
-            f"Content-Length: {length}",
-            f"X-RequestId: {request_id()}",
-            f"Connection: {'close' if close else 'keep-alive'}",
-            *(f"{name}: {value}" for name, value in headers.items()),
-        ]
+        every = {
+            "Date": formatdate(self.sandbox.clock() + ahead, usegmt=True),
+            "Content-Type": answer.content_type,
+            "Content-Length": str(length),
+            "X-RequestId": request_id(),
+            "Connection": "close" if close else "keep-alive",
+            **headers,
+        }
+        status = f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}"
+        lines = [status, *(f"{name}: {value}" for name, value in every.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def reset(self) -> bool:
