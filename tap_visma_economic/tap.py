@@ -76,12 +76,12 @@ class TapVismaEconomic(Tap):
     def _from_environment(self) -> dict[str, Any]:
         """Return the settings in the environment, which the SDK reads but does not check."""
         schema = self.config_jsonschema
-        try:
-            found: dict[str, Any] = self._env_var_config
-        except ValueError:
-            environment.check(schema, self._env_var_prefix)
-            raise
+        found: dict[str, Any] | None = None
+        with contextlib.suppress(ValueError):  # its words would show the value
+            found = self._env_var_config
         environment.check(schema, self._env_var_prefix)
+        if found is None:
+            raise ConfigError("A setting in the environment cannot be read")
         for name in environment.unknown(schema, self._env_var_prefix):
             self.logger.warning("There is no setting for %s: it has no effect", name)
         return environment.with_numbers(found, schema)
