@@ -162,7 +162,7 @@ SETTINGS = th.PropertiesList(
         th.NumberType(exclusive_minimum=0, maximum=3600),
         default=60,
         title="Request timeout in seconds",
-        description="How long to wait for a connection, and for each piece of an answer.",
+        description="How long to wait for a connection, and then for the whole answer.",
     ),
     th.Property(
         "include_links",
