@@ -193,7 +193,7 @@ def _store(
     wish.store.write(changes)
     count = len(settings.grant_tokens(merged))
     more = f" It holds {count} grants now." if count > 1 else ""
-    say(f"Stored in {wish.store.label}.{more}")
+    say(f"Written to {wish.store.label}.{more}")
 
 
 def _named(found: Agreement) -> str:
@@ -213,7 +213,7 @@ def _short(text: str) -> str:
 
 
 def _report(config: Mapping[str, Any]) -> None:
-    say("Asking for one page of each stream ...")
+    say("Asking what it may read ...")
     one = {name: value for name, value in config.items() if name != "agreements"}
     try:
         for line in report.access(one):
