@@ -41,7 +41,7 @@ bench: $(READY) ## Measure the tap next to stock SDK classes and a bare loop; QU
 	@$(BIN)/python -m bench --keep $(if $(QUICK),output/bench --quick,bench)
 
 clean: ## Remove everything that was made here
-	rm -rf .venv .meltano output build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-dbt-* .meltano output build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv is faster; where it does not get through to a package index, pip does it.
 $(READY): pyproject.toml

@@ -29,12 +29,9 @@ class Item:
     base: Decimal
 
     @property
-    def date(self) -> date:
-        return self.entry.date
-
-    @property
-    def due(self) -> date | None:
-        return self.entry.due
+    def expires(self) -> date:
+        """When it falls due; where that is not said, the day it was booked on."""
+        return self.entry.due or self.entry.date
 
 
 class Books:
@@ -129,8 +126,10 @@ class Books:
 
     def by_dimension(self) -> Sums:
         """By dimension and key: profit and loss entries, split by hand."""
-        splits = {(1, row[0]): row[2] for row in DISTRIBUTIONS}
-        splits[2, 250] = ((201, 50), (202, 50))
+        splits: dict[tuple[int, int | None], tuple[tuple[int | None, int], ...]] = {
+            (2, 250): ((201, 50), (202, 50)),
+            **{(1, row[0]): row[2] for row in DISTRIBUTIONS},
+        }
         sums: Sums = defaultdict(Decimal)
         for e in self.entries:
             if not _is_result(e):

@@ -243,7 +243,7 @@ def assert_aged(tables: Tables, books: list[Books], party: str, sign: int, day: 
         wanted: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
         for one in books:
             for item in one.open_items(party, day):
-                late = max((day - (item.due or item.date)).days, 0)
+                late = max((day - item.expires).days, 0)
                 if (first is None or late >= first) and (last is None or late <= last):
                     wanted[one.number, getattr(item.entry, party)] += sign * item.base
         assert found.keys() == {key for key, amount in wanted.items() if amount}, bucket
