@@ -73,6 +73,7 @@ class Life:
         self.company.world.now = lambda: self.now
         self.turn = 0
         self.happened: list[str] = []
+        self._ever: set[str] = set()
         self._reserved: list[int] = []
         self._document_deleted = False
         self._weighted: dict[Callable[[], object], int] = {
@@ -121,10 +122,16 @@ class Life:
         self.turn += 1
         self.pass_time(dt.timedelta(seconds=self.random.randrange(61, 1800)))
         self.happened.append(event.__name__)
+        self._ever.add(event.__name__)
         event()
 
+    @property
+    def everything_happened(self) -> bool:
+        """Whether everything that can happen has."""
+        return self._ever == {event.__name__ for event in self._weighted}
+
     def loaded(self) -> None:
-        """A run has read everything, and nothing happened meanwhile."""
+        """Everything has been read, and nothing happened meanwhile."""
         self.happened.clear()
         self._document_deleted = False
 
