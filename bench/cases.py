@@ -292,7 +292,7 @@ def shares(lines: list[str]) -> Figures:
         if "<frozen importlib" in stack:
             continue
         frames = [_LINE_NUMBER.sub("", frame) for frame in stack.split(";")]
-        own[frames[-1]] += int(count)
+        own[frames[-1] or "outside of Python"] += int(count)
         inside.update(dict.fromkeys({f for f in frames if "tap_visma_economic" in f}, int(count)))
     total = own.total()
     found: Figures = {
