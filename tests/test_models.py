@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import defaultdict
 from datetime import date, timedelta
@@ -14,13 +15,15 @@ import pytest
 from tests import duck
 from tests.books_of import Books
 from tests.conftest import WarmTapRunner, settings_for
-from tests.dbt import Project
+from tests.dbt import PACKAGE, Project
+from tests.documents import blocks
 from tests.sandbox.books.calendar import TODAY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.dbt import Built
+    from tests.documents import Block
     from tests.sandbox.server import Sandbox
 
 STREAMS = (
@@ -367,6 +370,24 @@ def test_before_a_year_is_opened_the_balance_sheet_carries_the_balances_on(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("start", "right"), [("2025-01-01", True), ("2025-02-01", False)])
+def test_a_start_date_must_be_the_first_day_of_a_fiscal_year(
+    tmp_path: Path, raw: Path, tables: Tables, start: str, right: bool
+) -> None:
+    later = Tables(tmp_path, raw)
+    later.change(f"DELETE FROM economic.booked_entries WHERE date < '{start}'")
+    built = later.build()
+    assert (built.exit_code == 0) is right, built.text
+    wrong = [] if right else ["trial_balance_equals_accounting_year_totals"]
+    assert built.of("fail") + built.of("error") == wrong
+    balances = (
+        "SELECT agreement_number, period_number, coalesce(account_number, 0), balance "
+        "FROM balance_sheet WHERE period_from_date >= '2025-02-01'"
+    )
+    assert not right or later.sums(balances) == tables.sums(balances)
+
+
+@pytest.mark.slow
 def test_a_table_that_is_needed_is_asked_for_by_name(tmp_path: Path, raw: Path) -> None:
     tables = Tables(tmp_path, raw)
     tables.change("DROP TABLE economic.accounts")
@@ -382,3 +403,19 @@ def test_the_day_before_the_as_of_date_is_overdue_by_one(tables: Tables) -> None
     )
     assert {late for late, _ in rows if late} != set()
     assert all(late == max((TODAY - due) // timedelta(days=1), 0) for late, due in rows)
+
+
+@pytest.mark.parametrize(
+    "query", [b for b in blocks("docs/models.md") if b.language == "sql"], ids=lambda b: b.title
+)
+def test_the_queries_of_the_documentation_answer(query: Block, tables: Tables) -> None:
+    rows = tables.rows(query.text)
+    assert len(rows) > 5
+    assert all(value is not None for row in rows for value in row)
+
+
+def test_the_documentation_names_every_report_and_no_other() -> None:
+    text = (PACKAGE.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    table = text.split("| Model |")[1].split("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", table))
+    assert named == {path.stem for path in (PACKAGE / "models" / "reports").glob("*.sql")}

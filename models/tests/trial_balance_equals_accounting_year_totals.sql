@@ -5,6 +5,19 @@ with ends as (
   group by agreement_number, accounting_year
 ),
 
+-- with a start_date, the years before the first entry were not read
+read_years as (
+  select years.agreement_number, years.accounting_year
+  from {{ ref('fiscal_years') }} as years
+  inner join (
+    select agreement_number, min(entry_date) as first_date
+    from {{ ref('general_ledger') }}
+    group by agreement_number
+  ) as entries
+    on entries.agreement_number = years.agreement_number
+    and years.to_date >= entries.first_date
+),
+
 both_sides as (
   select balance.agreement_number, balance.accounting_year, balance.account_number,
     balance.closing_balance as ledger, 0 as control
@@ -17,6 +30,9 @@ both_sides as (
   select totals.agreement_number, totals.accounting_year, totals.account_number,
     0 as ledger, totals.total_in_base_currency as control
   from {{ ref('stg_economic__accounting_year_totals') }} as totals
+  inner join read_years
+    on read_years.agreement_number = totals.agreement_number
+    and read_years.accounting_year = totals.accounting_year
   inner join {{ ref('chart_of_accounts') }} as accounts
     on accounts.agreement_number = totals.agreement_number
     and accounts.account_number = totals.account_number
