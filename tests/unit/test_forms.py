@@ -122,6 +122,8 @@ def values(schema: dict[str, Any], links: tuple[str, ...]) -> st.SearchStrategy[
         return st.none() | st.lists(values(schema["items"], links), max_size=3)
     if schema.get("format") == "date":
         return st.none() | CIVIL
+    if schema.get("x-trim"):
+        return st.none() | TEXT | TEXT.map("{} ".format)
     if schema.get("format") == "date-time":
         return st.none() | INSTANTS
     plain = {"integer": st.integers(), "number": NUMBERS, "boolean": st.booleans(), "string": TEXT}
@@ -259,6 +261,74 @@ def test_rows_that_are_off_are_the_same_records_or_go_the_careful_way(
     assert fast is None or both.drift.report() == []
 
 
+# --- what no stream has yet ---
+
+REFERENCE = {"type": ["object", "null"], "properties": {"self": {"type": "string", "x-link": True}}}
+DEEP: dict[str, Any] = {}
+for _ in range(100):
+    DEEP = {"a": DEEP}
+
+
+def a_stream(**columns: Any) -> dict[str, Any]:
+    return {"properties": {"agreementNumber": {"type": "integer"}, **columns}, "required": []}
+
+
+def lifted(**column: Any) -> dict[str, Any]:
+    return a_stream(outerKey={**column, "x-source": "outer.key"}, outer=REFERENCE)
+
+
+@pytest.mark.parametrize(
+    ("schema", "row", "expected"),
+    [
+        (lifted(type="number"), {"outer": {"key": Decimal("1.50")}}, {"outerKey": Decimal("1.50")}),
+        (lifted(type="number"), {"outer": {"key": "1.50"}}, None),
+        (lifted(type="number"), {"outer": {"self": "x"}}, {"outer": {}}),
+        (lifted(type="string", format="date"), {"outer": {"key": "2024-13-01"}}, None),
+        (
+            lifted(type="string", format="date"),
+            {"outer": {"key": "2024-12-01T00:00:00"}},
+            {"outerKey": "2024-12-01"},
+        ),
+        (a_stream(o={"type": "object"}), {"o": {"a": [1], "self": 1}}, {"o": {"a": [1]}}),
+        (a_stream(o={"type": "object", "x-omit": ["b"]}), {"o": {"b": 1}}, {"o": {}}),
+        (a_stream(o={"type": "object"}), {"o": DEEP}, None),
+        (a_stream(o={"type": "object"}), {"o": None}, {"o": None}),
+    ],
+)
+def test_columns_that_no_stream_has_are_the_same_too(
+    schema: dict[str, Any], row: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    both = Ways(schema, {"agreementNumber": 7})
+    body = encoded([row])
+    fast = both.fast(body)
+    if expected is None:
+        assert fast is None
+    else:
+        wanted = (
+            {"agreementNumber": 7, "outer": {}, **expected}
+            if "outer" in row
+            else {"agreementNumber": 7, **expected}
+        )
+        assert fast == both.careful(body) == texts([wanted])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"type": "array", "items": {"type": "array"}},
+        {"type": "array", "items": {"type": "string", "format": "date"}},
+        {"type": "array", "items": {"type": "object"}},
+        {"type": ["string", "integer"]},
+        {},
+    ],
+)
+def test_a_schema_that_no_form_is_made_for_goes_the_careful_way(column: dict[str, Any]) -> None:
+    form = Ways(a_stream(column=column), {}, fill_booleans=False).form
+    assert form.decoder(list) is None
+    rows = [{"column": "x" * 50_000}]
+    assert pages.array(answer(encoded(rows)), form).rows == rows
+
+
 # --- what a page is decoded to ---
 
 
@@ -347,6 +417,7 @@ def test_a_column_is_the_same_however_the_rows_were_decoded(
 
 def test_rows_that_another_form_decoded_go_the_careful_way(ledger: Ways) -> None:
     other = Ways(schemas.load("booked_entries"), {"agreementNumber": 7})
+    page_of(ledger, entries(1000))
     page = page_of(other, entries(1000))
     assert ledger.form.records(page.rows, ledger.stamps) is None  # type: ignore[arg-type]
 
