@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint sandbox bench clean
+.PHONY: help demo test test-slow lint docs sandbox bench clean
 
 PYTHON ?= python3
 PORT ?= 8765
@@ -33,6 +33,10 @@ lint: $(READY) ## Lint, format, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY) ## Build the documentation site into build/site, strictly
+	$(BIN)/python -m scripts.docs_site
+	$(BIN)/zensical build --clean --strict
 
 sandbox: $(READY) ## Serve a local e-conomic and print the settings to use it with; PORT=8765 SCALE=small
 	@$(BIN)/python -m scripts.sandbox --port $(PORT) --scale $(SCALE)

@@ -80,7 +80,7 @@ def stale() -> Iterator[Domain]:
 def _node(domain: Domain, name: str, shown: Iterable[Relation]) -> str:
     """Return a table: the stream's name, its key, and the columns that name other rows."""
     page, keys = page_of(name)
-    href = f"#{name}" if page == domain.slug else f"../{page}/#{name}"
+    href = f"#{name}" if page == domain.slug else f"{page}.md#{name}"
     columns = [column for column in keys if column != "agreementNumber"]
     joins = [relation.column for relation in shown if relation.stream == name]
     named = [relation.key for relation in shown if relation.target == name]

@@ -126,8 +126,8 @@ BY_STREAM: dict[tuple[str, str], Target | None] = {
 """What the name alone does not say; None where it seems to say something."""
 
 ONLY = {("booked_entries", "customerInvoiceNumber"): (1,)}
-"""Columns that name a row with some values of `type` alone: reminders, manual invoices and payments of
-those have numbers of their own."""
+"""Columns that name a row with some values of `type` alone: reminders, manual invoices and their
+payments have numbers of their own."""
 
 NOT_PROVEN = {
     ("booked_invoice_line_dimensions", "invoiceNumber"),
