@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint sandbox clean
+.PHONY: help demo test test-slow lint docs sandbox bench clean
 
 PYTHON ?= python3
 PORT ?= 8765
 SCALE ?= small
 LIVE ?=
+QUICK ?=
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
@@ -33,11 +34,18 @@ lint: $(READY) ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(READY) ## Build the documentation site into build/site, strictly
+	$(BIN)/python -m scripts.docs_site
+	$(BIN)/zensical build --clean --strict
+
 sandbox: $(READY) ## Serve a local e-conomic and print the settings to use it with; PORT=8765 SCALE=small
 	@$(BIN)/python -m scripts.sandbox --port $(PORT) --scale $(SCALE)
 
+bench: $(READY) ## Measure the tap next to stock SDK classes and a bare loop; QUICK=1 takes two minutes
+	@$(BIN)/python -m bench --keep $(if $(QUICK),output/bench --quick,bench)
+
 clean: ## Remove everything that was made here
-	rm -rf .venv .meltano output build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-dbt-* .meltano output build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv is faster; where it does not get through to a package index, pip does it.
 $(READY): pyproject.toml

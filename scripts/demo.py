@@ -1,4 +1,4 @@
-"""`make demo`: read a whole company through Meltano into JSONL, and prove that it is all there.
+"""`make demo`: read a whole company through Meltano into JSONL, prove it complete, and draw it.
 
 The company is the sandbox's, on this machine; with `--live` it is e-conomic's public demo company.
 """
@@ -13,7 +13,9 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from scripts.figures import figures
 from scripts.local import ROOT, MeltanoProject, environment, sandbox
+from scripts.picture import page
 from scripts.trial_balance import trial_balance
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def _company(*, live: bool) -> Iterator[dict[str, Any]]:
 
 
 def _demo(settings: dict[str, str]) -> int:
-    for earlier in ("first", "second", ".meltano/meltano.db"):
+    for earlier in ("first", "second", "picture.html", ".meltano/meltano.db"):
         _remove(FOLDER / earlier)
     project = MeltanoProject(FOLDER)
     print(f"Installing {' and '.join(PLUGINS)} with Meltano ...", flush=True)
@@ -81,7 +83,19 @@ def _demo(settings: dict[str, str]) -> int:
     second = _run(project, settings, "second")
     if second.exit_code:
         return _give_up("The second run did not complete", second)
-    return _compare(_rows(FOLDER / "first"), _rows(FOLDER / "second"))
+    differs = _compare(_rows(FOLDER / "first"), _rows(FOLDER / "second"))
+    if not differs:
+        draw(FOLDER / "first", FOLDER / "picture.html")
+    return differs
+
+
+def draw(folder: Path, picture: Path) -> None:
+    """Draw the JSONL files of a folder as an HTML page, and say where it is."""
+    picture.write_text(page(figures(folder)), encoding="utf-8")
+    print(
+        "\nA picture of the company, its monthly result and its open receivables; open it in a "
+        f"browser:\n{picture}"
+    )
 
 
 def check_books(folder: Path) -> int:

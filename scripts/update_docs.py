@@ -1,6 +1,6 @@
-"""Write the tables of README.md and the settings of meltano.yml from the tap's own declarations.
+"""Write the tables of README.md and docs/, and the settings of meltano.yml, from declarations.
 
-`python -m scripts.update_docs` rewrites what stands between the markers in both files; with
+`python -m scripts.update_docs` rewrites what stands between the markers in these files; with
 `--check` it only says whether anything would change (exit 1).
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.client import OpenApiStream
 from tap_visma_economic.kinds import Replication
 from tap_visma_economic.settings import SETTINGS
@@ -135,6 +136,24 @@ def _api(stream: type[EconomicStream]) -> str:
     return stream.module if issubclass(stream, OpenApiStream) else "REST"
 
 
+def access_table() -> str:
+    """Return the table of docs/access.md: streams by the role and the paid module they need."""
+    needed: dict[tuple[str, str], list[str]] = {}
+    for stream in STREAMS:
+        roles, module = roles_of(stream), paid_module_of(stream)
+        words = "not documented" if roles is None else _any_of(roles)
+        mark = "" if stream.selected_by_default else " *"
+        key = words, module.name if module else "none"
+        needed.setdefault(key, []).append(f"`{stream.name}`{mark}")  # type: ignore[misc]
+    head = ["| Role of the app | Paid module | Streams |", "|---|---|---|"]
+    rows = [f"| {role} | {paid} | {', '.join(names)} |" for (role, paid), names in needed.items()]
+    return "\n".join([*head, *sorted(rows), ""])
+
+
+def _any_of(roles: tuple[str, ...]) -> str:
+    return "any" if set(roles) == set(ANY) else " or ".join(roles)
+
+
 def _kind_cell(setting: dict[str, Any]) -> str:
     return f"{kind_of(setting)}, secret" if setting.get("secret") else kind_of(setting)
 
@@ -163,6 +182,8 @@ def documents() -> Iterator[tuple[Path, str]]:
     readme = ROOT / "README.md"
     text = _between(readme.read_text(encoding="utf-8"), "streams", streams_table())
     yield readme, _between(text, "settings", settings_table())
+    access = ROOT / "docs" / "access.md"
+    yield access, _between(access.read_text(encoding="utf-8"), "access", access_table())
     meltano = ROOT / "meltano.yml"
     yield meltano, _between(meltano.read_text(encoding="utf-8"), "settings", meltano_settings())
 

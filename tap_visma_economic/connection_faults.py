@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from requests import exceptions as of_requests
 from urllib3 import exceptions as of_urllib3
 
-from tap_visma_economic.errors import BadAnswerError, CertificateError, NetworkError
+from tap_visma_economic.errors import (
+    BadAnswerError,
+    CertificateError,
+    NetworkError,
+    SlowAnswerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +43,7 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (of_requests.ConnectTimeout, NetworkError, "{host} took no connection " + _WITHIN),
     (
         of_urllib3.ReadTimeoutError,
-        NetworkError,
+        SlowAnswerError,
         "the answer of {host} to GET {path} did not come to its end " + _WITHIN,
     ),
     (

@@ -67,10 +67,12 @@ class _Response(http.client.HTTPResponse):
 
 class _HTTPConnection(HTTPConnection):
     response_class = _Response
+    debuglevel = 0  # whatever http.client is told: it prints headers, tokens too, to stdout
 
 
 class _HTTPSConnection(HTTPSConnection):
     response_class = _Response
+    debuglevel = 0
 
 
 class DeadlineAdapter(HTTPAdapter):

@@ -23,6 +23,14 @@ class Drift:
         """Note a value of another type than documented, and what became of it."""
         self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
 
+    def too_deep(self, path: str) -> None:
+        """Note a value that was left out because it is nested too deep for any target."""
+        self._seen[f"{path} is nested too deep: left out"] += 1
+
+    def unreadable(self, path: str, why: str) -> None:
+        """Note a value that was left out because no message can carry it."""
+        self._seen[f"{path} is {why}: left out"] += 1
+
     def report(self) -> list[str]:
         """Return one line per departure with the number of rows, and forget them."""
         lines = [f"{what} ({count} rows)" for what, count in sorted(self._seen.items())]

@@ -16,7 +16,13 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.drift import Drift
-from tap_visma_economic.errors import BadAnswerError, GrantRefusedError, NetworkError, error_of
+from tap_visma_economic.errors import (
+    BadAnswerError,
+    GrantRefusedError,
+    NetworkError,
+    UnavailableError,
+    error_of,
+)
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records import Projection, Rules
@@ -122,7 +128,7 @@ class Endpoint(RESTStream["Query"]):
                     what=f"{self.name} (GET {request.path_url})",
                     max_tries=1 if transport.given_up(request) else MAX_TRIES,
                 )
-            except NetworkError:
+            except (NetworkError, UnavailableError):
                 transport.give_up(request)
                 raise
             transport.found_again(request)
@@ -209,6 +215,12 @@ class Endpoint(RESTStream["Query"]):
             "agreementNumber",
             self.keyset,
         }
+
+    def has_vanished(self, agreement: Agreement, path: str) -> None:
+        """Take note of a listing that is not there any more, or an object that never was."""
+        self.logger.debug("%s: nothing at %s", agreement, path)
+        if self.listing is not Listing.SINGLETON:
+            self._tap.outcome.vanish(self.name, agreement)
 
     def may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.

@@ -37,8 +37,16 @@ class CertificateError(NetworkError):
     """The TLS certificate could not be verified: asking again would not change it."""
 
 
+class SlowAnswerError(NetworkError):
+    """An answer did not come to its end in time."""
+
+
 class BadAnswerError(EconomicError):
     """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
+
+
+class UnreadableRowError(EconomicError):
+    """Rows whose keys no message can carry: they could not be told from others."""
 
 
 class ApiError(EconomicError):

@@ -25,6 +25,8 @@ def check_config(path: str) -> None:
         with Path(path).open(encoding="utf-8") as file:
             _object("settings", file)
     except OSError as error:
+        if path.lstrip().startswith("{"):
+            raise ConfigError("--config takes the path of a file, not the settings") from None
         raise ConfigError(f"The settings file {path} cannot be read: {error.strerror}") from None
 
 

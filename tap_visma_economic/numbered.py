@@ -7,6 +7,7 @@ and an invoice may be booked with a number picked by hand.
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pendulum
 from tap_visma_economic.filters import LONGEST_LIST, both, compare, one_of
 from tap_visma_economic.openset import OpenSet
 from tap_visma_economic.readings import earlier, known, move
+from tap_visma_economic.rows import column
 from tap_visma_economic.values import MistypedError, instant_text, integer, number
 
 if TYPE_CHECKING:
@@ -109,8 +111,8 @@ class NumberReading:
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:  # noqa: ARG002
         """Take note of a page; where the listing is sorted the bookmark follows page by page."""
         if self._new:
-            for row in rows:
-                self._count(_integer_of(row.get(self._key)))
+            for value in column(rows, self._key):
+                self._count(_integer_of(value))
             if self._ascending and self._highest is not None:
                 inside = 0 if self._single else self._at_highest
                 self._reached(self._highest - (1 if inside else 0), self._rows - inside)
@@ -222,7 +224,7 @@ class OpenNumberReading(NumberReading):
         bound = both(self._open_rows.filter, below, self._by_date)
         unlisted = self._unsettled | self._open
         for stamps, page in self._source.open_pages(bound):
-            unlisted -= {_integer_of(row.get(self._key)) for row in page.rows}
+            unlisted -= {_integer_of(value) for value in column(page.rows, self._key)}
             yield stamps, page
         if not self._dropped_from:
             yield from self._numbered(unlisted)
@@ -232,10 +234,11 @@ class OpenNumberReading(NumberReading):
         super().saw(rows, clock)
         opened: set[int] = set()
         settled: set[int] = set()
-        for row in rows:
-            value = _integer_of(row.get(self._key))
-            if value is not None:
-                (opened if _is_open(row.get(self._open_rows.amount)) else settled).add(value)
+        amounts = column(rows, self._open_rows.amount)
+        for value, amount in zip(column(rows, self._key), amounts, strict=True):
+            row_number = _integer_of(value)
+            if row_number is not None:
+                (opened if _is_open(amount) else settled).add(row_number)
         self._unsettled -= opened | settled
         self._open -= settled
         self._open |= opened
@@ -312,6 +315,8 @@ def _thinned(points: Iterable[tuple[int, int]], total: int) -> list[tuple[int, i
 
 
 def _integer_of(value: object) -> int | None:
+    if type(value) is int:
+        return value
     try:
         return integer(value)
     except MistypedError:
@@ -319,6 +324,8 @@ def _integer_of(value: object) -> int | None:
 
 
 def _is_open(amount: object) -> bool:
+    if type(amount) is Decimal:
+        return bool(amount)
     try:
         return amount is not None and number(amount) != 0
     except MistypedError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class Outcome:
         self._failed: list[str] = []
         self._refused: list[str] = []
         self._kept: defaultdict[str, list[str]] = defaultdict(list)
+        self._vanished: Counter[tuple[str, str]] = Counter()
         self._rows: dict[str, int] = {}
 
     def read(self, stream: str, rows: int) -> None:
@@ -31,6 +32,10 @@ class Outcome:
     def skip(self, stream: str, agreement: Agreement, error: AccessDeniedError) -> None:
         """A grant may not read a stream: that is left out, and the run is still a success."""
         self._skipped[str(agreement), error.reason(error.gist)].append(stream)
+
+    def vanish(self, stream: str, agreement: Agreement) -> None:
+        """What a listing belongs to was deleted before the listing could be read."""
+        self._vanished[stream, str(agreement)] += 1
 
     def fail(self, stream: str, agreement: Agreement, error: EconomicError) -> None:
         """A stream of one agreement could not be read to its end."""
@@ -54,6 +59,11 @@ class Outcome:
         skipped += [
             f"No deleted rows are taken out of {', '.join(streams)}: {reason}"
             for reason, streams in self._kept.items()
+        ]
+        skipped += [
+            f"Skipped for {agreement}: {stream}: {count} of its listings: what they belong to was "
+            "deleted in e-conomic while this run was reading (404)"
+            for (stream, agreement), count in self._vanished.items()
         ]
         failed = [f"Not read: {line}" for line in self._refused]
         failed += [f"Failed: {line}" for line in self._failed]

@@ -1,21 +1,33 @@
-"""Pages: what one answer of e-conomic holds, decoded once."""
+"""Pages: what one answer of e-conomic holds, decoded once.
+
+The rows of a large page are decoded as objects of C (see `forms`) if they all are as documented;
+else, and on small pages, as dictionaries. What strict decoding refuses is read by `lenient`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 import pendulum
 
 from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.lenient import strict_json
+from tap_visma_economic.links import fault_of_next_page
+from tap_visma_economic.rows import Flaw, FlawedRow, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import requests
 
-    from tap_visma_economic.records import Row
+    from tap_visma_economic.forms import RowForm
+    from tap_visma_economic.lenient import Found, Place
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +35,14 @@ class Page:
     """One answer.
 
     Args:
-        rows: what it holds, numbers with a decimal point as Decimal.
+        rows: what it holds, numbers with a decimal point as Decimal (see `rows`).
         more: e-conomic says that another page follows.
         cursor: where the next page of an OpenAPI cursor listing begins.
         results: rows of the whole listing, where e-conomic says it (REST).
         clock: the server's clock when it answered, from the `Date` header.
     """
 
-    rows: list[Row]
+    rows: Sequence[Row]
     more: bool = False
     cursor: str | None = None
     results: int | None = None
@@ -40,23 +52,29 @@ class Page:
 _FULL_PAGE = 1000
 """Rows of a REST page as it is asked for."""
 
+_LARGE = 1 << 15
+"""Bytes of an answer from which on it pays to compile a form for its rows."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
+"""What strict decoding raises; InvalidOperation, if an exponent is out of every range."""
+
 
 class _Pagination(msgspec.Struct):
     results: int | None = None
     nextPage: str | None = None  # noqa: N815
 
 
-class _RestCollection(msgspec.Struct):
+class _RestCollection(msgspec.Struct, Generic[T]):
     """The envelope of a REST listing (rest NOTES, Collections). Small ones have no pagination."""
 
-    collection: list[dict[str, Any]]
+    collection: list[T]
     pagination: _Pagination | None = None
 
 
-class _CursorListing(msgspec.Struct):
+class _CursorListing(msgspec.Struct, Generic[T]):
     """An OpenAPI cursor page; `cursor` is absent on the last one (openapi NOTES 3.1)."""
 
-    items: list[dict[str, Any]] | msgspec.UnsetType | None = msgspec.UNSET
+    items: list[T] | msgspec.UnsetType | None = msgspec.UNSET
     cursor: str | None = None
 
 
@@ -64,54 +82,122 @@ def _exact(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, float_hook=Decimal)
 
 
-_rest_collection = _exact(_RestCollection)
-_cursor_listing = _exact(_CursorListing)
-_array = _exact(list[dict[str, Any]])
-_object = _exact(dict[str, Any])
+class _Listing:
+    """An envelope around rows.
+
+    Args:
+        envelope: a generic type over rows.
+        name: the property that holds them; None if they are the answer itself.
+    """
+
+    def __init__(self, envelope: Any, name: str | None) -> None:
+        self._envelope = envelope
+        self._name = name
+        self._decoder = _exact(envelope[Row])
+        self._place = (name,) if name else ()
+
+    def read(self, response: requests.Response, form: RowForm | None) -> tuple[Any, Sequence[Row]]:
+        """Return an answer and its rows; those of a large one as objects of C, if all fit."""
+        decoder = None
+        if form and len(response.content) >= _LARGE:
+            decoder = form.decoder(self._envelope)
+        if form and decoder:
+            try:
+                answer = decoder.decode(response.content)
+            except _UNREADABLE:
+                pass  # whatever it is, the rows go the careful way
+            else:
+                return answer, form.rows(self._rows(answer), lambda: self._plain(response)[1])
+        return self._plain(response)
+
+    def _plain(self, response: requests.Response) -> tuple[Any, list[Row]]:
+        answer, found = _decode(self._decoder, response)
+        rows = self._rows(answer)
+        if found:
+            rows = _flawed(rows, self._place, found, response)
+        return answer, rows
+
+    def _rows(self, answer: Any) -> list[Any]:
+        return (getattr(answer, self._name) if self._name else answer) or []
+
+
+_rest_collection = _Listing(_RestCollection, "collection")
+_cursor_listing = _Listing(_CursorListing, "items")
+_array = _Listing(list, None)
+_object = _exact(Row)
 _integer = _exact(int)
 
 
-def rest_collection(response: requests.Response) -> Page:
+def rest_collection(response: requests.Response, form: RowForm | None = None) -> Page:
     """Return a page of a REST listing."""
-    body: _RestCollection = _decode(_rest_collection, response)
+    body, rows = _rest_collection.read(response, form)
     pagination = body.pagination or _Pagination()
-    more = pagination.nextPage is not None
+    link = pagination.nextPage
+    if link is not None:
+        fault = fault_of_next_page(link, response.request.url or "")
+        if fault or not rows:
+            raise _bad(response, fault or "it has no rows and says that more follow")
+    more = link is not None
     if body.pagination is None:  # not every nested listing tells (rest NOTES, Collections)
-        more = len(body.collection) >= _FULL_PAGE
-    return Page(body.collection, more=more, results=pagination.results, clock=_clock(response))
+        more = len(rows) >= _FULL_PAGE
+    return Page(rows, more=more, results=pagination.results, clock=_clock(response))
 
 
-def cursor_listing(response: requests.Response) -> Page:
+def cursor_listing(response: requests.Response, form: RowForm | None = None) -> Page:
     """Return a page of an OpenAPI cursor listing."""
-    body: _CursorListing = _decode(_cursor_listing, response)
-    if body.items is msgspec.UNSET and _decode(_object, response):
+    body, rows = _cursor_listing.read(response, form)
+    if body.items is msgspec.UNSET and _decode(_object, response)[0]:
         # Nulls are left out, so that an empty listing may be {}; something else is no listing.
         raise _bad(response, "it has no items")
-    more = bool(body.cursor)
-    return Page(body.items or [], more=more, cursor=body.cursor, clock=_clock(response))
+    return Page(rows, more=bool(body.cursor), cursor=body.cursor, clock=_clock(response))
 
 
-def array(response: requests.Response) -> Page:
+def array(response: requests.Response, form: RowForm | None = None) -> Page:
     """Return a bare JSON array: OpenAPI's `/paged` listings and short lists."""
-    return Page(_decode(_array, response), clock=_clock(response))
+    _, rows = _array.read(response, form)
+    return Page(rows, clock=_clock(response))
 
 
 def single(response: requests.Response) -> Page:
     """Return a bare JSON object as a page of one row."""
-    return Page([_decode(_object, response)], clock=_clock(response))
+    row, found = _decode(_object, response)
+    listed = [flaw._replace(place=(0, *flaw.place)) for flaw in found]
+    return Page(_flawed([row], (), listed, response), clock=_clock(response))
 
 
 def count(response: requests.Response) -> int:
     """Return a bare JSON integer: how many rows there are."""
-    number: int = _decode(_integer, response)
+    number: int = _decode(_integer, response)[0]
     return number
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], response: requests.Response) -> Any:
+def _decode(
+    decoder: msgspec.json.Decoder[Any], response: requests.Response
+) -> tuple[Any, Sequence[Found]]:
+    """Return an answer and what of it had to be left out."""
     try:
-        return decoder.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _bad(response, str(error)) from None
+        return decoder.decode(response.content), ()
+    except _UNREADABLE as error:
+        why = str(error)
+    try:
+        content, found = strict_json(response.content)
+        return decoder.decode(content), found
+    except (*_UNREADABLE, ValueError):
+        raise _bad(response, why) from None
+
+
+def _flawed(
+    rows: list[Row], place: Place, found: Sequence[Found], response: requests.Response
+) -> list[Row]:
+    """Return the rows at a place, those with flaws as such."""
+    flaws: dict[int, list[Flaw]] = {}
+    for (*where, last), why, text in found:
+        if tuple(where[: len(place)]) != place or len(where) <= len(place):
+            raise _bad(response, f"{last} is {why}")
+        _, index, *path = (None, *where[len(place) :], last)
+        names = ["[]" if isinstance(step, int) else str(step) for step in path]
+        flaws.setdefault(int(index), []).append(Flaw(".".join(names), why, text))
+    return [FlawedRow.of(row, flaws[i]) if i in flaws else row for i, row in enumerate(rows)]
 
 
 def _bad(response: requests.Response, why: str) -> BadAnswerError:

@@ -13,6 +13,7 @@ from singer_sdk.pagination import BaseAPIPaginator
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.rows import column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ class Keyset(Paginator):
 
     def following(self, page: Page) -> Query | None:
         """Return the query for the rows above the page's last key."""
-        above = compare(self.key, "gt", dig(page.rows[-1], self.key))
+        above = compare(self.key, "gt", keys_of(page, self.key)[-1])
         return {**self.current_value, **filtered(both(self.filter, above))}
 
     def more(self, page: Page) -> bool:
@@ -128,7 +129,7 @@ class Keyset(Paginator):
         """
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
-        keys = [dig(row, self.key) for row in page.rows]
+        keys = keys_of(page, self.key)
         rising = all(type(key) is int for key in keys) and keys == sorted(set(keys))
         if keys and (not rising or keys[0] <= self._end):
             raise BadAnswerError(f"the rows do not come sorted by {self.key}, as was asked for")
@@ -205,7 +206,7 @@ class PagedUpward(Paged):
         if self._skipped < PAGED_PAGES:
             return {**self.current_value, "skipPages": self._skipped}
         self._skipped = 0
-        since = compare(self.key, "gte", dig(page.rows[-1], self.key))
+        since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
             raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
         return {**self.current_value, **filtered(since), "skipPages": 0}
@@ -216,12 +217,17 @@ def filtered(filter_: str | None) -> Query:
     return {"filter": filter_} if filter_ else {}
 
 
-def dig(row: dict[str, Any], key: str) -> Any:
-    """Return what a listing is read upward by.
+def keys_of(page: Page, key: str) -> list[Any]:
+    """Return what a listing is read upward by, of every row.
 
     Raises:
         BadAnswerError: a row lacks it.
     """
+    keys = column(page.rows, key)
+    return [_dig(row, key) for row in page.rows] if None in keys else keys
+
+
+def _dig(row: dict[str, Any], key: str) -> Any:
     try:
         return row[key]
     except KeyError:

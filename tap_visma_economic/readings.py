@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pendulum
 
 from tap_visma_economic.filters import compare
+from tap_visma_economic.rows import column
 from tap_visma_economic.values import MistypedError, instant, instant_text
 
 if TYPE_CHECKING:
@@ -148,8 +149,8 @@ class InstantReading:
         """Take note of a page and, on the first one, of the server's clock."""
         if self._began is None:
             self._began = clock or pendulum.now("UTC")
-        for row in rows:
-            text = _instant_of(row.get(self._key))
+        for value in column(rows, self._key):
+            text = _instant_of(value)
             if text[:-1] > self._latest[:-1]:
                 self._latest = text
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.values import MistypedError, converter_of, json_type
+from tap_visma_economic.rows import Row
+from tap_visma_economic.values import MistypedError, converter_of, json_type, not_too_deep
 
 if TYPE_CHECKING:
     from tap_visma_economic.drift import Drift
 
-Row = dict[str, Any]
-"""One object as e-conomic sent it, numbers with a decimal point as Decimal."""
+__all__ = ["Projection", "Record", "Row", "Rules"]
 
 Record = dict[str, Any]
 """One object as the tap emits it."""
@@ -25,10 +25,13 @@ Record = dict[str, Any]
 Schema = Mapping[str, Any]
 Breadcrumb = tuple[str, ...]
 
-_ALWAYS_LINKS = ("self", "metaData")
+Lifted = Mapping[str, tuple[str, Schema] | None]
+"""By key of a reference object: the column it is lifted to and its schema, None if unwanted."""
+
+ALWAYS_LINKS = ("self", "metaData")
 """Links wherever they appear, documented or not."""
 
-_AGREEMENT: Breadcrumb = ("properties", "agreementNumber")
+AGREEMENT: Breadcrumb = ("properties", "agreementNumber")
 """Like every column with `x-stamp`, filled from what was asked for: no row can change it."""
 
 Write = Callable[[Any, Record], None]
@@ -58,6 +61,10 @@ class Rules:
     def at(self, name: str) -> Breadcrumb:
         """Return the breadcrumb of a property of this object."""
         return (*self.breadcrumb, "properties", name)
+
+    def wanted(self, name: str, column: Schema) -> bool:
+        """Return whether a property of this object is to be kept."""
+        return self.selected(self.at(name)) and ("x-link" not in column or self.include_links)
 
     def within(self, name: str) -> Rules:
         """Return the rules for an object nested in this one."""
@@ -106,11 +113,14 @@ def _filler(schema: Schema, rules: Rules, lifted_from: Mapping[str, Any] | None 
     what the schema says is never emitted: a token, lists that are always empty.
     """
     columns: Mapping[str, Schema] = schema.get("properties", {})
-    links = () if rules.include_links else _ALWAYS_LINKS
+    links = () if rules.include_links else ALWAYS_LINKS
     writes: dict[str, Write | None] = dict.fromkeys(
         (*(lifted_from or ()), *schema.get("x-omit", ()), *links)
     )
-    lifted = _lifted(columns, rules)
+    lifted = {
+        outer: {key: _scalar(*to, rules) if to else None for key, to in keyed.items()}
+        for outer, keyed in lifted_columns(columns, rules).items()
+    }
     for name, column in columns.items():
         if "x-source" not in column:
             writes[name] = _property(name, column, rules, lifted.get(name))
@@ -130,7 +140,7 @@ def _filler(schema: Schema, rules: Rules, lifted_from: Mapping[str, Any] | None 
                 if not open_ended:
                     rules.drift.unknown(f"{rules.path}{name}")
                 if passing and name not in record:
-                    record[name] = value
+                    record[name] = _passed_on(name, value, rules)
                 continue
             if write is not None:
                 write(value, record)
@@ -138,24 +148,36 @@ def _filler(schema: Schema, rules: Rules, lifted_from: Mapping[str, Any] | None 
     return fill
 
 
-def _lifted(columns: Mapping[str, Schema], rules: Rules) -> dict[str, dict[str, Write | None]]:
-    """Return what writes the columns lifted out of reference objects, by object and key."""
-    lifted: dict[str, dict[str, Write | None]] = {}
+def _passed_on(name: str, value: Any, rules: Rules) -> Any:
+    """Return the value of a property that no document describes; null if nobody could read it."""
+    try:
+        return not_too_deep(value)
+    except MistypedError:
+        rules.drift.too_deep(f"{rules.path}{name}")
+        return None
+
+
+def lifted_columns(columns: Mapping[str, Schema], rules: Rules) -> Mapping[str, Lifted]:
+    """Return the columns lifted out of reference objects, by object and key."""
+    lifted: dict[str, dict[str, tuple[str, Schema] | None]] = {}
     for name, column in columns.items():
         if "x-source" in column:
             outer, key = column["x-source"].split(".")
             wanted = rules.selected(rules.at(name)) and "x-stamp" not in column
-            lifted.setdefault(outer, {})[key] = _scalar(name, column, rules) if wanted else None
+            lifted.setdefault(outer, {})[key] = (name, column) if wanted else None
     return lifted
+
+
+def is_stamped(breadcrumb: Breadcrumb, column: Schema) -> bool:
+    """Return whether a column is filled from what was asked for, whatever the row says."""
+    return "x-stamp" in column or breadcrumb == AGREEMENT
 
 
 def _property(
     name: str, column: Schema, rules: Rules, lifted: Mapping[str, Any] | None
 ) -> Write | None:
     """Return what writes one property, None if it is not wanted."""
-    if not rules.selected(rules.at(name)) or ("x-link" in column and not rules.include_links):
-        return None
-    if "x-stamp" in column or rules.at(name) == _AGREEMENT:
+    if not rules.wanted(name, column) or is_stamped(rules.at(name), column):
         return None
     kind = json_type(column)
     if kind == "object":
@@ -240,7 +262,7 @@ def _lift(
                 write_column(value[key], record)
         if keep is None:
             for key in value:
-                if key not in keyed and key not in documented and key not in _ALWAYS_LINKS:
+                if key not in keyed and key not in documented and key not in ALWAYS_LINKS:
                     rules.drift.unknown(f"{rules.path}{outer}.{key}")
 
     return write

@@ -4,37 +4,71 @@ from __future__ import annotations
 
 import logging
 import random
+import time
+from collections import Counter
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pendulum
 
 from tap_visma_economic.errors import (
     BadAnswerError,
+    BlockedError,
+    CertificateError,
+    EconomicError,
     NetworkError,
     ServerError,
+    SlowAnswerError,
     TooManyRequestsError,
+    UnavailableError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_visma_economic.errors import EconomicError
     from tap_visma_economic.stopping import StopFlag
 
 T = TypeVar("T")
 
 logger = logging.getLogger("tap-visma-economic")
 
-MAX_TRIES = 5
-"""Tries of one request that fails for another reason than the call budget."""
 
-_FIRST_WAIT = 1.0
-_LONGEST_WAIT = 60.0
+class Patience(NamedTuple):
+    """How long a kind of fault is borne with.
+
+    Args:
+        tries: requests that may end in it, the last of which is not followed by another.
+        first: seconds of the first wait at most; each further one is twice as long.
+        longest: seconds that no wait exceeds.
+    """
+
+    tries: int
+    first: float = 1.0
+    longest: float = 60.0
+
+    def wait(self, failures: int) -> float:
+        """Return how long to wait after so many failures: half of it by chance."""
+        longest: float = min(self.first * 2 ** (failures - 1), self.longest)
+        return longest / 2 + random.uniform(0, longest / 2)  # noqa: S311
+
+
+PATIENCE: dict[type[EconomicError], Patience] = {
+    CertificateError: Patience(tries=1),  # it will not change
+    SlowAnswerError: Patience(tries=4),  # each has cost the request timeout already
+    NetworkError: Patience(tries=9, first=0.5),
+    UnavailableError: Patience(tries=8),
+    ServerError: Patience(tries=5),
+    BlockedError: Patience(tries=5),
+    BadAnswerError: Patience(tries=5),
+}
+"""What is tried again, and how often: of the lines that fit an error the first counts."""
+
+MAX_TRIES = max(patience.tries for patience in PATIENCE.values())
+"""Tries of one request that fails in one way only, the call budget apart."""
+
+_SHORTEST_WAIT = 1.0
 _REFILL = 60.0
 """Seconds in which an empty call budget is full again: `token-limit-10000-per-60-seconds`."""
-
-_WORTH_RETRYING = (NetworkError, BadAnswerError, ServerError)
 
 
 def retrying(
@@ -47,21 +81,21 @@ def retrying(
 ) -> T:
     """Return what an action returns, trying again where that can help.
 
-    429 waits until e-conomic says the budget is back and does not count as a failure. Network
-    faults, broken answers and 5xx are tried a few times, with growing, jittered waits.
+    429 waits until e-conomic says the budget is back and does not count as a failure. What
+    `PATIENCE` names is tried again, each kind counted by itself, with growing, jittered waits.
 
     Args:
         action: one request.
         stop: ends every wait when the run is asked to stop.
-        max_wait: seconds of waiting, all in all, after which the last error is raised.
+        max_wait: seconds from the first failure on, after which the last error is raised.
         what: what is asked for, for the log.
-        max_tries: tries of a request that fails for another reason than the call budget.
+        max_tries: tries, whatever `PATIENCE` says; those that met the call budget do not count.
 
     Raises:
         EconomicError: the last error, if trying again did not help or cannot.
     """
-    failures = 0
-    waited = 0.0
+    failures: Counter[type[EconomicError]] = Counter()
+    until: float | None = None
     while True:
         stop.check()
         try:
@@ -69,17 +103,22 @@ def retrying(
         except TooManyRequestsError as error:
             wait = retry_after(error.retry_after)
             last: EconomicError = error
-        except _WORTH_RETRYING as error:
-            failures += 1
-            if failures >= max_tries:
+        except EconomicError as error:
+            kind = next((kind for kind in PATIENCE if isinstance(error, kind)), EconomicError)
+            patience = PATIENCE.get(kind, Patience(tries=1))
+            failures[kind] += 1
+            if failures[kind] >= patience.tries or failures.total() >= max_tries:
                 raise
-            wait = _backoff(failures)
+            wait = patience.wait(failures[kind])
+            if isinstance(error, ServerError) and error.retry_after:
+                wait = max(wait, retry_after(error.retry_after))
             last = error
-        if waited + wait > max_wait:
+        now = time.monotonic()
+        until = now + float(max_wait) if until is None else until
+        if now + wait > until:
             raise last
         logger.warning("Waiting %.1f s before asking again for %s: %s", wait, what, last)
         stop.sleep(wait)
-        waited += wait
 
 
 def retry_after(header: str | None) -> float:
@@ -89,15 +128,10 @@ def retry_after(header: str | None) -> float:
     """
     text = (header or "").strip()
     if text.isdecimal():
-        return max(float(text), _FIRST_WAIT)
+        return max(float(text), _SHORTEST_WAIT)
     try:
         at = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
         return _REFILL
     seconds = (pendulum.instance(at) - pendulum.now("UTC")).total_seconds()
-    return max(float(seconds), _FIRST_WAIT)
-
-
-def _backoff(failures: int) -> float:
-    longest: float = min(_FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)
-    return longest / 2 + random.uniform(0, longest / 2)  # noqa: S311
+    return max(float(seconds), _SHORTEST_WAIT)

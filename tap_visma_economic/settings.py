@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pendulum
+from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.schemas import MODULE_VERSIONS
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 Config = Mapping[str, Any]
 
@@ -30,6 +36,12 @@ PANDIUM = {
 
 _DAY_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)", re.ASCII)
 """How a start date begins: not with a time, a week or a year alone, which pendulum takes too."""
+
+_DATE_SIGNS = re.compile(r"[\d:.TZ +-]{1,40}", re.ASCII)
+"""What may be shown of a start date that is none: anything else could be a token."""
+
+_MODULE_NAME = re.compile(r"[A-Za-z]{1,30}api", re.ASCII)
+"""What may be shown of the name of a module that is none."""
 
 DEMO = {"demo"}
 """Tokens that are no secret: those of e-conomic's public demo company."""
@@ -158,7 +170,7 @@ SETTINGS = th.PropertiesList(
         th.NumberType(exclusive_minimum=0, maximum=3600),
         default=60,
         title="Request timeout in seconds",
-        description="How long to wait for a connection, and for each piece of an answer.",
+        description="How long to wait for a connection, and then for the whole answer.",
     ),
     th.Property(
         "include_links",
@@ -252,6 +264,43 @@ def check_tokens(config: Config, *, required: bool) -> None:
         _check_presence(config)
 
 
+def check_schema(config: Config, schema: Mapping[str, Any]) -> None:
+    """Check the settings against their JSON Schema.
+
+    Of a value no more is shown than its kind, numbers excepted: a token may stand in the wrong
+    place. So it is with the keys in an object.
+
+    Raises:
+        ConfigError: what is wrong.
+    """
+    found = [
+        f"{_complaint(error)} in config[{str(error.absolute_path[0])!r}]"
+        if error.absolute_path
+        else "they must be an object"
+        for error in Draft202012Validator(schema).iter_errors(dict(config))
+    ]
+    if found:
+        raise ConfigError(f"The settings are not valid: {'; '.join(found)}")
+
+
+def _complaint(error: ValidationError) -> str:
+    if isinstance(error.instance, bool | float | int | None):
+        return error.message
+    kind = _KIND_WORDS.get(type(error.instance), "the value")
+    if error.validator == "type":
+        return f"{kind} is not of type {_listed(error.validator_value)}"
+    if error.validator == "enum":
+        return f"{kind} is not one of {_listed(error.validator_value)}"
+    return f"{kind} does not fit ({error.validator})"
+
+
+_KIND_WORDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
+
+
+def _listed(words: object) -> str:
+    return ", ".join(map(repr, words if isinstance(words, list) else [words]))
+
+
 def check(config: Config) -> None:
     """Check what a JSON Schema cannot say.
 
@@ -272,7 +321,8 @@ def without_tokens(text: str, config: Config) -> str:
     tokens = [config.get("app_secret_token"), *(token for _, token in grant_tokens(config))]
     for token in tokens:
         if token and token not in DEMO:
-            text = text.replace(token, "(a token)")
+            for written in (token, repr(token)[1:-1], json.dumps(token)[1:-1]):
+                text = text.replace(written, "(a token)")
     return text
 
 
@@ -328,9 +378,9 @@ def _check_start_date(config: Config) -> None:
     try:
         start_date(config)
     except ValueError:
+        shown = f": {text!r}" if _DATE_SIGNS.fullmatch(text := str(config["start_date"])) else ""
         raise ConfigError(
-            f"start_date is not a date: {without_tokens(repr(config['start_date']), config)}. "
-            "Write 2024-01-01 or 2024-01-01T00:00:00Z"
+            f"start_date is not a date{shown}. Write 2024-01-01 or 2024-01-01T00:00:00Z"
         ) from None
 
 
@@ -353,16 +403,18 @@ def _check_ca_bundle(path: str | None) -> None:
         ssl.create_default_context(cafile=path)
     except OSError as error:
         why = "it holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+        shown = f" {path}" if Path(path).is_absolute() else ""  # anything else could be a token
         raise ConfigError(
-            f"ca_bundle {path} cannot be used: {why}. It must be a file of certificates in PEM form"
+            f"ca_bundle{shown} cannot be used: {why}. It must be a file of certificates in PEM form"
         ) from None
 
 
 def _check_versions(versions: Mapping[str, Any] | None) -> None:
     for module, version in (versions or {}).items():
         if module not in MODULE_VERSIONS:
+            shown = repr(module) if _MODULE_NAME.fullmatch(module) else "of that name"
             raise ConfigError(
-                f"openapi_versions: there is no module {module!r}. There are: "
+                f"openapi_versions: there is no module {shown}. There are: "
                 + ", ".join(MODULE_VERSIONS)
             )
         numbers = str(version).split(".")

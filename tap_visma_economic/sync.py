@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_sdk.helpers._util import utc_now
 
 from tap_visma_economic.ahead import Unit
 from tap_visma_economic.endpoint import Endpoint
@@ -19,17 +18,20 @@ from tap_visma_economic.errors import (
     EconomicError,
     GrantRefusedError,
 )
+from tap_visma_economic.forms import RowForm
 from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.plans import INCREMENTAL, reading_of
 from tap_visma_economic.readings import parse_instant
+from tap_visma_economic.recorder import Recorder
 from tap_visma_economic.records import Projection, Rules
 from tap_visma_economic.values import instant_text
 from tap_visma_economic.versions import BEGUN, Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
+    from singer_sdk.metrics import Counter
 
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.kinds import OpenRows
@@ -134,7 +136,8 @@ class EconomicStream(Endpoint):
         """Read every agreement, write records, then move its bookmark.
 
         The SDK's own loop gives partitions a state that cannot be resumed or that claims too much:
-        this takes its place. One agreement's failure is noted and the others go on.
+        this takes its place. One agreement's failure is noted and the others go on. Whole pages
+        are written, so that records are only yielded if they are not.
         """
         self._records_seen = 0
         coverage = self._coverage()
@@ -147,9 +150,7 @@ class EconomicStream(Endpoint):
                 counter.with_context(agreement.context)
                 timer.with_context(agreement.context)
                 try:
-                    for record in self._follow(agreement, coverage, write_messages=write_messages):
-                        counter.increment()
-                        yield record
+                    yield from self._follow(agreement, coverage, counter, write=write_messages)
                 except EconomicError as error:
                     self._note(agreement, error, coverage)
         for line in self._drift.report():
@@ -165,30 +166,32 @@ class EconomicStream(Endpoint):
 
         It may be read long before its turn to be written: the state is a copy until then.
         """
+        _ = self.row_form  # made in the main thread, once
         state = {**self._known_state(agreement)}
         return reading_of(self, agreement, state, anew=self._anew), state
 
     def _follow(
-        self, agreement: Agreement, coverage: Coverage, *, write_messages: bool
+        self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
-        write = self._record_writer() if write_messages else None
+        """Follow a reading to its end; records are either written or yielded."""
+        recorder = self._recorder(agreement)
         with self._tap.ahead.unit(self, agreement) as steps:
             for step in steps:
                 if isinstance(step, Unit):
+                    recorder.finish()
                     self._end(agreement, step, coverage)
                     return
                 self._tap.stop.check()
                 if self._versioned and step.page.rows:
                     self.get_context_state(agreement.context).setdefault(BEGUN, None)
-                for row in step.page.rows:
-                    self._check_max_record_limit(current_record_index=self._records_seen)
-                    record = self._project(row, step.stamps)
-                    if write:
-                        write(record)
-                    self._records_seen += 1
-                    yield record
-                self._move_on(agreement, step.state)
-                if write_messages:
+                records = recorder.records(step.page.rows, step.stamps)
+                if write:
+                    self._write_records(records, counter)
+                else:
+                    yield from self._counted(records, counter)
+                if recorder.complete:
+                    self._move_on(agreement, step.state)
+                if write:
                     self._end_page()
 
     def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
@@ -288,33 +291,67 @@ class EconomicStream(Endpoint):
     # What is written
 
     @cached_property
-    def _project(self) -> Projection:
-        rules = Rules(
+    def _rules(self) -> Rules:
+        return Rules(
             self._drift,
             selected=self.mask.__getitem__,
             include_links=bool(self.config.get("include_links")),
         )
-        return Projection(self._raw_schema, rules, fill_booleans=self._documented)
+
+    @cached_property
+    def _project(self) -> Projection:
+        return Projection(self._raw_schema, self._rules, fill_booleans=self._documented)
+
+    @cached_property
+    def row_form(self) -> RowForm | None:
+        """How the rows of large pages are decoded; None if the SDK needs them as dictionaries."""
+        if self._is_mapped or self.config.get("batch_config"):
+            return None
+        return RowForm(self._raw_schema, self._rules, fill_booleans=self._documented)
+
+    def _recorder(self, agreement: Agreement) -> Recorder:
+        return Recorder(
+            self._project,
+            self.row_form,
+            keys=self.primary_keys,
+            drift=self._drift,
+            logger=self.logger,
+            agreement=agreement,
+        )
 
     @property
     def _documented(self) -> bool:
         """Whether the schema file describes what is served."""
         return True
 
-    def _record_writer(self) -> Callable[[Record], None]:
-        """Return what writes a record: straight to the buffer where nothing has to be mapped."""
-        writer = self._tap.message_writer
-        mapped = self.config.get("stream_maps") or self.config.get("flattening_enabled")
-        if mapped:
-            return lambda record: self._write_record_message(dict(record))
-        message: dict[str, Any] = {"type": "RECORD", "stream": self.name}
-        if self._versioned:
-            message["version"] = self._stream_version
+    @property
+    def _is_mapped(self) -> bool:
+        """Whether the SDK changes records on their way out."""
+        return bool(self.config.get("stream_maps") or self.config.get("flattening_enabled"))
 
-        def write(record: Record) -> None:
-            writer.write_record({**message, "record": record, "time_extracted": utc_now()})
+    def _write_records(self, records: Sequence[Record], counter: Counter) -> None:
+        """Write a page: straight to the buffer where nothing has to be mapped."""
+        limit = self.ABORT_AT_RECORD_COUNT
+        wanted = records if limit is None else records[: max(limit - self._records_seen, 0)]
+        if self._is_mapped:
+            for record in wanted:
+                self._write_record_message(dict(record))
+        else:
+            version = self._stream_version if self._versioned else None
+            self._tap.message_writer.write_records(self.name, wanted, version)
+        self._records_seen += len(wanted)
+        counter.increment(len(wanted))
+        if len(wanted) < len(records):
+            self._check_max_record_limit(current_record_index=self._records_seen)
 
-        return write
+    def _counted(
+        self, records: Sequence[Record], counter: Counter
+    ) -> Generator[Record, None, None]:
+        for record in records:
+            self._check_max_record_limit(current_record_index=self._records_seen)
+            self._records_seen += 1
+            counter.increment()
+            yield record
 
     def _end_page(self) -> None:
         self._tap.message_writer.end_page()

@@ -73,8 +73,8 @@ class TapVismaEconomic(Tap):
         try:
             super().__init__(config=filled, validate_config=validate_config, **kwargs)
         except ConfigValidationError as error:
-            found = settings.without_tokens("; ".join(error.errors), filled)
-            raise ConfigError(f"The settings are not valid: {found}") from None
+            settings.check_schema(filled, error.schema or {})  # the SDK's words show values
+            raise ConfigError("The settings are not valid") from None
         self._patient_state_writer = PatientStateWriter(self.message_writer)
         self.companies_before = self._companies_in_state()
         if validate_config:
@@ -83,12 +83,12 @@ class TapVismaEconomic(Tap):
     def _from_environment(self) -> dict[str, Any]:
         """Return the settings in the environment, which the SDK reads but does not check."""
         schema = self.config_jsonschema
-        try:
-            found: dict[str, Any] = self._env_var_config
-        except ValueError:
-            environment.check(schema, self._env_var_prefix)
-            raise
+        found: dict[str, Any] | None = None
+        with contextlib.suppress(ValueError):  # its words would show the value
+            found = self._env_var_config
         environment.check(schema, self._env_var_prefix)
+        if found is None:
+            raise ConfigError("A setting in the environment cannot be read")
         for name in environment.unknown(schema, self._env_var_prefix):
             self.logger.warning("There is no setting for %s: it has no effect", name)
         return environment.with_numbers(found, schema)
@@ -253,7 +253,8 @@ class TapVismaEconomic(Tap):
 
     def _warn_of_what_has_no_effect(self) -> None:
         for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):
-            self.logger.warning("There is no setting %s: it has no effect", name)
+            shown = settings.without_tokens(name, self.config)
+            self.logger.warning("There is no setting %s: it has no effect", shown)
         missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if missing:
             self.logger.warning(

@@ -17,7 +17,7 @@ import msgspec
 import pendulum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Converter = Callable[[Any], Any]
 
@@ -25,7 +25,10 @@ _INTEGER = re.compile(r"[+-]?\d{1,400}")
 _NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.Z+-]*)?")
 _CIVIL = re.compile(r"(\d{4}-\d{2}-\d{2})(T00:00:00(\.0+)?Z?)?")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})Z?")
+
+DEEPEST = 64
+"""Levels of objects and lists within a value that are passed on; documented are seven."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -67,7 +70,7 @@ def boolean(value: Any) -> bool:
 
 def string(value: Any) -> str:
     """Return a string; anything else as its JSON text."""
-    return value if isinstance(value, str) else _encode(value).decode()
+    return value if isinstance(value, str) else _encode(not_too_deep(value)).decode()
 
 
 def trimmed(value: Any) -> str:
@@ -89,9 +92,9 @@ def instant(value: Any) -> str:
     """Return an instant as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; one without a zone is taken as UTC."""
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            if _INSTANT.fullmatch(value):
-                datetime.fromisoformat(value[:-1])
-                return value
+            if found := _INSTANT.fullmatch(value):  # as either API serves it
+                datetime.fromisoformat(found[1])
+                return f"{found[1]}Z"
             return instant_text(pendulum.parse(value, tz="UTC", exact=False))  # type: ignore[arg-type]
         except (ValueError, OverflowError):  # no such day or hour, or none before it in UTC
             raise MistypedError from None
@@ -108,7 +111,27 @@ def instant_text(at: pendulum.DateTime) -> str:
 
 def anything(value: Any) -> Any:
     """Return the value as it is."""
-    return value
+    return not_too_deep(value)
+
+
+def not_too_deep(value: Any) -> Any:
+    """Return a value as it is.
+
+    Raises:
+        MistypedError: it is nested deeper than `DEEPEST` levels, at which JSON parsers give up.
+    """
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return value
+    raise MistypedError
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 _CONVERTERS: dict[str, tuple[str, Converter]] = {

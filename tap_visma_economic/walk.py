@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tap_visma_economic.errors import EconomicError, NotFoundError
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.kinds import Listing
-from tap_visma_economic.pagination import dig
+from tap_visma_economic.pagination import keys_of
 from tap_visma_economic.paths import fill
 from tap_visma_economic.windows import STRETCH, WORTH, Window, windows
 
@@ -89,7 +89,7 @@ class Walk:
         except NotFoundError:
             if not self._endpoint.may_be_missing(self._agreement, self.context):
                 raise
-            self._endpoint.logger.debug("%s: nothing at %s", self._agreement, self._path)
+            self._endpoint.has_vanished(self._agreement, self._path)
             return
         listed = self._endpoint.counted and self._endpoint.listing is Listing.COLLECTION
         if listed and (pages > 1 or told not in {None, rows}) and rows != self._total:
@@ -134,11 +134,11 @@ class Walk:
         if not page.more or not key or not self._endpoint.counted:
             return page, None
         self._total = self._count() if page.results is None else page.results
-        numbers = [dig(row, key) for row in page.rows]
+        numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
         if not unique:
-            page = replace(page, rows=[row for row in page.rows if row[key] != numbers[-1]])
+            page = replace(page, rows=page.rows[: numbers.index(numbers[-1])])
             numbers = [*numbers[: len(page.rows)], numbers[-1] - 1]
         left = self._total - len(page.rows)
         if left <= WORTH or not page.rows:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from singer_sdk.contrib.msgspec import enc_hook
 from singer_sdk.helpers._state import StateWriter
+from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
 from tap_visma_economic.errors import TargetGone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from singer_sdk.helpers.types import TapState
 
 _FULL = 1 << 20
@@ -42,7 +45,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
     """
 
     def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number").encode
+        encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
+        self._encode = encoder.encode
+        self._encode_lines = encoder.encode_lines
         self._buffer = bytearray()
         self._flushed = time.monotonic()
         self.written = 0
@@ -57,10 +62,22 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         if not isinstance(message, RecordMessage) or len(self._buffer) >= _FULL:
             self.flush()
 
-    def write_record(self, message: dict[str, Any]) -> None:
-        """Take a RECORD message that is a plain dictionary already."""
-        self._buffer += self._encode(message)
-        self._buffer += b"\n"
+    def write_records(
+        self, stream: str, records: Sequence[Any], version: int | None = None
+    ) -> None:
+        """Take RECORD messages, the records being dictionaries or Structs."""
+        if not records:
+            return
+        message: dict[str, Any] = {"type": "RECORD", "stream": stream}
+        if version is not None:
+            message["version"] = version
+        head = self._encode(message)[:-1] + b',"record":'
+        tail = b',"time_extracted":' + self._encode(utc_now()) + b"}\n"
+        # No newline is ever inside an encoded record: JSON escapes it.
+        lines = self._encode_lines(records)[:-1]
+        self._buffer += head
+        self._buffer += lines.replace(b"\n", tail + head)
+        self._buffer += tail
         if len(self._buffer) >= _FULL:
             self.flush()
 

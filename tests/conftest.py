@@ -146,10 +146,13 @@ _catalogs: dict[str, str] = {}
 class WarmTapRunner(TapRunner):
     """Runs the same command line in a process that starts at once: see `warm`."""
 
+    def began(self, pid: int) -> None:
+        """A process has begun, for tests that interfere."""
+
     def execute(self, arguments: list[str], env: dict[str, str]) -> tuple[int, bytes, bytes]:
         """Run a command line and return its exit code, stdout and stderr."""
         own = arguments[len(self.command) :]
-        return warm.run(own, env=env, folder=self.folder, timeout=120)
+        return warm.run(own, env=env, folder=self.folder, timeout=120, began=self.began)
 
 
 def exact(text: str) -> Any:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts.update_docs import documents
+from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.streams import STREAMS
 from tests.conftest import settings_for
+from tests.sandbox.facts import FACTS
 from tests.support import (
     APP,
     CANARY,
@@ -24,10 +27,12 @@ from tests.support import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.conftest import Run, TapRunner
-    from tests.sandbox import Sandbox
+    from tests.sandbox import Grant, Sandbox
+    from tests.sandbox.grants import CompanyLike
+    from tests.sandbox.values import Row
 
 DEFAULT = {vars(stream)["name"] for stream in STREAMS if stream.selected_by_default}
 PARTLY = {
@@ -199,25 +204,233 @@ def test_a_stream_that_fails_for_one_agreement_is_complete_for_the_others(
     assert {r["agreementNumber"] for r in run.records["units"]} == {NUMBER, NUMBER + 1, NUMBER + 2}
 
 
-def test_the_connection_test_tells_what_a_grant_may_read_and_writes_no_rows(
+Table = dict[str, tuple[str, str]]
+
+
+def told(run: Run) -> Table:
+    """What `--test` says of each stream of one company: whether it can be read, and why not."""
+    _, _, table = run.text.partition("  stream ")
+    rows = [line.split(maxsplit=1) for line in table.splitlines()[1:] if line]
+    return {name: re.match(r"(not asked|\w+) *(.*)", rest).groups() for name, rest in rows}  # type: ignore[union-attr, misc]
+
+
+def unreadable(run: Run) -> set[str]:
+    return {stream for stream, (access, _) in told(run).items() if access == "no"}
+
+
+class WithSelf:
+    """A company whose `/self` says something else."""
+
+    def __init__(self, company: CompanyLike, said: Row) -> None:
+        self.agreement_number, self.modules = company.agreement_number, company.modules
+        self._company, self._said = company, said
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
+        rows = self._company.rows(endpoint, params)
+        return [{**row, **self._said} for row in rows] if endpoint == "rest:/self" else rows
+
+
+def with_role(grant: Grant, role: str) -> Grant:
+    """A grant of an app with this role, which `/self` tells too."""
+    app = {"name": "App", "requiredRoles": [{"roleNumber": 1, "name": role}]}
+    return replace(grant, company=WithSelf(grant.company, {"application": app}), role=role)
+
+
+@pytest.mark.parametrize("grant", PARTLY)
+def test_the_connection_test_tells_of_each_stream_what_a_run_finds(
+    warm_tap: TapRunner, one_company: Sandbox, grant: str
+) -> None:
+    config = settings_for(one_company, grant, all_streams=True)
+    run = warm_tap(config, "--test")
+    assert run.exit_code == 0, run.stderr
+    assert list(told(run)) == [vars(stream)["name"] for stream in STREAMS]
+    assert unreadable(run) == set(skipped(warm_tap(config))) > set(PARTLY[grant])
+    assert {access for access, _ in told(run).values()} == {"yes", "no"}
+    assert f"{len(STREAMS) - len(unreadable(run))} of {len(STREAMS)} can be read" in run.text
+    keeps_secrets(run)
+
+
+def test_the_connection_test_says_who_it_is(warm_tap: TapRunner, one_company: Sandbox) -> None:
+    run = warm_tap(settings_for(one_company, GRANT), "--test")
+    assert run.text.splitlines()[:6] == [
+        f"agreement {NUMBER} (Firma 0)",
+        "  user     Åse Østergård-Møller, ASE",
+        "  app      Warehouse sync",
+        "  roles    SuperUser",
+        "  modules  Accrual, Dimension, Inventory, Project, Subscription",
+        f"  streams  {len(DEFAULT)} of {len(DEFAULT)} can be read",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"application": None, "user": 7, "modules": "none"},
+        {"modules": [{"moduleNumber": "4"}, 4], "user": {}, "company": {"name": "A\x07\x1b[2J"}},
+    ],
+)
+def test_the_connection_test_needs_nothing_of_self_but_the_number(
+    warm_tap: TapRunner, said: dict[str, object]
+) -> None:
+    whole = small_grants(GRANT)[GRANT]
+    grant = replace(whole, company=WithSelf(whole.company, said))
+    with canary_sandbox({GRANT: grant}) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+    assert run.exit_code == 0, run.stderr
+    assert not {"\x07", "\x1b"} & set(run.text), "a company's name does nothing to a terminal"
+    assert "  user     not told\n" in run.text
+    assert "  modules  none told\n" in run.text
+
+
+@pytest.mark.parametrize(
+    ("role", "stream", "why"),
+    [
+        ("Sales", "booked_entries", "role: needs Bookkeeping or SuperUser, the app has Sales"),
+        ("Sales", "webhooks", "role: needs SuperUser, the app has Sales"),
+        (
+            "Sales",
+            "accounting_periods",
+            "as accounting_years: role: needs Bookkeeping or SuperUser",
+        ),
+        ("Bookkeeping", "customers", "role: needs Sales or SuperUser, the app has Bookkeeping"),
+        ("Bookkeeping", "products", "role: Access denied (Forbidden). The role Bookkeeping"),
+        ("Project employee", "projects", ""),
+    ],
+)
+def test_the_connection_test_says_which_role_is_missing(
+    warm_tap: TapRunner, role: str, stream: str, why: str
+) -> None:
+    whole = small_grants(GRANT)[GRANT]
+    grant = with_role(whole, role) if " " not in role else replace(whole, role="ProjectEmployee")
+    with canary_sandbox({GRANT: grant}) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+    access, said = told(run)[stream]
+    assert (access, said[: len(why)]) == ("no" if why else "yes", why)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"title": "Missing modules: Project"}, "module: Missing modules: Project"),
+        ({"title": "Access forbidden"}, "module: needs Project (no. 4)"),
+        ({}, "module: needs Project (no. 4)"),
+    ],
+)
+def test_the_connection_test_says_which_module_is_missing(
+    warm_tap: TapRunner, body: dict[str, str], why: str
+) -> None:
+    whole = small_grants(GRANT)[GRANT]
+    with canary_sandbox(
+        {GRANT: replace(whole, company=WithSelf(whole.company, {"modules": []}))}
+    ) as sandbox:
+        answer = json.dumps(body).encode()
+        sandbox.faults.add("/projectsapi", "status", status=403, times=None, body=answer)
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+    assert told(run)["projects"] == ("no", why)
+
+
+def test_a_refusal_without_words_is_not_explained_by_a_guess(
+    warm_tap: TapRunner, three: Sandbox
+) -> None:
+    with three as sandbox:
+        sandbox.faults.add("/units", "status", status=403, times=None, body=b"{}")
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+    assert told(run)["units"] == ("no", "role or module: e-conomic does not say which")
+
+
+def test_the_connection_test_names_the_streams_that_are_off(
     warm_tap: TapRunner, one_company: Sandbox
 ) -> None:
-    no_modules, *_ = PARTLY
-    run = warm_tap(settings_for(one_company, no_modules), "--test")
-    assert run.exit_code == 0, run.stderr
-    assert run.messages == []
-    left_out = skipped(run)
-    assert set(left_out) >= set(PARTLY[no_modules])
-    assert f"{len(DEFAULT) - len(left_out)} of {len(DEFAULT)} streams can be read" in run.stderr
+    run = warm_tap(settings_for(one_company, GRANT), "--test")
+    off = {stream: why for stream, (access, why) in told(run).items() if access == "off"}
+    assert set(off) == {vars(stream)["name"] for stream in STREAMS} - DEFAULT
+    assert set(off.values()) == {"disabled: only there with the setting all_streams"}
+
+
+ONE_ROW = re.compile(r"/count$|[?&]page[sS]ize=1(&|$)|filter=\w+%24eq%3A0$")
+SINGLE = {"rest:/self", "rest:/invoices/totals", "rest:/invoices/booked/{bookedInvoiceNumber}"}
+
+
+def test_the_connection_test_costs_one_call_per_stream_and_reads_a_row_at_most(
+    warm_tap: TapRunner,
+) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        warm_tap(settings_for(sandbox, GRANT, all_streams=True), "--test")
+        asked = list(sandbox.log)
+    assert len(asked) == len({request.target for request in asked}) == len(STREAMS)
+    large = [request for request in asked if not ONE_ROW.search(request.target)]
+    openapi = {"/customersapi/v3.1.0/Setup", "/webhooksapi/v1.0.0/EventTypes"}
+    settings = "accrualsettings", "projectsettings"
+    assert {request.path for request in large if request.endpoint not in SINGLE} == {
+        *openapi,
+        *(f"/productsapi/v2.0.0/productgroups/1/{name}" for name in settings),
+    }, "these four are one object or a short list, which cannot be asked for in part"
+
+
+def test_below_a_listing_without_rows_there_is_nothing_to_ask_for(warm_tap: TapRunner) -> None:
+    empty = json.dumps({"collection": [], "pagination": {"results": 0}}).encode()
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("/accounting-years", "status", status=200, body=empty, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+        below = sandbox.requests("/accounting-years/")
+    assert (run.exit_code, below) == (0, [])
+    assert told(run)["accounting_periods"] == ("yes", "")
 
 
 def test_the_connection_test_of_a_refused_grant_fails(warm_tap: TapRunner, three: Sandbox) -> None:
     with three as sandbox:
         sandbox.revoke(GRANT)
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    assert run.exit_code == 1
+    assert (run.exit_code, run.text) == (1, "")
     assert "refused the tokens (401)" in run.stderr
     keeps_secrets(run)
+
+
+def test_the_connection_test_stops_at_the_first_401_of_a_company(
+    warm_tap: TapRunner, three: Sandbox
+) -> None:
+    with three as sandbox:
+        sandbox.faults.add("/(?!self)", "status", status=401, times=None, grant=GRANT)
+        run = warm_tap(settings_for(sandbox, GRANT, GRANT_2, concurrency=3), "--test")
+        asked = [request.grant for request in sandbox.log]
+    assert run.exit_code == 1
+    assert asked.count(GRANT) <= 1 + 3, "/self, and what was on its way when the first 401 came"
+    refused, whole = run.text.split("\n\nagreement ")
+    assert refused.count(" not asked") == len(DEFAULT) - 1
+    assert f" 0 of {len(DEFAULT)} can be read" in refused
+    assert f" {len(DEFAULT)} of {len(DEFAULT)} can be read" in whole
+    assert len([line for line in run.errors if "refused the tokens" in line]) == 2, (
+        "now, and at the end"
+    )
+    keeps_secrets(run)
+
+
+def test_the_connection_test_fails_where_a_run_would(warm_tap: TapRunner, three: Sandbox) -> None:
+    with three as sandbox:
+        sandbox.faults.add("/units", "status", status=500, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT, max_wait_minutes=0), "--test")
+    assert run.exit_code == 1
+    access, why = told(run)["units"]
+    assert (access, "e-conomic answered 500" in why) == ("failed", True)
+    assert f"Failed: units, agreement {NUMBER} (Firma 0): e-conomic answered 500" in run.errors[-2]
+
+
+def test_the_table_of_the_docs_is_up_to_date() -> None:
+    """`python -m scripts.update_docs` brings it up to date."""
+    [(page, text)] = [found for found in documents() if found[0].name == "access.md"]
+    assert page.read_text("utf-8") == text
+    assert set(re.findall(r"`(\w+)`(?: \*)?(?=[, ])", text[text.index("| Role") :])) == {
+        vars(stream)["name"] for stream in STREAMS
+    }
+
+
+def test_the_roles_and_modules_of_the_docs_are_those_of_the_documents() -> None:
+    """What explains a refusal: the sandbox has the same facts from e-conomic's documents."""
+    for stream in STREAMS:
+        fact = FACTS[f"{getattr(stream, 'module', 'rest')}:{vars(stream)['path']}"]
+        module, roles = paid_module_of(stream), roles_of(stream)
+        assert (module and module.name) == fact.module, stream
+        assert roles is None or set(roles) == set(fact.roles or ANY), stream
 
 
 def test_a_whole_year_that_answers_404_is_a_failure_and_not_an_empty_year(

@@ -231,4 +231,4 @@ def test_a_version_that_is_not_served_is_named(
 def test_a_token_in_the_wrong_setting_is_not_shown(warm_tap: TapRunner, setting: str) -> None:
     tokens = {"app_secret_token": APP, "agreement_grant_token": GRANT}
     run = warm_tap({**tokens, setting: GRANT})
-    assert "(a token)" in says_one_thing(run)
+    assert setting in says_one_thing(run)

@@ -1,21 +1,31 @@
-"""`make demo` says so when the books do not add up, and leaves nothing running."""
+"""`make demo` says so when the books do not add up, draws them, and leaves nothing running."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.demo import check_books
+from scripts.demo import check_books, draw
+from scripts.figures import DEDUCTED, Figures, Month, figures
 from scripts.local import process, sandbox
+from scripts.picture import danish, page
+from scripts.trial_balance import trial_balance
+from tests.books_of import Books
+from tests.conftest import WarmTapRunner, settings_for
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.sandbox.server import Sandbox
 
 YEAR = {"agreementNumber": 1, "year": "2025/2026", "fromDate": "2025-07-01", "toDate": "2026-06-30"}
 DEBTORS = {
@@ -137,3 +147,113 @@ def test_a_process_ends_with_its_block_and_so_do_its_children() -> None:
 def test_a_sandbox_that_does_not_start_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="did not start"), sandbox("--scale", "no-such-scale"):
         pass
+
+
+DRAWN = (
+    "agreements",
+    "accounts",
+    "accounting_years",
+    "accounting_year_totals",
+    "booked_entries",
+)
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
+    """The sandbox's main company as JSONL files."""
+    folder = tmp_path_factory.mktemp("company")
+    tap = WarmTapRunner(folder)
+    run = tap(settings_for(sandbox, "demo"), catalog=tap.catalog_of(*DRAWN))
+    assert run.exit_code == 0, run.stderr
+    for stream, rows in run.records.items():
+        lines = [json.dumps(row, default=float) for row in rows]
+        (folder / f"{stream}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def kroner(text: str) -> Decimal:
+    """An amount from the picture."""
+    return Decimal(text.replace(".", "").replace(",", ".").replace("\N{MINUS SIGN}", "-"))
+
+
+def shown(html: str) -> dict[str, Decimal]:
+    """The amounts of the picture's table, by month."""
+    rows = re.findall(r'<tr><td>(\w+ \d{4})</td><td class="amount">([^<]+)</td></tr>', html)
+    return {month: kroner(amount) for month, amount in rows}
+
+
+def test_the_picture_shows_the_results_of_the_trial_balance(company: Path) -> None:
+    """Over all months, in the table: the profit and loss accounts of all fiscal years."""
+    everything = figures(company, months=1000)
+    balance = trial_balance(company)
+    results = [-b.booked for b in balance.balances if b.account < 5000]  # status from 5000 on
+    assert sum(shown(page(everything)).values()) == sum(results) == everything.result != 0
+
+
+def test_each_month_of_the_picture_is_that_of_the_books(company: Path, sandbox: Sandbox) -> None:
+    books = Books(sandbox.grants["demo"].company)  # type: ignore[arg-type]
+    drawn = figures(company)
+    years = books.company.world.years
+    starts = {(y.name, p.number): p.start for y in years for p in y.periods}
+    results = {starts[key[1:]]: amount for key, amount in books.results().items()}
+    assert len(drawn.months) == 18
+    assert {m.start: m.result for m in drawn.months} == {
+        m.start: results[m.start] for m in drawn.months
+    }
+    html = page(drawn)
+    assert list(shown(html).values()) == [m.result for m in drawn.months]
+
+
+def test_receivables_of_the_picture_are_what_is_open_in_the_books(
+    company: Path, sandbox: Sandbox
+) -> None:
+    books = Books(sandbox.grants["demo"].company)  # type: ignore[arg-type]
+    drawn = figures(company)
+    items = list(books.open_items("customer", drawn.as_of))
+    wanted = {
+        "Not due yet": sum(i.base for i in items if i.base > 0 and i.expires >= drawn.as_of),
+        DEDUCTED: sum(i.base for i in items if i.base < 0),
+    }
+    assert drawn.items == len(items)
+    for name, amount in wanted.items():
+        assert abs(drawn.receivables[name] - amount) <= Decimal("0.02"), name
+    assert abs(drawn.owed - sum(i.base for i in items)) <= Decimal("0.05")
+    assert danish(drawn.owed) in page(drawn)
+
+
+def test_columns_are_as_high_as_their_months(company: Path) -> None:
+    drawn = figures(company)
+    results = {f"{m.start:%Y-%m}": m.result for m in drawn.months}
+    wide = page(drawn).split('<svg class="wide"')[1].split("</svg>")[0]
+    columns = re.findall(
+        r'data-month="([^"]+)".*? y="([^"]+)" height="([^"]+)" fill="([^"]+)"', wide
+    )
+    assert [month for month, *_ in columns] == list(results)
+    per_krone = {float(height) / float(abs(results[month])) for month, _, height, _ in columns}
+    assert max(per_krone) - min(per_krone) < 1e-5
+    for month, _, _, colour in columns:
+        assert colour == ("#2b6cb0" if results[month] >= 0 else "#c2552d")
+
+
+def test_the_picture_needs_nothing_from_the_net(
+    company: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "picture.html"
+    draw(company, picture)
+    html = picture.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<script|<link|@import|url\(", html)
+    assert "As of 13 November 2026" in html
+    assert "Nordlys Cykler &amp; Fritid ApS" in html
+    assert capsys.readouterr().out.splitlines()[-1] == str(picture)
+
+
+def test_amounts_are_written_the_danish_way() -> None:
+    assert danish(Decimal("1234567.5")) == "1.234.567,50"
+    assert danish(Decimal("-0.05")) == "\N{MINUS SIGN}0,05"
+
+
+def test_a_company_without_open_items_is_drawn_too() -> None:
+    month = Month(date(2026, 1, 1), Decimal(0), ended=True)
+    ages = {"Not due yet": Decimal(0)}
+    html = page(Figures("A", 1, "EUR", date(2026, 1, 31), [month], ages, 0))
+    assert "Open receivables: 0,00&nbsp;EUR" in html

@@ -2,46 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import settings_for
-from tests.sandbox import Grant
-from tests.sandbox.company import build_company
-from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets
+from tests.faulty import IMPATIENT, Case, keys, read, truth
+from tests.support import keeps_secrets
 
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
 
-ENTRIES = "bookedEntriesapi:/booked-entries"
-PASSING: list[dict[str, Any]] = [
-    {"kind": "status", "status": 429, "retry_after": "1"},
-    {"kind": "status", "status": 503, "times": 2},
-    {"kind": "reset", "after": 1000},
-    {"kind": "truncate"},
-    {"kind": "html200"},
-    {"kind": "close"},
-]
+PASSING = {
+    "429, Retry-After in seconds": Case(
+        {"kind": "status", "status": 429, "retry_after": "1"}, "429 Too Many Requests"
+    ),
+    "429, Retry-After as a date": Case(
+        {"kind": "status", "status": 429, "retry_after": "now"}, "429 Too Many Requests"
+    ),
+    "500": Case({"kind": "status", "status": 500}, "500 Internal Server Error"),
+    "502": Case({"kind": "status", "status": 502}, "502 Bad Gateway"),
+    "503": Case(
+        {"kind": "status", "status": 503, "retry_after": "2"}, "Waiting 2.0 s before asking again"
+    ),
+    "504": Case({"kind": "status", "status": 504}, "504 Gateway Timeout"),
+    "403 from a firewall": Case(
+        {
+            "kind": "status",
+            "status": 403,
+            "body": b"<html>Attention Required!</html>",
+            "headers": {"Content-Type": "text/html"},
+        },
+        "a firewall or proxy in between",
+    ),
+    "refuse": Case({"kind": "refuse", "seconds": 0.6}, "closed the connection (GET /bookedEntr"),
+    "close": Case({"kind": "close"}, "closed the connection (GET /bookedEntr"),
+    "reset": Case({"kind": "reset"}, "closed the connection (GET /bookedEntr"),
+    "reset inside the body": Case({"kind": "reset", "after": 1000}, "broke off"),
+    "truncate": Case({"kind": "truncate"}, "broke off"),
+    "delay": Case({"kind": "delay", "seconds": 2}, "within 0.5 s", settings=IMPATIENT),
+    "hang": Case({"kind": "hang"}, "within 0.5 s", settings=IMPATIENT),
+    "drip": Case({"kind": "drip", "seconds": 0.2}, "within 0.5 s", settings=IMPATIENT),
+    "drip inside the body": Case(
+        {"kind": "drip", "seconds": 0.2, "after": 5000}, "within 0.5 s", settings=IMPATIENT
+    ),
+    "cut": Case({"kind": "cut"}, "is not what e-conomic documents"),
+    "short_length": Case({"kind": "short_length"}, "is not what e-conomic documents"),
+    "cut_gzip": Case({"kind": "cut_gzip"}, "is not what e-conomic documents"),
+    "html200": Case({"kind": "html200"}, "(text/html; charset=UTF-8,"),
+    "empty_page": Case(
+        {"kind": "empty_page", "nth": 1},
+        "it has no rows and says that more follow",
+        stream="customers",
+    ),
+    "next_page elsewhere": Case(
+        {"kind": "next_page", "to": "https://evil.example/products?skippages=1", "nth": 1},
+        "its next page is on another host, 'evil.example'",
+        stream="products",
+    ),
+    "next_page back": Case(
+        {"kind": "next_page"}, "its next page is one that was read already", stream="products"
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    "fault", PASSING, ids=lambda fault: str(fault.get("status", fault["kind"]))
-)
-def test_every_row_arrives_once_when_a_page_comes_at_a_later_try(
-    warm_tap: TapRunner, fault: dict[str, Any]
-) -> None:
-    company = build_company(NUMBER, "Firma", seed=7, entries=2_200)
-    with canary_sandbox({GRANT: Grant(company)}) as sandbox:
-        rule = sandbox.faults.add(r"/booked-entries\?cursor", **fault)
-        run = warm_tap(
-            settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("booked_entries", "units")
-        )
-    assert rule.applied == fault.get("times", 1)
+@pytest.mark.parametrize("name", PASSING)
+def test_a_fault_that_passes_costs_no_row_and_repeats_none(warm_tap: TapRunner, name: str) -> None:
+    case = PASSING[name]
+    fault = dict(case.fault)
+    if fault.get("retry_after") == "now":
+        fault["retry_after"] = in_seconds(2)
+    run, rule, seconds = read(warm_tap, case, {"nth": 2, **fault})
+    assert rule.applied == 1
     assert run.exit_code == 0, run.stderr
-    got = [record["entryNumber"] for record in run.records["booked_entries"]]
-    assert got == [row["entryNumber"] for row in company.rows(ENTRIES)]
-    assert len(got) > 2_000
-    waits = [line for line in run.warnings if "before asking again for booked_entries" in line]
-    assert len(waits) == rule.applied
+    assert keys(run, case.stream) == truth(case.stream)
+    waits = [line for line in run.warnings if "before asking again" in line]
+    assert case.says in waits[0]
+    assert len(waits) == 1 or case.fault["kind"] == "refuse", "it is told when, and no other time"
+    assert seconds < 10
     keeps_secrets(run)
+
+
+def in_seconds(seconds: float) -> str:
+    return format_datetime(datetime.now(timezone.utc) + timedelta(seconds=seconds), usegmt=True)

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
@@ -20,9 +20,21 @@ _context.set_forkserver_preload(["tap_visma_economic.tap"])
 
 
 def run(
-    arguments: Sequence[str], *, env: Mapping[str, str], folder: Path, timeout: float
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    folder: Path,
+    timeout: float,
+    began: Callable[[int], object] = lambda _: None,
 ) -> tuple[int, bytes, bytes]:
     """Run the command line to its end and return its exit code, stdout and stderr.
+
+    Args:
+        arguments: those of the command line.
+        env: its whole environment.
+        folder: where it runs.
+        timeout: seconds it may take.
+        began: told the number of the process.
 
     Raises:
         TimeoutError: it did not end in time, and was killed.
@@ -30,6 +42,7 @@ def run(
     out, err = folder / "stdout", folder / "stderr"
     process = _context.Process(target=_tap, args=(arguments, dict(env), folder, out, err))
     process.start()
+    began(process.pid or 0)
     process.join(timeout)
     code = process.exitcode
     if code is None:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic import settings
+from tap_visma_economic import access, settings
 from tap_visma_economic.connect import company as companies
 from tap_visma_economic.connect import landing, report, terminal
 from tap_visma_economic.connect.installation import grant_in_paste, installation_url
@@ -193,7 +193,7 @@ def _store(
     wish.store.write(changes)
     count = len(settings.grant_tokens(merged))
     more = f" It holds {count} grants now." if count > 1 else ""
-    say(f"Stored in {wish.store.label}.{more}")
+    say(f"Written to {wish.store.label}.{more}")
 
 
 def _named(found: Agreement) -> str:
@@ -202,21 +202,18 @@ def _named(found: Agreement) -> str:
 
 def _tell_app(found: Agreement) -> None:
     app = found.page.rows[0].get("application")
-    if not isinstance(app, dict):
-        return
-    roles = [r.get("name") for r in app.get("requiredRoles") or [] if isinstance(r, dict)]
-    role = ", ".join(_short(name) for name in roles if isinstance(name, str))
-    if isinstance(app.get("name"), str):
-        say(f"The app is {_short(app['name'])}" + (f", with the role {role}." if role else "."))
+    name = app.get("name") if isinstance(app, dict) else None
+    if isinstance(name, str):
+        roles = ", ".join(map(_short, access.roles(found)))
+        say(f"The app is {_short(name)}" + (f", with the role {roles}." if roles else "."))
 
 
 def _short(text: str) -> str:
-    """Return a name of e-conomic's without what could play tricks with a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)[:_LONGEST_QUOTE].strip()
+    return text[:_LONGEST_QUOTE].strip()
 
 
 def _report(config: Mapping[str, Any]) -> None:
-    say("Asking for one page of each stream ...")
+    say("Asking what it may read ...")
     one = {name: value for name, value in config.items() if name != "agreements"}
     try:
         for line in report.access(one):

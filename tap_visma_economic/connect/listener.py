@@ -104,9 +104,9 @@ class Listener:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._decided.is_set() and kind is not KeyboardInterrupt:
+            self._shown.wait(_FAREWELL if self._taken.locked() else 0)
         self._decided.set()
-        if self._taken.locked() and kind is not KeyboardInterrupt:
-            self._shown.wait(_FAREWELL)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -5,6 +5,7 @@ Everything said goes to stderr. Standard output is left for the token, if it is 
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import webbrowser
@@ -16,8 +17,8 @@ from tap_visma_economic.errors import ConfigError
 
 
 def say(text: str = "") -> None:
-    """Say something."""
-    click.echo(text, err=True)
+    """Say something, without what a company's name could do to a terminal."""
+    click.echo("".join(c if c.isprintable() or c == "\n" else " " for c in text), err=True)
 
 
 def is_there() -> bool:
@@ -29,7 +30,7 @@ def ask(question: str) -> str:
     """Return a line of text.
 
     Raises:
-        ConfigError: there is nobody to ask, and no line to read.
+        ConfigError: there is no line to read.
     """
     return _line(question, hidden=False)
 
@@ -52,14 +53,27 @@ def ask_token(question: str) -> str:
 
 
 def _line(question: str, *, hidden: bool) -> str:
-    if is_there():
-        answer: str = click.prompt(question, hide_input=hidden, err=True)
-        return answer
+    try:
+        while not (answer := _read(question, hidden=hidden).strip()):
+            pass
+    except EOFError:
+        raise ConfigError(f"{question}: not given, and there is nobody to ask") from None
+    return answer
+
+
+def _read(question: str, *, hidden: bool) -> str:
+    """Ask once.
+
+    Meltano takes stderr line by line, so a question that is no whole line would stay unseen there;
+    one whose answer is hidden goes to the terminal itself.
+    """
+    if hidden and is_there():
+        return getpass.getpass(f"{question}: ")
     say(f"{question}:")
     line = sys.stdin.readline()
-    if not line.strip():
-        raise ConfigError(f"{question}: not given, and there is no terminal to ask on")
-    return line.strip()
+    if not line:
+        raise EOFError
+    return line
 
 
 def has_browser() -> bool:

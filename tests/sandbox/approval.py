@@ -55,10 +55,10 @@ def installation_url(base_url: str) -> str:
 
 def answer(query: Query, grants: Mapping[str, Grant]) -> Answer:
     """The page, or what one of its buttons leads to."""
-    if query.get("appPublicToken") != APP_PUBLIC_TOKEN:
+    if query.get("apppublictoken") != APP_PUBLIC_TOKEN:
         return _page(400, _DEFAULT, "Unknown app", "<h1>There is no such app</h1>")
     lang = query.get("locale") if query.get("locale") in _WORDS else _DEFAULT
-    choice, redirect = query.get("answer"), query.get("redirectUrl")
+    choice, redirect = query.get("answer"), query.get("redirecturl")
     if not choice:
         return _question(query, lang, grants)
     token = list(grants)[int(query.get("company"))] if choice == "add" else None

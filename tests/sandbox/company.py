@@ -25,6 +25,7 @@ from tests.sandbox.books import (
 )
 from tests.sandbox.books.agreement import ALL_MODULES
 from tests.sandbox.books.calendar import TODAY
+from tests.sandbox.books.documents import STATUSES
 from tests.sandbox.books.ledger import Entry
 from tests.sandbox.books.money import ore
 from tests.sandbox.books.sales import Document, make_line
@@ -58,6 +59,7 @@ _DOMAINS = (
 LISTINGS: dict[str, Listing] = {key: f for domain in _DOMAINS for key, f in domain.LISTINGS.items()}
 
 
+_FIRST_DRAFT = 50_000  # above the numbers that the documents of the past have
 # The paid module that a whole API needs, and what it serves without.
 _MODULES = {
     "dimensionsapi": "Dimension",
@@ -73,11 +75,15 @@ _DERIVED = frozenset(
         "rest:/invoices/drafts",
         "q2capi:/invoices/drafts",
         "q2capi:/invoices/drafts/lines",
+        "q2capi:/orders/{documentStatus}/lines",
+        "q2capi:/quotes/{documentStatus}/lines",
+        *(f"rest:/{kind}/{status}" for kind in ("orders", "quotes") for status in STATUSES),
         "rest:/invoices/booked/{bookedInvoiceNumber}",
         "rest:/invoices/sent",
         "rest:/invoices/totals",
         "projectsapi:/Projects",
         "dimensionsapi:/dimension-data/sales-document-lines",
+        *calendar.LISTINGS,
     }
 )
 
@@ -85,10 +91,10 @@ _DERIVED = frozenset(
 class Company:
     """A company and its listings.
 
-    The events (``book``, ``sell``, ``pay``, ``unmatch``, ``book_draft``, ``delete_draft``,
-    ``redimension``) keep ledger, totals, balances, invoices and both APIs' rows in agreement. For
-    anything else a test may change the rows of a listing themselves, in each of the twins it cares
-    about.
+    The events (``book``, ``sell``, ``pay``, ``unmatch``, ``draft``, ``postpone``, ``book_draft``,
+    ``delete_draft``, ``forward``, ``redimension``, ``rename_project``, ``add_year``) keep ledger,
+    totals, balances, invoices, documents and both APIs' rows in agreement. For anything else a test
+    may change the rows of a listing themselves, in each of the twins it cares about.
     """
 
     def __init__(self, world: World) -> None:
@@ -205,6 +211,79 @@ class Company:
         self._take_draft(draft_number)
         self._changed(self.world.today)
 
+    def draft(self, kind: str, customer_number: int, product_number: str) -> int:
+        """Draft ten of a product, as one of ``invoices``, ``orders`` or ``quotes``.
+
+        Returns:
+            The number that users see.
+
+        Raises:
+            KeyError: there is no such customer or product.
+        """
+        world = self.world
+        customer = world.customer_numbered(str(customer_number))
+        product = world.product_numbered(product_number)
+        rate = postings.rate_on(customer.currency, world.today)
+        number = _FIRST_DRAFT + world.next_document
+        line = make_line(world.next_document_line, 1, product, customer, 1_000, rate=rate)
+        document = Document(
+            world.next_document,
+            number,
+            "drafts",
+            customer,
+            world.today,
+            customer.terms.due(world.today),
+            customer.currency,
+            rate,
+            [line],
+            False,
+            None,
+            self._this_minute(),
+        )
+        world.next_document += 1
+        world.next_document_line += 1
+        self._documents(kind, "drafts").append(document)
+        self._changed(world.today)
+        return number
+
+    def postpone(self, kind: str, status: str, number: int, day: date) -> None:
+        """Give a document that is not booked another due date.
+
+        Raises:
+            KeyError: there is no such document.
+        """
+        documents = self._documents(kind, status)
+        document = documents[_place(documents, number)]
+        document.due, document.changed = day, self._this_minute()
+        self._changed(self.world.today)
+
+    def forward(self, kind: str, status: str, number: int, to: str | None) -> None:
+        """Send or archive an order or a quote, or delete it (None).
+
+        Raises:
+            KeyError: there is no such document.
+        """
+        documents = self._documents(kind, status)
+        document = documents.pop(_place(documents, number))
+        if to is not None:
+            document.status, document.changed = to, self._this_minute()
+            self._documents(kind, to).append(document)
+        self._changed(self.world.today)
+
+    def rename_project(self, number: int, name: str) -> None:
+        """Give a project another name."""
+        self.world.project_names[number] = name
+        self.world.project_changes[number] = self.world.now()
+        self._changed(self.world.today)
+
+    def add_year(self) -> str:
+        """Add the accounting year after the last; returns its name."""
+        year = calendar.next_year(self.world.years)
+        self.world.ledger.add_year(year)
+        self.world.years.append(year)
+        self._changed(self.world.today)
+        return year.name
+
     def pay(
         self, invoice_number: int, amount: Decimal | None = None, *, day: date | None = None
     ) -> None:
@@ -251,10 +330,15 @@ class Company:
 
     def _take_draft(self, number: int) -> Document:
         drafts = self.world.draft_invoices
-        for index, draft in enumerate(drafts):
-            if draft.number == number:
-                return drafts.pop(index)
-        raise KeyError(number)
+        return drafts.pop(_place(drafts, number))
+
+    def _documents(self, kind: str, status: str) -> list[Document]:
+        if kind == "invoices":
+            return self.world.draft_invoices
+        return {"orders": self.world.orders, "quotes": self.world.quotes}[kind][status]
+
+    def _this_minute(self) -> datetime:
+        return self.world.now().replace(second=0, microsecond=0)
 
     def _book_invoice(self, invoice: Document, number: int | None) -> int:
         world = self.world
@@ -266,6 +350,8 @@ class Company:
         invoice.id = invoice.number = number
         postings.book_invoice(world.ledger, invoice)
         insort(world.invoices, invoice, key=invoices.number_of)
+        if invoice.project is not None:  # its invoiced total moves
+            world.project_changes[invoice.project] = world.now()
         self._changed(invoice.day)
         return number
 
@@ -284,6 +370,13 @@ class Company:
     def _move_balances(self) -> None:
         chart.move_balances(self.world)
         customer_rows.move_balances(self.world)
+
+
+def _place(documents: Sequence[Document], number: int) -> int:
+    for index, document in enumerate(documents):
+        if document.number == number:
+            return index
+    raise KeyError(number)
 
 
 def build_company(

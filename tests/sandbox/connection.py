@@ -18,7 +18,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .answers import Answer, error, request_id
+from .alterations import altered
+from .answers import Answer, request_id
 from .query import Query
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 _MAX_HEAD = 65_536
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
+_SILENT = ("hang", "close", "refuse")
+"""Faults that leave a request without an answer."""
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Request:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """The listening socket and the connections that are open."""
+    """The listening socket."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -71,21 +73,28 @@ class Server(socketserver.ThreadingTCPServer):
         self, address: tuple[str, int], handler: type[Connection], sandbox: Sandbox
     ) -> None:
         self.sandbox = sandbox
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
         super().__init__(address, handler)
 
-    def opened(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._open.add(connection)
 
-    def closed(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._open.discard(connection)
+class OpenSockets:
+    """The connections that are open."""
 
-    def drop_connections(self) -> None:
+    def __init__(self) -> None:
+        self._sockets: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def add(self, connection: socket.socket) -> None:
         with self._lock:
-            for connection in self._open:
+            self._sockets.add(connection)
+
+    def discard(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._sockets.discard(connection)
+
+    def drop(self) -> None:
+        """Shut all of them down."""
+        with self._lock:
+            for connection in self._sockets:
                 with suppress(OSError):  # it has closed by itself meanwhile
                     connection.shutdown(socket.SHUT_RDWR)
 
@@ -107,12 +116,14 @@ class Connection(socketserver.BaseRequestHandler):
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sandbox = self.server.sandbox
         self.buffer = b""
-        self.server.opened(self.request)
-
-    def finish(self) -> None:
-        self.server.closed(self.request)
 
     def handle(self) -> None:
+        try:
+            if self.sandbox.tls is not None:
+                self.request = self.sandbox.tls.wrap_socket(self.request, server_side=True)
+        except OSError:  # the client does not trust the certificate
+            return
+        self.sandbox.connections.add(self.request)
         try:
             while not self.sandbox.stopping.is_set():
                 head = self.read()
@@ -120,6 +131,10 @@ class Connection(socketserver.BaseRequestHandler):
                     return
         except OSError:  # the client has gone, or the sandbox is closing
             return
+        finally:
+            self.sandbox.connections.discard(self.request)
+            if self.sandbox.tls is not None:  # the server closes what it has accepted only
+                self.request.close()
 
     def read(self) -> _Head | None:
         """The next request; None when the client has closed the connection."""
@@ -162,7 +177,7 @@ class Connection(socketserver.BaseRequestHandler):
         if sandbox.latency:
             sandbox.stopping.wait(sandbox.latency)
         answer = self.altered(self.answer(head, entry), head, fault)
-        if fault is None or fault.kind not in ("hang", "close"):
+        if fault is None or fault.kind not in _SILENT:
             entry.status = answer.status
         entry.ended = time.perf_counter()
         return self.send(head, answer, fault)
@@ -182,64 +197,85 @@ class Connection(socketserver.BaseRequestHandler):
 
     def altered(self, answer: Answer, head: _Head, fault: Fault | None) -> Answer:
         """The answer as a fault changes it, after the wait that a fault imposes."""
+        sandbox = self.sandbox
+        before = None
+        if sandbox.faults.look_back and answer.status == HTTPStatus.OK:
+            token = head.headers.get("x-agreementgranttoken", "")
+            before = sandbox.pages.swap(head.target, token, answer)
         if fault is None:
             return answer
         if fault.kind in ("delay", "hang"):
-            seconds = fault.seconds if fault.kind == "delay" else None
-            self.sandbox.stopping.wait(seconds)
-        if fault.kind == "html200":
-            return Answer(200, _PAGE, "text/html; charset=UTF-8", answer.headers)
-        if fault.kind == "status":
-            return self.failed(answer, head, fault)
-        return answer
-
-    def failed(self, answer: Answer, head: _Head, fault: Fault) -> Answer:
-        path = head.target.partition("?")[0]
-        if fault.status == HTTPStatus.UNAUTHORIZED:
-            changed = self.sandbox.service.unauthorized(path)
-        else:
-            changed = error(path, fault.status)
-        if fault.body is not None:
-            changed.body = fault.body
-        changed.headers = dict(answer.headers)
-        if fault.retry_after is not None:
-            changed.headers["Retry-After"] = fault.retry_after
-        return changed
+            sandbox.stopping.wait(fault.seconds if fault.kind == "delay" else None)
+        return altered(answer, fault, head.target, sandbox.service, before)
 
     def send(self, head: _Head, answer: Answer, fault: Fault | None) -> bool:
         kind = None if fault is None else fault.kind
         if kind in ("hang", "close"):
             return False
+        if fault is not None and kind == "refuse":
+            self.sandbox.refuse(fault.seconds)
+            return self.reset()
         if fault is not None and kind == "reset" and fault.after is None:
             return self.reset()
         body, headers = answer.body, {**answer.headers, **(fault.headers if fault else {})}
-        if self.sandbox.compress and "gzip" in head.headers.get("accept-encoding", ""):
+        packs = self.sandbox.compress and "gzip" in head.headers.get("accept-encoding", "")
+        if packs or kind == "cut_gzip":
             body, headers = gzip.compress(body, 1), {**headers, "Content-Encoding": "gzip"}
+        after = len(body) if fault is None else _after(fault, body)
+        if kind in ("cut", "cut_gzip"):
+            body = body[:after]
         close = head.headers.get("connection", "").lower() == "close"
-        start = self.start(answer, headers, len(body), close=close)
-        if fault is not None and kind in ("truncate", "reset"):
-            after = len(body) // 2 if fault.after is None else fault.after
+        length = after if kind == "short_length" else len(body)
+        ahead = fault.seconds if fault is not None and kind == "clock" else 0.0
+        start = self.start(answer, headers, length, close=close, ahead=ahead)
+        if fault is not None and kind == "drip":
+            return self.drip(start, body, fault)
+        if kind in ("truncate", "reset"):
             self.request.sendall(start + body[:after])
             return self.reset() if kind == "reset" else False
         self.request.sendall(start if head.method == "HEAD" else start + body)
         return not close
 
-    def start(self, answer: Answer, headers: dict[str, str], length: int, *, close: bool) -> bytes:
+    def drip(self, start: bytes, body: bytes, fault: Fault) -> bool:
+        """Send an answer a byte at a time, some of it at once if the fault says so."""
+        whole = start + body
+        at_once = 0 if fault.after is None else len(start) + fault.after
+        self.request.sendall(whole[:at_once])
+        for byte in whole[at_once:]:
+            if self.sandbox.stopping.wait(fault.seconds):
+                return False
+            self.request.sendall(bytes((byte,)))
+        return True
+
+    def start(
+        self,
+        answer: Answer,
+        headers: dict[str, str],
+        length: int,
+        *,
+        close: bool,
+        ahead: float,
+    ) -> bytes:
         """The status line and headers."""
-        lines = [
-            f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}",
-            f"Date: {formatdate(self.sandbox.clock(), usegmt=True)}",
-            f"Content-Type: {answer.content_type}",
-            f"Content-Length: {length}",
-            f"X-RequestId: {request_id()}",
-            f"Connection: {'close' if close else 'keep-alive'}",
-            *(f"{name}: {value}" for name, value in headers.items()),
-        ]
+        every = {
+            "Date": formatdate(self.sandbox.clock() + ahead, usegmt=True),
+            "Content-Type": answer.content_type,
+            "Content-Length": str(length),
+            "X-RequestId": request_id(),
+            "Connection": "close" if close else "keep-alive",
+            **headers,
+        }
+        status = f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}"
+        lines = [status, *(f"{name}: {value}" for name, value in every.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def reset(self) -> bool:
         """Close with a reset, so that the client sees the connection break."""
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.server.closed(self.request)
+        self.sandbox.connections.discard(self.request)
         self.request.close()
         return False
+
+
+def _after(fault: Fault, body: bytes) -> int:
+    return len(body) // 2 if fault.after is None else fault.after

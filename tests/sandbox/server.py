@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from .alterations import Pages
 from .budget import Budget
-from .connection import Connection, Server
+from .connection import Connection, OpenSockets, Server
 from .faults import Faults
 from .service import Service
 from .zones import ZONES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -34,6 +37,7 @@ class Sandbox:
         budget: how calls are metered; the default never refuses in practice.
         compress: whether to gzip answers for clients that accept it.
         clock: what the Date header tells, in seconds since the epoch.
+        certificate: a file with a certificate and its key: the sandbox speaks TLS.
     """
 
     app_secret = "demo"
@@ -48,6 +52,7 @@ class Sandbox:
         budget: Budget | None = None,
         compress: bool = False,
         clock: Callable[[], float] = time.time,
+        certificate: Path | None = None,
     ) -> None:
         if zone not in ZONES:
             raise ValueError(f"zone must be one of {ZONES}")
@@ -58,12 +63,15 @@ class Sandbox:
         self.log: list[Request] = []
         self.defects: list[Exception] = []
         self.stopping = threading.Event()
-        self._server = Server(("127.0.0.1", port), Connection, self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.connections = OpenSockets()
+        self.pages = Pages()
+        self.tls = None if certificate is None else _tls(certificate)
+        self._listening = threading.Lock()
+        self._refusing = threading.Event()
+        self._server = self._listen(port)
+        self.port = self._server.server_address[1]
+        self.url = f"http{'' if certificate is None else 's'}://127.0.0.1:{self.port}"
         self.service = Service(self.url, self.app_secret, grants, zone, budget or Budget())
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
 
     @property
     def grants(self) -> dict[str, Grant]:
@@ -88,8 +96,13 @@ class Sandbox:
 
     def start(self) -> Self:
         """Begin to answer."""
-        self._thread.start()
+        self._serve()
         return self
+
+    def refuse(self, seconds: float) -> None:
+        """Take no new connections for a while; those that are open stay."""
+        threading.Thread(target=self._refuse, args=(seconds,), daemon=True).start()
+        self._refusing.wait()
 
     def close(self) -> None:
         """Stop, and drop every connection.
@@ -98,12 +111,37 @@ class Sandbox:
             Exception: the first defect of the sandbox itself, so that the test that met it fails.
         """
         self.stopping.set()
-        self._server.shutdown()
-        self._server.drop_connections()
-        self._server.server_close()
-        self._thread.join()
+        with self._listening:
+            self._unlisten()
+        self.connections.drop()
         if self.defects:
             raise self.defects[0]
+
+    def _listen(self, port: int) -> Server:
+        return Server(("127.0.0.1", port), Connection, self)
+
+    def _serve(self) -> None:
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+
+    def _unlisten(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _refuse(self, seconds: float) -> None:
+        with self._listening:  # a second fault waits for the first to end
+            if self.stopping.is_set():
+                self._refusing.set()
+                return
+            self._unlisten()
+            self._refusing.set()
+            self.stopping.wait(seconds)
+            self._server = self._listen(self.port)
+            self._serve()
+            self._refusing.clear()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -115,3 +153,9 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context

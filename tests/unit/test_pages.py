@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tap_visma_economic import pages
 from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.rows import FlawedRow
 from tests.unit.answers import answer
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, pages.singl
 def test_a_rest_page_tells_its_rows_how_many_there_are_and_that_more_follow() -> None:
     body = {
         "collection": ROWS,
-        "pagination": {"results": 1500, "pageSize": 1000, "nextPage": "https://x.example/?2"},
+        "pagination": {
+            "results": 1500,
+            "pageSize": 1000,
+            "nextPage": "https://restapi.e-conomic.com/?skippages=1",
+        },
         "self": "https://x.example",
         "metaData": {},
     }
@@ -188,21 +193,60 @@ def test_another_form_than_documented_is_a_bad_answer(parse: Parse, body: Any) -
 
 
 DEEP = b"[" * 100_000
+AROUND = [
+    (pages.rest_collection, b'{"collection": [{"n": 1}, {"a": %b}]}'),
+    (pages.cursor_listing, b'{"items": [{"n": 1}, {"a": %b}]}'),
+    (pages.array, b'[{"n": 1}, {"a": %b}]'),
+]
+BROKEN = [DEEP, b"1..5", b'"\\q"', b'"', b"True", b"[1,]", b"{,}", b"1,", b"\xff", b"\xef\xbb\xbf1"]
+
+
+@pytest.mark.parametrize(("parse", "around"), [*AROUND, (pages.single, b'{"a": %b}')])
+@pytest.mark.parametrize("value", BROKEN, ids=lambda value: repr(value[:8]))
+def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, value: bytes) -> None:
+    with pytest.raises(BadAnswerError):
+        parse(answer(around % value))
+
+
+# --- what no message can carry (see test_lenient) ---
+
+
+@pytest.mark.parametrize(("parse", "around"), AROUND)
+def test_a_value_that_no_message_can_carry_is_left_out_of_its_row(
+    parse: Parse, around: bytes
+) -> None:
+    sound, flawed = parse(answer(around % b'NaN, "b": {"c": [1, "\xff"]}, "d": 2.50')).rows
+    assert (type(sound), sound) == (dict, {"n": 1})
+    assert flawed == {"a": None, "b": {"c": [1, None]}, "d": Decimal("2.50")}
+    assert isinstance(flawed, FlawedRow)
+    assert [flaw.path for flaw in flawed.flaws] == ["a", "b.c.[]"]
+
+
+def test_a_single_object_can_lack_a_value_too() -> None:
+    (row,) = pages.single(answer(b'{"a": NaN, "b": 1}')).rows
+    assert isinstance(row, FlawedRow)
+    assert ([flaw.path for flaw in row.flaws], row) == (["a"], {"a": None, "b": 1})
 
 
 @pytest.mark.parametrize(
-    ("parse", "around"),
+    ("parse", "body"),
     [
-        (pages.rest_collection, b'{"collection": [{"a": %b}]}'),
-        (pages.cursor_listing, b'{"items": [{"a": %b}]}'),
-        (pages.array, b'[{"a": %b}]'),
-        (pages.single, b'{"a": %b}'),
+        (pages.rest_collection, b'{"collection": [NaN]}'),
+        (pages.rest_collection, b'{"collection": NaN}'),
+        (pages.rest_collection, b'{"collection": [], "pagination": {"nextPage": "\xff"}}'),
+        (pages.rest_collection, b'{"collection": [], "pagination": NaN}'),
+        (pages.cursor_listing, b'{"items": [{"n": 1}], "cursor": "\\ud800"}'),
+        (pages.cursor_listing, b'{"items": "\xff"}'),
+        (pages.cursor_listing, b'{"items": [{"n": 1}], "cursor": NaN}'),
+        (pages.array, b"[NaN]"),
+        (pages.array, b"NaN"),
+        (pages.single, b"NaN"),
+        (pages.count, b"NaN"),
     ],
 )
-@pytest.mark.parametrize("value", [DEEP, b'"\xff"', b'"\\ud800"', b"1..5"], ids=lambda v: v[:8])
-def test_a_value_that_is_no_json_is_a_bad_answer(parse: Parse, around: bytes, value: bytes) -> None:
+def test_nothing_around_the_rows_is_left_out(parse: Parse, body: bytes) -> None:
     with pytest.raises(BadAnswerError):
-        parse(answer(around % value))
+        parse(answer(body))
 
 
 def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> None:

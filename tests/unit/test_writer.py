@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib import (
     ActivateVersionMessage,
     RecordMessage,
@@ -75,8 +77,13 @@ def writer(stdout: Stdout, time: Time) -> BufferedWriter:
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:
-    """A RECORD message as the sync loop makes it."""
-    return {"type": "RECORD", "stream": "customers", "record": {"number": number, **more}}
+    """A record as the sync loop makes it."""
+    return {"number": number, **more}
+
+
+def put(writer: BufferedWriter, *records: dict[str, Any]) -> None:
+    """Write records of one stream."""
+    writer.write_records("customers", records)
 
 
 SCHEMA = SchemaMessage("customers", {"type": "object", "properties": {}}, ["number"])
@@ -87,7 +94,7 @@ VERSION = ActivateVersionMessage("customers", 1)
 
 
 def test_records_wait(writer: BufferedWriter, stdout: Stdout) -> None:
-    writer.write_record(record(1))
+    put(writer, record(1))
     writer.write_message(RecordMessage("customers", {"number": 2}))
     assert stdout.writes == []
 
@@ -96,7 +103,7 @@ def test_records_wait(writer: BufferedWriter, stdout: Stdout) -> None:
 def test_every_other_message_goes_at_once_after_what_waits(
     message: Any, writer: BufferedWriter, stdout: Stdout
 ) -> None:
-    writer.write_record(record(1))
+    put(writer, record(1))
     writer.write_message(message)
     assert [sent["type"] for sent in stdout.messages] == ["RECORD", message.to_dict()["type"]]
     assert stdout.flushes == 1
@@ -104,18 +111,18 @@ def test_every_other_message_goes_at_once_after_what_waits(
 
 def test_messages_keep_their_order(writer: BufferedWriter, stdout: Stdout) -> None:
     writer.write_message(SCHEMA)
-    writer.write_record(record(1))
+    put(writer, record(1))
     writer.write_message(RecordMessage("customers", {"number": 2}))
-    writer.write_record(record(3))
+    put(writer, record(3))
     writer.write_message(STATE)
-    writer.write_record(record(4))
+    put(writer, record(4))
     writer.flush()
     told = [message.get("record", {}).get("number") for message in stdout.messages]
     assert told == [None, 1, 2, 3, None, 4]
 
 
 def test_nothing_is_written_twice(writer: BufferedWriter, stdout: Stdout) -> None:
-    writer.write_record(record(1))
+    put(writer, record(1))
     writer.flush()
     writer.flush()
     assert len(stdout.lines) == 1
@@ -126,7 +133,7 @@ def test_what_waits_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdo
     text = "x" * 100_000
     for number in range(25):
         if plain:
-            writer.write_record(record(number, text=text))
+            put(writer, record(number, text=text))
         else:
             writer.write_message(RecordMessage("customers", {"number": number, "text": text}))
     assert 20 <= len(stdout.lines) < 25
@@ -136,7 +143,7 @@ def test_what_waits_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdo
 def test_a_page_lets_go_what_has_waited_a_second(
     writer: BufferedWriter, stdout: Stdout, time: Time
 ) -> None:
-    writer.write_record(record(1))
+    put(writer, record(1))
     time.now += 0.9
     writer.end_page()
     assert stdout.writes == []
@@ -150,7 +157,7 @@ def test_a_second_is_counted_from_the_last_write(
 ) -> None:
     time.now += 5
     writer.write_message(SCHEMA)
-    writer.write_record(record(1))
+    put(writer, record(1))
     time.now += 0.5
     writer.end_page()
     assert len(stdout.lines) == 1
@@ -167,7 +174,7 @@ def test_only_whole_lines_are_written(records: list[dict[str, Any]]) -> None:
         patch.setattr(module, "_FULL", 50)
         writer = BufferedWriter()
         for content in records:
-            writer.write_record({"type": "RECORD", "stream": "s", "record": content})
+            writer.write_records("s", [content])
         writer.flush()
     assert all(written.endswith(b"\n") for written in stdout.writes if written)
     assert [message["record"] for message in stdout.messages] == records
@@ -179,7 +186,7 @@ def test_decimals_leave_with_all_their_digits_as_numbers(
     digits: str, plain: bool, writer: BufferedWriter, stdout: Stdout
 ) -> None:
     if plain:
-        writer.write_record(record(1, amount=Decimal(digits)))
+        put(writer, record(1, amount=Decimal(digits)))
     else:
         writer.write_message(RecordMessage("customers", {"amount": Decimal(digits)}))
     writer.flush()
@@ -192,14 +199,47 @@ def test_any_decimal_is_read_back_as_the_same_number(value: Decimal) -> None:
         stdout = Stdout()
         patch.setattr(module, "sys", stdout)
         writer = BufferedWriter()
-        writer.write_record(record(1, amount=value))
+        put(writer, record(1, amount=value))
         writer.flush()
     assert stdout.messages[0]["record"]["amount"] == value
 
 
+def test_a_page_of_records_is_a_line_each(writer: BufferedWriter, stdout: Stdout) -> None:
+    put(writer, record(1, text="null\n"), {}, record(3, text='"record":{}'))
+    writer.flush()
+    assert [message["record"] for message in stdout.messages] == [
+        {"number": 1, "text": "null\n"},
+        {},
+        {"number": 3, "text": '"record":{}'},
+    ]
+    assert {(m["type"], m["stream"]) for m in stdout.messages} == {("RECORD", "customers")}
+
+
+def test_a_page_without_records_writes_nothing(writer: BufferedWriter, stdout: Stdout) -> None:
+    put(writer)
+    writer.flush()
+    assert stdout.lines == []
+
+
+@pytest.mark.parametrize("version", [None, 1, 0])
+def test_a_record_message_has_what_the_sdks_has(
+    version: int | None, writer: BufferedWriter, stdout: Stdout
+) -> None:
+    content = record(1, amount=Decimal("12.50"))
+    writer.write_records("customers", [content], version)
+    writer.write_message(
+        RecordMessage("customers", content, version=version, time_extracted=utc_now())
+    )
+    writer.flush()
+    own, sdks = stdout.messages
+    at, sdks_at = (dt.datetime.fromisoformat(m.pop("time_extracted")[:19]) for m in (own, sdks))
+    assert abs(sdks_at - at) < dt.timedelta(minutes=1)
+    assert own == sdks
+
+
 def test_a_line_is_one_line_whatever_a_text_holds(writer: BufferedWriter, stdout: Stdout) -> None:
     text = 'a\nb\r\n"c"\u2028æøå\\'
-    writer.write_record(record(1, text=text))
+    put(writer, record(1, text=text))
     writer.flush()
     assert b"".join(stdout.writes).count(b"\n") == 1
     assert stdout.messages[0]["record"]["text"] == text
@@ -209,8 +249,8 @@ def test_what_waits_is_not_changed_by_a_later_change_of_the_record(
     writer: BufferedWriter, stdout: Stdout
 ) -> None:
     content = record(1)
-    writer.write_record(content)
-    content["record"]["number"] = 2
+    writer.write_records("customers", [content])
+    content["number"] = 2
     writer.flush()
     assert stdout.messages[0]["record"]["number"] == 1
 
@@ -296,6 +336,6 @@ def test_without_a_state_there_is_nothing_to_finish(
 def test_a_state_comes_after_the_records_it_tells_of(
     states: PatientStateWriter, writer: BufferedWriter, stdout: Stdout
 ) -> None:
-    writer.write_record(record(1))
+    put(writer, record(1))
     states.write_state(at(1))  # type: ignore[arg-type]
     assert [message["type"] for message in stdout.messages] == ["RECORD", "STATE"]

@@ -54,19 +54,29 @@ def month_after(day: date, months: int = 1) -> date:
 
 def build_years() -> list[Year]:
     """Years without gaps between them, each with its months as periods."""
-    years = []
-    number = 0
+    years: list[Year] = []
     for name, (first_year, first_month), months, closed in _YEARS:
-        start = date(first_year, first_month, 1)
-        periods = []
-        for month in range(months):
-            number += 1
-            first = month_after(start, month)
-            last = month_after(first) - timedelta(days=1)
-            shut = closed or first < date(2025, 7, 1)
-            periods.append(Period(number, first, last, shut, barred=number == 28))
-        years.append(Year(name, start, periods[-1].end, closed, periods))
+        years.append(_year(years, name, date(first_year, first_month, 1), months, closed=closed))
     return years
+
+
+def next_year(years: list[Year]) -> Year:
+    """The year of twelve months that would follow the last."""
+    start = month_after(years[-1].end)
+    first, last = start.year, month_after(start, 11).year
+    return _year(years, str(first) if first == last else f"{first}/{last}", start, 12)
+
+
+def _year(before: list[Year], name: str, start: date, months: int, *, closed: bool = False) -> Year:
+    periods = []
+    number = before[-1].periods[-1].number if before else 0
+    for month in range(months):
+        number += 1
+        first = month_after(start, month)
+        last = month_after(first) - timedelta(days=1)
+        shut = closed or first < date(2025, 7, 1)
+        periods.append(Period(number, first, last, shut, barred=number == 28))
+    return Year(name, start, periods[-1].end, closed, periods)
 
 
 def year_index(years: list[Year], day: date) -> int:

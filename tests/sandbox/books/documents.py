@@ -72,8 +72,8 @@ class Drafter:
     def __init__(self, world: World, random: Random) -> None:
         self.world = world
         self.random = random
-        self.next_id = 1
-        self.next_line = 1
+        self.next_id = world.next_document
+        self.next_line = world.next_document_line
 
     def write(self, number: int, turn: int, status: str) -> Document:
         """A document to the customer whose turn it is; the first customer's shows everything."""
@@ -121,12 +121,17 @@ class Drafter:
         self.next_line += 1
         return self.next_line - 1
 
+    def close(self) -> None:
+        """Let the world go on where the ids and line numbers end."""
+        self.world.next_document, self.world.next_document_line = self.next_id, self.next_line
+
 
 def write_documents(world: World, random: Random, entries: int) -> None:
     """Fill the world with draft invoices, orders and quotes in proportion to its ledger."""
     drafter = Drafter(world, random)
     if world.sparse:
         world.draft_invoices = [drafter.write(1, 1, "drafts")]
+        drafter.close()
         return
     count = min(2_500, max(4, entries // 200))
     world.draft_invoices = [drafter.write(30_001 + turn, turn, "drafts") for turn in range(count)]
@@ -136,6 +141,7 @@ def write_documents(world: World, random: Random, entries: int) -> None:
             made = [drafter.write(number + turn, turn, status) for turn in range(1 + count // 2)]
             documents[status] = made
             number += len(made) + (7 if kind is ORDER else 0)
+    drafter.close()
 
 
 def _body(kind: Kind, document: Document) -> Row:

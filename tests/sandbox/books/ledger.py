@@ -131,27 +131,32 @@ class Ledger:
     """All entries, by number and by year, with running totals."""
 
     def __init__(self, years: list[Year], *, finance_remainders: bool) -> None:
-        self.years = years
+        self.years: list[Year] = []
         self.finance_remainders = finance_remainders
         self.entries: list[Entry] = []
-        self.by_year: list[list[Entry]] = [[] for _ in years]
+        self.by_year: list[list[Entry]] = []
         # Period number -> account -> øre of the base currency.
-        self.period_sums: dict[int, dict[int, int]] = {
-            p.number: {} for y in years for p in y.periods
-        }
+        self.period_sums: dict[int, dict[int, int]] = {}
         self.matches: list[tuple[Entry, Entry]] = []
         # What the latest match of two entries moved: amount and base, signed like the first's.
         self._moved: dict[tuple[Entry, Entry], tuple[int, int]] = {}
         self.customer_balances: dict[int, int] = {}
         self.open_of_customers: dict[int, Entry] = {}
         self.next_number = 1
-        self.next_voucher = [0] * len(years)
+        self.next_voucher: list[int] = []
         self._sorted = True
-        self._months = {
-            (period.start.year, period.start.month): (index, period.number)
-            for index, year in enumerate(years)
-            for period in year.periods
-        }
+        self._months: dict[tuple[int, int], tuple[int, int]] = {}
+        for year in years:
+            self.add_year(year)
+
+    def add_year(self, year: Year) -> None:
+        """Make a year ready to be booked in; it follows the last."""
+        for period in year.periods:
+            self._months[period.start.year, period.start.month] = len(self.years), period.number
+            self.period_sums[period.number] = {}
+        self.years.append(year)
+        self.by_year.append([])
+        self.next_voucher.append(0)
 
     def year_of(self, day: date) -> int:
         return self._months[day.year, day.month][0]

@@ -55,12 +55,12 @@ def _projects(world: World, _: tuple[str, ...]) -> list[Row]:
     for index, number in enumerate(PROJECT_NUMBERS):
         customer = world.customers[0] if number != 2 else None
         closed = number == 3
-        changed = instant(index, world.today)
+        changed = world.project_changes.get(number) or instant(index, world.founded)
         cost, sales, invoiced = sums[number]
         rows.append(
             {
                 "number": number,
-                "name": _NAMES[index],
+                "name": world.project_names.get(number, _NAMES[index]),
                 "projectGroupNumber": 1 if customer else 2,
                 "customerNumber": customer.number if customer else None,
                 "isClosed": closed,

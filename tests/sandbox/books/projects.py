@@ -30,7 +30,13 @@ class TimeEntry:
 
 
 def time_entries(world: World) -> list[TimeEntry]:
-    """In proportion to the ledger, a few at least."""
+    """In proportion to the ledger as it first was, a few at least."""
+    if not world.time_entries:
+        world.time_entries = _time_entries(world)
+    return world.time_entries
+
+
+def _time_entries(world: World) -> list[TimeEntry]:
     count = min(5_000, max(12, len(world.ledger.entries) // 40))
     return [
         TimeEntry(

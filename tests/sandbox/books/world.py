@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from random import Random
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -34,8 +35,13 @@ if TYPE_CHECKING:
         Product,
         SpecialPrice,
     )
+    from tests.sandbox.books.projects import TimeEntry
     from tests.sandbox.books.sales import Document
     from tests.sandbox.books.suppliers import Supplier
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(microsecond=0)
 
 
 @dataclass
@@ -59,9 +65,20 @@ class World:
     changes: list[Change] = field(default_factory=list)
     next_invoice: int = 1
     next_line: int = 1
+    next_document: int = 1
+    next_document_line: int = 1
+    time_entries: list[TimeEntry] = field(default_factory=list)
+    # What was edited on projects, by their numbers, and when.
+    project_names: dict[int, str] = field(default_factory=dict)
+    project_changes: dict[int, datetime] = field(default_factory=dict)
+    # When events happen; a test may set another clock.
+    now: Callable[[], datetime] = _now
     # Rows that were handed out and show balances: they follow the ledger.
     balance_rows: list[tuple[Row, int]] = field(default_factory=list)
     customer_rows: dict[int, Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.founded = self.today
 
     @property
     def current_year(self) -> int:

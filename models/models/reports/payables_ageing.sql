@@ -1,0 +1,1 @@
+{{ ageing('supplier', 'payables_open_items') }}

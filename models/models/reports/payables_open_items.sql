@@ -1,0 +1,1 @@
+{{ open_items('supplier', -1) }}

@@ -1,0 +1,1 @@
+{{ ageing('customer', 'receivables_open_items') }}

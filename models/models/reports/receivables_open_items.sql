@@ -1,0 +1,1 @@
+{{ open_items('customer', 1) }}

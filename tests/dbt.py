@@ -1,0 +1,141 @@
+"""dbt in an environment of its own, made once, and runs of the package in `models/`.
+
+dbt and Meltano do not agree on their dependencies, so they cannot live in one environment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.conftest import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "models"
+REQUIREMENTS = (
+    "dbt-core>=1.11,<1.12",  # 1.12 fetches a part of itself from elsewhere while it is installed
+    "dbt-duckdb>=1.10,<1.12",
+    "dbt-postgres>=1.9,<1.12",
+    # the tests and dbt open the same database file
+    f"duckdb=={importlib.metadata.version('duckdb')}",
+)
+PATIENCE = 240
+
+
+def executable() -> Path:
+    """The program `dbt`; installed when it is first asked for, by whichever worker comes first."""
+    folder = ROOT / f".venv-dbt-{sys.version_info.major}.{sys.version_info.minor}"
+    wanted = "\n".join(REQUIREMENTS)
+    stamp = folder / "requirements.txt"
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            shutil.rmtree(folder, ignore_errors=True)
+            _install(folder)
+            stamp.write_text(wanted)
+    return folder / "bin" / "dbt"
+
+
+def _install(folder: Path) -> None:
+    """Make the environment with uv, or with pip where there is no uv or it does not get through."""
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    # dbt 1.11 does not run on 3.14 yet: uv finds or fetches another Python
+    python = sys.executable if sys.version_info < (3, 14) else "3.13"
+    if uv:
+        made = _call([uv, "venv", "--quiet", "--clear", "--python", python, str(folder)])
+        command = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
+        if made.returncode == 0 and _call([*command, *REQUIREMENTS]).returncode == 0:
+            return
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
+        [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *REQUIREMENTS],
+    ):
+        done = _call(command)
+        assert done.returncode == 0, f"dbt could not be installed: {done.stdout}{done.stderr}"
+
+
+def _call(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What became of a dbt command: its exit code, what it said, and each node's status."""
+
+    exit_code: int
+    text: str
+    statuses: dict[str, str]
+
+    def of(self, status: str) -> list[str]:
+        """The nodes that ended with a status, by their short names."""
+        return sorted(node for node, ended in self.statuses.items() if ended == status)
+
+
+class Project:
+    """The dbt package as somebody runs it, with its own folder for what dbt writes.
+
+    Args:
+        folder: where dbt writes.
+        target: duckdb or postgres, as in `models/profiles.yml`.
+        environment: what the profile reads from the environment.
+    """
+
+    def __init__(self, folder: Path, target: str, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.target = target
+        self.environment = environment
+
+    def build(self, *arguments: str, **variables: Any) -> Built:
+        """Run `dbt build` with these variables."""
+        command = [
+            str(executable()),
+            "--quiet",
+            "--no-use-colors",
+            "build",
+            f"--project-dir={PACKAGE}",
+            f"--profiles-dir={PACKAGE}",
+            f"--target={self.target}",
+            f"--target-path={self.folder / 'target'}",
+            f"--log-path={self.folder / 'logs'}",
+            f"--vars={json.dumps(variables)}",
+            *arguments,
+        ]
+        kept = {
+            name: value
+            for name, value in clean_environment().items()
+            if not name.startswith(("DBT_", "TARGET_", "ECONOMIC_"))
+        }
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env={**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **self.environment},
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Built(done.returncode, done.stdout + done.stderr, self._statuses())
+
+    def _statuses(self) -> dict[str, str]:
+        results = self.folder / "target" / "run_results.json"
+        if not results.exists():
+            return {}
+        nodes = json.loads(results.read_text())["results"]
+        return {node["unique_id"].split(".")[2]: node["status"] for node in nodes}
+
+
+def on_ci() -> bool:
+    """Whether nothing may be skipped."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}

@@ -1,0 +1,63 @@
+"""`meltano invoke tap-visma-economic:connect`: Meltano reads afterwards what it has stored."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.local import environment
+from tests.conftest import clean_environment
+from tests.connecting import settings_in
+from tests.pipelines.conftest import NO_HUB, Pipeline
+from tests.sandbox.approval import installation_url
+from tests.support import APP, CANARY, GRANT, GRANT_2, canary_sandbox
+
+if TYPE_CHECKING:
+    import pytest
+
+MELTANO = str(Path(sys.executable).with_name("meltano"))
+
+
+def meltano(
+    pipeline: Pipeline, urls: dict[str, str], *arguments: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [MELTANO, *arguments],
+        cwd=pipeline.project.folder,
+        env={**clean_environment(), **NO_HUB, **environment(urls)},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_two_companies_are_connected_through_meltano(
+    tmp_path_factory: pytest.TempPathFactory, installed: Path
+) -> None:
+    pipeline = Pipeline(tmp_path_factory.mktemp("project"), installed)
+    with canary_sandbox() as sandbox:
+        urls = {"rest_url": sandbox.url, "openapi_url": sandbox.url}
+        command = ["invoke", "tap-visma-economic:connect", "--paste"]
+        app = f"--app={installation_url(sandbox.url)}"
+        first = meltano(pipeline, urls, *command, app, typed=f"{APP}\n{GRANT}\n")
+        second = meltano(pipeline, urls, *command, app, typed=f"{GRANT_2}\n")
+        tested = meltano(pipeline, urls, "invoke", "tap-visma-economic", "--test")
+    for done in (first, second, tested):
+        assert done.returncode == 0, done.stderr
+        assert CANARY not in done.stdout + done.stderr
+    assert "Firma 0" in first.stderr
+    assert "It holds 2 grants now" in second.stderr
+    path = pipeline.project.folder / ".env"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    stored = settings_in(path)
+    assert stored["TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN"] == GRANT
+    assert json.loads(stored["TAP_VISMA_ECONOMIC_AGREEMENTS"]) == [
+        {"agreement_grant_token": GRANT_2}
+    ]
+    assert ["Firma 0" in tested.stdout, "Firma 1" in tested.stdout] == [True, True]

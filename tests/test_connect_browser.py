@@ -1,0 +1,210 @@
+"""The way from no token to a tested grant in a real browser, on the sandbox's approval page."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from tests import chromium
+from tests.connecting import Connect, settings_in
+from tests.sandbox.approval import installation_url
+from tests.support import APP, CANARY, GRANT, GRANT_2, NUMBER, canary_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.chromium import Browser
+    from tests.sandbox import Sandbox
+
+ADD, CANCEL = "button[value=add]", "button[value=cancel]"
+CHAIN_END = 0x20000000
+"""A visit that the browser shows in its history: the last one of a chain of redirects."""
+
+
+@pytest.fixture(scope="module")
+def programs() -> tuple[str, str]:
+    """Chromium and its driver: never skipped where CI says so."""
+    found = chromium.find()
+    if found is None and os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(chromium.MISSING)
+    if found is None:
+        pytest.skip(chromium.MISSING)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(
+    programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A browser of the module's own."""
+    with chromium.Browser(programs, tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.fixture
+def new_browser(programs: tuple[str, str], tmp_path: Path) -> Iterator[Browser]:
+    """A browser that has never been anywhere."""
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    with chromium.Browser(programs, profile) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """Three companies, whose tokens can be searched for."""
+    with canary_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def connect(tmp_path: Path, sandbox: Sandbox) -> Connect:
+    return Connect(tmp_path, sandbox)
+
+
+def test_adding_the_app_stores_the_grant_of_the_company_that_was_chosen(
+    connect: Connect, browser: Browser
+) -> None:
+    with connect.waiting("--no-browser", "--locale=da-DK") as running:
+        browser.open(running.url)
+        assert browser.comes_to("Warehouse sync beder om adgang til jeres e-conomic")
+        assert browser.text(ADD) == "Tilføj app"
+        browser.run("document.querySelector('select').selectedIndex = 1")
+        browser.click(ADD)
+        assert browser.comes_to("Firma 1 is connected")
+        assert browser.url == f"{running.redirect_url}/done"
+        ended = running.wait()
+    assert ended.exit_code == 0, ended.stderr
+    assert f"It works: Firma 1, agreement {NUMBER + 1}." in ended.stderr
+    assert "It may read 88 of 88 streams." in ended.stderr
+    path = connect.folder / ".env"
+    assert settings_in(path) == {
+        "TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN": APP,
+        "TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN": GRANT_2,
+    }
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ended.keeps_secrets()
+
+
+def test_the_browser_shows_no_token_on_the_page_in_its_address_or_in_its_history(
+    connect: Connect, new_browser: Browser
+) -> None:
+    with connect.waiting("--no-browser") as running:
+        new_browser.open(running.url)
+        new_browser.click(ADD)
+        assert new_browser.comes_to("Firma 0 is connected")
+        assert running.wait().exit_code == 0
+    assert CANARY not in new_browser.source
+    assert CANARY not in new_browser.url + new_browser.title
+    assert new_browser.run("return document.referrer") == ""
+    loaded = new_browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [url for url in loaded if not url.startswith("data:")] == [], "self-contained"
+    new_browser.back()
+    back_at = urlsplit(new_browser.url).path
+    assert back_at.endswith("requestaccess.aspx"), "Back passes over the token"
+    assert CANARY not in new_browser.url
+    new_browser.close()
+    shown = shown_in_history(new_browser.profile)
+    assert len(shown) >= 2
+    assert [url for url in shown if CANARY in url] == []
+
+
+def shown_in_history(profile: Path) -> list[str]:
+    """The addresses that the browser's own history page lists."""
+    with closing(sqlite3.connect(profile / "Default" / "History")) as database:
+        query = "SELECT urls.url FROM visits JOIN urls ON urls.id = visits.url WHERE transition & ?"
+        return [url for (url,) in database.execute(query, [CHAIN_END])]
+
+
+def test_cancelling_gives_no_access(connect: Connect, browser: Browser) -> None:
+    with connect.waiting("--no-browser") as running:
+        browser.open(running.url)
+        browser.click(CANCEL)
+        assert browser.comes_to("Not connected")
+        assert "Access was not given" in browser.text()
+        ended = running.wait()
+    assert ended.exit_code == 3
+    assert "Access was not given" in ended.stderr
+    assert not (connect.folder / ".env").exists()
+
+
+def test_a_forged_callback_is_turned_away_and_the_real_one_still_counts(
+    connect: Connect, browser: Browser
+) -> None:
+    with connect.waiting("--no-browser") as running:
+        here = running.redirect_url.rsplit("/", 1)[0]
+        forged = urlencode({"redirectUrl": f"{here}/callback"})
+        browser.open(f"{here}/?token={GRANT_2}")
+        assert browser.comes_to("There is nothing here")
+        browser.open(f"{installation_url(connect.sandbox.url)}&{forged}")  # e-conomic's own page,
+        browser.click(ADD)  # sent to an address that somebody else made up
+        assert browser.comes_to("There is nothing here")
+        assert not running.ended
+        browser.open(running.url)
+        browser.click(ADD)
+        assert browser.comes_to("Firma 0 is connected")
+        ended = running.wait()
+    assert ended.exit_code == 0
+    stored = settings_in(connect.folder / ".env")
+    assert stored["TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN"] == GRANT
+
+
+def test_a_script_of_another_page_cannot_bring_a_token(connect: Connect, browser: Browser) -> None:
+    with connect.waiting("--no-browser") as running:
+        here = running.redirect_url.rsplit("/", 1)[0]
+        browser.open(installation_url(connect.sandbox.url))
+        browser.run(
+            f"return Promise.all(['/', '/callback', '/x/done'].map(path => "
+            f"fetch('{here}' + path + '?token={GRANT_2}', {{mode: 'no-cors'}}).catch(() => 0)))"
+            ".then(() => 1)"
+        )
+        assert not running.ended
+        browser.open(running.url)
+        browser.click(ADD)
+        assert running.wait().exit_code == 0
+    stored = settings_in(connect.folder / ".env")
+    assert stored["TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN"] == GRANT
+
+
+def test_whoever_comes_too_late_finds_nobody(connect: Connect, browser: Browser) -> None:
+    with connect.waiting("--no-browser", "--timeout=1") as running:
+        browser.open(running.url)
+        ended = running.wait()
+        with pytest.raises(AssertionError, match="ERR_CONNECTION_REFUSED"):
+            browser.open(f"{running.redirect_url}?token={GRANT}")
+    assert ended.exit_code == 4
+    assert "Nobody came back from e-conomic in 1 seconds" in ended.stderr
+    assert not (connect.folder / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("button", "heading"), [(ADD, "Firma 0 is connected"), (CANCEL, "Not connected")]
+)
+def test_the_pages_fit_wide_and_narrow(
+    connect: Connect, browser: Browser, button: str, heading: str
+) -> None:
+    with connect.waiting("--no-browser", "--locale=sv-SE") as running:
+        browser.open(running.url)
+        assert too_wide(browser) == []
+        browser.click(button)
+        assert browser.comes_to(heading)
+        assert too_wide(browser) == []
+        running.wait()
+
+
+def too_wide(browser: Browser) -> list[int]:
+    """The widths at which the page has to be scrolled sideways."""
+    found = []
+    for width in (1200, 600, 320):
+        browser.resize(width, 640)
+        assert browser.run("return window.innerWidth") == width
+        if browser.run("return document.documentElement.scrollWidth") > width:
+            found.append(width)
+    return found

@@ -1,0 +1,147 @@
+"""What the generated pages say of streams is held against the sandbox's rows and calls."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripts.docs_site import pages, pictures
+from scripts.docs_site.calls import fewest
+from scripts.docs_site.domains import DOMAINS
+from scripts.docs_site.relations import BY_STREAM, columns, relations
+from tap_visma_economic.streams import STREAMS
+from tests.conftest import TapRunner, settings_for
+from tests.documents import ROOT
+from tests.sandbox.server import Sandbox
+from tests.sandbox.standard import standard_grants
+from tests.test_records_arrive import endpoint
+
+if TYPE_CHECKING:
+    from scripts.docs_site.relations import Relation
+    from tests.conftest import Run
+
+RELATIONS = list(relations())
+ALL: list[Any] = list(STREAMS)
+
+
+class Read:
+    """One run over all streams of the main company, and the calls that it made."""
+
+    def __init__(self, run: Run, calls: Counter[str]) -> None:
+        self.run = run
+        self.calls = calls
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """All streams, in a sandbox of its own."""
+    with Sandbox(standard_grants("small")) as sandbox:
+        tap = TapRunner(tmp_path_factory.mktemp("read"))
+        run = tap(settings_for(sandbox, "demo", all_streams=True))
+        assert run.exit_code == 0, run.stderr
+        return Read(run, Counter(request.endpoint for request in sandbox.log if request.endpoint))
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=lambda r: f"{r.stream}.{r.column}")
+def test_a_join_key_names_rows_that_are_there(relation: Relation, read: Read) -> None:
+    rows = read.run.records[relation.stream]
+    rows = [row for row in rows if not relation.only or row["type"] in relation.only]
+    named = {row.get(relation.column) for row in rows} - {None}
+    there = {row[relation.key] for row in read.run.records[relation.target]}
+    assert named <= there
+
+
+def test_nearly_every_join_key_has_rows_to_prove_it(read: Read) -> None:
+    unproved = [
+        f"{relation.stream}.{relation.column}"
+        for relation in RELATIONS
+        if all(row.get(relation.column) is None for row in read.run.records[relation.stream])
+    ]
+    assert len(unproved) < 0.05 * len(RELATIONS), unproved
+
+
+def test_exceptions_name_columns_that_exist() -> None:
+    assert [pair for pair in BY_STREAM if pair[1] not in columns(pair[0])] == []
+
+
+@pytest.mark.parametrize("stream", ALL, ids=lambda s: s.name)
+def test_every_column_has_a_meaning(stream: Any) -> None:
+    for name, column in columns(stream.name).items():
+        assert len(pages.meaning(stream, name, column)) >= len("Name.")
+
+
+def test_no_meaning_is_left_over() -> None:
+    """What no column needs any more, or the schema now says itself."""
+    needed = {
+        key
+        for stream in ALL
+        for name, column in columns(stream.name).items()
+        for key in _sources(stream.name, name, column)
+    }
+    assert set(pages.MEANINGS) - needed == set()
+
+
+def _sources(stream: str, name: str, column: dict[str, Any]) -> list[str]:
+    joins = {(relation.stream, relation.column) for relation in RELATIONS}
+    own = f"{stream}.{name}"
+    if own in pages.MEANINGS:
+        return [own]
+    return [] if "description" in column or (stream, name) in joins else [name]
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.slug)
+def test_a_picture_was_drawn_from_what_the_declarations_say_now(domain: Any) -> None:
+    """`python -m scripts.docs_site.pictures` draws it again."""
+    mark = f"source {pictures.fingerprint(pictures.source(domain))};"
+    assert mark in pictures.file_of(domain).read_text("utf-8")
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.slug)
+def test_a_picture_shows_every_default_stream_of_its_domain(domain: Any) -> None:
+    shown = pictures.file_of(domain).read_text("utf-8")
+    expected = {stream.name for stream in domain.streams if stream.selected_by_default}
+    assert expected <= set(re.findall(r'font-weight="bold"[^>]*>(\w+)<', shown))
+
+
+@pytest.mark.parametrize("stream", ALL, ids=lambda s: s.name)
+def test_a_stream_costs_the_calls_that_its_page_says(stream: Any, read: Read) -> None:
+    """At most one reading more for each stream below it, and one call to look for more."""
+    rows_of = {name: len(rows) for name, rows in read.run.records.items()}
+    least = fewest(stream, {child.name: rows_of.get(child.name, 0) for child in ALL})
+    below = sum(child.parent is stream for child in ALL)
+    made = read.calls[endpoint(stream.name)]
+    assert least <= made <= least * (1 + below) + 1
+
+
+MOVING = {"docs/moving/airbyte.md": 33 + 7, "docs/moving/posthog.md": 18}
+
+
+@pytest.mark.parametrize("page", MOVING)
+def test_a_page_on_moving_names_streams_and_keys_as_they_are(page: str) -> None:
+    rows = re.findall(
+        r"^\| `\w+` \| `(\w+)`(, with `all_streams`)? \| (.+?) \|$",
+        (ROOT / page).read_text("utf-8"),
+        re.MULTILINE,
+    )
+    streams = {stream.name: stream for stream in ALL}
+    assert len(rows) == MOVING[page]
+    for name, only_with_all, key in rows:
+        own = [f"`{column}`" for column in streams[name].primary_keys[1:]]
+        assert key == (", ".join(own) or "`agreementNumber` alone")
+        assert bool(only_with_all) is not streams[name].selected_by_default
+
+
+def test_the_pages_say_what_the_catalog_says(warm_tap: TapRunner) -> None:
+    """Each page lists the columns of the catalog, neither more nor fewer."""
+    catalog = warm_tap.discover({"all_streams": True})
+    text = "\n".join(pages.pages().values())
+    for stream in catalog["streams"]:
+        begin = text.index(f"## {stream['tap_stream_id']} {{")
+        part = text[begin : text.find("\n## ", begin + 1)]
+        listed = re.findall(r"^    \| `(\w+)` \|", part, re.MULTILINE)
+        assert listed == list(stream["schema"]["properties"]), stream["tap_stream_id"]
+        assert json.dumps(len(listed)) in part

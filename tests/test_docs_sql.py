@@ -1,0 +1,44 @@
+"""The SQL of the documents, run on DuckDB over what the tap emits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import TapRunner, settings_for
+from tests.documents import every_block
+from tests.recipes import CHECKS
+from tests.typed_tables import typed_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from tests.documents import Block
+    from tests.sandbox.server import Sandbox
+
+QUERIES = [block for block in every_block("sql") if block.document != "docs/models.md"]
+"""All but those over the reports of dbt, which tests/test_models.py runs."""
+
+RECIPES = [block for block in QUERIES if block.title != "duckdb.sql"]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> duckdb.DuckDBPyConnection:
+    """The default streams of the main company."""
+    folder = tmp_path_factory.mktemp("tables")
+    run = TapRunner(folder)(settings_for(sandbox, "demo"))
+    assert run.exit_code == 0, run.stderr
+    return typed_tables(run, folder)
+
+
+def test_every_query_has_a_check() -> None:
+    assert {block.title for block in QUERIES} == set(CHECKS)
+
+
+@pytest.mark.parametrize("block", RECIPES, ids=lambda block: block.title)
+def test_a_query_finds_what_is_there(
+    block: Block, tables: duckdb.DuckDBPyConnection, sandbox: Sandbox
+) -> None:
+    rows = tables.execute(block.text).fetchall()
+    CHECKS[block.title](rows, sandbox.grants["demo"].company)

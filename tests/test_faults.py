@@ -1,0 +1,306 @@
+"""Every fault the sandbox can make: what becomes of the run, and that no row is lost by it.
+
+Every run ends in one of three ways: complete; complete with named skips (exit code 0); failed with
+a reason (exit code 1) and a state from which the next run completes it. `docs/faults.md` has a row
+for each fault; the last tests here hold that page to these tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import socket
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.faulty import IMPATIENT, LISTINGS, Case, company_for, keys, read, truth
+from tests.sandbox import Grant
+from tests.sandbox.certificate import OPENSSL, make_certificate
+from tests.sandbox.faults import KINDS
+from tests.support import (
+    GRANT,
+    Watched,
+    canary_sandbox,
+    keeps_secrets,
+    says_one_thing,
+    small_grants,
+)
+from tests.test_retries_e2e import PASSING
+
+if TYPE_CHECKING:
+    from tests.conftest import TapRunner
+
+PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
+
+FATAL = {
+    "429, Retry-After absent": Case({"kind": "status", "status": 429}, "429 Too Many Requests"),
+    "429, Retry-After absurd": Case(
+        {"kind": "status", "status": 429, "retry_after": "9" * 30}, "429 Too Many Requests"
+    ),
+    "429, Retry-After no number": Case(
+        {"kind": "status", "status": 429, "retry_after": "soon"}, "429 Too Many Requests"
+    ),
+    "500": Case({"kind": "status", "status": 500}, "e-conomic answered 500"),
+    "503, Retry-After absurd": Case(
+        {"kind": "status", "status": 503, "retry_after": "9" * 30}, "e-conomic answered 503"
+    ),
+    "refuse": Case(
+        {"kind": "refuse", "seconds": 4},
+        "could not be reached: check the network",
+        settings={"max_wait_minutes": 0.02},
+    ),
+    "reset": Case({"kind": "reset", "after": 1000}, "broke off"),
+    "hang": Case({"kind": "hang"}, "within 0.5 s (setting request_timeout)", settings=IMPATIENT),
+    "drip": Case(
+        {"kind": "drip", "seconds": 0.2},
+        "within 0.5 s (setting request_timeout)",
+        settings=IMPATIENT,
+    ),
+    "cut": Case({"kind": "cut"}, "is not what e-conomic documents"),
+    "html200": Case({"kind": "html200"}, "is not what e-conomic documents (text/html"),
+    "same_cursor": Case({"kind": "same_cursor"}, "cursor leads back to a page that was read"),
+    "next_page elsewhere": Case(
+        {"kind": "next_page", "to": "https://evil.example/products?skippages=1"},
+        "its next page is on another host, 'evil.example'",
+        stream="products",
+    ),
+    "next_page back": Case(
+        {"kind": "next_page"}, "its next page is one that was read already", stream="products"
+    ),
+    "redirect": Case(
+        {"kind": "redirect", "to": "https://evil.example/"},
+        "e-conomic answered 302 Found to GET /bookedEntriesapi/v4.0.0/booked-entries?cursor=",
+    ),
+    "page_before, by key": Case(
+        {"kind": "page_before"}, "the rows do not come sorted by customerNumber", stream="customers"
+    ),
+    "401": Case({"kind": "status", "status": 401}, "e-conomic refused the tokens (401)"),
+}
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_a_fault_that_stays_fails_its_stream_and_the_next_run_completes_it(
+    warm_tap: TapRunner, name: str
+) -> None:
+    case = FATAL[name]
+    config = {"max_wait_minutes": 0.002, **case.settings}
+    with canary_sandbox({GRANT: Grant(company_for(case.stream))}) as sandbox:
+        catalog = warm_tap.catalog_of("accounts", case.stream)
+        settings = settings_for(sandbox, GRANT, **config)
+        pattern = LISTINGS[case.stream][2]
+        rule = sandbox.faults.add(pattern, **{"nth": 2, "times": None, **case.fault})
+        began = time.monotonic()
+        first = warm_tap(settings, catalog=catalog)
+        seconds = time.monotonic() - began
+        sandbox.faults.clear()
+        until_it_listens(sandbox.port)
+        second = warm_tap(settings, catalog=catalog, state=first.state)
+    assert rule.applied >= 1
+    assert first.exit_code == 1
+    assert seconds < 10
+    assert case.says in first.errors[-2]
+    assert first.errors[-2].split("| ")[-1].startswith(("Failed: ", "Not read: "))
+    assert "The run is not complete" in first.errors[-1]
+    assert len(first.records["accounts"]) > 10, "the others are complete"
+    keeps_secrets(first)
+    assert second.exit_code == 0, second.stderr
+    assert sorted({*keys(first, case.stream), *keys(second, case.stream)}) == truth(case.stream)
+
+
+def until_it_listens(port: int) -> None:
+    end = time.monotonic() + 10
+    while True:
+        assert time.monotonic() < end
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("rows", [None, 30])
+def test_rows_of_the_page_before_in_a_listing_by_position_hide_none(
+    warm_tap: TapRunner, rows: int | None
+) -> None:
+    case = Case({"kind": "page_before", "nth": 2, "rows": rows}, "", stream="products")
+    run, rule, _ = read(warm_tap, case, dict(case.fault))
+    assert rule.applied == 1
+    assert run.exit_code == 0, run.stderr
+    assert keys(run, "products") == truth("products")
+
+
+GAPS = {
+    "page_before, by cursor": Case({"kind": "page_before"}, "of the page before"),
+    "empty_page, by cursor": Case({"kind": "empty_page"}, "has no rows"),
+    "403 in the middle": Case({"kind": "status", "status": 403}, "403"),
+}
+
+
+@pytest.mark.xfail(strict=True, reason="rows are missing and the exit code is 0")
+@pytest.mark.parametrize("name", GAPS)
+def test_a_listing_that_is_not_whole_is_no_success(warm_tap: TapRunner, name: str) -> None:
+    case = GAPS[name]
+    run, rule, _ = read(warm_tap, case, {"nth": 2, "times": None, **case.fault})
+    assert rule.applied >= 1
+    assert run.exit_code == 1 or keys(run, case.stream) == truth(case.stream)
+
+
+def test_a_collection_that_answers_403_is_skipped_and_named(warm_tap: TapRunner) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("/customers", "status", status=403, times=None)
+        catalog = warm_tap.catalog_of("accounts", "customers")
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert "customers: this grant may not read it (403)" in run.warnings[-1]
+    assert set(run.records) == {"accounts"}
+
+
+def test_what_belongs_to_a_row_deleted_meanwhile_is_skipped_and_counted(
+    warm_tap: TapRunner,
+) -> None:
+    company = small_grants(GRANT)[GRANT].company
+    customers: Any = company.rows("rest:/customers")
+    gone = {row["customerNumber"] for row in customers[3:5]}
+    contacts = "rest:/customers/{customerNumber}/contacts"
+    expected = {
+        (number, contact["customerContactNumber"])
+        for number in sorted({row["customerNumber"] for row in customers} - gone)
+        for contact in company.rows(contacts, (str(number),))
+    }
+
+    class Deleting(Watched):
+        """A company where two customers go as soon as contacts are asked for."""
+
+        def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
+            found = super().rows(endpoint, params)
+            if endpoint == contacts:
+                customers[:] = [row for row in customers if row["customerNumber"] not in gone]
+                if int(params[0]) in gone:
+                    raise KeyError(params)
+            return found
+
+    with canary_sandbox({GRANT: Grant(Deleting(company, lambda _: None))}) as sandbox:
+        run = warm_tap(
+            settings_for(sandbox, GRANT, all_streams=True),
+            catalog=warm_tap.catalog_of("rest_customer_contacts"),
+        )
+    assert run.exit_code == 0, run.stderr
+    found = {
+        (record["customerNumber"], record["customerContactNumber"])
+        for record in run.records["rest_customer_contacts"]
+    }
+    assert found == expected
+    assert "rest_customer_contacts: 2 of its listings: what they belong to was" in run.warnings[-1]
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_a_clock_that_is_wrong_hides_no_later_change(warm_tap: TapRunner, hours: int) -> None:
+    grants = small_grants(GRANT)
+    contacts: Any = grants[GRANT].company.rows("customersapi:/Contacts")
+    with canary_sandbox(grants) as sandbox:
+        settings = settings_for(sandbox, GRANT)
+        catalog = warm_tap.catalog_of("customer_contacts")
+        for row in contacts:  # stamped by the clock that is wrong
+            row["lastUpdated"] = now() + timedelta(hours=hours)
+        sandbox.faults.add("", "clock", seconds=hours * 3600, times=None)
+        first = warm_tap(settings, catalog=catalog)
+        contacts[2].update(name="Ændret", lastUpdated=now() + timedelta(hours=hours))
+        second = warm_tap(settings, catalog=catalog, state=first.state)
+        sandbox.faults.clear()
+        contacts[5].update(name="Rettet", lastUpdated=now() + timedelta(minutes=1))
+        third = warm_tap(settings, catalog=catalog, state=second.state)
+    assert [first.exit_code, second.exit_code, third.exit_code] == [0, 0, 0]
+    assert "Ændret" in [record["name"] for record in second.records["customer_contacts"]]
+    assert "Rettet" in [record["name"] for record in third.records["customer_contacts"]]
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="needs the command openssl")
+@pytest.mark.parametrize(
+    ("name", "trusted", "why"),
+    [
+        ("127.0.0.1", False, "self-signed certificate"),
+        ("elsewhere.example", True, "IP address mismatch"),
+    ],
+)
+def test_a_certificate_that_does_not_verify_ends_the_run_at_once(
+    warm_tap: TapRunner, tmp_path: Path, name: str, trusted: bool, why: str
+) -> None:
+    certificate = make_certificate(tmp_path, name)
+    with canary_sandbox(small_grants(GRANT), certificate=certificate) as sandbox:
+        bundle = {"ca_bundle": str(certificate)} if trusted else {}
+        began = time.monotonic()
+        run = warm_tap(settings_for(sandbox, GRANT, **bundle))
+        seconds = time.monotonic() - began
+    line = says_one_thing(run)
+    assert "the TLS certificate of 127.0.0.1:" in line
+    assert why in line
+    assert "in the setting ca_bundle" in line
+    assert sandbox.log == [], "no token was sent"
+    assert seconds < 5, "asking again does not help"
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="needs the command openssl")
+def test_a_certificate_that_the_settings_trust_is_as_good_as_any(
+    warm_tap: TapRunner, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path)
+    with canary_sandbox(small_grants(GRANT), certificate=certificate) as sandbox:
+        settings = settings_for(sandbox, GRANT, ca_bundle=str(certificate), request_timeout=1)
+        sandbox.faults.add("/units", "drip", seconds=0.2, after=20)  # the deadline holds here too
+        sandbox.faults.add("/accounts", "reset", after=20)
+        run = warm_tap(settings, catalog=warm_tap.catalog_of("accounts", "units"))
+    assert run.exit_code == 0, run.stderr
+    assert len([line for line in run.warnings if "before asking again" in line]) == 2
+    assert len(run.records["units"]) == 5
+
+
+def test_a_host_that_stays_unavailable_is_not_waited_for_by_every_stream(
+    warm_tap: TapRunner,
+) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("^/(?!self)", "status", status=503, times=None)
+        began = time.monotonic()
+        run = warm_tap(settings_for(sandbox, GRANT, max_wait_minutes=0.05))
+        seconds = time.monotonic() - began
+    assert run.exit_code == 1
+    assert len([line for line in run.errors if "Failed: " in line]) > 80
+    assert seconds < 15
+
+
+# The page that tells all this
+
+
+def rows_of_the_page() -> list[list[str]]:
+    table = PAGE.read_text().partition("## Fault by fault")[2]
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [row for row in rows if not row[0].startswith(("Fault", "---"))]
+
+
+def test_each_kind_of_fault_has_its_row() -> None:
+    told = {kind for row in rows_of_the_page() for kind in re.findall(r"`(\w+)`", row[1])}
+    assert set(KINDS) <= told
+
+
+def test_each_case_of_these_tests_is_named_on_the_page() -> None:
+    page = PAGE.read_text()
+    assert [name for name in {*PASSING, *FATAL} if f"[{name}]" not in page] == []
+
+
+@pytest.mark.parametrize("row", rows_of_the_page(), ids=lambda row: row[0])
+def test_each_row_names_a_test_that_exists(row: list[str]) -> None:
+    named = re.findall(r"`(test_\w+)\.py::(test_\w+)(?:\[(.+?)\])?`", row[-1])
+    assert named, "every row must name its test"
+    for module, name, parameter in named:
+        test = getattr(importlib.import_module(f"tests.{module}"), name)
+        if parameter:
+            [values] = [m.args[1] for m in test.pytestmark if m.name == "parametrize"]
+            assert parameter in list(values)

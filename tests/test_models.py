@@ -1,0 +1,421 @@
+"""The dbt package in `models/` over what the tap has read, held against the sandbox's own books."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from tests import duck
+from tests.books_of import Books
+from tests.conftest import WarmTapRunner, settings_for
+from tests.dbt import PACKAGE, Project
+from tests.documents import blocks
+from tests.sandbox.books.calendar import TODAY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.dbt import Built
+    from tests.documents import Block
+    from tests.sandbox.server import Sandbox
+
+STREAMS = (
+    "accounts",
+    "accounting_years",
+    "accounting_periods",
+    "accounting_year_totals",
+    "booked_entries",
+    "matched_entries",
+    "customers",
+    "suppliers",
+    "budget_figures",
+    "dimensions",
+    "dimension_values",
+    "dimension_distributions",
+    "booked_entry_dimensions",
+)
+OPTIONAL = STREAMS[5:]
+GRANTS = ("demo", "demo-2")
+PAST = date(2025, 3, 31)
+BUCKETS = ("not_due", "overdue_1_to_30", "overdue_31_to_60", "overdue_61_to_90", "overdue_over_90")
+
+
+class Tables:
+    """A database with the raw tables, and the reports that dbt makes of them."""
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder = folder
+        self.database = folder / "warehouse.duckdb"
+        shutil.copy(database, self.database)
+
+    def build(self, *arguments: str, **variables: Any) -> Built:
+        project = Project(self.folder, "duckdb", {"ECONOMIC_DUCKDB": str(self.database)})
+        return project.build(*arguments, **{"as_of_date": f"{TODAY}", **variables})
+
+    def change(self, *statements: str) -> None:
+        with duckdb.connect(str(self.database)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            connection.execute("SET schema = 'economic_reports'")
+            return connection.execute(sql).fetchall()
+
+    def sums(self, sql: str) -> dict[tuple[Any, ...], Decimal]:
+        """A query's last column by the others, without what is 0."""
+        return {tuple(row[:-1]): row[-1] for row in self.rows(sql) if row[-1]}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
+    """Two companies' tables, as the tap and a target leave them."""
+    folder = tmp_path_factory.mktemp("raw")
+    tap = WarmTapRunner(folder)
+    run = tap(settings_for(sandbox, *GRANTS), catalog=tap.catalog_of(*STREAMS))
+    assert run.exit_code == 0, run.stderr
+    database = folder / "raw.duckdb"
+    duck.load(database, run)
+    return database
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, raw: Path) -> Tables:
+    """The reports as of the sandbox's today."""
+    made = Tables(tmp_path_factory.mktemp("reports"), raw)
+    built = made.build()
+    assert built.exit_code == 0, built.text
+    assert set(built.statuses.values()) == {"success", "pass"}, built.text  # and no warnings
+    return made
+
+
+@pytest.fixture(scope="module")
+def in_the_past(tmp_path_factory: pytest.TempPathFactory, tables: Tables) -> Tables:
+    """The ageing as of a day more than a year before the last entry."""
+    made = Tables(tmp_path_factory.mktemp("past"), tables.database)
+    built = made.build(
+        "--select", "receivables_open_items+", "payables_open_items+", as_of_date=f"{PAST}"
+    )
+    assert built.exit_code == 0, built.text
+    return made
+
+
+@pytest.fixture(scope="module")
+def books(sandbox: Sandbox) -> list[Books]:
+    return [Books(sandbox.grants[grant].company) for grant in GRANTS]  # type: ignore[arg-type]
+
+
+def together(parts: list[dict[tuple[Any, ...], Decimal]]) -> dict[tuple[Any, ...], Decimal]:
+    """What holds for all companies; keys begin with the agreement number."""
+    return {key: amount for part in parts for key, amount in part.items() if amount}
+
+
+def test_money_is_decimal_in_every_report(tables: Tables) -> None:
+    kinds = tables.rows(
+        "SELECT DISTINCT data_type FROM information_schema.columns "
+        "WHERE table_schema = 'economic_reports'"
+    )
+    assert {kind for (kind,) in kinds if kind.startswith(("DOUBLE", "FLOAT", "REAL"))} == set()
+    assert ("DECIMAL(28,6)",) in kinds
+
+
+def test_every_model_carries_the_agreement_number(tables: Tables) -> None:
+    missing = tables.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'economic_reports' "
+        "EXCEPT SELECT table_name FROM information_schema.columns "
+        "WHERE table_schema = 'economic_reports' AND column_name = 'agreement_number'"
+    )
+    assert missing == []
+
+
+def test_the_trial_balance_of_each_period_is_that_of_the_books(
+    tables: Tables, books: list[Books]
+) -> None:
+    key = "agreement_number, accounting_year, period_number, account_number"
+    for column, what in {
+        "opening_balance": Books.opening_balances,
+        "debit": Books.debits,
+        "credit": Books.credits,
+        "closing_balance": Books.closing_balances,
+    }.items():
+        found = tables.sums(f"SELECT {key}, {column} FROM trial_balance")
+        assert found == together([what(one) for one in books]), column
+
+
+def test_a_later_year_opens_with_what_the_year_before_closed_with(tables: Tables) -> None:
+    """Of balance accounts; the result moves to an account of the equity (here 6110)."""
+    rows = tables.rows(
+        """
+        SELECT opened.account_number, opened.opening_balance, closed.closing_balance
+        FROM trial_balance AS opened
+        JOIN trial_balance AS closed
+          ON closed.agreement_number = opened.agreement_number
+          AND closed.account_number = opened.account_number
+          AND closed.period_to_date + 1 = opened.period_from_date
+          AND closed.accounting_year <> opened.accounting_year
+        WHERE opened.account_type = 'status' AND opened.account_number <> 6110
+        """
+    )
+    assert len(rows) > 50
+    assert [row for row in rows if row[1] != row[2]] == []
+
+
+def test_profit_and_loss_shows_income_as_positive(tables: Tables, books: list[Books]) -> None:
+    found = tables.sums(
+        "SELECT agreement_number, accounting_year, period_number, sum(result) "
+        "FROM profit_and_loss GROUP BY ALL"
+    )
+    assert found == together([one.results() for one in books])
+    (sales,) = tables.rows(
+        "SELECT sum(result) > 0 FROM profit_and_loss WHERE account_number = 1010"
+    )
+    assert sales == (True,)
+
+
+def test_accounts_stand_below_their_headings(tables: Tables) -> None:
+    rows = tables.rows(
+        "SELECT account_number, section_name, heading_name FROM chart_of_accounts "
+        "WHERE agreement_number = 1234567 AND account_number IN (1010, 1310, 5820) ORDER BY ALL"
+    )
+    assert rows == [
+        (1010, "RESULTATOPGØRELSE", "Omsætning"),
+        (1310, "RESULTATOPGØRELSE", "Vareforbrug"),
+        (5820, "AKTIVER", "Aktiver"),
+    ]
+
+
+def test_the_balance_sheet_is_all_that_was_ever_booked(tables: Tables, books: list[Books]) -> None:
+    """Each balance is the sum of all entries up to the day but for those carried over."""
+    found = tables.sums(
+        "SELECT agreement_number, accounting_year, period_number, account_number, balance "
+        "FROM balance_sheet WHERE line_type = 'account' AND account_number <> 6110"
+    )
+    assert found == together([one.balances_ever(without=6110) for one in books])
+
+
+@pytest.mark.parametrize(("party", "sign"), [("customer", 1), ("supplier", -1)])
+def test_open_items_are_the_remainders(
+    tables: Tables, books: list[Books], party: str, sign: int
+) -> None:
+    model = {"customer": "receivables", "supplier": "payables"}[party]
+    found = tables.sums(
+        f"SELECT agreement_number, entry_number, open_amount FROM {model}_open_items"
+    )
+    assert found == together([one.remainders(party, sign) for one in books])
+    assert len(found) > 10
+
+
+@pytest.mark.parametrize(("party", "sign"), [("customer", 1), ("supplier", -1)])
+def test_ageing_is_the_open_remainders_by_due_date(
+    tables: Tables, books: list[Books], party: str, sign: int
+) -> None:
+    assert_aged(tables, books, party, sign, TODAY)
+
+
+@pytest.mark.parametrize(("party", "sign"), [("customer", 1), ("supplier", -1)])
+def test_ageing_of_a_day_in_the_past_undoes_what_was_settled_later(
+    in_the_past: Tables, books: list[Books], party: str, sign: int
+) -> None:
+    assert_aged(in_the_past, books, party, sign, PAST)
+    model = {"customer": "receivables", "supplier": "payables"}[party]
+    (known,) = in_the_past.rows(
+        "SELECT sum(CAST(abs(open_amount) <> abs(remainder) AS INT)), bool_and(is_exact) "
+        f"FROM {model}_open_items AS item "
+        "JOIN general_ledger AS entry USING (agreement_number, entry_number)"
+    )
+    assert known[0] > 0, "open then, and settled since"
+    assert known[1] is True
+
+
+def assert_aged(tables: Tables, books: list[Books], party: str, sign: int, day: date) -> None:
+    """The ageing equals the books: to the øre in DKK, else within an øre per part payment."""
+    model = {"customer": "receivables", "supplier": "payables"}[party]
+    for bucket, (first, last) in zip(
+        BUCKETS, ((None, 0), (1, 30), (31, 60), (61, 90), (91, None)), strict=True
+    ):
+        found = tables.sums(
+            f"SELECT agreement_number, {party}_number, {bucket} FROM {model}_ageing"
+        )
+        wanted: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+        for one in books:
+            for item in one.open_items(party, day):
+                late = max((day - item.expires).days, 0)
+                if (first is None or late >= first) and (last is None or late <= last):
+                    wanted[one.number, getattr(item.entry, party)] += sign * item.base
+        assert found.keys() == {key for key, amount in wanted.items() if amount}, bucket
+        for key, amount in found.items():
+            assert abs(amount - wanted[key]) <= Decimal("0.02"), (bucket, key)
+    total = tables.rows(f"SELECT sum(total), sum({' + '.join(BUCKETS)}) FROM {model}_ageing")
+    assert total[0][0] == total[0][1]
+
+
+def test_receivables_equal_the_control_accounts(tables: Tables, books: list[Books]) -> None:
+    ((found,),) = tables.rows("SELECT sum(total) FROM receivables_ageing")
+    wanted = sum(one.balance_of(5600) + one.balance_of(5610) for one in books)
+    assert abs(found - wanted) <= Decimal("0.05")
+
+
+def test_budget_is_shared_out_among_the_months_of_its_quarter(
+    tables: Tables, books: list[Books]
+) -> None:
+    months = tables.rows(
+        "SELECT account_number, period_from_date, budget FROM budget_and_actual "
+        "WHERE agreement_number = 1234567 AND budget <> 0 ORDER BY ALL"
+    )
+    for figure in books[0].budget():
+        parts = [
+            amount
+            for account, start, amount in months
+            if account == figure.account and figure.first <= start <= figure.last
+        ]
+        assert len(parts) == 3
+        assert sum(parts) == Decimal(figure.amount).scaleb(-2)
+        assert max(parts) - min(parts) <= Decimal("0.01")
+
+
+def test_actual_is_the_movement_of_each_profit_and_loss_account(
+    tables: Tables, books: list[Books]
+) -> None:
+    found = tables.sums(
+        "SELECT agreement_number, accounting_year, period_number, -sum(actual) "
+        "FROM budget_and_actual GROUP BY ALL"
+    )
+    assert found == together([one.results() for one in books])
+
+
+def test_dimensions_become_columns(tables: Tables, books: list[Books]) -> None:
+    found = {
+        (agreement, entry): ((1, key_1, split_1), (2, key_2, split_2))
+        for agreement, entry, key_1, split_1, key_2, split_2 in tables.rows(
+            "SELECT agreement_number, entry_number, dimension_1_key, dimension_1_is_distribution, "
+            "dimension_2_key, dimension_2_is_distribution FROM ledger_dimensions"
+        )
+    }
+    for one in books:
+        for entry in one.entries:
+            marks = {dimension: (key, split) for dimension, key, split in entry.more.dimensions}
+            wanted = tuple((n, *marks.get(n, (None, False))) for n in (1, 2))
+            assert found[one.number, entry.number] == wanted
+
+
+def test_distributions_are_split_by_their_percentages(tables: Tables, books: list[Books]) -> None:
+    found = tables.sums(
+        "SELECT agreement_number, dimension_number, dimension_key, sum(movement) "
+        "FROM dimension_balances WHERE account_type = 'profitAndLoss' GROUP BY ALL"
+    )
+    wanted = together([one.by_dimension() for one in books])
+    assert found.keys() == wanted.keys()
+    assert (1234567, 2, 201) in found
+    for key, amount in found.items():  # each split entry is rounded to the øre
+        assert abs(amount - wanted[key]) <= Decimal("0.50"), key
+    assert tables.rows("SELECT count(*) FROM dimension_balances WHERE is_distribution") == [(0,)]
+
+
+@pytest.mark.slow
+def test_a_row_marked_as_deleted_is_left_out_and_the_checks_notice(
+    tmp_path: Path, raw: Path
+) -> None:
+    tables = Tables(tmp_path, raw)
+    tables.change(
+        'ALTER TABLE economic.booked_entries ADD COLUMN "_sdc_deleted_at" TIMESTAMP',
+        "UPDATE economic.booked_entries SET _sdc_deleted_at = now() "
+        "WHERE agreementnumber = 1234568 AND entrynumber = 10",
+    )
+    checks = (
+        "every_voucher_balances",
+        "every_fiscal_year_balances",
+        "trial_balance_equals_accounting_year_totals",
+        "balance_sheet_balances",
+    )
+    built = tables.build("--select", *(f"+{check}" for check in checks))
+    assert built.exit_code == 1
+    assert set(checks) <= set(built.of("fail")) | set(built.of("skipped")), built.text
+    assert tables.rows(
+        "SELECT count(*) FROM general_ledger WHERE agreement_number = 1234568 AND entry_number = 10"
+    ) == [(0,)]
+
+
+@pytest.mark.slow
+def test_before_a_year_is_opened_the_balance_sheet_carries_the_balances_on(
+    tmp_path: Path, raw: Path, tables: Tables
+) -> None:
+    """And a company without modules, of which only the ledger was loaded, is no trouble."""
+    before = Tables(tmp_path, raw)
+    before.change(
+        "DELETE FROM economic.booked_entries WHERE type = 8 AND date >= '2026-07-01'",
+        *(f"DROP TABLE economic.{stream}" for stream in OPTIONAL),
+    )
+    built = before.build("--exclude", "trial_balance_equals_accounting_year_totals")
+    assert built.exit_code == 0, built.text
+    lines = (
+        "SELECT agreement_number, {account}, sum(balance) FROM balance_sheet "
+        "WHERE period_to_date = '2026-10-31' {only} GROUP BY ALL"
+    )
+    account = lines.format(account="account_number", only="AND account_number <> 6110")
+    assert before.sums(account) == tables.sums(account)
+    equity = "AND (account_number = 6110 OR line_type = 'result not transferred')"
+    in_all = lines.format(account="1", only=equity)
+    assert before.sums(in_all) == tables.sums(in_all)
+    assert before.rows("SELECT count(*) FROM dimension_balances") == [(0,)]
+    assert before.rows("SELECT count(*) > 0, count(customer_name) FROM general_ledger") == [
+        (True, 0)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("start", "right"), [("2025-01-01", True), ("2025-02-01", False)])
+def test_a_start_date_must_be_the_first_day_of_a_fiscal_year(
+    tmp_path: Path, raw: Path, tables: Tables, start: str, right: bool
+) -> None:
+    later = Tables(tmp_path, raw)
+    later.change(f"DELETE FROM economic.booked_entries WHERE date < '{start}'")
+    built = later.build()
+    assert (built.exit_code == 0) is right, built.text
+    wrong = [] if right else ["trial_balance_equals_accounting_year_totals"]
+    assert built.of("fail") + built.of("error") == wrong
+    balances = (
+        "SELECT agreement_number, period_number, coalesce(account_number, 0), balance "
+        "FROM balance_sheet WHERE period_from_date >= '2025-02-01'"
+    )
+    assert not right or later.sums(balances) == tables.sums(balances)
+
+
+@pytest.mark.slow
+def test_a_table_that_is_needed_is_asked_for_by_name(tmp_path: Path, raw: Path) -> None:
+    tables = Tables(tmp_path, raw)
+    tables.change("DROP TABLE economic.accounts")
+    built = tables.build("--select", "stg_economic__accounts")
+    assert built.exit_code == 1
+    assert "Select the stream accounts in the tap" in built.text
+
+
+def test_the_day_before_the_as_of_date_is_overdue_by_one(tables: Tables) -> None:
+    rows = tables.rows(
+        "SELECT DISTINCT days_overdue, due_date FROM receivables_open_items "
+        "WHERE due_date IS NOT NULL"
+    )
+    assert {late for late, _ in rows if late} != set()
+    assert all(late == max((TODAY - due) // timedelta(days=1), 0) for late, due in rows)
+
+
+@pytest.mark.parametrize(
+    "query", [b for b in blocks("docs/models.md") if b.language == "sql"], ids=lambda b: b.title
+)
+def test_the_queries_of_the_documentation_answer(query: Block, tables: Tables) -> None:
+    rows = tables.rows(query.text)
+    assert len(rows) > 5
+    assert all(value is not None for row in rows for value in row)
+
+
+def test_the_documentation_names_every_report_and_no_other() -> None:
+    text = (PACKAGE.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    table = text.split("| Model |")[1].split("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", table))
+    assert named == {path.stem for path in (PACKAGE / "models" / "reports").glob("*.sql")}

@@ -1,0 +1,428 @@
+"""Tokens: in the requests to the configured origins, and nowhere else whatever goes wrong.
+
+Every token of these tests begins with a canary; it is searched for in all that a run leaves behind.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.settings import SETTINGS
+from tap_visma_economic.tap import TapVismaEconomic
+from tests.certificates import certificate
+from tests.conftest import clean_environment, settings_for
+from tests.support import APP, CANARY, GRANT, GRANT_2, GRANT_3, canary_sandbox, small_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+    from tests.conftest import TapRunner
+    from tests.sandbox import Sandbox
+
+AWKWARD = CANARY + "a\\b'c\"d"
+"""A token that changes when it is quoted."""
+
+PREFIX = "TAP_VISMA_ECONOMIC_"
+TOKENS = {"app_secret_token": APP, "agreement_grant_token": GRANT}
+
+# Settings that cannot work
+
+OWN = SETTINGS.to_dict()["properties"]
+OF_THE_SDK = ("batch_config", "faker_config", "flattening_enabled", "stream_maps")
+SHAPES: dict[str, Any] = {
+    "text": AWKWARD,
+    "list": [AWKWARD],
+    "object": {AWKWARD: AWKWARD},
+    "nested": {"agreement_grant_token": {"agreement_grant_token": [AWKWARD]}},
+    "list of objects": [{"agreement_grant_token": AWKWARD, "name": AWKWARD}],
+}
+
+
+def words_of(config: dict[str, Any], **options: Any) -> str:
+    """All that the settings bring about: the error, its traceback and what it was caused by."""
+    try:
+        TapVismaEconomic(config=config, **options)
+    except ConfigError as error:
+        return "".join(traceback.format_exception(error))
+    return ""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", [*OWN, *OF_THE_SDK])
+@pytest.mark.parametrize("known", [True, False])
+def test_no_setting_shows_a_token_that_stands_in_it(
+    name: str, shape: str, known: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = AWKWARD if known else APP
+    words = words_of({**TOKENS, "app_secret_token": secret, name: SHAPES[shape]})
+    assert CANARY not in words + caplog.text
+
+
+def test_these_settings_are_really_refused() -> None:
+    """Otherwise the test above would prove nothing."""
+    refused = {
+        name for name in OWN for shape in SHAPES.values() if words_of({**TOKENS, name: shape})
+    }
+    assert refused == set(OWN)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if "string" not in OWN[name]["type"]])
+def test_no_variable_shows_a_token_that_stands_in_it(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in (AWKWARD, json.dumps(SHAPES["object"]), json.dumps(SHAPES["list"])):
+        monkeypatch.setenv(PREFIX + name.upper(), text)
+        words = words_of(TOKENS, parse_env_config=True)
+        assert CANARY not in words + caplog.text
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [f'--config={{"app_secret_token": "{APP}"}}', f'--config= {{"app_secret_token": "{APP}"'],
+)
+def test_settings_instead_of_their_file_are_not_shown(warm_tap: TapRunner, argument: str) -> None:
+    run = warm_tap(None, argument)
+    assert run.exit_code != 0
+    assert "--config takes the path of a file, not the settings" in run.stderr
+    assert CANARY not in run.stderr + str(run.messages)
+
+
+# What a run leaves behind
+
+LOUD = """
+import http.client, logging, sys
+http.client.HTTPConnection.debuglevel = 1
+logging.getLogger("urllib3").setLevel(logging.DEBUG)
+print("loud", file=sys.stderr)
+"""
+BROKEN = """
+import tap_visma_economic.pages
+def broken(response, *_):
+    tokens = dict(response.request.headers)
+    raise RuntimeError(f"a defect at {response.request.path_url}")
+tap_visma_economic.pages.rest_collection = broken
+"""
+JSON_LOG = """
+version: 1
+disable_existing_loggers: false
+formatters:
+  structured: {(): singer_sdk.logging.StructuredFormatter}
+handlers:
+  all: {class: logging.StreamHandler, formatter: structured, stream: ext://sys.stderr, level: DEBUG}
+root: {level: DEBUG, handlers: [all]}
+"""
+
+
+def debugging(folder: Path, code: str, *, structured: bool) -> dict[str, str]:
+    """An environment in which a run tells all it can, after running some code of ours."""
+    (folder / "sitecustomize.py").write_text(code)
+    (folder / "log.yml").write_text(JSON_LOG)
+    env = {"PYTHONPATH": str(folder), "PYTHONDEVMODE": "1", "TAP_VISMA_ECONOMIC_LOGLEVEL": "DEBUG"}
+    return {**env, "SINGER_SDK_LOG_CONFIG": str(folder / "log.yml")} if structured else env
+
+
+@pytest.mark.parametrize("structured", [False, True])
+def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
+    run_tap: TapRunner, structured: bool
+) -> None:
+    with canary_sandbox() as sandbox:
+        echo = json.dumps({"message": f"Bad tokens {APP} {GRANT}"}).encode()
+        sandbox.faults.add("/units", "status", status=500, times=None, body=echo, grant=GRANT)
+        sandbox.faults.add("/customers", "status", status=400, times=None, body=echo, grant=GRANT)
+        sandbox.faults.add("/vat-zones", "html200", times=None)
+        sandbox.faults.add("/accounts", "reset", times=None)
+        sandbox.faults.add(
+            "/layouts", "status", status=302, headers={"Location": "/self"}, times=None
+        )
+        sandbox.faults.add("/vat-types", "status", status=401, grant=GRANT_2, times=None)
+        sandbox.revoke(GRANT_3)
+        run = run_tap(
+            settings_for(sandbox, GRANT, GRANT_2, GRANT_3, max_wait_minutes=0),
+            env=debugging(run_tap.folder, LOUD, structured=structured),
+        )
+    assert "loud" in run.stderr
+    assert "GET /self HTTP/1.1" in run.stderr, "urllib3 tells of its requests"
+    assert run.exit_code == 1
+    assert run.records["booked_entries"]
+    assert CANARY not in run.stderr
+    assert CANARY not in str(run.messages), "records, schemas and state"
+
+
+def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: Path) -> None:
+    """What the test above guards against does happen to a plain session of requests."""
+    code = f"import requests; requests.get({{!r}}, headers={{{{'X-AppSecretToken': {APP!r}}}}})"
+    env = {**clean_environment(), **debugging(tmp_path, LOUD, structured=False)}
+    with canary_sandbox() as sandbox:
+        command = [sys.executable, "-c", code.format(f"{sandbox.url}/self")]
+        told = subprocess.run(command, env=env, capture_output=True, check=True, timeout=60)
+    assert APP.encode() in told.stdout
+
+
+@pytest.mark.parametrize("structured", [False, True])
+def test_a_defect_of_the_tap_shows_where_it_is_and_no_token(
+    run_tap: TapRunner, structured: bool
+) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        run = run_tap(
+            settings_for(sandbox, GRANT),
+            catalog=run_tap.catalog_of("units"),
+            env=debugging(run_tap.folder, BROKEN, structured=structured),
+        )
+    assert run.exit_code != 0
+    assert "a defect at /units" in run.stderr
+    assert CANARY not in run.stderr
+    assert CANARY not in str(run.messages)
+
+
+@pytest.mark.parametrize(
+    "argument", ["--about", "--about --format=json", "--discover", "--version"]
+)
+def test_what_tells_of_the_tap_tells_no_token(run_tap: TapRunner, argument: str) -> None:
+    env = {PREFIX + name.upper(): token for name, token in TOKENS.items()}
+    env[f"{PREFIX}LOGLEVEL"] = "DEBUG"
+    for config in ({**TOKENS, "agreements": [{"agreement_grant_token": GRANT_2}]}, None):
+        extra = argument.split() if config else [*argument.split(), "--config=ENV"]
+        run = run_tap(config, *extra, env=env)
+        assert run.exit_code == 0, run.stderr
+        assert run.messages
+        assert CANARY not in run.stderr + str(run.messages)
+
+
+# Where tokens go
+
+
+@pytest.mark.parametrize("name", ["rest_url", "openapi_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://restapi.e-conomic.com",
+        "HTTP://RESTAPI.E-CONOMIC.COM",
+        "http://10.0.0.1:8080",
+        "http://127.0.0.2",
+        "http://0.0.0.0",
+        "http://[::ffff:10.0.0.1]",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.0.0.1@example.com",
+        "http://127.0.0.1\\@example.com",
+        "http://example.com#@127.0.0.1",
+        "http://example.com/127.0.0.1",
+        "ftp://127.0.0.1",
+        "file:///etc/passwd",
+        "//127.0.0.1",
+    ],
+)
+def test_plain_http_is_for_this_machine_alone(name: str, url: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} (must be https|is not a URL)"):
+        TapVismaEconomic(config={**TOKENS, name: url})
+
+
+@pytest.mark.parametrize("name", ["rest_url", "openapi_url"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:9"])
+def test_plain_http_to_this_machine_is_allowed(name: str, host: str) -> None:
+    TapVismaEconomic(config={**TOKENS, name: f"http://{host}"})
+
+
+def test_the_host_that_pandium_names_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAN_SEC_VISMA_TENANT_URL", "http://tenant.example.com")
+    with pytest.raises(ConfigError, match="rest_url must be https"):
+        TapVismaEconomic(config=TOKENS)
+
+
+def test_a_login_of_the_machine_is_not_sent_along(run_tap: TapRunner) -> None:
+    (run_tap.folder / ".netrc").write_text(f"machine 127.0.0.1 login me password {CANARY}login\n")
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        env = {"HOME": str(run_tap.folder), "NETRC": str(run_tap.folder / ".netrc")}
+        catalog = run_tap.catalog_of("units")
+        run = run_tap(settings_for(sandbox, GRANT), catalog=catalog, env=env)
+        sent = [request.headers for request in sandbox.log]
+    assert run.exit_code == 0, run.stderr
+    assert len(sent) == 2
+    assert not [headers for headers in sent if "authorization" in headers]
+
+
+class Proxy:
+    """A proxy that tunnels every CONNECT to one port, and keeps what it could read."""
+
+    def __init__(self, port: int, status: int = 200) -> None:
+        seen: list[bytes] = []
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                head = self.request.recv(65_536)
+                seen.append(head)
+                self.request.sendall(b"HTTP/1.1 %d Said\r\n\r\n" % status)
+                if status != 200:
+                    return
+                with socket.create_connection(("127.0.0.1", port)) as inner:
+                    back = threading.Thread(target=_pass_on, args=(inner, self.request, []))
+                    back.start()
+                    _pass_on(self.request, inner, seen)
+                    back.join()
+
+        self.seen = seen
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _pass_on(source: socket.socket, to: socket.socket, seen: list[bytes]) -> None:
+    try:
+        while data := source.recv(65_536):
+            seen.append(data)
+            to.sendall(data)
+        to.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for a host that only a proxy finds."""
+    return certificate(tmp_path_factory.mktemp("tls"), "named", "DNS:e-conomic.test")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine."""
+    return certificate(tmp_path_factory.mktemp("tls"), "local", "IP:127.0.0.1")
+
+
+@pytest.mark.parametrize("status", [200, 407])
+def test_a_proxy_sees_no_token_and_its_password_is_not_shown(
+    run_tap: TapRunner, named: Path, status: int
+) -> None:
+    with (
+        canary_sandbox(small_grants(GRANT), certificate=named) as sandbox,
+        Proxy(sandbox.port, status) as proxy,
+    ):
+        url = "https://e-conomic.test"
+        config = settings_for(sandbox, GRANT, ca_bundle=str(named), max_wait_minutes=0)
+        password = f"{CANARY}password"
+        env = {"HTTPS_PROXY": f"http://me:{password}@127.0.0.1:{proxy.port}", "NO_PROXY": ""}
+        run = run_tap(
+            {**config, "rest_url": url, "openapi_url": url},
+            catalog=run_tap.catalog_of("units"),
+            env={**env, "https_proxy": env["HTTPS_PROXY"], f"{PREFIX}LOGLEVEL": "DEBUG"},
+        )
+    read = b"".join(proxy.seen)
+    assert read.startswith(b"CONNECT e-conomic.test:443 ")
+    assert CANARY.encode() not in read
+    assert CANARY not in run.stderr
+    if status == 200:
+        assert (run.exit_code, len(run.records["units"])) == (0, 5)
+    else:
+        assert "the proxy refused the connection to e-conomic.test" in run.stderr
+
+
+def test_an_address_of_this_machine_is_not_asked_for_through_a_proxy(run_tap: TapRunner) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox, Proxy(sandbox.port) as proxy:
+        address = f"http://127.0.0.1:{proxy.port}"
+        env = {"HTTP_PROXY": address, "http_proxy": address, "ALL_PROXY": address, "NO_PROXY": ""}
+        catalog = run_tap.catalog_of("units")
+        run = run_tap(settings_for(sandbox, GRANT), catalog=catalog, env=env)
+    assert run.exit_code == 0, run.stderr
+    assert proxy.seen == []
+
+
+# TLS
+
+NO_OWN_BUNDLE = {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": ""}
+
+
+@pytest.fixture
+def secure(local: Path) -> Iterator[Sandbox]:
+    with canary_sandbox(small_grants(GRANT), certificate=local) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize(
+    ("settings", "env"),
+    [
+        ({}, {}),
+        ({}, {"PYTHONHTTPSVERIFY": "0", "NODE_TLS_REJECT_UNAUTHORIZED": "0"}),
+        ({}, {"CURL_INSECURE": "1", "REQUESTS_VERIFY": "false", "SSL_VERIFY": "0"}),
+        ({"verify": False, "verify_ssl": False, "ssl_verify": False, "insecure": True}, {}),
+        ({"ca_bundle": ""}, {}),
+        ({"ca_bundle": None}, {}),
+    ],
+)
+def test_a_certificate_that_nobody_vouches_for_gets_no_token(
+    warm_tap: TapRunner, secure: Sandbox, settings: dict[str, Any], env: dict[str, str]
+) -> None:
+    run = warm_tap({**settings_for(secure, GRANT), **settings}, env={**NO_OWN_BUNDLE, **env})
+    assert run.exit_code == 1
+    assert "could not be verified" in run.stderr
+    assert secure.log == []
+
+
+@pytest.mark.parametrize("value", [False, "false", 0, "/dev/null", "/", "no"])
+def test_ca_bundle_is_no_way_to_switch_verification_off(value: object) -> None:
+    with pytest.raises(ConfigError, match="ca_bundle"):
+        TapVismaEconomic(config={**TOKENS, "ca_bundle": value})
+
+
+def test_a_certificate_for_another_host_gets_no_token(warm_tap: TapRunner, named: Path) -> None:
+    with canary_sandbox(small_grants(GRANT), certificate=named) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT, ca_bundle=str(named)), env=NO_OWN_BUNDLE)
+        assert sandbox.log == []
+    assert run.exit_code == 1
+    assert "could not be verified" in run.stderr
+
+
+@pytest.mark.parametrize("where", ["setting", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_custom_bundle_of_certificates_is_trusted(
+    warm_tap: TapRunner, secure: Sandbox, local: Path, where: str
+) -> None:
+    config = settings_for(secure, GRANT)
+    env = dict(NO_OWN_BUNDLE)
+    if where == "setting":
+        config["ca_bundle"] = str(local)
+    else:
+        env[where] = str(local)
+    run = warm_tap(config, catalog=warm_tap.catalog_of("units"), env=env)
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["units"]) == 5
+
+
+def test_the_setting_wins_over_the_environment(
+    warm_tap: TapRunner, secure: Sandbox, local: Path, named: Path
+) -> None:
+    config = settings_for(secure, GRANT, ca_bundle=str(named))
+    run = warm_tap(config, env={**NO_OWN_BUNDLE, "REQUESTS_CA_BUNDLE": str(local)})
+    assert run.exit_code == 1
+    assert secure.log == []
+
+
+def test_the_code_has_no_switch_for_verification() -> None:
+    """`verify` is a path or True, wherever requests is told."""
+    package = Path(__file__).parent.parent / "tap_visma_economic"
+    code = "\n".join(path.read_text("utf-8") for path in package.rglob("*.py"))
+    assert re.findall(r"verify=\S+", code) == ["verify=self._verify,"]
+    assert re.findall(r"self\._verify\b.* = .*", code) == [
+        "self._verify: str | bool = ca_bundle or True"
+    ]
+    assert not re.search(r"CERT_NONE|check_hostname|_create_unverified|disable_warnings", code)

@@ -1,0 +1,148 @@
+"""The address that a browser comes back to: once, on this machine, on a path nobody can guess."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tap_visma_economic.connect import landing
+from tap_visma_economic.connect.ends import NotGrantedError, TimedOutError
+from tap_visma_economic.connect.listener import Listener
+from tap_visma_economic.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "LS4emZLGHCD_itL9OvgLbp1CvGCeeh0kE7f_v3-7fdU1"
+FORGED = "forged-token"
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as listening:
+        yield listening
+
+
+def get(url: str, **options: object) -> requests.Response:
+    return requests.get(url, timeout=10, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+
+def origin(listener: Listener) -> str:
+    return listener.redirect_url.rsplit("/", 1)[0]
+
+
+def test_the_token_arrives_and_the_browser_is_sent_to_an_address_without_it(
+    listener: Listener,
+) -> None:
+    answer = get(f"{listener.redirect_url}?token={TOKEN}")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == urlsplit(f"{listener.redirect_url}/done").path
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert TOKEN not in str(answer.headers) + answer.text
+    assert listener.wait(5) == TOKEN
+
+
+def test_the_last_page_waits_for_what_it_has_to_say(listener: Listener) -> None:
+    get(f"{listener.redirect_url}?token={TOKEN}")
+    threading.Timer(0.3, listener.tell, [landing.connected("Firma <b> & Co")]).start()
+    page = get(f"{listener.redirect_url}/done")
+    assert page.status_code == 200
+    assert "Firma &lt;b&gt; &amp; Co is connected" in page.text
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_no_two_listeners_have_the_same_path() -> None:
+    paths = set()
+    for _ in range(3):
+        with Listener() as listening:
+            paths.add(urlsplit(listening.redirect_url).path)
+    assert len(paths) == 3
+    assert all(len(path) > 40 for path in paths), "256 bits"
+
+
+@pytest.mark.parametrize("path", ["/", "/callback", "/done", "{path}/", "{path}x", "{upper}", "//"])
+def test_a_forged_callback_is_turned_away_and_changes_nothing(
+    listener: Listener, path: str
+) -> None:
+    own = urlsplit(listener.redirect_url).path
+    forged = origin(listener) + path.format(path=own, upper=own.swapcase())
+    answer = get(f"{forged}?token={FORGED}")
+    assert answer.status_code == 404
+    get(f"{listener.redirect_url}?token={TOKEN}")
+    assert listener.wait(5) == TOKEN
+
+
+def test_the_last_page_is_not_there_before_the_token(listener: Listener) -> None:
+    assert get(f"{listener.redirect_url}/done").status_code == 404
+
+
+def test_only_the_first_request_counts(listener: Listener) -> None:
+    assert get(f"{listener.redirect_url}?token={TOKEN}").status_code == 303
+    second = get(f"{listener.redirect_url}?token={FORGED}")
+    assert second.status_code == 410
+    assert "used already" in second.text
+    assert listener.wait(5) == TOKEN
+    with pytest.raises(TimedOutError):
+        listener.wait(0.2)
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "OPTIONS", "PUT"])
+def test_other_methods_do_not_use_the_address_up(listener: Listener, method: str) -> None:
+    url = f"{listener.redirect_url}?token={FORGED}"
+    assert requests.request(method, url, timeout=10).status_code == 501
+    get(f"{listener.redirect_url}?token={TOKEN}")
+    assert listener.wait(5) == TOKEN
+
+
+def test_a_page_that_reaches_it_under_another_name_is_turned_away(listener: Listener) -> None:
+    url = f"{listener.redirect_url}?token={FORGED}"
+    assert get(url, headers={"Host": "evil.example"}).status_code == 404
+    assert get(f"{listener.redirect_url}?token={TOKEN}").status_code == 303
+
+
+def test_a_browser_without_a_token_means_that_access_was_not_given(listener: Listener) -> None:
+    get(listener.redirect_url)
+    with pytest.raises(NotGrantedError):
+        listener.wait(5)
+
+
+def test_it_listens_on_one_loopback_address_alone(listener: Listener) -> None:
+    port = urlsplit(listener.redirect_url).port or 0
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    with pytest.raises(OSError, match=r"refused|timed out|unreachable|assign"):
+        socket.create_connection(("127.0.0.2", port), timeout=2)
+
+
+def test_waiting_ends(listener: Listener) -> None:
+    begun = time.monotonic()
+    with pytest.raises(TimedOutError, match="--paste"):
+        listener.wait(0.3)
+    assert 0.3 <= time.monotonic() - begun < 5
+
+
+def test_an_idle_connection_does_not_keep_the_token_out(listener: Listener) -> None:
+    port = urlsplit(listener.redirect_url).port or 0
+    with socket.create_connection(("127.0.0.1", port)) as idle:
+        idle.sendall(b"GET /")
+        get(f"{listener.redirect_url}?token={TOKEN}")
+        assert listener.wait(5) == TOKEN
+
+
+def test_a_port_that_is_taken_is_said(listener: Listener) -> None:
+    port = urlsplit(listener.redirect_url).port or 0
+    with pytest.raises(ConfigError, match=f"port {port} of this machine: Address already in use"):
+        Listener(port)
+
+
+def test_after_the_end_nothing_listens() -> None:
+    with Listener() as listening:
+        url = listening.redirect_url
+    with pytest.raises(requests.ConnectionError):
+        get(url)

@@ -1,0 +1,187 @@
+"""Answers that are not quite JSON: read as they are meant, or left out by name, never changed."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_visma_economic.lenient import strict_json
+from tap_visma_economic.values import DEEPEST
+
+if TYPE_CHECKING:
+    from tap_visma_economic.lenient import Place
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+def read(body: bytes) -> tuple[Any, dict[Place, str]]:
+    """What an answer holds, and what of it was left out."""
+    content, found = strict_json(body)
+    return _decode(content), {flaw.place: flaw.why for flaw in found}
+
+
+# --- nothing is lost ---
+
+TEXT = {"name": "Møbler æøå 🪑", "amount": 1}
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+def test_any_encoding_of_unicode_is_read_with_a_byte_order_mark_and_without(encoding: str) -> None:
+    assert read(json.dumps(TEXT, ensure_ascii=False).encode(encoding)) == (TEXT, {})
+
+
+def test_control_characters_that_ought_to_be_escaped_are_text() -> None:
+    assert read(b'{"a": "\x00 \n \t \x1f"}') == ({"a": "\x00 \n \t \x1f"}, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.10", "-0.0", "5.00", "1E+400", "1E-400", "12345678901234567890.123456789", "1" * 400],
+)
+def test_numbers_keep_all_their_digits(text: str) -> None:
+    value, found = read(f"\ufeff[{text}]".encode())
+    assert ([str(number) for number in value], found) == ([text], {})
+
+
+def test_of_a_name_that_comes_twice_the_last_value_counts() -> None:
+    body = b'{"a": 1, "b": 2, "a": 3}'
+    assert read(body) == (_decode(body), {}) == ({"a": 3, "b": 2}, {})
+
+
+# --- what no message can carry ---
+
+LEFT_OUT = {
+    "a lone high surrogate": (rb'"a\ud800b"', "text that is not Unicode"),
+    "a lone low surrogate": (rb'"\udc00"', "text that is not Unicode"),
+    "surrogates the wrong way round": (rb'"\ude00\ud83d"', "text that is not Unicode"),
+    "a surrogate in UTF-8": (b'"\xed\xa0\x80"', "text that is not Unicode"),
+    "Latin-1": ('"Ærø"'.encode("latin-1"), "text that is not Unicode"),
+    "an overlong form": (b'"\xc0\x80"', "text that is not Unicode"),
+    "NaN": (b"NaN", "no number that JSON knows"),
+    "Infinity": (b"Infinity", "no number that JSON knows"),
+    "-Infinity": (b"-Infinity", "no number that JSON knows"),
+    "5,000 digits": (b"7" * 5000, "a number too large for any target"),
+    "an exponent out of range": (b"1e9999999999999999999", "a number too large for any target"),
+    "a hundred levels": (b"[" * 100 + b"]" * 100, "nested too deep"),
+    "100,000 levels": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deep"),
+}
+
+
+@pytest.mark.parametrize(("value", "why"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_no_message_can_carry_is_left_out_by_its_place(value: bytes, why: str) -> None:
+    body = b'{"items": [{"a": %b, "b": "]}[{"}, {"a": 1.50}]}' % value
+    read_back, found = read(body)
+    a, b = read_back["items"]
+    assert b == {"a": Decimal("1.50")}
+    assert a["b"] == "]}[{"
+    (place,) = found
+    assert place[:3] == ("items", 0, "a")
+    assert found[place] == why
+    for step in place[2:]:
+        a = a[step]
+    assert a is None
+
+
+def test_a_name_that_is_no_unicode_goes_with_its_value() -> None:
+    assert read(rb'[{"\ud800": 1, "b": 2}]') == (
+        [{"b": 2}],
+        {(0, "\\ud800"): "a name for text that is not Unicode"},
+    )
+
+
+@pytest.mark.parametrize("levels", [1, DEEPEST - 1, DEEPEST])
+def test_what_a_target_can_read_stays_however_it_is_nested(levels: int) -> None:
+    value = b"[" * levels + b"]" * levels
+    body = b'\xef\xbb\xbf{"items": [{"a": %b}]}' % value
+    assert read(body) == ({"items": [{"a": json.loads(value)}]}, {})
+
+
+def test_an_unreadable_value_is_told_in_ascii_and_not_at_any_length() -> None:
+    _, (flaw,) = strict_json(b'["\xff' + b"x" * 1_000_000 + b'"]')
+    assert flaw.text.startswith("\\udcffxxx")
+    assert len(flaw.text) == 100
+
+
+# --- what is no answer ---
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html></html>",
+        b'{"a": "\xff"',
+        b'{"a": "\xff}',
+        b'[{"a": NaN}, {"a": 1}',
+        b'[{"a": NaN}]]',
+        b"[NaN,]",
+        b"[nan]",
+        b"[1..5, NaN]",
+        b"[\xff]",
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 99_999,
+        b"\xff\xfe[",
+        b"\x00",
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_what_is_garbled_or_breaks_off_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  several kinds of it
+        strict_json(body)
+
+
+# --- whatever comes ---
+
+
+@given(st.binary(max_size=60))
+@example(b'"\\ud800\\udc00"')
+@example(b"1e-9999999999999999999")
+def test_whatever_comes_is_json_or_refused(body: bytes) -> None:
+    try:
+        content, _ = strict_json(body)
+    except ValueError:
+        return
+    _decode(content)
+
+
+ANY_TEXT = st.text(st.characters(), max_size=8)  # surrogates too
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def without_flaws(value: Any) -> Any:
+    """The same value, null in place of text that is not Unicode."""
+    if isinstance(value, str):
+        return value if is_unicode(value) else None
+    if isinstance(value, list):
+        return [without_flaws(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: without_flaws(v) for name, v in value.items() if is_unicode(name)}
+    return value
+
+
+@given(ANY_JSON)
+def test_every_value_is_what_was_sent_or_null(value: Any) -> None:
+    value = json.loads(json.dumps(value))  # halves of a pair that meet are one character
+    read_back, found = read(json.dumps(value).encode())
+    assert read_back == without_flaws(value)
+    assert bool(found) == (read_back != value)
