@@ -22,6 +22,12 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[A
     }
 
 
+def is_named(run: Run, stream: str, column: str) -> bool:
+    """Whether a schema names a column and, if it is an object, what is in it."""
+    described = run.schemas[stream]["schema"]["properties"].get(column, {"properties": {}})
+    return bool(described.get("properties", True))
+
+
 EVERYTHING = {"all_streams": True}
 MAPPED = {"stream_maps": {"currencies": {"mapped": "1"}}}
 """A stream map for one stream: the SDK then writes the records of all."""
@@ -48,10 +54,11 @@ def test_the_sdks_way_writes_the_same_records(
     for name, rows in fast.items():
         for one, other in zip(rows, careful[name], strict=True):
             found = differences(one, other)
-            if other.get("metaData") == {}:  # the SDK empties objects that nobody documented
-                found.pop("metaData", None)
+            if include_links:  # the SDK keeps back links that no schema names
+                found = {c: v for c, v in found.items() if is_named(own, name, c)}
             assert found == {}, name
-    assert own.warnings == sdks.warnings == []
+    if not include_links:
+        assert own.warnings == sdks.warnings == []
 
 
 def test_a_message_has_the_same_parts_on_both_ways(warm_tap: TapRunner, sandbox: Sandbox) -> None:
