@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tap_visma_economic.values import DEEPEST
+from tap_visma_economic.values import DEEPEST, MistypedError, not_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,6 @@ _MOST_DIGITS = 4000
 
 _LONGEST_TEXT = 100
 """Characters of an unreadable value that are told, where it is a key."""
-
-_ENVELOPE = 3
-"""Levels around a value of a row: the answer, the listing, the row."""
 
 _CUT = "\ud800 too deep"
 """Stands for what was nested too deep until it is null: like every text that is not Unicode."""
@@ -75,8 +72,13 @@ class _Unreadable(NamedTuple):
     text: str
 
 
-def strict_json(content: bytes) -> tuple[bytes, list[Found]]:
+def strict_json(content: bytes, steps: int) -> tuple[bytes, list[Found]]:
     """Return an answer as JSON that strict decoding takes, and what had to be left out.
+
+    Args:
+        content: the answer.
+        steps: how many names and indices lead to a property of a row. What is nested too deep is
+            left out as a whole property, for half of a value is another value.
 
     Raises:
         ValueError: it cannot be read.
@@ -85,9 +87,9 @@ def strict_json(content: bytes) -> tuple[bytes, list[Found]]:
     try:
         answer = _loads(text)
     except RecursionError:
-        answer = _loads(_shallow(text))
+        answer = _loads("".join(_shallow(text, steps)))
     found: list[Found] = []
-    answer = _cleaned(answer, (), found)
+    answer = _cleaned(answer, (), steps, found)
     return _encode(answer), found
 
 
@@ -112,30 +114,27 @@ def _integer(text: str) -> int | _Unreadable:
     return int(text) if len(text) <= _MOST_DIGITS else _Unreadable(_TOO_LONG, text)
 
 
-def _shallow(text: str) -> str:
-    """Return a text without what is nested too deep."""
-    return "".join(_shallow_parts(text))
-
-
-def _shallow_parts(text: str) -> Iterator[str]:
-    deepest = DEEPEST + _ENVELOPE
-    depth = done = 0
+def _shallow(text: str, steps: int) -> Iterator[str]:
+    """Yield the parts of a text that are left when properties nested too deep are cut out."""
+    depth = deepest = start = done = 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if depth == deepest + 1:
-                yield text[done : token.start()]
+            deepest = max(deepest, depth)
+            if depth == steps + 1:
+                start, deepest = token.start(), depth
         elif token[0] in "]}":
-            if depth == deepest + 1:
+            if depth == steps + 1 and deepest > steps + DEEPEST:
+                yield text[done:start]
                 yield json.dumps(_CUT)
                 done = token.end()
             depth -= 1
-    if depth > deepest:
+    if depth:
         raise ValueError("it breaks off")
     yield text[done:]
 
 
-def _cleaned(value: Any, place: Place, found: list[Found]) -> Any:
+def _cleaned(value: Any, place: Place, steps: int, found: list[Found]) -> Any:
     """Return a value without what cannot be passed on, and note where that was."""
     unreadable: _Unreadable | None = None
     if isinstance(value, str):
@@ -143,27 +142,35 @@ def _cleaned(value: Any, place: Place, found: list[Found]) -> Any:
     elif isinstance(value, _Unreadable):
         unreadable = value
     elif isinstance(value, (dict, list)):
-        if len(place) > DEEPEST + _ENVELOPE:
-            unreadable = _Unreadable(_TOO_DEEP, "")
-        elif isinstance(value, list):
-            return [_cleaned(v, (*place, index), found) for index, v in enumerate(value)]
-        else:
-            return _cleaned_object(value, place, found)
+        unreadable = _unreadable_depth(value) if len(place) == steps else None
+        if unreadable is None:
+            inside = value.items() if isinstance(value, dict) else enumerate(value)
+            cleaned = {
+                name: _cleaned(inner, (*place, name), steps, found)
+                for name, inner in inside
+                if _is_readable(name, place, found)
+            }
+            return cleaned if isinstance(value, dict) else list(cleaned.values())
     if unreadable is None:
         return value
     found.append(Found(place, unreadable.why, unreadable.text[:_LONGEST_TEXT]))
     return None
 
 
-def _cleaned_object(value: dict[str, Any], place: Place, found: list[Found]) -> dict[str, Any]:
-    cleaned = {}
-    for name, inner in value.items():
-        if unreadable := _unreadable_text(name):
-            where = (*place, _ascii(name))
-            found.append(Found(where, f"a name for {unreadable.why}", unreadable.text))
-        else:
-            cleaned[name] = _cleaned(inner, (*place, name), found)
-    return cleaned
+def _is_readable(name: str | int, place: Place, found: list[Found]) -> bool:
+    unreadable = _unreadable_text(name) if isinstance(name, str) else None
+    if unreadable is not None:
+        where = (*place, unreadable.text)
+        found.append(Found(where, f"a name for {unreadable.why}", unreadable.text))
+    return unreadable is None
+
+
+def _unreadable_depth(value: Any) -> _Unreadable | None:
+    try:
+        not_too_deep(value)
+    except MistypedError:
+        return _Unreadable(_TOO_DEEP, "")
+    return None
 
 
 def _unreadable_text(value: str) -> _Unreadable | None:

@@ -111,7 +111,7 @@ class _Listing:
         return self._plain(response)
 
     def _plain(self, response: requests.Response) -> tuple[Any, list[Row]]:
-        answer, found = _decode(self._decoder, response)
+        answer, found = _decode(self._decoder, response, len(self._place) + 2)
         rows = self._rows(answer)
         if found:
             rows = _flawed(rows, self._place, found, response)
@@ -172,15 +172,15 @@ def count(response: requests.Response) -> int:
 
 
 def _decode(
-    decoder: msgspec.json.Decoder[Any], response: requests.Response
+    decoder: msgspec.json.Decoder[Any], response: requests.Response, steps: int = 1
 ) -> tuple[Any, Sequence[Found]]:
-    """Return an answer and what of it had to be left out."""
+    """Return an answer and what of it had to be left out (see `lenient`)."""
     try:
         return decoder.decode(response.content), ()
     except _UNREADABLE as error:
         why = str(error)
     try:
-        content, found = strict_json(response.content)
+        content, found = strict_json(response.content, steps)
         return decoder.decode(content), found
     except (*_UNREADABLE, ValueError):
         raise _bad(response, why) from None

@@ -95,6 +95,8 @@ class Projection:
             if fill_booleans and column["type"] == "boolean"
         }
         self._fill = _filler(schema, replace(rules, keys=frozenset(schema["required"])))
+        self._required = [name for name in schema["required"] if name in wanted]
+        self._drift = rules.drift
 
     def __call__(self, row: Row, stamps: Mapping[str, Any]) -> Record:
         """Return the record for a row; `stamps` holds agreementNumber and path parameters."""
@@ -103,6 +105,9 @@ class Projection:
             record[name] = stamps[source]
         record.update(self._absent)
         self._fill(row, record)
+        for name in self._required:
+            if record.get(name) is None:
+                self._drift.missing(name)
         return record
 
 
@@ -200,7 +205,7 @@ def _scalar(name: str, column: Schema, rules: Rules) -> Write:
         except MistypedError:
             outcome = "passed on, being a key" if is_key else "left out"
             rules.drift.mistyped(f"{rules.path}{name}", documented, value, outcome)
-            record[name] = value if is_key else None
+            record[name] = _passed_on(name, value, rules) if is_key else None
 
     return write
 

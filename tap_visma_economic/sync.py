@@ -104,18 +104,6 @@ class EconomicStream(Endpoint):
         """Return another stream of the same tap, whether the catalog holds it or not."""
         return self._tap.beside(other) if other else None
 
-    def can_read(self, agreement: Agreement) -> bool:
-        """Return whether the agreement's grant may read the stream, by asking for its first page.
-
-        Failures are noted as those of a run are.
-        """
-        try:
-            next(self.read(agreement, None), None)
-        except EconomicError as error:
-            self._note(agreement, error, self._coverage())
-            return False
-        return True
-
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the records of one agreement, or of all, without bookmarks or messages."""
         for agreement in self._agreements(context):

@@ -52,6 +52,8 @@ DOCUMENTS = "documentsapi:/AttachedDocuments"
 KEYS = {1: (1, 2, 3), 2: (201, 202, 250)}
 """Keys of the dimensions that are edited."""
 
+KINDS_A_DAY = 3
+
 ORDINARY = 10**6
 """Invoice numbers from here on have been picked by hand."""
 
@@ -64,7 +66,7 @@ class Life:
         entries: how long the ledger is on the first day.
     """
 
-    def __init__(self, seed: int, entries: int = 1600) -> None:
+    def __init__(self, seed: int, entries: int = 2500) -> None:
         self.random = random.Random(seed)
         self.now = BEGIN
         self.company = build_company(
@@ -76,36 +78,40 @@ class Life:
         self._ever: set[str] = set()
         self._reserved: list[int] = []
         self._document_deleted = False
-        self._weighted: dict[Callable[[], object], int] = {
-            self.voucher_booked: 6,
-            self.voucher_booked_late: 2,
-            self.numbers_reserved: 3,
-            self.entries_become_visible: 5,
-            self.invoice_booked: 6,
-            self.invoice_booked_under_a_high_number: 1,
-            self.invoice_booked_under_a_low_number: 1,
-            self.paid: 6,
-            self.paid_in_part: 4,
-            self.all_paid: 1,
-            self.match_undone: 4,
-            self.dimension_edited: 4,
-            self.row_edited: 10,
-            self.row_added: 3,
-            self.row_deleted: 2,
-            self.project_renamed: 2,
-            self.master_data_edited: 4,
-            self.master_data_added: 1,
-            self.master_data_deleted: 1,
-            self.document_attached: 3,
-            self.document_deleted: 1,
-            self.document_becomes_visible: 1,
-            self.drafted: 4,
-            self.draft_postponed: 3,
-            self.draft_booked: 3,
-            self.draft_deleted: 1,
-            self.document_forwarded: 4,
-            self.year_added: 1,
-        }
+        self._kinds: list[Callable[[], object]] = [
+            self.voucher_booked,
+            self.voucher_booked_late,
+            self.numbers_reserved,
+            self.entries_become_visible,
+            self.invoice_booked,
+            self.invoice_booked_under_a_high_number,
+            self.invoice_booked_under_a_low_number,
+            self.paid,
+            self.paid_in_part,
+            self.all_paid,
+            self.match_undone,
+            self.dimension_moved,
+            self.dimension_added_or_taken_off,
+            self.row_edited,
+            self.row_added,
+            self.row_deleted,
+            self.project_renamed,
+            self.master_data_edited,
+            self.master_data_added,
+            self.master_data_deleted,
+            self.document_attached,
+            self.document_deleted,
+            self.document_becomes_visible,
+            self.drafted,
+            self.draft_postponed,
+            self.draft_booked,
+            self.draft_deleted,
+            self.document_forwarded,
+            self.year_added,
+        ]
+        self._to_come: list[Callable[[], object]] = []
+        self._today_only: list[Callable[[], object]] = []
+        self.dawns()
 
     def clock(self) -> float:
         """What time it is, in seconds since the epoch."""
@@ -116,9 +122,18 @@ class Life:
         self.now += delta
         self.company.world.today = self.now.date()
 
+    def dawns(self) -> None:
+        """Let a day begin, on which few kinds of things happen: one could hide another.
+
+        Each kind has its turn before any has another.
+        """
+        if len(self._to_come) < KINDS_A_DAY:
+            self._to_come = self.random.sample(self._kinds, len(self._kinds))
+        self._today_only = [self._to_come.pop() for _ in range(KINDS_A_DAY)]
+
     def happens(self) -> None:
         """Let something happen."""
-        (event,) = self.random.choices(list(self._weighted), list(self._weighted.values()))
+        event = self.random.choice(self._today_only)
         self.turn += 1
         self.pass_time(dt.timedelta(seconds=self.random.randrange(61, 1800)))
         self.happened.append(event.__name__)
@@ -128,7 +143,7 @@ class Life:
     @property
     def everything_happened(self) -> bool:
         """Whether everything that can happen has."""
-        return self._ever == {event.__name__ for event in self._weighted}
+        return self._ever == {event.__name__ for event in self._kinds}
 
     def loaded(self) -> None:
         """Everything has been read, and nothing happened meanwhile."""
@@ -199,12 +214,23 @@ class Life:
 
     # Dimensions
 
-    def dimension_edited(self) -> None:
-        """Another key, one where none was, or none where one was."""
-        entry = self.random.choice(self._world.ledger.entries)
-        dimension = self.random.choice(list(KEYS))
-        had = next((key for d, key, _ in entry.more.dimensions if d == dimension), None)
-        key = self.random.choice([key for key in (*KEYS[dimension], None) if key != had])
+    def dimension_moved(self) -> None:
+        """From one key to another."""
+        self._redimension(keep=True)
+
+    def dimension_added_or_taken_off(self) -> None:
+        self._redimension(keep=False)
+
+    def _redimension(self, *, keep: bool) -> None:
+        marked = [e for e in self._world.ledger.entries if not keep or e.more.dimensions]
+        entry = self.random.choice(marked)
+        carried = {dimension: key for dimension, key, _ in entry.more.dimensions}
+        dimension = self.random.choice(list(carried if keep else KEYS))
+        had = carried.get(dimension)
+        if keep or had is None:
+            key = self.random.choice([key for key in KEYS[dimension] if key != had])
+        else:
+            key = None
         self.company.redimension(entry.number, dimension, key, self.now)
 
     # Rows that tell when they were last updated, and others

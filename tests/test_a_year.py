@@ -38,7 +38,7 @@ BOOKMARKED = STREAMS - FULL
 DOCUMENTS = {stream for stream in FULL if stream.startswith(("invoices_drafts", "orders_"))}
 
 YEAR = dt.timedelta(days=365)
-ROUNDS = 250
+ROUNDS = 200
 REFRESH = 30
 """Days after which everything is read in full again, where rows are deleted."""
 
@@ -78,7 +78,10 @@ class Year:
             self._run_and_compare(self.rounds + 1)
 
     def _day(self) -> None:
-        for _ in range(self._random.choice((0, 1, 2, 3, 5, 8))):
+        count = self._random.choice((0, 3, 5, 6, 8))
+        if count:
+            self.life.dawns()
+        for _ in range(count):
             self.life.happens()
         length = YEAR / self.rounds
         self.life.pass_time(length * self._random.uniform(0.5, 1.0))

@@ -23,6 +23,10 @@ from tests.documents import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="Zensical, which builds the site, needs Python 3.11"
+)
+
 ZENSICAL = Path(sys.executable).with_name("zensical")
 LOADS = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src"}
 """What a browser fetches without being asked to."""

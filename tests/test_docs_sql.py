@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,3 +43,26 @@ def test_a_query_finds_what_is_there(
 ) -> None:
     rows = tables.execute(block.text).fetchall()
     CHECKS[block.title](rows, sandbox.grants["demo"].company)
+
+
+@pytest.mark.parametrize(
+    ("late", "column"),
+    [(0, 3), (1, 4), (30, 4), (31, 5), (60, 5), (61, 6), (90, 6), (91, 7)],
+)
+def test_an_open_item_stands_in_the_column_of_its_age(
+    late: int, column: int, tables: duckdb.DuckDBPyConnection
+) -> None:
+    """Of a customer with one open item, so many days after it was due."""
+    (query,) = [block.text for block in RECIPES if block.title == "ageing.sql"]
+    found = tables.execute(
+        'SELECT "customerNumber", max(coalesce("dueDate", "date")) FROM economic.booked_entries '
+        'WHERE "customerNumber" IS NOT NULL AND remainder <> 0 GROUP BY ALL '
+        'HAVING count(*) = 1 ORDER BY "customerNumber" LIMIT 1'
+    ).fetchone()
+    assert found
+    customer, due = found
+    day = due + dt.timedelta(days=late)
+    rows = tables.execute(query.replace("CURRENT_DATE", f"DATE '{day}'")).fetchall()
+    (row,) = [row for row in rows if row[1] == customer]
+    assert row[column] == row[8] != 0
+    assert [amount for place, amount in enumerate(row[3:8], start=3) if place != column] == [0] * 4

@@ -388,6 +388,45 @@ def test_a_start_date_must_be_the_first_day_of_a_fiscal_year(
 
 
 @pytest.mark.slow
+def test_what_cannot_be_told_of_a_day_in_the_past_is_marked(tmp_path: Path, raw: Path) -> None:
+    """Two payments, one before and one after the day, both settle the same two invoices."""
+    tables = Tables(tmp_path, raw)
+    entries = {
+        9_000_001: (1, 100, "2025-03-01"),
+        9_000_002: (1, 200, "2025-03-02"),
+        9_000_003: (2, -150, "2025-03-20"),
+        9_000_004: (2, -150, "2025-04-20"),
+    }
+    tables.change(
+        *(
+            "INSERT INTO economic.booked_entries BY NAME SELECT 1234568 AS agreementnumber, "
+            f"{number} AS entrynumber, {kind} AS type, 5600 AS accountnumber, 1 AS customernumber, "
+            f"'{day}' AS date, 'DKK' AS currencycode, {amount} AS amount, "
+            f"{amount} AS amountinbasecurrency, 0 AS remainder"
+            for number, (kind, amount, day) in entries.items()
+        ),
+        *(
+            "INSERT INTO economic.matched_entries BY NAME SELECT 1234568 AS agreementnumber, "
+            f"{invoice} AS fromentry, {payment} AS toentry"
+            for invoice in (9_000_001, 9_000_002)
+            for payment in (9_000_003, 9_000_004)
+        ),
+    )
+    built = tables.build(
+        "--select",
+        "+receivables_open_items",
+        "--exclude-resource-type",
+        "test",
+        as_of_date=f"{PAST}",
+    )
+    assert built.exit_code == 0, built.text
+    assert tables.rows(
+        "SELECT entry_number, is_exact FROM receivables_open_items "
+        "WHERE entry_number > 9000000 OR NOT is_exact ORDER BY 1"
+    ) == [(9_000_001, False), (9_000_002, False)]
+
+
+@pytest.mark.slow
 def test_a_table_that_is_needed_is_asked_for_by_name(tmp_path: Path, raw: Path) -> None:
     tables = Tables(tmp_path, raw)
     tables.change("DROP TABLE economic.accounts")

@@ -23,7 +23,17 @@ from tap_visma_economic.settings import SETTINGS
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.certificates import certificate
 from tests.conftest import clean_environment, settings_for
-from tests.support import APP, CANARY, GRANT, GRANT_2, GRANT_3, canary_sandbox, small_grants
+from tests.support import (
+    APP,
+    CANARY,
+    GRANT,
+    GRANT_2,
+    GRANT_3,
+    canary_sandbox,
+    existing_tests,
+    named_tests,
+    small_grants,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -426,3 +436,13 @@ def test_the_code_has_no_switch_for_verification() -> None:
         "self._verify: str | bool = ca_bundle or True"
     ]
     assert not re.search(r"CERT_NONE|check_hostname|_create_unverified|disable_warnings", code)
+
+
+def test_every_promise_of_the_security_page_names_tests_that_exist() -> None:
+    page = Path(__file__).parent.parent / "SECURITY.md"
+    text = page.read_text("utf-8")
+    table = text[text.index("## Promises") : text.index("## Proxies")]
+    promises = [line for line in table.splitlines() if line.startswith("| ") and line[2] != "|"]
+    assert len(promises) > 20
+    assert [line for line in promises if not re.search(r"\| `\w[\w/]*\.py::", line)] == []
+    assert set(named_tests(page)) <= existing_tests()

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
-def read(body: bytes) -> tuple[Any, dict[Place, str]]:
+def read(body: bytes, steps: int = 3) -> tuple[Any, dict[Place, str]]:
     """What an answer holds, and what of it was left out."""
-    content, found = strict_json(body)
+    content, found = strict_json(body, steps)
     return _decode(content), {flaw.place: flaw.why for flaw in found}
 
 
@@ -82,12 +82,19 @@ def test_what_no_message_can_carry_is_left_out_by_its_place(value: bytes, why: s
     a, b = read_back["items"]
     assert b == {"a": Decimal("1.50")}
     assert a["b"] == "]}[{"
-    (place,) = found
-    assert place[:3] == ("items", 0, "a")
-    assert found[place] == why
-    for step in place[2:]:
-        a = a[step]
-    assert a is None
+    assert a["a"] is None
+    assert found == {("items", 0, "a"): why}
+
+
+@pytest.mark.parametrize("depth", [100, 5_000])
+@pytest.mark.parametrize(("around", "steps"), [('{"a": %s, "b": [2]}', 1), ('[{"a": %s}]', 2)])
+def test_what_is_nested_too_deep_is_left_out_as_a_whole_property(
+    around: str, steps: int, depth: int
+) -> None:
+    value = '[[{"c": ' * depth + "1" + "}]]" * depth
+    read_back, found = read(f"\ufeff{around % value}".encode(), steps)
+    assert read_back == json.loads(around % "null")
+    assert list(found.values()) == ["nested too deep"]
 
 
 def test_a_name_that_is_no_unicode_goes_with_its_value() -> None:
@@ -105,7 +112,7 @@ def test_what_a_target_can_read_stays_however_it_is_nested(levels: int) -> None:
 
 
 def test_an_unreadable_value_is_told_in_ascii_and_not_at_any_length() -> None:
-    _, (flaw,) = strict_json(b'["\xff' + b"x" * 1_000_000 + b'"]')
+    _, (flaw,) = strict_json(b'["\xff' + b"x" * 1_000_000 + b'"]', 2)
     assert flaw.text.startswith("\\udcffxxx")
     assert len(flaw.text) == 100
 
@@ -135,7 +142,7 @@ def test_an_unreadable_value_is_told_in_ascii_and_not_at_any_length() -> None:
 )
 def test_what_is_garbled_or_breaks_off_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  several kinds of it
-        strict_json(body)
+        strict_json(body, 3)
 
 
 # --- whatever comes ---
@@ -146,7 +153,7 @@ def test_what_is_garbled_or_breaks_off_is_refused(body: bytes) -> None:
 @example(b"1e-9999999999999999999")
 def test_whatever_comes_is_json_or_refused(body: bytes) -> None:
     try:
-        content, _ = strict_json(body)
+        content, _ = strict_json(body, 3)
     except ValueError:
         return
     _decode(content)

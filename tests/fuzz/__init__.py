@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing with atheris (pip install atheris). Not part of the test suite."""
