@@ -119,7 +119,7 @@ class OpenApiStream(EconomicStream):
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
         if self.listing is Listing.COLLECTION:
-            return Cursor(bound)
+            return Cursor(bound, key=self.keyset)
         if self.listing is Listing.PAGED:
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:

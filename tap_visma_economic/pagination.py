@@ -138,11 +138,31 @@ class Keyset(Paginator):
 
 
 class Cursor(Paginator):
-    """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier."""
+    """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier.
 
-    def __init__(self, filter_: str | None = None) -> None:
+    Args:
+        filter_: what all pages of this reading are filtered by.
+        key: a property that tells one page from another, if there is one.
+    """
+
+    def __init__(self, filter_: str | None = None, *, key: str | None = None) -> None:
+        self._key = key
+        self._ends: tuple[Any, Any] | None = None
         self._sent: set[str | None] = set()
         super().__init__(filter_)
+
+    def more(self, page: Page) -> bool:
+        """Return whether e-conomic gave a cursor.
+
+        Raises:
+            BadAnswerError: the rows are those of the page before, in place of others.
+        """
+        keys = column(page.rows, self._key) if self._key else []
+        ends = (keys[0], keys[-1]) if keys else None
+        if ends and ends == self._ends and ends[0] != ends[1]:
+            raise BadAnswerError("e-conomic's cursor gave the rows of the page before once more")
+        self._ends = ends
+        return page.more
 
     def following(self, page: Page) -> Query | None:
         """Return the query with the next cursor; the filter must be sent again.

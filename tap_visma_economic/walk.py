@@ -12,7 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_visma_economic.errors import EconomicError, NotFoundError
+from tap_visma_economic.errors import (
+    AccessDeniedError,
+    BadAnswerError,
+    EconomicError,
+    NotFoundError,
+)
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.pagination import keys_of
@@ -81,11 +86,16 @@ class Walk:
         told: int | None = None
         try:
             first = begun()
+            self._total = first.pages[0].results
             reading = self._settled if first.paginator.shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
                 told = page.results
                 yield page
+        except AccessDeniedError as error:
+            if pages:
+                raise EconomicError(f"in the middle of {self._path}: {error}") from None
+            raise
         except NotFoundError:
             if not self._endpoint.may_be_missing(self._agreement, self.context):
                 raise
@@ -133,7 +143,8 @@ class Walk:
         key, unique = self._endpoint.keyset, self._endpoint.is_unique
         if not page.more or not key or not self._endpoint.counted:
             return page, None
-        self._total = self._count() if page.results is None else page.results
+        if self._total is None:
+            self._total = self._count()
         numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
@@ -197,18 +208,27 @@ class Walk:
         """Compare the rows that were read with e-conomic's own count.
 
         Rows that came while it was read make a difference too, so it is looked at twice.
+
+        Raises:
+            BadAnswerError: there were more rows before, and there are more now.
         """
+        counts = []
         for _ in range(2):
-            count = self._count()
-            if count == rows:
+            counts.append(self._count())
+            if counts[-1] == rows:
                 return
+        if self._total and rows < min(self._total, *counts):
+            raise BadAnswerError(
+                f"{self._path} is not whole: {rows} rows were read, e-conomic counted "
+                f"{self._total} before and counts {counts[-1]} now"
+            )
         self._endpoint.logger.warning(
             "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
             "the next run has them",
             self._agreement,
             rows,
             self._path,
-            count,
+            counts[-1],
         )
 
     @property

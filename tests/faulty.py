@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IMPATIENT = {"request_timeout": 0.5}
 
 LISTINGS = {
-    "booked_entries": ("bookedEntriesapi:/booked-entries", "entryNumber", "/booked-entries"),
+    "booked_entries": ("bookedEntriesapi:/booked-entries", "entryNumber", r"/booked-entries(\?|$)"),
     "customers": ("rest:/customers", "customerNumber", r"/customers\?"),
     "products": ("rest:/products", "productNumber", r"/products\?"),
 }
