@@ -19,6 +19,10 @@ class Drift:
         """Note a property that no document names."""
         self._seen[f"unknown property {path}"] += 1
 
+    def missing(self, path: str) -> None:
+        """Note a row without a property that no row can be without."""
+        self._seen[f"{path} is missing where it is documented as always there"] += 1
+
     def mistyped(self, path: str, expected: str, value: object, outcome: str) -> None:
         """Note a value of another type than documented, and what became of it."""
         self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
