@@ -173,9 +173,10 @@ def _compile(schema: Schema, rules: Rules, fill_booleans: bool) -> _Compiled:
     for name, column in schema["properties"].items():
         if is_stamped(rules.at(name), column):
             is_wanted = rules.at(name) == AGREEMENT or rules.selected(rules.at(name))
-            shape.stamp(
-                name, column, code.stamp(column.get("x-stamp", name)) if is_wanted else None
-            )
+            source = code.stamp(column.get("x-stamp", name)) if is_wanted else None
+            shape.stamp(name, column, source)
+        elif name in schema["required"] and rules.selected(rules.at(name)):
+            shape.require(name)
     return _Compiled(shape.struct(), code.function(shape.lines), shape.kept)
 
 
@@ -405,6 +406,11 @@ class _Shape:
         else:
             attribute = self.add(name, _NEVER)
         self.lines.append(f"{self._variable}.{attribute} = {variable or 'unset'}")
+
+    def require(self, name: str) -> None:
+        """Refuse rows that lack a column."""
+        target = f"{self._variable}.{self.attribute(name)}"
+        self.lines.append(f"if {target} is unset or {target} is None: raise Mistyped")
 
     def attribute(self, name: str) -> str:
         """Return the attribute that holds a property."""
