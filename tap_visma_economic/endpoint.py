@@ -15,6 +15,7 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
+from tap_visma_economic.budget import cost_of
 from tap_visma_economic.drift import Drift
 from tap_visma_economic.errors import (
     BadAnswerError,
@@ -161,6 +162,7 @@ class Endpoint(RESTStream["Query"]):
 
         def send(request: requests.PreparedRequest) -> T:
             response = lane.send(request)
+            self._tap.costs.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
             try:
                 self.validate_response(response)
             except GrantRefusedError as error:

@@ -6,6 +6,7 @@ the rest: catalog, selection, stream maps, metrics.
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -128,6 +129,7 @@ class EconomicStream(Endpoint):
         are written, so that records are only yielded if they are not.
         """
         self._records_seen = 0
+        began = time.monotonic()
         coverage = self._coverage()
         if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
             self.stream_state.pop("partitions", None)
@@ -144,6 +146,7 @@ class EconomicStream(Endpoint):
         for line in self._drift.report():
             self.logger.warning("Not as documented: %s", line)
         self._tap.outcome.read(self.name, self._records_seen)
+        self._tap.costs.written(self.name, self._records_seen, time.monotonic() - began)
         if write_messages:
             self._activate_version(coverage)
             self._write_state_message()
@@ -179,6 +182,7 @@ class EconomicStream(Endpoint):
                     yield from self._counted(records, counter)
                 if recorder.complete:
                     self._move_on(agreement, step.state)
+                self._tap.progress.wrote(self.name, step, agreement.lane.budget.left)
                 if write:
                     self._end_page()
 

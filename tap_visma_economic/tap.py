@@ -20,9 +20,11 @@ from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.ahead import UNITS_AHEAD, Ahead
 from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.budget import Budget
+from tap_visma_economic.costs import Costs
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.lanes import Lane
 from tap_visma_economic.outcome import Outcome
+from tap_visma_economic.progress import Progress, progress
 from tap_visma_economic.reconciliation import differences
 from tap_visma_economic.stopping import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
@@ -62,6 +64,8 @@ class TapVismaEconomic(Tap):
     ) -> None:
         self.stop = StopFlag()
         self.outcome = Outcome()
+        self.costs = Costs()
+        self.progress = Progress(None)
         self.read_anew: set[str] = set()
         self._making = threading.RLock()
         self._beside: dict[type[EconomicStream], EconomicStream] = {}
@@ -218,7 +222,7 @@ class TapVismaEconomic(Tap):
         try:
             self._warn_of_what_has_no_effect()
             _ = self.agreements  # before the first message: without a company there is no run
-            with contextlib.suppress(Stopped):
+            with contextlib.suppress(Stopped), progress() as self.progress:
                 self._plan_ahead()
                 self.sync_all()
                 self._reconcile()
@@ -308,12 +312,24 @@ class TapVismaEconomic(Tap):
             self.logger.warning("Stopped by a signal: the next run goes on from the last state")
             return 128 + self.stop.signum
         streams, rows = self.outcome.totals()
+        if streams:
+            self._tell_costs()
         read = f"{rows} rows of {streams} streams"
         if failed:
             self.logger.error("The run is not complete: see above. %s have been written", read)
         elif streams:
             self.logger.info("Complete: %s, %d companies", read, len(self.agreements.usable))
         return self.outcome.exit_code
+
+    def _tell_costs(self) -> None:
+        self.logger.info("What it took:\n%s", self.costs.table())
+        for agreement in self.agreements:
+            if agreement.lane.waited >= 1:
+                self.logger.info(
+                    "Waited %.0f s in all for the call budget of %s",
+                    agreement.lane.waited,
+                    agreement,
+                )
 
     # The command line
 

@@ -125,8 +125,9 @@ class Walk:
         page, cut = first.pages[0], None
         with suppress(EconomicError):  # what cannot be counted is read page after page
             page, cut = self._cut(page)
+        page = replace(page, results=self._total)  # whoever shows progress wants to know
         if cut is None:
-            yield from self._chain(first)
+            yield from self._chain(Begun(first.paginator, [page, *first.pages[1:]]))
             return
         yield page
         begin = partial(self.begin, most=STRETCH)
@@ -148,15 +149,16 @@ class Walk:
         numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
+        kept = page
         if not unique:
-            page = replace(page, rows=page.rows[: numbers.index(numbers[-1])])
-            numbers = [*numbers[: len(page.rows)], numbers[-1] - 1]
-        left = self._total - len(page.rows)
-        if left <= WORTH or not page.rows:
+            kept = replace(page, rows=page.rows[: numbers.index(numbers[-1])])
+            numbers = [*numbers[: len(kept.rows)], numbers[-1] - 1]
+        left = self._total - len(kept.rows)
+        if left <= WORTH or not kept.rows:
             return page, None
         if self._between(numbers[-1], None) < left:  # rows that follow have lower numbers
             return page, None
-        return page, windows(numbers, left, self._between, unique=unique)
+        return kept, windows(numbers, left, self._between, unique=unique)
 
     def _between(self, above: int, upto: int | None) -> int:
         return self._count(Window(above, upto))

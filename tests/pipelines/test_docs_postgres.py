@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
 
-RECIPES = [block for block in every_block("sql") if block.title != "duckdb.sql"]
+RECIPES = [
+    block
+    for block in every_block("sql")
+    if block.title != "duckdb.sql" and block.document != "docs/models.md"
+]
 
 
 @pytest.fixture(scope="module")
