@@ -123,6 +123,25 @@ def test_a_key_of_another_type_keeps_its_row(warm_tap: TapRunner) -> None:
     assert VALUE not in run.stderr
 
 
+@pytest.mark.parametrize("rows", [10, 2000])
+@pytest.mark.parametrize("lacking", [{}, {"number": None}])
+def test_a_key_that_is_missing_is_counted_and_its_row_passed_on(
+    warm_tap: TapRunner, rows: int, lacking: dict[str, None]
+) -> None:
+    """On small pages and on large ones, which are read another way."""
+    name = "x" * 30
+    whole = [{"number": number, "name": name} for number in range(1, rows)]
+    page = {"items": [*whole, {"name": name, **lacking}]}
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        body = json.dumps(page).encode()
+        sandbox.faults.add("/Activities$", "status", status=200, body=body)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("activities"))
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["activities"]) == rows
+    [line] = reports(run)
+    assert "number is missing where it is documented as always there (1 rows)" in line
+
+
 def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None:
     for stream in ENDPOINTS:
         run, _ = read(warm_tap, stream, {})
