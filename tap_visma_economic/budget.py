@@ -39,6 +39,9 @@ _MARGIN = 0.97
 _ROUNDING = 2.0
 """Tokens by which figures may be off, being whole numbers."""
 
+_NOTHING = 0.001
+"""Tokens that nobody waits for."""
+
 _ENOUGH_PROOF = 2
 _ENOUGH_ANSWERS = 10
 """Answers after which the figure is taken for tokens used, as it was whenever it was seen live."""
@@ -175,7 +178,7 @@ class Budget:
         self._purse = min(self._purse + (now - self._purse_at) * rate, full)
         self._purse_at = now
         missing = min(self._cost, full) - self._purse
-        return missing / rate if missing > 0 else 0.0
+        return missing / rate if missing > _NOTHING else 0.0
 
     def _reserve(self, now: float) -> float:
         """Return the seconds until the bucket holds more than what is left to others."""
@@ -184,7 +187,7 @@ class Budget:
         rate = self._told.limit / self._told.window
         left = self.left + (now - self._told_at) * rate - self._expected - self._cost
         missing = (1 - self._share) * self._told.limit - left
-        return missing / rate if missing > 0 else 0.0
+        return missing / rate if missing > _NOTHING else 0.0
 
 
 class _Meaning:

@@ -95,7 +95,7 @@ class _Cut:
         """Yield the ends of windows between two numbers that so many rows lie between."""
         if not rows:  # numbers without rows belong to the next window
             return
-        if even or rows <= STRETCH * PAGE or not self._counts:
+        if even or rows <= STRETCH * PAGE or high - low == 1 or not self._counts:
             yield from self._even(low, high, rows)
             return
         middle = (low + high) // 2

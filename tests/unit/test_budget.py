@@ -1,0 +1,177 @@
+"""The call budget: what headers tell, what the figure means, and how fast calls may follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic.budget import Budget, Told, cost_of, told
+
+
+class Bucket:
+    """e-conomic's bucket as it is believed to work, with a clock of its own."""
+
+    def __init__(self, limit: int = 10_000, window: float = 60, *, counts: str = "used") -> None:
+        self.limit, self.window, self.counts = limit, window, counts
+        self.now = 0.0
+        self.level = 0.0
+        self.refused = 0
+        self.spent: list[tuple[float, int]] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.level = max(0.0, self.level - seconds * self.limit / self.window)
+        self.now += seconds
+
+    def call(self, cost: int = 3, *, ours: bool = True) -> dict[str, str]:
+        if self.level + cost > self.limit:
+            self.refused += 1
+        else:
+            self.level += cost
+            if ours:
+                self.spent.append((self.now, cost))
+        figure = round(self.level if self.counts == "used" else self.limit - self.level)
+        form = f"token-limit-{self.limit}-per-{self.window:g}-seconds: {figure}/{self.limit}"
+        return {"X-CallCost": str(cost), "X-RateLimiting": form}
+
+
+def work(budget: Budget, bucket: Bucket, seconds: float, latency: float = 0.002) -> None:
+    """Call and call again, one after the other, for so long."""
+    until = bucket.now + seconds
+    while bucket.now < until:
+        while wait := budget.take():
+            bucket.wait(wait)
+        headers = bucket.call()
+        bucket.wait(latency)
+        budget.answered(headers)
+
+
+def made(bucket: Bucket, share: float = 0.8) -> Budget:
+    return Budget(share, bucket.clock)
+
+
+@pytest.mark.parametrize(
+    ("header", "means"),
+    [
+        ("token-limit-10000-per-60-seconds: 147/10000", Told(147, 10_000, 60)),
+        ("limit-2000-per-60-seconds: 1450/2000", Told(1450, 2000, 60)),
+        ("limit-100-per-1-minute: 5/100", Told(5, 100, 60)),
+        ("147/10000", Told(147, 10_000, 60)),
+        ("12000/10000", Told(10_000, 10_000, 60)),
+        ("L", None),
+        ("5/0", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_header_is_understood_in_all_its_forms(header: str | None, means: Told | None) -> None:
+    assert told(header) == means
+
+
+@pytest.mark.parametrize(
+    ("header", "cost"), [("3", 3), (" 13 ", 13), ("L", None), (None, None), ("-1", None)]
+)
+def test_a_cost_that_makes_no_sense_is_none(header: str | None, cost: int | None) -> None:
+    assert cost_of(header) == cost
+
+
+@given(st.lists(st.tuples(st.text(max_size=60), st.text(max_size=8)), max_size=20))
+def test_no_header_breaks_it_or_makes_it_wait_for_ever(headers: list[tuple[str, str]]) -> None:
+    bucket = Bucket()
+    budget = made(bucket)
+    for limiting, cost in headers:
+        wait = budget.take()
+        assert 0 <= wait < 3600
+        budget.answered({"X-RateLimiting": limiting, "X-CallCost": cost})
+
+
+@pytest.mark.parametrize("counts", ["used", "left"])
+@pytest.mark.parametrize("before", [0, 2_000, 7_000])
+def test_what_the_figure_counts_is_learnt_from_the_first_answers(counts: str, before: int) -> None:
+    bucket = Bucket(counts=counts)
+    bucket.level = before
+    budget = made(bucket)
+    for _ in range(3):
+        assert budget.take() == 0
+        headers = bucket.call()
+        bucket.wait(0.001)
+        budget.answered(headers)
+    assert not budget.unsure
+    assert budget.left == pytest.approx(bucket.limit - bucket.level, abs=5)
+
+
+@pytest.mark.parametrize(("limit", "counts"), [(10_000, "used"), (10_000, "left"), (2_000, "used")])
+def test_while_there_is_work_between_75_and_80_per_cent_are_used_and_none_is_refused(
+    limit: int, counts: str
+) -> None:
+    bucket = Bucket(limit, counts=counts)
+    work(made(bucket), bucket, 240)
+    assert bucket.refused == 0
+    for start in (60, 120, 180):
+        used = sum(cost for at, cost in bucket.spent if start <= at < start + 60)
+        assert 0.75 <= used / limit <= 0.80
+    first = sum(cost for at, cost in bucket.spent if at < 60)
+    assert first / limit <= 0.83, "with the burst it begins with"
+
+
+def test_the_share_is_what_the_setting_says() -> None:
+    bucket = Bucket()
+    work(made(bucket, 0.1), bucket, 120)
+    used = sum(cost for at, cost in bucket.spent if at >= 60)
+    assert 0.09 <= used / bucket.limit <= 0.10
+
+
+def test_a_share_is_left_to_others_who_use_the_bucket_too() -> None:
+    bucket = Bucket()
+    budget = made(bucket)
+    least = bucket.limit
+    for _ in range(400):
+        for _ in range(25):  # others: 75 tokens in half a second, nine tenths of the refill
+            bucket.call(ours=False)
+        work(budget, bucket, 0.5)
+        least = min(least, int(bucket.limit - bucket.level))
+    assert bucket.refused == 0
+    assert least >= 0.2 * bucket.limit - 200
+
+
+def test_a_bucket_smaller_than_its_calls_is_waited_for_and_not_for_ever() -> None:
+    bucket = Bucket(limit=10, window=1)
+    budget = made(bucket)
+    work(budget, bucket, 30)
+    assert len(bucket.spent) > 30
+
+
+def test_nobody_calls_while_the_budget_is_held() -> None:
+    bucket = Bucket()
+    budget = made(bucket)
+    budget.hold(7)
+    assert budget.take() == pytest.approx(7)
+    bucket.wait(7)
+    assert budget.take() == 0
+
+
+def test_a_call_without_an_answer_is_counted_and_costs_nothing_known() -> None:
+    bucket = Bucket()
+    budget = made(bucket)
+    assert budget.take() == 0
+    assert budget.answered(None) == 0
+    assert (budget.calls, budget.tokens) == (1, 0)
+
+
+def all_of(budget: Budget) -> dict[str, Any]:
+    return {"calls": budget.calls, "tokens": budget.tokens}
+
+
+def test_calls_and_tokens_are_added_up() -> None:
+    bucket = Bucket()
+    budget = made(bucket)
+    work(budget, bucket, 1)
+    assert all_of(budget) == {
+        "calls": len(bucket.spent),
+        "tokens": sum(cost for _, cost in bucket.spent),
+    }
