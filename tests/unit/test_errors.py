@@ -14,9 +14,11 @@ from tap_visma_economic.errors import (
     EconomicError,
     GrantRefusedError,
     NotFoundError,
+    RedirectError,
     RetiredVersionError,
     ServerError,
     TooManyRequestsError,
+    UnavailableError,
     error_of,
 )
 from tests.unit.answers import answer
@@ -51,7 +53,7 @@ def said(body: Any, status: int = 400) -> str:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, ApiError),
+        (302, RedirectError),
         (400, ApiError),
         (401, GrantRefusedError),
         (403, AccessDeniedError),
@@ -60,7 +62,7 @@ def said(body: Any, status: int = 400) -> str:
         (410, RetiredVersionError),
         (429, TooManyRequestsError),
         (500, ServerError),
-        (503, ServerError),
+        (503, UnavailableError),
         (521, ServerError),
     ],
 )
