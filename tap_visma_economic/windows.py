@@ -7,9 +7,9 @@ gap and the last one has no end, so whatever was counted, no row is outside them
 rows than were expected is read on page by page. If a count fails, what follows is one window.
 
 Where counts are right, counts and pages of windows together are about a tenth more calls than there
-are full pages of rows. For the oddest numbers they are a quarter more, and six: windows that are not
-dense expect eight pages, one count is allowed for sixteen pages, each count makes at most one window
-more than that, and each window has one page that is not full.
+are full pages of rows. For the oddest numbers they are a quarter more, and six: windows that are
+not dense expect eight pages, one count is allowed for sixteen pages, each count makes at most one
+window more than that, and each window has one page that is not full.
 """
 
 from __future__ import annotations
