@@ -37,6 +37,10 @@ MOST_READINGS = 3
 """How often a listing is read that rows coming or going can shift, until it stands still."""
 
 
+TOO_MANY = 500
+"""Rows that cannot have gone, and as many others come, in the seconds of a reading: half a page."""
+
+
 class Begun(NamedTuple):
     """A reading that has begun.
 
@@ -212,14 +216,14 @@ class Walk:
         Rows that came while it was read make a difference too, so it is looked at twice.
 
         Raises:
-            BadAnswerError: there were more rows before, and there are more now.
+            BadAnswerError: a page's rows are missing, for there were more before and are now.
         """
         counts = []
         for _ in range(2):
             counts.append(self._count())
             if counts[-1] == rows:
                 return
-        if self._total and rows < min(self._total, *counts):
+        if self._total and min(self._total, *counts) - rows >= TOO_MANY:
             raise BadAnswerError(
                 f"{self._path} is not whole: {rows} rows were read, e-conomic counted "
                 f"{self._total} before and counts {counts[-1]} now"

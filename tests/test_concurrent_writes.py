@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import random
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,6 +115,35 @@ def test_rows_changed_while_an_incremental_listing_is_read_arrive_with_the_next_
     assert len(records) < len(rows)
     names = {record["productNumber"]: record["name"] for record in records}
     assert names[first_key] == "Ændret imens"
+
+
+@pytest.mark.parametrize("stream", ["customers", "openapi_customers"])
+def test_windows_over_sparse_numbers_lose_no_row_while_rows_come_and_go(
+    warm_tap: TapRunner, stream: str
+) -> None:
+    """Phone numbers serve as customer numbers; long listings are read in windows at once."""
+    endpoint, key = LISTINGS[stream]
+    company = build_company(1234567, "Telefon ApS", seed=5, entries=2_000)
+    rows: Any = company.rows(endpoint)
+    chance = random.Random(7)
+    numbers = sorted(chance.sample(range(20_000_000, 99_999_999), 24_000))
+    rows[:] = [{**rows[at % 10], key: number} for at, number in enumerate(numbers)]
+    before = set(numbers)
+    gone: set[int] = set()
+
+    def change(time: int) -> None:
+        if time % 2:  # one goes and one comes, so that the total stays the same
+            gone.add(rows.pop(chance.randrange(len(rows)))[key])
+            free = next(
+                n for n in iter(lambda: chance.randrange(10**7, 10**8), None) if n not in before
+            )
+            rows.insert(bisect_left(rows, free, key=lambda row: row[key]), {**rows[0], key: free})
+
+    run = read_while(warm_tap, company, stream, change)
+    assert run.exit_code == 0, run.stderr
+    assert len(gone) > 10
+    assert before - gone <= set(keys(run, stream))
+    assert len(set(keys(run, stream))) == len(keys(run, stream))
 
 
 def _after(key: Any) -> Any:
