@@ -39,6 +39,9 @@ _MARGIN = 0.97
 _ROUNDING = 2.0
 """Tokens by which figures may be off, being whole numbers."""
 
+_LEAST_PACE = 0.1
+"""Share of the permitted pace that is kept even when others leave nothing."""
+
 _NOTHING = 0.001
 """Tokens that nobody waits for."""
 
@@ -107,6 +110,7 @@ class Budget:
         self._purse = 0.0
         self._purse_at = 0.0
         self._held_until = 0.0
+        self._asked_at = 0.0
         self.calls = 0
         self.tokens = 0
         self.left: float | None = None
@@ -131,13 +135,19 @@ class Budget:
             now = self._clock()
             wait = max(self._held_until - now, self._pace(now), self._reserve(now))
             if wait <= 0:
+                self._asked_at = now
                 self._purse -= self._cost
                 self._expected += self._cost
                 return 0.0
             return wait
 
-    def answered(self, headers: Mapping[str, str] | None) -> int:
-        """Take note of an answer, or of a call that got none, and return what it cost."""
+    def answered(self, headers: Mapping[str, str] | None, *, refused: bool = False) -> int:
+        """Take note of an answer, or of a call that got none, and return what it cost.
+
+        Args:
+            headers: of the answer; None if there was none.
+            refused: whether the bucket was too empty for the call.
+        """
         with self._lock:
             now = self._clock()
             alone = self._expected <= self._cost
@@ -152,13 +162,15 @@ class Budget:
             self.tokens += cost or 0
             found = told(headers.get("X-RateLimiting"))
             if found is not None:
-                self._learn(found, now, alone=alone)
+                self._learn(found, now, alone=alone, refused=refused)
             return cost or 0
 
-    def _learn(self, found: Told, now: float, *, alone: bool) -> None:
+    def _learn(self, found: Told, now: float, *, alone: bool, refused: bool) -> None:
         if self._told is None:
             self._purse, self._purse_at = found.limit * _BURST - self._cost, now
-        if alone and self._told is not None and self._told.limit == found.limit:
+        if refused:
+            self._meaning.empty(found)
+        elif alone and self._told is not None and self._told.limit == found.limit:
             refill = (now - self._told_at) * found.limit / found.window
             self._meaning.compare(self._told.figure, found, refill, self._cost)
         else:
@@ -181,13 +193,19 @@ class Budget:
         return missing / rate if missing > _NOTHING else 0.0
 
     def _reserve(self, now: float) -> float:
-        """Return the seconds until the bucket holds more than what is left to others."""
+        """Return the seconds until the bucket holds more than what is left to others.
+
+        Never so many that a run would stand still: others may use all there is, day and night.
+        """
         if self._told is None or self.left is None or self.unsure:
             return 0.0
         rate = self._told.limit / self._told.window
         left = self.left + (now - self._told_at) * rate - self._expected - self._cost
         missing = (1 - self._share) * self._told.limit - left
-        return missing / rate if missing > _NOTHING else 0.0
+        if missing <= _NOTHING:
+            return 0.0
+        longest = self._cost / (_LEAST_PACE * self._share * rate)
+        return min(missing / rate, self._asked_at + longest - now)
 
 
 class _Meaning:
@@ -203,28 +221,38 @@ class _Meaning:
         self._proof = 0
         self._answers = 0
 
+    def empty(self, found: Told) -> None:
+        """Take note of the figure of a bucket that is as good as empty."""
+        self.used = found.figure > found.limit - found.figure
+
     def look(self, found: Told, cost: int) -> None:
         """Take note of a figure: a full bucket shows at once what it counts."""
         self._answers += 1
         if self.used is None and found.figure == cost != found.limit - found.figure:
             self.used = True
         elif self.used is None and found.limit - found.figure == cost:
-            self.used = False
+            self._weigh(-1)
         elif self.used is None and self._answers >= _ENOUGH_ANSWERS:
             self.used = self._proof >= 0
 
     def compare(self, before: int, found: Told, refill: float, cost: int) -> None:
-        """Take note of the figure after one call: how others' use would have to explain it."""
+        """Take note of the figure after one call: how others' use would have to explain it.
+
+        One that stands still is not of this moment, and tells nothing.
+        """
         if self.used is not None:
             return
         as_used = found.figure - (max(before - refill, 0) + cost)
         as_left = min(before + refill, found.limit) - cost - found.figure
-        if as_left < -_ROUNDING <= as_used or as_used < -_ROUNDING <= as_left:
-            self.used = as_used >= -_ROUNDING
-        elif abs(as_used) <= _ROUNDING < as_left:
-            self._proof += 1
-        elif abs(as_left) <= _ROUNDING < as_used:
-            self._proof -= 1
+        if found.figure == before:
+            pass
+        elif as_left < -_ROUNDING <= as_used or abs(as_used) <= _ROUNDING < as_left:
+            self._weigh(1)
+        elif as_used < -_ROUNDING <= as_left or abs(as_left) <= _ROUNDING < as_used:
+            self._weigh(-1)
+        self.look(found, cost)
+
+    def _weigh(self, proof: int) -> None:
+        self._proof += proof
         if abs(self._proof) >= _ENOUGH_PROOF:
             self.used = self._proof > 0
-        self.look(found, cost)

@@ -117,13 +117,14 @@ class Lane(Workers):
         self._closed = error
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        headers = None
+        headers, refused = None, False
         try:
             response = self._transport.send(request)
             headers = response.headers
+            refused = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
         finally:
-            self.budget.answered(headers)
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self.budget.answered(headers, refused=refused)
+        if refused:
             wait = retry_after(headers.get("Retry-After"))
             if wait <= self._max_wait:
                 self.budget.hold(wait)

@@ -46,9 +46,10 @@ def work(budget: Budget, bucket: Bucket, seconds: float, latency: float = 0.002)
     while bucket.now < until:
         while wait := budget.take():
             bucket.wait(wait)
+        before = bucket.refused
         headers = bucket.call()
         bucket.wait(latency)
-        budget.answered(headers)
+        budget.answered(headers, refused=bucket.refused > before)
 
 
 def made(bucket: Bucket, share: float = 0.8) -> Budget:
@@ -137,6 +138,49 @@ def test_a_share_is_left_to_others_who_use_the_bucket_too() -> None:
         least = min(least, int(bucket.limit - bucket.level))
     assert bucket.refused == 0
     assert least >= 0.2 * bucket.limit - 200
+
+
+def test_a_run_goes_on_slowly_where_others_leave_nothing() -> None:
+    bucket = Bucket()
+    budget = made(bucket)
+    for _ in range(1200):
+        while bucket.level < bucket.limit - 4:
+            bucket.call(ours=False)
+        work(budget, bucket, 0.1)
+    pace = sum(cost for _, cost in bucket.spent) / bucket.now
+    assert pace / (bucket.limit / bucket.window) == pytest.approx(0.08, abs=0.01)
+
+
+@pytest.mark.parametrize("figure", ["0/10000", "10000/10000", "147/10000", "9900/10000"])
+def test_a_figure_that_never_changes_does_not_make_a_run_stand_still(figure: str) -> None:
+    now = 0.0
+    budget = Budget(0.8, lambda: now)
+    for _ in range(1000):
+        while wait := budget.take():
+            now += wait
+        now += 0.01
+        budget.answered({"X-CallCost": "3", "X-RateLimiting": figure})
+    assert now < 240
+
+
+@pytest.mark.parametrize(("figure", "left"), [(9_990, 10), (10, 10)])
+def test_a_refused_call_tells_what_the_figure_counts(figure: int, left: int) -> None:
+    budget = Budget(0.8)
+    budget.answered({"X-RateLimiting": f"{figure}/10000"}, refused=True)
+    assert (budget.unsure, budget.left) == (False, left)
+
+
+def test_a_count_that_begins_anew_every_minute_is_still_taken_for_tokens_used() -> None:
+    now, used, minute = 0, 5_000, 0
+    budget = Budget(0.8, lambda: now)
+    for _ in range(20):
+        assert budget.take() < 1
+        now += 7
+        if now // 60 > minute:
+            used, minute = 0, now // 60
+        used += 3
+        budget.answered({"X-CallCost": "3", "X-RateLimiting": f"{used}/10000"})
+    assert budget.left == 10_000 - used
 
 
 def test_a_bucket_smaller_than_its_calls_is_waited_for_and_not_for_ever() -> None:
