@@ -94,13 +94,13 @@ FULL = Plan(
             "booked_entries",
             latency=50,
             rounds=3,
-            sizes=_sizes((20_000, 100_000), (20_000, 40_000), (20_000, 100_000)),
+            sizes=_sizes((40_000, 160_000), (20_000, 40_000), (40_000, 160_000)),
         ),
         Cell(
             "booked_entries",
             latency=300,
             rounds=2,
-            sizes=_sizes((20_000, 100_000), (20_000, 40_000), (20_000, 100_000)),
+            sizes=_sizes((40_000, 160_000), (20_000, 40_000), (40_000, 160_000)),
         ),
         Cell(
             "customers",
@@ -112,7 +112,7 @@ FULL = Plan(
             "customers",
             latency=300,
             rounds=1,
-            sizes=_sizes((5_000, 50_000), (5_000, 20_000), (5_000, 50_000)),
+            sizes=_sizes((25_000, 50_000), (5_000, 20_000), (25_000, 50_000)),
         ),
     ),
     startups=5,
@@ -136,7 +136,7 @@ QUICK = Plan(
             "booked_entries",
             latency=300,
             rounds=1,
-            sizes=_sizes((4_000, 16_000), (2_000, 6_000), (4_000, 16_000)),
+            sizes=_sizes((30_000, 70_000), (2_000, 6_000), (30_000, 70_000)),
         ),
         Cell(
             "customers",

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 MOST_READINGS = 3
 """How often a listing is read that rows coming or going can shift, until it stands still."""
 
+WINDOWS_WAITING = 2
+"""Windows that wait beyond those being read, so that who is done with one begins another."""
+
+MOST_PAGES = 2 * STRETCH
+"""Pages of a window that are read before its turn; more than expected are read when it comes."""
 
 TOO_MANY = 500
 """Rows that cannot have gone, and as many others come, in the seconds of a reading: half a page."""
@@ -134,9 +139,10 @@ class Walk:
             yield from self._chain(Begun(first.paginator, [page, *first.pages[1:]]))
             return
         yield page
-        begin = partial(self.begin, most=STRETCH)
-        ahead = self._lane.ahead(cut, begin, count=self._endpoint.concurrency)
-        for _, begun in ahead:
+        begin = partial(self.begin, most=MOST_PAGES)
+        coming = self._lane.beforehand(cut)
+        count = self._endpoint.concurrency + WINDOWS_WAITING
+        for _, begun in self._lane.ahead(coming, begin, count=count):
             yield from self._chain(begun())
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[Window] | None]:
@@ -149,7 +155,7 @@ class Walk:
         if not page.more or not key or not self._endpoint.counted:
             return page, None
         if self._total is None:
-            self._total = self._count()
+            self._total = self._lane.run(self._count)
         numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
@@ -160,7 +166,8 @@ class Walk:
         left = self._total - len(kept.rows)
         if left <= WORTH or not kept.rows:
             return page, None
-        if self._between(numbers[-1], None) < left:  # rows that follow have lower numbers
+        following = partial(self._between, numbers[-1], None)
+        if self._lane.run(following) < left:  # rows that follow have lower numbers
             return page, None
         return kept, windows(numbers, left, self._between, unique=unique)
 
@@ -168,8 +175,8 @@ class Walk:
         return self._count(Window(above, upto))
 
     def _count(self, window: Window | None = None) -> int:
-        bound = self._within(window)
-        return self._lane.run(partial(self._endpoint.count_one, self._lane, self.context, bound))
+        """Return e-conomic's count. May run in any thread."""
+        return self._endpoint.count_one(self._lane, self.context, self._within(window))
 
     def _within(self, window: Window | None) -> str | None:
         key = self._endpoint.keyset
@@ -220,7 +227,7 @@ class Walk:
         """
         counts = []
         for _ in range(2):
-            counts.append(self._count())
+            counts.append(self._lane.run(self._count))
             if counts[-1] == rows:
                 return
         if self._total and min(self._total, *counts) - rows >= TOO_MANY:
