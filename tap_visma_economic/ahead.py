@@ -4,9 +4,11 @@ A unit is one stream of one agreement. Units are read in threads of their own, i
 they will be written, and hand over their pages in order. What is read does not depend on how far
 ahead it is read.
 
-Memory is bounded by pages: `UNITS_AHEAD` units for each request that may be in flight, each with at
-most `PAGES_AHEAD` pages waiting, one in hand, and the first pages of the listings or windows that
-follow it, one for each request in flight.
+Memory is bounded by pages, of a thousand rows each. Of the units begun, all hold their first page;
+as many as requests may be in flight go on to the next ones and hold `PAGES_AHEAD` pages and one in
+hand; and as many as companies are read at a time go on in listings that are cut into windows, and
+hold `walk.MOST_PAGES` pages of each window begun, at most. Children's listings hold their first
+pages, one for each request in flight.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import EconomicError
+from tap_visma_economic.windows import WORTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
 
     Begin = Callable[[EconomicStream, Agreement], tuple[Reading, dict[str, Any]]]
 
-UNITS_AHEAD = 4
+UNITS_AHEAD = 2
 """Units begun per request that may be in flight: most are one answer, and wait for their turn."""
+
+LEAST_AHEAD = 8
+"""Units begun beyond those."""
 
 PAGES_AHEAD = 2
 """Pages of a unit that wait to be written."""
@@ -81,16 +88,17 @@ class Ahead:
     Args:
         stop: ends every wait when the run is asked to stop.
         begin: returns what to ask of a stream and an agreement, and the state it keeps.
-        units: units that may be begun and not yet written.
-        agreements: agreements of which units may be read at the same time.
+        requests: requests that may be in flight.
+        long: units with a long listing that may be read further than its first page.
     """
 
-    def __init__(self, stop: StopFlag, begin: Begin, *, units: int, agreements: int) -> None:
+    def __init__(self, stop: StopFlag, begin: Begin, *, requests: int, long: int) -> None:
         self._stop = stop
         self._begin = begin
-        self._most_units = units
-        self._most_agreements = agreements
-        self._threads = ThreadPoolExecutor(units + 1, thread_name_prefix="ahead")
+        self._most_units = UNITS_AHEAD * requests + LEAST_AHEAD
+        self._most_going_on = requests
+        self._most_long = long
+        self._threads = ThreadPoolExecutor(self._most_units + 1, thread_name_prefix="ahead")
         self._changed = threading.Condition()
         self._coming: deque[tuple[EconomicStream, Agreement]] = deque()
         self._begun: dict[tuple[str, int], Unit] = {}
@@ -148,16 +156,14 @@ class Ahead:
     def _fill(self) -> None:
         """Begin the units that may be begun."""
         while self._coming and len(self._begun) < self._most_units:
-            stream, agreement = self._coming[0]
-            busy = {unit.agreement.number for unit in self._begun.values() if not unit.done}
-            if agreement.number not in busy and len(busy) >= self._most_agreements:
-                return
-            self._coming.popleft()
+            stream, agreement = self._coming.popleft()
             if not agreement.refused:
                 self._start(stream, agreement)
 
     def _start(self, stream: EconomicStream, agreement: Agreement) -> None:
-        unit = self._begun[stream.name, agreement.number] = Unit(agreement)
+        unit = Unit(agreement)
+        with self._changed:
+            self._begun[stream.name, agreement.number] = unit
         try:
             unit.reading, unit.state = self._begin(stream, agreement)
         except EconomicError as error:
@@ -182,7 +188,7 @@ class Ahead:
                 self._changed.notify_all()
 
     def _hand_over(self, unit: Unit, step: Step) -> bool:
-        """Let a page wait for its turn; return whether it is still wanted."""
+        """Let a page wait for its turn; return whether the next one is wanted, when it is."""
         with self._changed:
             while len(unit.steps) >= PAGES_AHEAD and not unit.dropped:
                 self._stop.check()
@@ -190,4 +196,15 @@ class Ahead:
             if not unit.dropped:
                 unit.steps.append(step)
                 self._changed.notify_all()
+            while not (unit.dropped or self._may_go_on(unit, step.page)):
+                self._stop.check()
+                self._changed.wait(_LOOK_EVERY)
             return not unit.dropped
+
+    def _may_go_on(self, unit: Unit, page: Page) -> bool:
+        """Whether more than this page may be read: units go on in the order of their turns."""
+        if not page.more:
+            return True
+        most = self._most_long if (page.results or 0) > WORTH else self._most_going_on
+        reading = (other for other in self._begun.values() if not other.done)
+        return unit in islice(reading, most)

@@ -146,8 +146,8 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=32),
         default=4,
         title="Parallel agreements",
-        description="How many companies are read at the same time. With hundreds of companies a "
-        "higher number is faster.",
+        description="How many companies are read at the same time, with that many requests each. "
+        "Where companies have fewer to send, more of them take turns.",
     ),
     th.Property(
         "rate_limit_share",

@@ -17,7 +17,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_visma_economic import access, environment, files, settings
 from tap_visma_economic.agreements import read_agreements
-from tap_visma_economic.ahead import UNITS_AHEAD, Ahead
+from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.budget import Budget
 from tap_visma_economic.costs import Costs
@@ -118,11 +118,16 @@ class TapVismaEconomic(Tap):
         """The one way out to e-conomic."""
         return Transport(
             stop=self.stop,
-            workers=self.setting("concurrency") * self.setting("parallel_agreements"),
+            workers=self._most_requests,
             timeout=float(self.setting("request_timeout")),
             user_agent=self.setting("user_agent") or f"{self.name}/{self.plugin_version}",
             ca_bundle=self.setting("ca_bundle"),
         )
+
+    @property
+    def _most_requests(self) -> int:
+        """Requests of all agreements that may be in flight."""
+        return int(self.setting("concurrency") * self.setting("parallel_agreements"))
 
     @cached_property
     def agreements(self) -> Agreements:
@@ -145,7 +150,7 @@ class TapVismaEconomic(Tap):
             lanes,
             lambda lane: stream.fetch(lane, {}, {}),
             self.transport,
-            count=self.setting("parallel_agreements"),
+            count=self._most_requests,
         )
         for line in agreements.failures:
             self.outcome.refuse(line)
@@ -165,14 +170,12 @@ class TapVismaEconomic(Tap):
     @cached_property
     def ahead(self) -> Ahead:
         """Reads what comes next while the streams write what is here."""
-        at_once = self.setting("concurrency") * min(
-            self.setting("parallel_agreements"), len(self.agreements.usable)
-        )
+        of_all = self.setting("concurrency") * len(self.agreements.usable)
         return Ahead(
             self.stop,
             lambda stream, agreement: stream.begin(agreement),
-            units=UNITS_AHEAD * at_once,
-            agreements=self.setting("parallel_agreements"),
+            requests=min(self._most_requests, of_all),
+            long=self.setting("parallel_agreements"),
         )
 
     def _companies_in_state(self) -> set[int]:
