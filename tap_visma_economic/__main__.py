@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from tap_visma_economic.memory import give_back
+
 
 def main() -> None:
     """Run the command line.
@@ -14,6 +16,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 
+    give_back()
     TapVismaEconomic.cli()
 
 

@@ -7,8 +7,8 @@ ahead it is read.
 Memory is bounded by pages, of a thousand rows each. Of the units begun, all hold their first page;
 as many as requests may be in flight go on to the next ones and hold `PAGES_AHEAD` pages and one in
 hand; and as many as companies are read at a time go on in listings that are cut into windows, and
-hold `walk.MOST_PAGES` pages of each window begun, at most. Children's listings hold their first
-pages, one for each request in flight.
+hold `walk.PAGES_WAITING` pages for each request in flight. Listings below parents hold one page for
+each request in flight.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from tap_visma_economic.filters import both, compare
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.pagination import keys_of
 from tap_visma_economic.paths import fill
+from tap_visma_economic.stretches import Stretches
 from tap_visma_economic.windows import STRETCH, WORTH, Window, windows
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
 MOST_READINGS = 3
 """How often a listing is read that rows coming or going can shift, until it stands still."""
 
-WINDOWS_WAITING = 2
-"""Windows that wait beyond those being read, so that who is done with one begins another."""
+PAGES_WAITING = STRETCH + 2
+"""Pages for each request in flight that are read before their turn.
 
-MOST_PAGES = 2 * STRETCH
-"""Pages of a window that are read before its turn; more than expected are read when it comes."""
+Windows read at once grow at the same pace: when the first has its last page, the others have all
+but theirs, and some are longer than was expected.
+"""
 
 TOO_MANY = 500
 """Rows that cannot have gone, and as many others come, in the seconds of a reading: half a page."""
@@ -50,12 +52,12 @@ class Begun(NamedTuple):
     """A reading that has begun.
 
     Args:
-        paginator: what to ask for after the last of the pages.
-        pages: what has been read.
+        paginator: what to ask for after the page.
+        page: the first one.
     """
 
     paginator: Paginator
-    pages: list[Page]
+    page: Page
 
 
 class Walk:
@@ -78,16 +80,10 @@ class Walk:
         self._bound = bound
         self._total: int | None = None
 
-    def begin(self, window: Window | None = None, *, most: int = 1) -> Begun:
-        """Read the first pages of the listing, or of a window of it. May run in any thread."""
-        paginator = self._endpoint.get_new_paginator(self._within(window))
-        pages = [self._fetch(paginator)]
-        while len(pages) < most:
-            paginator.turn(pages[-1])
-            if paginator.finished:
-                break
-            pages.append(self._fetch(paginator))
-        return Begun(paginator, pages)
+    def begin(self) -> Begun:
+        """Read the first page of the listing. May run in any thread."""
+        paginator = self._paginator()
+        return Begun(paginator, self._fetch(paginator))
 
     def pages(self, begun: Callable[[], Begun]) -> Iterator[Page]:
         """Yield all pages, none if what the listing belongs to is gone."""
@@ -95,7 +91,7 @@ class Walk:
         told: int | None = None
         try:
             first = begun()
-            self._total = first.pages[0].results
+            self._total = first.page.results
             reading = self._settled if first.paginator.shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
@@ -114,14 +110,16 @@ class Walk:
         if listed and (pages > 1 or told not in {None, rows}) and rows != self._total:
             self._compare(rows)
 
+    def _paginator(self, window: Window | None = None) -> Paginator:
+        return self._endpoint.get_new_paginator(self._within(window))
+
     def _fetch(self, paginator: Paginator) -> Page:
         return self._endpoint.fetch(self._lane, self.context, paginator.current_value)
 
     def _chain(self, begun: Begun) -> Iterator[Page]:
-        """Yield what has been read, and page after page what follows."""
-        paginator, pages = begun
-        page = pages[-1]
-        yield from pages
+        """Yield the first page, and page after page what follows."""
+        paginator, page = begun
+        yield page
         while not paginator.finished:
             paginator.turn(page)
             if not paginator.finished:
@@ -131,19 +129,19 @@ class Walk:
     # Upward by number
 
     def _upward(self, first: Begun) -> Iterator[Page]:
-        page, cut = first.pages[0], None
+        page, cut = first.page, None
         with suppress(EconomicError):  # what cannot be counted is read page after page
             page, cut = self._cut(page)
         page = replace(page, results=self._total)  # whoever shows progress wants to know
         if cut is None:
-            yield from self._chain(Begun(first.paginator, [page, *first.pages[1:]]))
+            yield from self._chain(Begun(first.paginator, page))
             return
         yield page
-        begin = partial(self.begin, most=MOST_PAGES)
-        coming = self._lane.beforehand(cut)
-        count = self._endpoint.concurrency + WINDOWS_WAITING
-        for _, begun in self._lane.ahead(coming, begin, count=count):
-            yield from self._chain(begun())
+        at_once = self._endpoint.concurrency
+        most = at_once * PAGES_WAITING
+        yield from Stretches(
+            self._lane, cut, self._paginator, self._fetch, at_once=at_once, most=most
+        ).pages()
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[Window] | None]:
         """Return the first page and the windows that follow it, None if it is not worth it.

@@ -7,8 +7,8 @@ gap and the last one has no end, so whatever was counted, no row is outside them
 rows than were expected is read on page by page. If a count fails, what follows is one window.
 
 Where counts are right, counts and pages of windows together are about a tenth more calls than there
-are full pages of rows. For the oddest numbers they are a quarter more, and six: windows that are
-not dense expect eight pages, one count is allowed for sixteen pages, each count makes at most one
+are full pages of rows. For the oddest numbers they are a fifth more, and six: windows that are not
+dense expect eight pages, one count is allowed for thirty-two pages, each count makes at most one
 window more than that, and each window has one page that is not full.
 """
 
@@ -74,7 +74,7 @@ def windows(first: Sequence[int], left: int, count: Count, *, unique: bool) -> I
         unique: no two rows have the same number.
     """
     density = len(first) / (first[-1] - first[0] + 1)
-    cut = _Cut(count, unique=unique, counts=max(3, left // PAGE // 16))
+    cut = _Cut(count, unique=unique, counts=max(3, left // PAGE // 32))
     for above, upto in pairwise(chain(cut.ends(first[-1], left, density), [None])):
         assert above is not None  # noqa: S101  only the last end is
         yield Window(above, upto)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,17 +56,6 @@ class Workers(ABC):
         finally:  # whoever gave up does not need the rest
             for _, future in waiting:
                 future.cancel()
-
-    def beforehand(self, items: Iterator[A]) -> Iterator[A]:
-        """Yield items, each of which is found in a thread while the one before is worked on."""
-        none = object()
-        coming = self.submit(partial(next, items, none))
-        try:
-            while (item := self.stop.result(coming)) is not none:
-                coming = self.submit(partial(next, items, none))
-                yield cast("A", item)
-        finally:
-            coming.cancel()
 
     def _outcome(self, item: A, future: Future[T]) -> tuple[A, Callable[[], T]]:
         return item, partial(self.stop.result, future)

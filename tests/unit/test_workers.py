@@ -91,33 +91,6 @@ def test_who_gives_up_leaves_nothing_to_be_done() -> None:
     assert [future.cancelled() for future in threads.futures] == [False, True, True, True]
 
 
-def test_the_next_item_is_found_while_the_one_before_is_worked_on(threads: Threads) -> None:
-    asked = [threading.Event() for _ in range(3)]
-
-    def items() -> Iterator[int]:
-        for item, event in enumerate(asked):
-            event.set()
-            yield item
-
-    found = []
-    for item in threads.beforehand(items()):
-        found.append(item)
-        assert asked[min(item + 1, 2)].wait(5)
-        assert not any(event.is_set() for event in asked[item + 2 :])
-    assert found == [0, 1, 2]
-
-
-def test_an_error_in_finding_an_item_is_raised_after_those_before_it(threads: Threads) -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise ValueError("no more")
-
-    found = threads.beforehand(items())
-    assert next(found) == 1
-    with pytest.raises(ValueError, match="no more"):
-        next(found)
-
-
 def test_a_stop_ends_the_wait_for_an_outcome(threads: Threads) -> None:
     begun, free = threading.Event(), threading.Event()
 

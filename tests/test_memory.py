@@ -1,0 +1,89 @@
+"""Memory: what is held does not grow with the books, nor while a target waits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.contenders import CONCURRENCY, ROOT, TAP, Contenders
+from bench.measure import Sink, run
+from bench.servers import FastServer
+from tap_visma_economic.ahead import PAGES_AHEAD
+from tap_visma_economic.stretches import FIRST_PAGES
+from tap_visma_economic.walk import PAGES_WAITING
+from tests.conftest import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROWS = 500_000
+WRITTEN = 2
+"""Pages that were given to the target: one in the pipe, one that waits for it."""
+
+SELF = 1
+"""Calls that ask whose books these are."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FastServer]:
+    with FastServer(ROWS) as server:
+        yield server
+
+
+def settled_calls(server: FastServer) -> int:
+    """The calls of a run when no more have come for a while."""
+    before, since = -1, time.monotonic()
+    while time.monotonic() - since < 1.5:
+        time.sleep(0.1)
+        calls = sum(server.asked()["calls"].values())
+        if calls != before:
+            before, since = calls, time.monotonic()
+    return before
+
+
+def test_a_target_that_waits_holds_the_reading_up_and_loses_nothing(
+    server: FastServer, tmp_path: Path
+) -> None:
+    rows = 120_000
+    command = Contenders(server.url, tmp_path).command(TAP, "booked_entries", rows, 0.0)
+    server.begin(rows=rows)
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            held = settled_calls(server)
+            counts = server.asked()["calls"]["/bookedEntriesapi/v4.0.0/booked-entries/count"]
+            most = CONCURRENCY * PAGES_WAITING + FIRST_PAGES + PAGES_AHEAD + 1
+            assert CONCURRENCY * PAGES_WAITING <= held - counts <= most + WRITTEN + SELF
+            sink = Sink()
+            assert process.stdout is not None
+            while chunk := process.stdout.read(1 << 16):
+                sink.take(chunk)
+            assert process.wait(60) == 0
+            assert sink.records == rows
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_ten_times_the_rows_take_hardly_more_memory(server: FastServer, tmp_path: Path) -> None:
+    """Not more than what the pages hold that may wait: a listing of fifty is over before."""
+    contenders = Contenders(server.url, tmp_path)
+    most = {}
+    for rows in (50_000, ROWS):
+        server.begin(rows=rows)
+        measured = run(contenders.command(TAP, "booked_entries", rows, 0.0), folder=ROOT)
+        assert measured.records == rows
+        most[rows] = measured.rss / 1e6
+    print(json.dumps(most))
+    assert most[ROWS] < 1.35 * most[50_000]
+    assert most[ROWS] < 160
