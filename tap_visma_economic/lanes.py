@@ -46,9 +46,10 @@ class Lane(Workers):
         grant: the tokens its requests are sent with.
         budget: the agreement's call budget.
         most: requests in flight at the same time.
-        max_wait: seconds that a 429 may make all wait; one that asks for more fails by itself.
+        max_wait: seconds that 429s may make all wait, as long as no other answer comes in between.
 
     Attributes:
+        exhausted: whether that time is over: until another answer comes, a 429 holds up nobody.
         waited: seconds for which requests of this lane were held back by the budget or a 429. What
             several waited for at the same time counts once.
         whose: what the log calls the agreement, once `/self` has told.
@@ -66,6 +67,7 @@ class Lane(Workers):
         super().__init__(transport.stop)
         self.grant = grant
         self.budget = budget
+        self.exhausted = False
         self.waited = 0.0
         self.whose = "a company"
         self._transport = transport
@@ -78,6 +80,7 @@ class Lane(Workers):
         self._turn = threading.Lock()
         self._waits_until = 0.0
         self._spread = 0.0
+        self._refused_since: float | None = None
         self._warned = False
 
     # Work
@@ -134,12 +137,19 @@ class Lane(Workers):
         finally:
             self.budget.answered(headers, refused=refused)
         if refused:
-            wait = retry_after(headers.get("Retry-After"))
-            if wait <= self._max_wait:
-                self.budget.hold(wait)
-                self._waits(wait)
+            self._refused(retry_after(headers.get("Retry-After")))
+        else:
+            self._refused_since, self.exhausted = None, False
         self._warn_of_many_calls()
         return response
+
+    def _refused(self, wait: float) -> None:
+        now = time.monotonic()
+        since = self._refused_since = now if self._refused_since is None else self._refused_since
+        self.exhausted = now + wait > since + self._max_wait
+        if not self.exhausted:
+            self.budget.hold(wait)
+            self._waits(wait)
 
     # What it takes
 

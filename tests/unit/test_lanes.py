@@ -237,6 +237,43 @@ def test_the_wait_for_a_429_is_counted_once_whoever_waits(clock: Clock) -> None:
     assert lane.waited == pytest.approx(7)
 
 
+@pytest.mark.parametrize("after", ["20", "86400"])
+def test_a_budget_that_does_not_come_back_is_waited_for_once_and_not_by_every_request(
+    clock: Clock, after: str
+) -> None:
+    way = Way(lambda _: answer({}, 429, {"Retry-After": after}), clock)
+    lane = lane_on(way, max_wait=100)
+    while not lane.exhausted:
+        lane.send(REQUEST)
+    end = clock.now
+    assert end == (100 if after == "20" else 0)
+    for _ in range(10):
+        lane.send(REQUEST)
+    assert lane.exhausted
+    assert clock.now == end
+    assert lane.waited == end
+
+
+def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) -> None:
+    way = Way(
+        lambda place: answer({}, 200 if place % 3 == 2 else 429, {"Retry-After": "40"}), clock
+    )
+    lane = lane_on(way, max_wait=100)
+    for _ in range(30):
+        lane.send(REQUEST)
+        assert not lane.exhausted
+    assert clock.now == 20 * 40
+
+
+def test_an_answer_ends_the_time_in_which_a_429_is_not_waited_for(clock: Clock) -> None:
+    way = Way(refused_first("86400"), clock)
+    lane = lane_on(way)
+    lane.send(REQUEST)
+    assert lane.exhausted
+    lane.send(REQUEST)
+    assert not lane.exhausted
+
+
 # --- while nobody knows what the figure counts ---
 
 
