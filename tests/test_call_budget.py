@@ -33,6 +33,21 @@ COST = 3
 
 LEDGER = "bookedEntriesapi:/booked-entries"
 
+FEW = (
+    "accounts",
+    "booked_entries",
+    "customers",
+    "departments",
+    "employees",
+    "journals",
+    "products",
+    "suppliers",
+    "units",
+    "vat_accounts",
+    "vat_zones",
+)
+"""Streams of one or two pages each."""
+
 
 class Spent(NamedTuple):
     """What one call took from a bucket, or would have."""
@@ -183,7 +198,7 @@ def test_a_budget_that_does_not_come_back_fails_its_company_in_time_and_no_other
         assert "would take longer than max_wait_minutes until it is back" in line
     assert whole(run, sandbox, GRANT_2)
     assert seconds < 15
-    assert rule.applied <= len(failed) + 4, "a try for each stream, a few for the wait"
+    assert rule.applied <= len(failed) + 3 * CONCURRENCY, "a try each, beside those that waited"
 
 
 @pytest.mark.parametrize("why", ["429", "spread out"])
@@ -230,22 +245,30 @@ def test_a_signal_ends_a_wait_for_the_budget_at_once_and_the_next_run_goes_on(
     assert 0 < len(got[0]) < len(everything)
 
 
-# --- a bucket that is just large enough ---
+# --- what the log says of waiting ---
 
-FEW = (
-    "accounts",
-    "booked_entries",
-    "customers",
-    "departments",
-    "employees",
-    "journals",
-    "products",
-    "suppliers",
-    "units",
-    "vat_accounts",
-    "vat_zones",
-)
-"""Streams of one or two pages each."""
+
+def test_a_wait_of_less_than_a_second_is_not_told(warm_tap: TapRunner) -> None:
+    budget = Metered(limit=400, window=4)
+    with canary_sandbox(small_grants(GRANT), budget=budget) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of(*FEW))
+    assert run.exit_code == 0, run.stderr
+    assert budget.tokens > 0.04 * 400 + 10, "it has to wait"
+    assert waits_told(run) == []
+    assert "spread out" not in run.stderr
+
+
+def test_a_look_at_the_access_says_nothing_of_the_budget_in_its_report(warm_tap: TapRunner) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("", "status", status=429, retry_after="1", nth=30)
+        run = warm_tap(settings_for(sandbox, GRANT), "--test")
+    assert run.exit_code == 0, run.stderr
+    assert "budget" not in run.text.replace("budget_figure", "")
+    assert waits_told(run) == []
+    assert len([line for line in run.warnings if "before asking again" in line]) == 1
+
+
+# --- a bucket that is just large enough ---
 
 
 def small_bucket(**how: Any) -> Metered:
@@ -369,6 +392,7 @@ def test_whatever_the_headers_say_a_run_that_is_refused_nothing_does_not_crawl(
     assert whole(run, sandbox, GRANT)
     longest = 0.25 * len(budget.spent) if form == "always full" else 10
     assert budget.seconds < longest
+    assert bool(waits_told(run)) == (form == "always full")
 
 
 @pytest.mark.slow
