@@ -159,7 +159,7 @@ def test_after_a_429_nothing_is_asked_for_that_company_until_the_time_is_over(
         return [r for r in sandbox.log if r.grant == token and began < r.started < ends[0]]
 
     assert len(meanwhile(GRANT)) < CONCURRENCY, "only those that were on their way"
-    assert len(meanwhile(GRANT_2)) > 10, "the other company is read on"
+    assert len(meanwhile(GRANT_2)) > 3, "the other company is read on"
 
     (told,) = waits_told(run)
     assert told.endswith(f"s in all for the call budget of agreement {NUMBER} (Firma 0)")
