@@ -115,4 +115,6 @@ def agreement_of(lane: Lane, page: Page) -> Agreement:
         raise EconomicError("e-conomic did not say which agreement the grant is for (GET /self)")
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None
-    return Agreement(number, name if isinstance(name, str) else "", lane, page)
+    agreement = Agreement(number, name if isinstance(name, str) else "", lane, page)
+    lane.whose = str(agreement)
+    return agreement

@@ -19,8 +19,10 @@ from tap_visma_economic.budget import cost_of
 from tap_visma_economic.drift import Drift
 from tap_visma_economic.errors import (
     BadAnswerError,
+    BudgetSpentError,
     GrantRefusedError,
     NetworkError,
+    TooManyRequestsError,
     UnavailableError,
     error_of,
 )
@@ -167,6 +169,10 @@ class Endpoint(RESTStream["Query"]):
                 self.validate_response(response)
             except GrantRefusedError as error:
                 lane.close(error)
+                raise
+            except TooManyRequestsError as error:
+                if lane.exhausted:
+                    raise BudgetSpentError(error) from None
                 raise
             return parse(response)
 

@@ -153,6 +153,20 @@ class TooManyRequestsError(ApiError):
     """429: the agreement's call budget is used up for now."""
 
 
+class BudgetSpentError(EconomicError):
+    """429, and the agreement's call budget would not be back in time: it is not waited for.
+
+    Args:
+        refusal: what e-conomic answered.
+    """
+
+    def __init__(self, refusal: TooManyRequestsError) -> None:
+        super().__init__(
+            f"{refusal}. The company's call budget, which all its integrations share, is used up, "
+            "and it would take longer than max_wait_minutes until it is back: run again later"
+        )
+
+
 class ServerError(ApiError):
     """5xx: e-conomic failed, usually for a moment."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from http import HTTPStatus
@@ -26,8 +27,12 @@ T = TypeVar("T")
 
 logger = logging.getLogger("tap-visma-economic")
 
+MANY_CALLS = 40_000
+"""Calls of one run after which the log warns, once: e-conomic's fair use is 50,000 in 24 hours for
+an agreement, whatever they cost in tokens (its fair use policy; rest NOTES, Rate limits)."""
+
 _WORTH_TELLING = 5.0
-"""Seconds of waiting for the budget after which the log says so, once."""
+"""Seconds by which calls are spread out after which the log says so, once."""
 
 
 class Lane(Workers):
@@ -41,10 +46,13 @@ class Lane(Workers):
         grant: the tokens its requests are sent with.
         budget: the agreement's call budget.
         most: requests in flight at the same time.
-        max_wait: seconds that a 429 may make all wait; one that asks for more fails by itself.
+        max_wait: seconds that 429s may make all wait, as long as no other answer comes in between.
 
     Attributes:
-        waited: seconds for which requests of this lane were held back by the budget.
+        exhausted: whether that time is over: until another answer comes, a 429 holds up nobody.
+        waited: seconds for which requests of this lane were held back by the budget or a 429. What
+            several waited for at the same time counts once.
+        whose: what the log calls the agreement, once `/self` has told.
     """
 
     def __init__(
@@ -59,7 +67,9 @@ class Lane(Workers):
         super().__init__(transport.stop)
         self.grant = grant
         self.budget = budget
+        self.exhausted = False
         self.waited = 0.0
+        self.whose = "a company"
         self._transport = transport
         self._most = most
         self._max_wait = max_wait
@@ -68,6 +78,10 @@ class Lane(Workers):
         self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._lock = threading.Lock()
         self._turn = threading.Lock()
+        self._waits_until = 0.0
+        self._spread = 0.0
+        self._refused_since: float | None = None
+        self._warned = False
 
     # Work
 
@@ -104,8 +118,6 @@ class Lane(Workers):
             EconomicError: no answer, or one that broke off.
             Stopped: the run is to stop.
         """
-        if self._closed is not None:
-            raise self._closed
         with self._turn:  # one after another: the budget is asked in the order of arrival
             self._wait()
             if self.budget.unsure:
@@ -125,15 +137,55 @@ class Lane(Workers):
         finally:
             self.budget.answered(headers, refused=refused)
         if refused:
-            wait = retry_after(headers.get("Retry-After"))
-            if wait <= self._max_wait:
-                self.budget.hold(wait)
+            self._refused(retry_after(headers.get("Retry-After")))
+        else:
+            self._refused_since, self.exhausted = None, False
+        self._warn_of_many_calls()
         return response
 
+    def _refused(self, wait: float) -> None:
+        now = time.monotonic()
+        since = self._refused_since = now if self._refused_since is None else self._refused_since
+        self.exhausted = now + wait > since + self._max_wait
+        if not self.exhausted:
+            self.budget.hold(wait)
+            self._waits(wait)
+
+    # What it takes
+
     def _wait(self) -> None:
-        while wait := self.budget.take():
-            before = self.waited
-            self.waited += wait
-            if before < _WORTH_TELLING <= self.waited:
+        while True:
+            if self._closed is not None:
+                raise self._closed
+            wait = self.budget.take()
+            if not wait:
+                return
+            before = self._spread
+            self._spread += self._waits(wait)
+            if before < _WORTH_TELLING <= self._spread:
                 logger.info("Calls are spread out, to leave a share of the call budget to others")
             self.stop.sleep(wait)
+
+    def _waits(self, seconds: float) -> float:
+        """Note that the lane waits from now on; return what is new of it."""
+        with self._lock:
+            now = time.monotonic()
+            until = max(now + seconds, self._waits_until)
+            new = until - max(now, self._waits_until)
+            self._waits_until = until
+            self.waited += new
+            return new
+
+    def _warn_of_many_calls(self) -> None:
+        with self._lock:
+            if self._warned or self.budget.calls <= MANY_CALLS:
+                return
+            self._warned = True
+        logger.warning(
+            "%s: this run has made more than %s calls for this company, and goes on. e-conomic's "
+            "fair use is 50,000 calls a day for a company, all its integrations together. Select "
+            "fewer streams, or read less often: the table at the end of a run tells which streams "
+            "take the most calls",
+            self.whose,
+            f"{MANY_CALLS:,}",
+        )
