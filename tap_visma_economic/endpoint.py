@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property, partial
+from http import HTTPStatus
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -115,7 +116,7 @@ class Endpoint(RESTStream["Query"]):
 
     def validate_response(self, response: requests.Response) -> None:
         """Raise the error that an answer stands for, if it is one."""
-        if not response.ok or response.is_redirect:
+        if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
     def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,16 +124,20 @@ class Endpoint(RESTStream["Query"]):
 
         def decorated(request: requests.PreparedRequest) -> Any:
             transport = self._tap.transport
+            patient = not transport.given_up(request)
             try:
                 answer = retrying(
                     partial(func, request),
                     stop=self._tap.stop,
-                    max_wait=self._tap.setting("max_wait_minutes") * 60,
+                    max_wait=self._tap.setting("max_wait_minutes") * 60 if patient else 0,
                     what=f"{self.name} (GET {request.path_url})",
-                    max_tries=1 if transport.given_up(request) else MAX_TRIES,
+                    max_tries=MAX_TRIES if patient else 1,
                 )
             except (NetworkError, UnavailableError):
                 transport.give_up(request)
+                raise
+            except TooManyRequestsError:
+                transport.give_up(request, budget=True)
                 raise
             transport.found_again(request)
             return answer
@@ -217,9 +222,18 @@ class Endpoint(RESTStream["Query"]):
         return int(self._tap.setting("concurrency"))
 
     @property
+    def declared_keys(self) -> tuple[str, ...]:
+        """The primary key that the class declares: a catalog may name another, or none at all.
+
+        What tells rows apart is not for a catalog to say, or rows would be taken for one.
+        """
+        declared: Any = type(self).primary_keys
+        return tuple(declared)
+
+    @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
-        return set(self.primary_keys or ()) - set(self.path_params) == {
+        return set(self.declared_keys) - set(self.path_params) == {
             "agreementNumber",
             self.keyset,
         }
@@ -244,14 +258,15 @@ class Endpoint(RESTStream["Query"]):
         return context not in list(self.contexts(agreement))
 
     @cached_property
-    def key_of(self) -> Callable[[Row, Stamps], tuple[str, ...]]:
-        """What tells the rows of all listings apart."""
-        keys = tuple(self.primary_keys or ())
+    def key_of(self) -> Callable[[Row, Stamps], tuple[str | None, ...]]:
+        """What tells the rows of all listings apart; null where a row lacks it."""
+        keys = self.declared_keys
         project = self._projection_of(keys)
 
-        def key(row: Row, context: Stamps) -> tuple[str, ...]:
+        def key(row: Row, context: Stamps) -> tuple[str | None, ...]:
             record = project(row, context)
-            return tuple(str(record.get(name)) for name in keys)
+            values = (record.get(name) for name in keys)
+            return tuple(None if value is None else str(value) for value in values)
 
         return key
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import (
+    TOKEN_HEADERS,
     AccessDeniedError,
     ApiError,
     EconomicError,
@@ -165,12 +168,12 @@ def test_nothing_else_of_a_body_is_told() -> None:
 
 
 def test_long_words_are_cut() -> None:
-    assert said({"message": "x" * 10_000}) == "x" * 300
+    assert said({"message": "x" * 10_000}) == "x" * 300 + "..."
 
 
 def test_a_log_id_is_told_after_long_words_too() -> None:
     words = said({"message": "x" * 10_000, "logId": "8d79-CPH"})
-    assert words == "x" * 300 + " (e-conomic's log id: 8d79-CPH)"
+    assert words == "x" * 300 + "... (e-conomic's log id: 8d79-CPH)"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
@@ -218,3 +221,28 @@ def test_an_error_tells_no_token(status: int) -> None:
     told = f"{error} {error!r} {vars(error)}"
     assert "app-secret" not in told
     assert "grant-token" not in told
+
+
+# --- tokens that e-conomic repeats ---
+
+SECRET = "canary-app+/=Zq81xW"  # its form differs in an address and in base64
+REPEATED = [SECRET, quote(SECRET, safe=""), b64encode(SECRET.encode()).decode()]
+
+
+@pytest.mark.parametrize("written", REPEATED)
+@pytest.mark.parametrize(
+    "name", ["message", "developerHint", "title", "detail", "logId", "traceId"]
+)
+@pytest.mark.parametrize("before", [0, 85, 95, 99, 285, 295, 299])
+def test_no_part_of_a_repeated_token_is_told(name: str, written: str, before: int) -> None:
+    response = answer({name: "x" * before + written}, 400)
+    response.request.headers[TOKEN_HEADERS[0]] = SECRET
+    error = error_of(response)
+    told = f"{error} {error.said} {error.gist} {error.code}"
+    assert not any(written[:length] in told for length in (6, 10, len(written)))
+
+
+def test_a_repeated_token_is_no_error_code() -> None:
+    response = answer({"errorCode": f"Bad{SECRET}"}, 400)
+    response.request.headers[TOKEN_HEADERS[1]] = SECRET
+    assert error_of(response).code == "Bad(a token)"
