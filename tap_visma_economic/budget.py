@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_LIMIT = re.compile(r"(\d+)\D{1,9}(\d+)[\s-]*(second|minute|hour)", re.IGNORECASE)
+_LIMIT = re.compile(r"(\d+)\D{1,9}(\d+(?:\.\d+)?)[\s-]*(second|minute|hour)", re.IGNORECASE)
 _FIGURE = re.compile(r"(\d+)\s*/\s*(\d+)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
@@ -73,7 +74,7 @@ def told(header: str | None) -> Told | None:
         return None
     limit, window = int(figure[2]), _USUAL_WINDOW
     if named := _LIMIT.search(text[: figure.start()]):
-        window = float(int(named[2]) * _SECONDS[named[3].lower()])
+        window = float(named[2]) * _SECONDS[named[3].lower()]
     if limit <= 0 or window <= 0:
         return None
     return Told(min(int(figure[1]), limit), limit, window)
@@ -106,7 +107,7 @@ class Budget:
         self._told_at = 0.0
         self._meaning = _Meaning()
         self._cost = _USUAL_COST
-        self._expected = 0
+        self._expected: deque[int] = deque()
         self._purse = 0.0
         self._purse_at = 0.0
         self._held_until = 0.0
@@ -137,7 +138,7 @@ class Budget:
             if wait <= 0:
                 self._asked_at = now
                 self._purse -= self._cost
-                self._expected += self._cost
+                self._expected.append(self._cost)
                 return 0.0
             return wait
 
@@ -150,14 +151,15 @@ class Budget:
         """
         with self._lock:
             now = self._clock()
-            alone = self._expected <= self._cost
-            self._expected = max(self._expected - self._cost, 0)
+            alone = len(self._expected) <= 1
+            expected = self._expected.popleft() if self._expected else self._cost
             self.calls += 1
             if headers is None:
                 return 0
             cost = cost_of(headers.get("X-CallCost"))
             if cost is not None:
-                self._purse -= cost - self._cost
+                cost = min(cost, self._told.limit if self._told else cost)
+                self._purse -= cost - expected
                 self._cost = max(cost, 1)
             self.tokens += cost or 0
             found = told(headers.get("X-RateLimiting"))
@@ -200,11 +202,12 @@ class Budget:
         if self._told is None or self.left is None or self.unsure:
             return 0.0
         rate = self._told.limit / self._told.window
-        left = self.left + (now - self._told_at) * rate - self._expected - self._cost
+        left = self.left + (now - self._told_at) * rate - sum(self._expected) - self._cost
         missing = (1 - self._share) * self._told.limit - left
         if missing <= _NOTHING:
             return 0.0
-        longest = self._cost / (_LEAST_PACE * self._share * rate)
+        cost = min(self._cost, self._told.limit * _BURST)
+        longest = cost / (_LEAST_PACE * self._share * rate)
         return min(missing / rate, self._asked_at + longest - now)
 
 

@@ -62,6 +62,7 @@ def made(bucket: Bucket, share: float = 0.8) -> Budget:
         ("token-limit-10000-per-60-seconds: 147/10000", Told(147, 10_000, 60)),
         ("limit-2000-per-60-seconds: 1450/2000", Told(1450, 2000, 60)),
         ("limit-100-per-1-minute: 5/100", Told(5, 100, 60)),
+        ("limit-100-per-1.5-seconds: 5/100", Told(5, 100, 1.5)),
         ("147/10000", Told(147, 10_000, 60)),
         ("12000/10000", Told(10_000, 10_000, 60)),
         ("L", None),
@@ -197,6 +198,33 @@ def test_nobody_calls_while_the_budget_is_held() -> None:
     assert budget.take() == pytest.approx(7)
     bucket.wait(7)
     assert budget.take() == 0
+
+
+def test_answers_of_different_costs_leave_nothing_expected() -> None:
+    """Counts and pages are on their way at the same time; what each was taken for is settled."""
+    bucket = Bucket()
+    budget = made(bucket)
+    work(budget, bucket, 0.1)
+    for cost in (1, 3, 13, 1, 3):
+        assert budget.take() == 0
+        assert budget.take() == 0
+        budget.answered(bucket.call(cost))
+        budget.answered(bucket.call(1))
+    level = bucket.level
+    bucket.wait(60)
+    used = [budget.take() == 0 for _ in range(400)].count(True)
+    assert used * 1 == pytest.approx(0.04 * bucket.limit, abs=5), level
+
+
+def test_a_cost_above_the_whole_bucket_does_not_make_a_run_stand_still() -> None:
+    now = 0.0
+    budget = Budget(0.8, lambda: now)
+    for _ in range(20):
+        while wait := budget.take():
+            now += wait
+        now += 0.01
+        budget.answered({"X-CallCost": "99999", "X-RateLimiting": "147/10000"})
+    assert now < 20 * 80
 
 
 def test_a_call_without_an_answer_is_counted_and_costs_nothing_known() -> None:
