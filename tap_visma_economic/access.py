@@ -231,7 +231,7 @@ def _least(stream: EconomicStream) -> Query:
         return {}
     if not isinstance(stream, OpenApiStream):
         return {"pagesize": 1}
-    key = next(name for name in stream.primary_keys if name != "agreementNumber")
+    key = next(name for name in stream.declared_keys if name != "agreementNumber")
     return {"filter": compare(key, "eq", 0)}  # not counted, nor paged by size: numbers begin at 1
 
 

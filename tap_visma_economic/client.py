@@ -124,7 +124,7 @@ class OpenApiStream(EconomicStream):
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:
             key = self.declared_key
-            others = [name for name in self.primary_keys if name not in {"agreementNumber", key}]
+            others = [name for name in self.declared_keys if name not in {"agreementNumber", key}]
             return PagedUpward(bound, key=key, then=others)
         return OnePage(bound)
 

@@ -211,9 +211,18 @@ class Endpoint(RESTStream["Query"]):
         return int(self._tap.setting("concurrency"))
 
     @property
+    def declared_keys(self) -> tuple[str, ...]:
+        """The primary key that the class declares: a catalog may name another, or none at all.
+
+        What tells rows apart is not for a catalog to say, or rows would be taken for one.
+        """
+        declared: Any = type(self).primary_keys
+        return tuple(declared)
+
+    @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
-        return set(self.primary_keys or ()) - set(self.path_params) == {
+        return set(self.declared_keys) - set(self.path_params) == {
             "agreementNumber",
             self.keyset,
         }
@@ -238,14 +247,15 @@ class Endpoint(RESTStream["Query"]):
         return context not in list(self.contexts(agreement))
 
     @cached_property
-    def key_of(self) -> Callable[[Row, Stamps], tuple[str, ...]]:
-        """What tells the rows of all listings apart."""
-        keys = tuple(self.primary_keys or ())
+    def key_of(self) -> Callable[[Row, Stamps], tuple[str | None, ...]]:
+        """What tells the rows of all listings apart; null where a row lacks it."""
+        keys = self.declared_keys
         project = self._projection_of(keys)
 
-        def key(row: Row, context: Stamps) -> tuple[str, ...]:
+        def key(row: Row, context: Stamps) -> tuple[str | None, ...]:
             record = project(row, context)
-            return tuple(str(record.get(name)) for name in keys)
+            values = (record.get(name) for name in keys)
+            return tuple(None if value is None else str(value) for value in values)
 
         return key
 

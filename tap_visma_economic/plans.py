@@ -53,7 +53,7 @@ def reading_of(
         start = start_date(stream.config)
         return InstantReading(source, state, key, start=start, anew=anew, **by_clock)
     by_number: dict[str, Any] = {
-        "single": set(stream.primary_keys) == {"agreementNumber", key},
+        "single": set(stream.declared_keys) == {"agreementNumber", key},
         "ascending": stream.parent is None,
         "anew": anew,
         **_bounds(stream),

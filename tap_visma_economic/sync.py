@@ -305,7 +305,7 @@ class EconomicStream(Endpoint):
         return Recorder(
             self._project,
             self.row_form,
-            keys=self.primary_keys,
+            keys=self.declared_keys,
             drift=self._drift,
             logger=self.logger,
             agreement=agreement,

@@ -189,17 +189,22 @@ class Walk:
         """Yield a listing that rows coming or going can shift, read until it stands still.
 
         One page cannot shift. Several are read again until two readings hold the same keys; later
-        readings give only rows that have not been seen.
+        readings give only rows that have not been seen. A row without its key cannot be told from
+        others: it is given each time, rather than be taken for one of them.
         """
-        seen: set[tuple[str, ...]] = set()
-        before: set[tuple[str, ...]] | None = None
+        seen: set[tuple[str | None, ...]] = set()
+        before: set[tuple[str | None, ...]] | None = None
         for readings in range(1, MOST_READINGS + 1):
-            keys: set[tuple[str, ...]] = set()
+            keys: set[tuple[str | None, ...]] = set()
             for page in self._chain(begun):
                 keyed = [(self._endpoint.key_of(row, self.context), row) for row in page.rows]
                 keys.update(key for key, _ in keyed)
-                fresh = {key: row for key, row in keyed if key not in seen}
-                seen.update(fresh)
+                fresh = {
+                    (*key, place if None in key else None): row
+                    for place, (key, row) in enumerate(keyed)
+                    if None in key or key not in seen
+                }
+                seen.update(key for key, _ in keyed)
                 yield replace(page, rows=list(fresh.values()))
             if begun.paginator.count == 1 or keys == before:
                 return

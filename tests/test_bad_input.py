@@ -142,6 +142,24 @@ def test_a_file_that_cannot_be_used_is_named(
     assert words in says_one_thing(run)
 
 
+@pytest.mark.parametrize("keys", [[], ["name"], ["nosuch"], ["barred"]])
+@pytest.mark.parametrize("stream", ["units", "customers", "customer_contacts"])
+def test_a_catalog_that_names_other_keys_costs_no_row(
+    warm_tap: TapRunner, good: dict[str, Any], stream: str, keys: list[str]
+) -> None:
+    catalog = warm_tap.catalog_of(stream)
+    whole = warm_tap(good, catalog=catalog)
+    for entry in catalog["streams"]:
+        entry["key_properties"] = keys
+        root = next(part for part in entry["metadata"] if part["breadcrumb"] == [])
+        root["metadata"]["table-key-properties"] = keys
+    run = warm_tap(good, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records[stream]) > 3
+    assert run.records[stream] == whole.records[stream]
+    assert not [line for line in run.warnings if "came or went" in line]
+
+
 @pytest.mark.parametrize("date", ["2024-01-01", "2024-01-01T00:00:00Z"])
 def test_a_start_date_may_be_a_day_or_an_instant(
     warm_tap: TapRunner, strict: Sandbox, good: dict[str, Any], date: str

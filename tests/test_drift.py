@@ -147,3 +147,15 @@ def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None
         run, _ = read(warm_tap, stream, {})
         assert reports(run) == []
         keeps_secrets(run)
+
+
+def test_rows_without_their_key_are_not_taken_for_one(warm_tap: TapRunner) -> None:
+    rows = [{"unitNumber": 1}, {"name": "a"}, {"name": "b"}, {"unitNumber": None, "name": "c"}]
+    body = json.dumps({"collection": rows, "pagination": {"results": 4}}).encode()
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("/units", "status", status=200, body=body)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
+    assert run.exit_code == 0, run.stderr
+    assert [record.get("name") for record in run.records["units"]] == [None, "a", "b", "c"]
+    (line,) = reports(run)
+    assert "unitNumber is missing where it is documented as always there (3 rows)" in line
