@@ -16,6 +16,7 @@ from tap_visma_economic.errors import (
     EconomicError,
     GrantRefusedError,
     NotFoundError,
+    shown,
 )
 from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Listing
@@ -337,4 +338,4 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
 
 def _printable(line: str) -> str:
     """Return a line without what a company's name could do to a terminal."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+    return shown(line, len(line))

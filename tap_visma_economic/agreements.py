@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tap_visma_economic.errors import ConfigError, EconomicError
+from tap_visma_economic.errors import ConfigError, EconomicError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -115,4 +115,4 @@ def agreement_of(lane: Lane, page: Page) -> Agreement:
         raise EconomicError("e-conomic did not say which agreement the grant is for (GET /self)")
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None
-    return Agreement(number, name if isinstance(name, str) else "", lane, page)
+    return Agreement(number, shown(name) if isinstance(name, str) else "", lane, page)

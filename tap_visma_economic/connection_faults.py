@@ -14,6 +14,7 @@ from urllib3 import exceptions as of_urllib3
 from tap_visma_economic.errors import (
     BadAnswerError,
     CertificateError,
+    ConfigError,
     NetworkError,
     SlowAnswerError,
 )
@@ -38,6 +39,21 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
         of_requests.ContentDecodingError,
         BadAnswerError,
         "the answer to GET {path} could not be unpacked",
+    ),
+    (
+        of_requests.InvalidHeader,
+        BadAnswerError,
+        "the headers of the answer to GET {path} contradict each other",
+    ),
+    (
+        of_requests.InvalidURL,
+        ConfigError,
+        "the address of {host}, or that of a proxy for it in the environment, cannot be used",
+    ),
+    (
+        of_requests.InvalidSchema,
+        ConfigError,
+        "a proxy for {host} in the environment is of a kind that cannot be used",
     ),
     (of_requests.ProxyError, NetworkError, "the proxy refused the connection to {host}"),
     (of_requests.ConnectTimeout, NetworkError, "{host} took no connection " + _WITHIN),

@@ -1,4 +1,4 @@
-"""One deadline for a whole answer: its headers and its body together.
+"""One deadline for a whole answer, its headers and its body together; and a limit to its size.
 
 The read timeout of requests is one for each read from the socket, so that a server that sends a
 byte now and then never meets it. Here it begins when the request is out, and every read gets what
@@ -12,14 +12,22 @@ import io
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from tap_visma_economic.errors import BadAnswerError
+
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
     from urllib3.connectionpool import HTTPConnectionPool
+
+LARGEST = 1 << 27
+"""Bytes of an answer, unpacked: a page of e-conomic's has some megabytes. A few bytes of gzip can
+hold more than any machine has."""
 
 
 class _Reader(io.RawIOBase):
@@ -75,8 +83,28 @@ class _HTTPSConnection(HTTPSConnection):
     debuglevel = 0
 
 
+class _Answer(requests.Response):
+    def iter_content(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        size = 0
+        for part in super().iter_content(*args, **kwargs):
+            size += len(part)
+            if size > LARGEST:
+                self.close()
+                raise BadAnswerError(
+                    f"the answer to GET {self.request.path_url} is not what e-conomic documents: "
+                    f"it has more than {LARGEST >> 20} MB"
+                )
+            yield part
+
+
 class DeadlineAdapter(HTTPAdapter):
     """The adapter of requests, where the read timeout is one for the whole answer."""
+
+    def build_response(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Return an answer whose body has a limit."""
+        response = super().build_response(*args, **kwargs)
+        response.__class__ = _Answer
+        return response
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """Return the pool that a request gets its connection from."""

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tap_visma_economic.errors import shown
+
+_MOST_LINES = 50
+"""Departures of one stream that are told one by one."""
+
+_LONGEST = 300
+"""Characters of one that are told: a property's name is e-conomic's, and may be any text."""
+
 
 class Drift:
     """Counts a stream's departures from the documents, by path, never with a value.
@@ -37,9 +45,12 @@ class Drift:
 
     def report(self) -> list[str]:
         """Return one line per departure with the number of rows, and forget them."""
-        lines = [f"{what} ({count} rows)" for what, count in sorted(self._seen.items())]
+        lines = [
+            f"{shown(what, _LONGEST)} ({count} rows)" for what, count in sorted(self._seen.items())
+        ]
         self._seen.clear()
-        return lines
+        more = len(lines) - _MOST_LINES
+        return lines if more <= 0 else [*lines[:_MOST_LINES], f"{more} other departures"]
 
 
 _TYPE_NAMES = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property, partial
+from http import HTTPStatus
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -21,6 +22,7 @@ from tap_visma_economic.errors import (
     BadAnswerError,
     GrantRefusedError,
     NetworkError,
+    TooManyRequestsError,
     UnavailableError,
     error_of,
 )
@@ -113,7 +115,7 @@ class Endpoint(RESTStream["Query"]):
 
     def validate_response(self, response: requests.Response) -> None:
         """Raise the error that an answer stands for, if it is one."""
-        if not response.ok or response.is_redirect:
+        if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
     def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,16 +123,20 @@ class Endpoint(RESTStream["Query"]):
 
         def decorated(request: requests.PreparedRequest) -> Any:
             transport = self._tap.transport
+            patient = not transport.given_up(request)
             try:
                 answer = retrying(
                     partial(func, request),
                     stop=self._tap.stop,
-                    max_wait=self._tap.setting("max_wait_minutes") * 60,
+                    max_wait=self._tap.setting("max_wait_minutes") * 60 if patient else 0,
                     what=f"{self.name} (GET {request.path_url})",
-                    max_tries=1 if transport.given_up(request) else MAX_TRIES,
+                    max_tries=MAX_TRIES if patient else 1,
                 )
             except (NetworkError, UnavailableError):
                 transport.give_up(request)
+                raise
+            except TooManyRequestsError:
+                transport.give_up(request, budget=True)
                 raise
             transport.found_again(request)
             return answer

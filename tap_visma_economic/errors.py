@@ -6,8 +6,10 @@ is shown as it is, without a traceback. None of them ever carries a token or a r
 
 from __future__ import annotations
 
+from base64 import b64encode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,6 +21,15 @@ TOKEN_HEADERS = ("X-AppSecretToken", "X-AgreementGrantToken")
 
 _LONGEST_QUOTE = 300
 """Characters of e-conomic's own words that are passed on."""
+
+_LONGEST_NAME = 100
+"""Characters of a name or an identifier that are passed on."""
+
+
+def shown(text: str, most: int = _LONGEST_NAME) -> str:
+    """Return somebody else's text as one line that does nothing to a terminal or a log."""
+    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return line if len(line) <= most else f"{line[:most]}..."
 
 
 class EconomicError(Exception):
@@ -59,6 +70,7 @@ class ApiError(EconomicError):
         log_id: identifier of the line in e-conomic's log, which its support asks for.
         code: e-conomic's error code, such as `AccessDeniedAgreementMissingModules`.
         retry_after: raw `Retry-After` header, if there was one.
+        date: raw `Date` header, if there was one: when it was, by the server's clock.
     """
 
     def __init__(
@@ -70,6 +82,7 @@ class ApiError(EconomicError):
         log_id: str | None = None,
         code: str | None = None,
         retry_after: str | None = None,
+        date: str | None = None,
     ) -> None:
         self.status = status
         self.path = path
@@ -77,6 +90,7 @@ class ApiError(EconomicError):
         self.said = f"{said} (e-conomic's log id: {log_id})" if log_id else said
         self.code = code
         self.retry_after = retry_after
+        self.date = date
         super().__init__(self.explain())
 
     def explain(self) -> str:
@@ -127,6 +141,10 @@ class RetiredVersionError(ApiError):
         )
 
 
+class UnexpectedStatusError(ApiError, BadAnswerError):
+    """A status that e-conomic does not answer with, such as 206: a part is no whole page."""
+
+
 class RedirectError(ApiError):
     """3xx: another address is named, where the tokens must not go."""
 
@@ -166,7 +184,7 @@ class Stopped(BaseException):
 
 
 class TargetGone(BaseException):
-    """The target closed the pipe: nothing more can be written. Ends the run at once."""
+    """Nothing more can be written: the target closed the pipe, or a disk is full. Ends the run."""
 
 
 class _Complaint(msgspec.Struct):
@@ -199,26 +217,26 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_of(response: requests.Response) -> ApiError:
-    """Return the error that an answer with status 3xx, 4xx or 5xx stands for."""
+    """Return the error that an answer with any status but 200 stands for."""
     status = response.status_code
     kind = _BY_STATUS.get(status, _by_class(status))
     if issubclass(kind, (GrantRefusedError, AccessDeniedError)) and _is_web_page(response):
         kind = BlockedError
     complaint = _complaint(response.content)
+    request = response.request
     return kind(
         status,
-        response.request.path_url,
-        said=_without_tokens(_said(complaint), response.request),
-        log_id=complaint.logId or complaint.traceId,
-        code=complaint.errorCode,
+        request.path_url,
+        said=quoted(_said(complaint), request, _LONGEST_QUOTE),
+        log_id=quoted(complaint.logId or complaint.traceId or "", request) or None,
+        code=quoted(complaint.errorCode or "", request) or None,
         retry_after=response.headers.get("Retry-After"),
+        date=response.headers.get("Date"),
     )
 
 
 def _by_class(status: int) -> type[ApiError]:
-    if status < HTTPStatus.BAD_REQUEST:
-        return RedirectError
-    return ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiError
+    return {3: RedirectError, 4: ApiError, 5: ServerError}.get(status // 100, UnexpectedStatusError)
 
 
 def _is_web_page(response: requests.Response) -> bool:
@@ -232,19 +250,23 @@ def _complaint(body: bytes) -> _Complaint:
         return _Complaint()  # an HTML page or nothing at all: the status must do
 
 
-def _without_tokens(text: str, request: requests.PreparedRequest) -> str:
-    """Return e-conomic's words without the tokens of the request, should it repeat them."""
+def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NAME) -> str:
+    """Return words of an answer, without the tokens of its request should it repeat them.
+
+    They are taken out before the text is cut: half a token is too much as well.
+    """
     for name in TOKEN_HEADERS:
         token = request.headers.get(name)
         if token and token != "demo":  # noqa: S105  # the public demo company's is no secret
-            text = text.replace(token, "(a token)")
-    return text
+            for written in (token, quote(token, safe=""), b64encode(token.encode()).decode()):
+                text = text.replace(written, "(a token)")
+    return shown(text, most)
 
 
 def _said(complaint: _Complaint) -> str:
     words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
     words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
-    return " ".join(" ".join(filter(None, words)).split())[:_LONGEST_QUOTE]  # on one line
+    return " ".join(" ".join(filter(None, words)).split())
 
 
 def _listed(errors: object) -> list[object]:

@@ -125,8 +125,8 @@ class Lane(Workers):
         finally:
             self.budget.answered(headers, refused=refused)
         if refused:
-            wait = retry_after(headers.get("Retry-After"))
-            if wait <= self._max_wait:
+            wait = retry_after(headers.get("Retry-After"), headers.get("Date"))
+            if wait <= self._max_wait and not self._transport.given_up(request):
                 self.budget.hold(wait)
         return response
 

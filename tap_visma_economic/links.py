@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 from tap_visma_economic.auth import LOOPBACK
+from tap_visma_economic.errors import shown
 
 E_CONOMIC = "restapi.e-conomic.com"
 """The host of all links, also where the setting rest_url names a proxy."""
@@ -30,10 +31,15 @@ def fault_of_next_page(link: str, asked: str) -> str | None:
     except ValueError:
         return "the link to its next page is none"
     if host not in {own_host, E_CONOMIC, *LOOPBACK}:
-        return f"its next page is on another host, {host!r}"
+        return f"its next page is on another host, '{shown(host)}'"
     if skipped is not None and skipped <= (own_skipped or 0):
         return "its next page is one that was read already"
     return None
+
+
+def skipped_pages(asked: str) -> int:
+    """Return how many pages a request leaves out."""
+    return _host_and_skipped(asked)[1] or 0
 
 
 def _host_and_skipped(url: str) -> tuple[str, int | None]:

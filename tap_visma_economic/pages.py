@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 import pendulum
 
-from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.lenient import strict_json
-from tap_visma_economic.links import fault_of_next_page
+from tap_visma_economic.links import fault_of_next_page, skipped_pages
 from tap_visma_economic.rows import Flaw, FlawedRow, Row
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def rest_collection(response: requests.Response, form: RowForm | None = None) ->
         fault = fault_of_next_page(link, response.request.url or "")
         if fault or not rows:
             raise _bad(response, fault or "it has no rows and says that more follow")
+    if not rows and pagination.results and not skipped_pages(response.request.url or ""):
+        raise _bad(response, f"it has no rows and says that there are {pagination.results}")
     more = link is not None
     if body.pagination is None:  # not every nested listing tells (rest NOTES, Collections)
         more = len(rows) >= _FULL_PAGE
@@ -193,7 +195,7 @@ def _flawed(
     flaws: dict[int, list[Flaw]] = {}
     for (*where, last), why, text in found:
         if tuple(where[: len(place)]) != place or len(where) <= len(place):
-            raise _bad(response, f"{last} is {why}")
+            raise _bad(response, f"{shown(str(last))} is {why}")
         _, index, *path = (None, *where[len(place) :], last)
         names = ["[]" if isinstance(step, int) else str(step) for step in path]
         flaws.setdefault(int(index), []).append(Flaw(".".join(names), why, text))
@@ -201,7 +203,7 @@ def _flawed(
 
 
 def _bad(response: requests.Response, why: str) -> BadAnswerError:
-    kind = response.headers.get("Content-Type", "no content type")
+    kind = quoted(response.headers.get("Content-Type", "no content type"), response.request)
     return BadAnswerError(
         f"the answer to GET {response.request.path_url} is not what e-conomic documents "
         f"({kind}, {len(response.content)} bytes): {why}"

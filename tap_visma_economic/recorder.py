@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.errors import UnreadableRowError
+from tap_visma_economic.errors import UnreadableRowError, shown
 from tap_visma_economic.rows import FlawedRow, TypedRows
 
 if TYPE_CHECKING:
@@ -94,9 +94,11 @@ class Recorder:
         """Report what was left out of a row, and return whether it can be told from others."""
         for flaw in row.flaws:
             self._drift.unreadable(flaw.path, flaw.why)
-        told = [f"{key} {record[key]}" for key in self._keys if record.get(key) is not None]
+        told = [
+            f"{key} {shown(str(record[key]))}" for key in self._keys if record.get(key) is not None
+        ]
         if len(told) < len(self._keys):
-            told += [f"{flaw.path} '{flaw.text}' ({flaw.why})" for flaw in row.flaws]
+            told += [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in row.flaws]
             self._refused.append(", ".join(told))
             return False
         if self._named < _MOST_NAMED:
@@ -104,7 +106,7 @@ class Recorder:
                 "Left out for %s, row %s: %s",
                 self._agreement,
                 ", ".join(told),
-                "; ".join(f"{flaw.path}, {flaw.why}" for flaw in row.flaws),
+                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in row.flaws),
             )
         self._named += 1
         return True

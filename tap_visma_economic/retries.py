@@ -101,7 +101,7 @@ def retrying(
         try:
             return action()
         except TooManyRequestsError as error:
-            wait = retry_after(error.retry_after)
+            wait = retry_after(error.retry_after, error.date)
             last: EconomicError = error
         except EconomicError as error:
             kind = next((kind for kind in PATIENCE if isinstance(error, kind)), EconomicError)
@@ -111,7 +111,7 @@ def retrying(
                 raise
             wait = patience.wait(failures[kind])
             if isinstance(error, ServerError) and error.retry_after:
-                wait = max(wait, retry_after(error.retry_after))
+                wait = max(wait, retry_after(error.retry_after, error.date))
             last = error
         now = time.monotonic()
         until = now + float(max_wait) if until is None else until
@@ -121,17 +121,28 @@ def retrying(
         stop.sleep(wait)
 
 
-def retry_after(header: str | None) -> float:
+def retry_after(header: str | None, date: str | None = None) -> float:
     """Return the seconds a `Retry-After` header asks for; the refill time if it says nothing.
 
     Both forms of RFC 9110 10.2.3 are understood: seconds, and an HTTP date.
+
+    Args:
+        header: `Retry-After`.
+        date: `Date` of the same answer. A date is told by the server's clock, and so is this: our
+            own may be wrong.
     """
     text = (header or "").strip()
     if text.isdecimal():
         return max(float(text), _SHORTEST_WAIT)
-    try:
-        at = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
+    at = _instant(text)
+    if at is None:
         return _REFILL
-    seconds = (pendulum.instance(at) - pendulum.now("UTC")).total_seconds()
+    seconds = (at - (_instant(date or "") or pendulum.now("UTC"))).total_seconds()
     return max(float(seconds), _SHORTEST_WAIT)
+
+
+def _instant(text: str) -> pendulum.DateTime | None:
+    try:
+        return pendulum.instance(parsedate_to_datetime(text))
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -7,11 +7,12 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
+import urllib3.exceptions
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_faults import explained
 from tap_visma_economic.deadline import DeadlineAdapter
-from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.errors import TOKEN_HEADERS, ConfigError, NetworkError
 from tap_visma_economic.workers import Workers
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from tap_visma_economic.stopping import StopFlag
 
 T = TypeVar("T")
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """Return None: requests would look at the address of a redirect even if told not to go."""
+        return None
 
 
 class Transport(Workers):
@@ -48,7 +55,7 @@ class Transport(Workers):
     ) -> None:
         super().__init__(stop)
         self.timeout = timeout
-        self.session = requests.Session()
+        self.session = _Session()
         self.session.headers["User-Agent"] = user_agent
         # Cookies could tie one agreement's requests to another's: none is ever stored.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -94,28 +101,41 @@ class Transport(Workers):
             raise explained(
                 error, host=_host(request), path=request.path_url, timeout=self.timeout
             ) from None
+        except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
+            name = type(error).__name__
+            raise NetworkError(f"GET {request.path_url} failed ({name})") from None
         except (OSError, ValueError) as error:
             # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
-            raise ConfigError(f"no request can be sent: {error}") from None
+            # The words of a ValueError could quote a header.
+            why = error if isinstance(error, OSError) else type(error).__name__
+            raise ConfigError(f"no request can be sent: {why}") from None
 
-    def give_up(self, request: requests.PreparedRequest) -> None:
+    def give_up(self, request: requests.PreparedRequest, *, budget: bool = False) -> None:
         """A host could not be reached in spite of all tries: from now on one try must do.
 
         Otherwise each of its streams would wait anew, and a run take minutes to say the same thing.
+
+        Args:
+            request: one that was given up.
+            budget: what did not come back is the call budget, which is each agreement's own.
         """
-        self._given_up.add(_host(request))
+        self._given_up.add(_grant(request) if budget else _host(request))
 
     def given_up(self, request: requests.PreparedRequest) -> bool:
-        """Return whether a host could not be reached the last time."""
-        return _host(request) in self._given_up
+        """Return whether a host could not be reached, or a budget was not back, the last time."""
+        return not self._given_up.isdisjoint({_host(request), _grant(request)})
 
     def found_again(self, request: requests.PreparedRequest) -> None:
         """A host has answered."""
-        self._given_up.discard(_host(request))
+        self._given_up -= {_host(request), _grant(request)}
 
     def submit(self, action: Callable[[], T]) -> Future[T]:
         """Run an action in a thread."""
         return self.pool.submit(action)
+
+
+def _grant(request: requests.PreparedRequest) -> str:
+    return str(request.headers.get(TOKEN_HEADERS[1], ""))
 
 
 def _host(request: requests.PreparedRequest) -> str:

@@ -165,12 +165,12 @@ def test_nothing_else_of_a_body_is_told() -> None:
 
 
 def test_long_words_are_cut() -> None:
-    assert said({"message": "x" * 10_000}) == "x" * 300
+    assert said({"message": "x" * 10_000}) == "x" * 300 + "..."
 
 
 def test_a_log_id_is_told_after_long_words_too() -> None:
     words = said({"message": "x" * 10_000, "logId": "8d79-CPH"})
-    assert words == "x" * 300 + " (e-conomic's log id: 8d79-CPH)"
+    assert words == "x" * 300 + "... (e-conomic's log id: 8d79-CPH)"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 500])

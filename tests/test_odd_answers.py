@@ -1,0 +1,210 @@
+"""Answers that no honest server gives: none is taken for a page, and none harms the log."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants
+
+if TYPE_CHECKING:
+    from tests.conftest import Run, TapRunner
+
+PAGE = b'{"collection": [{"unitNumber": 1, "name": "a"}], "pagination": {"results": 1}}'
+QUICK = {"max_wait_minutes": 0, "request_timeout": 5}
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \| [A-Z]+ +\| (tap-visma-economic|singer_sdk)"
+)
+
+
+def units(tap: TapRunner, body: bytes = PAGE, status: int = 200, **headers: str) -> Run:
+    """Read the units, whose listing answers like this."""
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add(
+            "^/units", "status", status=status, body=body, headers=headers, times=None
+        )
+        settings = settings_for(sandbox, GRANT, **QUICK)
+        return tap(settings, catalog=tap.catalog_of("units"))
+
+
+def failed(run: Run) -> str:
+    """The line that tells why the stream was not read; the log is whole lines, and harmless."""
+    assert run.exit_code == 1
+    assert run.records["units"] == []
+    harmless(run)
+    (line,) = [line for line in run.errors if "| Failed: " in line]
+    return line
+
+
+def harmless(run: Run) -> None:
+    keeps_secrets(run)
+    assert re.sub(r"[^\x20-\x7e\næøåÆØÅ…\ufffd]", "", run.stderr) == run.stderr
+    assert max(map(len, run.stderr.splitlines())) < 1500
+    told, _, table = run.stderr.partition("| What it took:")
+    assert [line for line in told.splitlines() if not LINE.match(line)] == []
+    assert "forged" not in table
+
+
+# Status
+
+
+@pytest.mark.parametrize("status", [201, 203, 206, 226, 300, 302, 304, 399, 600, 999])
+def test_nothing_but_200_is_a_page(warm_tap: TapRunner, status: int) -> None:
+    """206 would be a part of one; 302 without an address is no redirect for requests."""
+    assert f"e-conomic answered {status}" in failed(units(warm_tap, status=status))
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "http://\xe6\xff", "", "http://e\x1b:x/"])
+def test_the_address_of_a_redirect_is_not_even_looked_at(warm_tap: TapRunner, address: str) -> None:
+    run = units(warm_tap, b"", 302, Location=address)
+    assert "answered 302 Found to GET /units" in failed(run)
+    assert "The tap follows no redirect" in failed(run)
+
+
+# Body
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "truncated"),
+        (b"[]", "Expected `object`"),
+        (b"null", "Expected `object`"),
+        (b"{}", "`collection`"),
+        (b'{"message": "oops"}', "`collection`"),
+        (b'{"collection": [null]}', "Expected `object`"),
+        (b'{"collection": {}}', "Expected `array`"),
+        (b'{"collection": [], "pagination": {"results": "1"}}', "Expected `int | null`"),
+        (b'{"collection": [], "pagination": {"results": 1}}', "no rows and says that there are 1"),
+        (b'{"collection": [{"unitNumber": 1}], "pagination": {"nextPage": 5}}', "got `int`"),
+    ],
+)
+def test_a_body_that_is_no_listing_is_no_page(warm_tap: TapRunner, body: bytes, why: str) -> None:
+    line = failed(units(warm_tap, body))
+    assert "the answer to GET /units" in line
+    assert "is not what e-conomic documents" in line
+    assert why in line
+
+
+def test_an_answer_that_unpacks_to_more_than_any_page_ends_early(warm_tap: TapRunner) -> None:
+    bomb = gzip.compress(gzip.compress(bytes(1 << 29), 9), 9)
+    assert len(bomb) < 10_000
+    began = time.monotonic()
+    run = units(warm_tap, bomb, **{"Content-Encoding": "gzip, gzip"})
+    assert "it has more than 128 MB" in failed(run)
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"content-length": "5"}, "the headers of the answer"),
+        ({"X-A": "y" * 70_000}, "closed the connection"),
+        ({f"X-{n}": "y" for n in range(200)}, "closed the connection"),
+        ({"Content-Encoding": "gzip"}, "could not be unpacked"),
+    ],
+)
+def test_headers_that_cannot_be_true_are_no_riddle(
+    warm_tap: TapRunner, headers: dict[str, str], why: str
+) -> None:
+    assert why in failed(units(warm_tap, **headers))
+
+
+# What stands in the log
+
+NASTY = "a\n2026-01-01 00:00:00,000 | ERROR | forged \x1b[31m\x00\u202e\u2028" + "x" * 100_000
+
+
+def test_words_of_e_conomic_are_one_line_and_harmless(warm_tap: TapRunner) -> None:
+    complaint = {"message": NASTY, "developerHint": NASTY, "logId": NASTY, "errorCode": NASTY}
+    run = units(warm_tap, json.dumps(complaint).encode(), 400)
+    assert "e-conomic answered 400 Bad Request" in failed(run)
+
+
+def test_a_type_of_content_is_harmless(warm_tap: TapRunner) -> None:
+    run = units(warm_tap, b"<", **{"Content-Type": "text/\x1b[31mhtml" + "x" * 10_000})
+    assert "is not what e-conomic documents (text/\ufffd[31mhtmlx" in failed(run)
+
+
+def test_the_host_of_a_link_is_harmless(warm_tap: TapRunner) -> None:
+    link = f"http://h\x1b\u202e{'x' * 10_000}/"
+    page = {"collection": [{"unitNumber": 1}], "pagination": {"nextPage": link}}
+    assert "its next page is on another host" in failed(units(warm_tap, json.dumps(page).encode()))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://restapi.e-conomic.com@evil.example/units?skippages=1",
+        "https://restapi.e-conomic.com.evil.example/units?skippages=1",
+        "https://\u24e1estapi.e-conomic.com/units?skippages=1",
+        "//evil.example/units?skippages=1",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_link_that_only_looks_like_e_conomics_is_another_hosts(
+    warm_tap: TapRunner, link: str
+) -> None:
+    page = {"collection": [{"unitNumber": 1}], "pagination": {"nextPage": link}}
+    run = units(warm_tap, json.dumps(page).encode())
+    assert run.exit_code == 1
+    assert "its next page is on another host" in run.stderr
+
+
+def test_names_of_properties_and_companies_are_harmless(warm_tap: TapRunner) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        who = {"agreementNumber": NUMBER, "company": {"name": NASTY}}
+        page = {"collection": [{"unitNumber": 1, NASTY: 1, f"{NASTY}y": {"b": 1}}]}
+        for path, body in {"^/self": who, "^/units": page}.items():
+            whole = json.dumps(body).encode()
+            sandbox.faults.add(path, "status", status=200, body=whole, times=None)
+        sandbox.faults.add("^/vat-zones", "status", status=400, times=None)
+        catalog = warm_tap.catalog_of("agreements", "units", "vat_zones")
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+    assert run.exit_code == 1
+    assert run.records["agreements"][0]["company"]["name"] == NASTY, "the record is as it came"
+    assert NASTY in run.records["units"][0]
+    harmless(run)
+
+
+@pytest.mark.parametrize("key", [json.dumps(NASTY)[:-1].encode() + rb'\ud800"'])
+def test_a_key_that_is_refused_is_harmless(warm_tap: TapRunner, key: bytes) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        body = b'{"collection": [{"productNumber": %b}]}' % key
+        sandbox.faults.add("^/products", "status", status=200, body=body, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("products"))
+    assert run.exit_code == 1
+    assert "1 rows were not written" in run.stderr
+    harmless(run)
+
+
+def test_thousands_of_unknown_properties_do_not_flood_the_log(warm_tap: TapRunner) -> None:
+    row = {"unitNumber": 1, **{f"new{n}": n for n in range(5_000)}}
+    run = units(warm_tap, json.dumps({"collection": [row]}).encode())
+    assert run.exit_code == 0, run.stderr
+    assert run.records["units"] == [{"agreementNumber": NUMBER, **row}]
+    told = [line for line in run.warnings if "Not as documented" in line]
+    assert len(told) == 51
+    assert told[-1].endswith("4950 other departures")
+
+
+# A budget that never comes back
+
+
+def test_a_budget_that_never_comes_back_is_not_waited_for_by_every_stream(
+    warm_tap: TapRunner,
+) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("^/(?!self)", "status", status=429, retry_after="1", times=None)
+        began = time.monotonic()
+        run = warm_tap(settings_for(sandbox, GRANT, max_wait_minutes=0.05))
+        seconds = time.monotonic() - began
+    assert run.exit_code == 1
+    assert len([line for line in run.errors if "| Failed: " in line]) > 80
+    assert seconds < 20
