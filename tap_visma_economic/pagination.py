@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import requests
 
     from tap_visma_economic.pages import Page
+    from tap_visma_economic.rows import Row
 
 Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""
@@ -31,6 +32,10 @@ REST_PAGE = 1000
 PAGED_PAGE = 100
 PAGED_PAGES = 100
 """Rows of a `/paged` page, and how many pages there are at most (openapi NOTES 3.2)."""
+
+
+_MOST_EMPTY = 100
+"""Pages without rows, one after the other, that a listing may have: it has to end some time."""
 
 
 class Paginator(BaseAPIPaginator[Query]):
@@ -46,14 +51,18 @@ class Paginator(BaseAPIPaginator[Query]):
 
     def __init__(self, filter_: str | None = None, **query: str | int) -> None:
         self.filter = filter_
+        self._empty = 0
         super().__init__({**query, **filtered(filter_)})
 
     def turn(self, page: Page) -> None:
         """Go on to the next page, or finish.
 
         Raises:
-            BadAnswerError: e-conomic sends the same page again and again.
+            BadAnswerError: e-conomic sends the same page, or pages without rows, again and again.
         """
+        self._empty = 0 if page.rows else self._empty + 1
+        if self._empty > _MOST_EMPTY:
+            raise BadAnswerError(f"e-conomic gave {self._empty} pages without rows in a row")
         try:
             self.advance(cast("requests.Response", page))
         except RuntimeError:
@@ -91,13 +100,25 @@ class Offset(Paginator):
 
     shifts = True
 
-    def more(self, page: Page) -> bool:
-        """Return whether another page follows; after a page without rows none does."""
-        return page.more and bool(page.rows)
-
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
+        self._before: list[Row] = []
+        self._repeats = 0
+
+    def more(self, page: Page) -> bool:
+        """Return whether another page follows; after a page without rows none does.
+
+        Raises:
+            BadAnswerError: the pages are all the same: the position is not understood. A page that
+                comes twice is what a second reading is for.
+        """
+        rows = list(page.rows)
+        self._repeats = self._repeats + 1 if rows and rows == self._before else 0
+        if self._repeats > 1:
+            raise BadAnswerError("e-conomic gave the same page three times, in place of others")
+        self._before = rows
+        return page.more and bool(rows)
 
     def following(self, page: Page) -> Query | None:  # noqa: ARG002
         """Return the query for the next `skippages`."""
@@ -184,10 +205,19 @@ class Paged(Paginator):
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pageSize=PAGED_PAGE, skipPages=0, **order)
+        self._before: list[Row] = []
 
     def more(self, page: Page) -> bool:
-        """Return whether the page was full, so that another may follow."""
-        return len(page.rows) >= PAGED_PAGE
+        """Return whether the page was full, so that another may follow.
+
+        Raises:
+            BadAnswerError: its rows are those of the page before, in place of others.
+        """
+        rows = list(page.rows)
+        if len(rows) >= PAGED_PAGE and rows == self._before:
+            raise BadAnswerError("e-conomic gave the rows of the page before once more")
+        self._before = rows
+        return len(rows) >= PAGED_PAGE
 
     def following(self, page: Page) -> Query | None:  # noqa: ARG002
         """Return the query for the next `skipPages`.
@@ -225,7 +255,7 @@ class PagedUpward(Paged):
         self._skipped += 1
         if self._skipped < PAGED_PAGES:
             return {**self.current_value, "skipPages": self._skipped}
-        self._skipped = 0
+        self._skipped, self._before = 0, []  # the page to come begins with rows of this one
         since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
             raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")

@@ -54,7 +54,9 @@ def test_one_answer_is_asked_for_with_its_filter() -> None:
 
 
 def test_an_offset_listing_is_asked_for_page_by_page() -> None:
-    queries = read(Offset(), lambda query: Page(numbered(1), more=query["skippages"] < 2))
+    queries = read(
+        Offset(), lambda query: Page(numbered(query["skippages"]), more=query["skippages"] < 2)
+    )
     assert queries == [{"pagesize": 1000, "skippages": number} for number in range(3)]
 
 
