@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+
+from tap_visma_economic import environment
 
 from tap_visma_economic.memory import give_back
 
@@ -14,6 +18,12 @@ def main() -> None:
     traceback; once the tap runs it has handlers of its own (see `stopping`).
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.stderr is None:  # closed: what is opened next must not get its number
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if sys.stdout is None:
+        sys.exit("stdout is closed: there is nowhere to write to")
+    if wrong := environment.wrong_level("TAP_VISMA_ECONOMIC_LOGLEVEL", "LOGLEVEL"):
+        sys.exit(wrong)
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 
     give_back()

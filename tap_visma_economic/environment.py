@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Schema = Mapping[str, Any]
 
 
+_NAME = re.compile(r"[A-Z]{1,20}(_[A-Z]{1,20}){0,9}", re.ASCII)
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
 def check(schema: Schema, prefix: str) -> None:
     """Check the settings in the environment as far as text can be wrong.
 
@@ -34,9 +38,21 @@ def check(schema: Schema, prefix: str) -> None:
 
 
 def unknown(schema: Schema, prefix: str) -> list[str]:
-    """Return the variables that look like settings of the tap and are none."""
+    """Return the variables that look like settings of the tap and are none.
+
+    What is no name of capitals is not shown: it could be a token.
+    """
     known = {prefix + name.upper() for name in schema["properties"]} | {f"{prefix}LOGLEVEL"}
-    return sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
+    found = [name for name in os.environ if name.startswith(prefix) and name not in known]
+    return sorted(name if _NAME.fullmatch(name) else f"{prefix}..." for name in found)
+
+
+def wrong_level(*names: str) -> str | None:
+    """Return what is wrong with the level of the log, which the SDK does not check."""
+    name = next((name for name in names if os.environ.get(name)), "")
+    if os.environ.get(name, "INFO").upper() in _LEVELS:
+        return None
+    return f"{name} in the environment must be one of {', '.join(_LEVELS)}"
 
 
 def with_numbers(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.singerlib.catalog import Catalog
+
 from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ def catalog_of(file: IO[str] | None) -> dict[str, Any] | None:
     if file is None:
         return None
     catalog = _object("catalog", file)
-    streams = catalog.get("streams")
-    if not _is_list_of_objects(streams) or not all("tap_stream_id" in s for s in streams):
+    if not _is_catalog(catalog):
         raise ConfigError(
             "The catalog file is not a Singer catalog: it must hold a list of streams. "
             "`tap-visma-economic --discover > catalog.json` writes one"
@@ -64,6 +65,7 @@ def state_of(file: IO[str] | None) -> dict[str, Any] | None:
             isinstance(known, dict)
             and _is_list_of_objects(known.get("partitions", []))
             and all(map(_is_partition, known.get("partitions", [])))
+            and _has_each_once(known.get("partitions", []))
             for known in bookmarks.values()
         )
     ):
@@ -75,13 +77,16 @@ def state_of(file: IO[str] | None) -> dict[str, Any] | None:
 
 
 def _object(what: str, file: IO[str]) -> dict[str, Any]:
+    def no_number(text: str) -> None:
+        raise ConfigError(f"The {what} file is not JSON: {text} is no number")
+
     try:
         text = file.read()
         if not text.strip():
             raise ConfigError(
                 f"The {what} file {file.name} is empty. Give the one before it, or none at all"
             )
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=no_number)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise ConfigError(f"The {what} file is not JSON ({where})") from None
@@ -92,11 +97,32 @@ def _object(what: str, file: IO[str]) -> dict[str, Any]:
     return value
 
 
+def _is_catalog(catalog: dict[str, Any]) -> bool:
+    streams = catalog.get("streams")
+    if not _is_list_of_objects(streams):
+        return False
+    try:
+        Catalog.from_dict(catalog)
+    except (AttributeError, KeyError, TypeError, ValueError):  # the SDK expects what is right
+        return False
+    return all(
+        isinstance(stream.get("tap_stream_id"), str)
+        and isinstance(stream.get("key_properties") or [], list)
+        for stream in streams
+    )
+
+
+def _has_each_once(partitions: list[dict[str, Any]]) -> bool:
+    contexts = [partition["context"] for partition in partitions]
+    return all(context not in contexts[:place] for place, context in enumerate(contexts))
+
+
 def _is_partition(known: dict[str, Any]) -> bool:
     """Return whether a partition's state is of the shape in which this tap writes it."""
     context, points = known.get("context"), known.get("checkpoints") or []
     return (
         isinstance(context, dict)
+        and type(context.get("agreementNumber", 0)) is int
         and isinstance(points, list)
         and all(isinstance(point, list) and _are_integers(point, 2) for point in points)
         and (known.get("open") is None or _are_integers(known["open"]))

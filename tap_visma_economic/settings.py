@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import ssl
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,6 +41,9 @@ _DAY_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)", re.ASCII)
 
 _DATE_SIGNS = re.compile(r"[\d:.TZ +-]{1,40}", re.ASCII)
 """What may be shown of a start date that is none: anything else could be a token."""
+
+_SETTING_NAME = re.compile(r"[A-Za-z]{1,20}([_.-][A-Za-z]{1,20}){0,5}", re.ASCII)
+"""What may be shown of the name of a setting that is none."""
 
 _MODULE_NAME = re.compile(r"[A-Za-z]{1,30}api", re.ASCII)
 """What may be shown of the name of a module that is none."""
@@ -308,12 +313,14 @@ def check(config: Config) -> None:
         ConfigError: what is wrong and what to do.
     """
     _check_start_date(config)
+    _check_numbers(config)
     for name in ("rest_url", "openapi_url"):
-        _check_url(name, config.get(name) or DEFAULTS[name])
+        _check_url(name, config.get(name) or DEFAULTS[name], config)
     _check_versions(config.get("openapi_versions"))
     _check_ca_bundle(config.get("ca_bundle"))
-    if not (config.get("user_agent") or "tap").isprintable():
-        raise ConfigError("user_agent must be one line of text")
+    agent = config.get("user_agent") or "tap"
+    if not agent.isprintable() or agent != agent.strip() or not _is_latin(agent):
+        raise ConfigError("user_agent must be one line of text, in the letters of Western Europe")
 
 
 def without_tokens(text: str, config: Config) -> str:
@@ -324,6 +331,12 @@ def without_tokens(text: str, config: Config) -> str:
             for written in (token, repr(token)[1:-1], json.dumps(token)[1:-1]):
                 text = text.replace(written, "(a token)")
     return text
+
+
+def shown_name(name: str, config: Config) -> str:
+    """Return the name of a setting that is none, as far as it can be no token."""
+    shown = without_tokens(name, config)
+    return shown if _SETTING_NAME.fullmatch(shown) else "of a name that is not shown"
 
 
 def grant_tokens(config: Config) -> list[tuple[str, str]]:
@@ -384,20 +397,43 @@ def _check_start_date(config: Config) -> None:
         ) from None
 
 
-def _check_url(name: str, url: str) -> None:
+def _check_numbers(config: Config) -> None:
+    """JSON knows numbers that Python cannot count with: what waits for one waits for ever."""
+    for name, value in config.items():
+        if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+            raise ConfigError(f"{name} must be a number that there is")
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_url(name: str, url: str, config: Config) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query:
+    clean = url.isprintable() and not set(url) & set(" ?#@\\")
+    if not host or parts.scheme not in {"http", "https"} or not clean:
         raise ConfigError(f"{name} is not a URL such as {DEFAULTS[name]}")
+    if without_tokens(url, config) != url:
+        raise ConfigError(f"{name} holds a token: the address alone belongs there")
     if parts.scheme == "http" and host not in LOOPBACK:
         raise ConfigError(f"{name} must be https: tokens are not sent in the clear")
 
 
 def _check_ca_bundle(path: str | None) -> None:
-    if not path:
+    where = "ca_bundle"
+    if not path:  # then requests looks here
+        names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        where = next((name for name in names if os.environ.get(name)), "")
+        path = os.environ.get(where)
+    if not path or (where != "ca_bundle" and Path(path).is_dir()):
         return
     try:
         ssl.create_default_context(cafile=path)
@@ -405,7 +441,7 @@ def _check_ca_bundle(path: str | None) -> None:
         why = "it holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
         shown = f" {path}" if Path(path).is_absolute() else ""  # anything else could be a token
         raise ConfigError(
-            f"ca_bundle{shown} cannot be used: {why}. It must be a file of certificates in PEM form"
+            f"{where}{shown} cannot be used: {why}. It must be a file of certificates in PEM form"
         ) from None
 
 

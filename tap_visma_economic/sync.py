@@ -16,6 +16,7 @@ from tap_visma_economic.ahead import Unit
 from tap_visma_economic.endpoint import Endpoint
 from tap_visma_economic.errors import (
     AccessDeniedError,
+    ConfigError,
     EconomicError,
     GrantRefusedError,
 )
@@ -327,7 +328,7 @@ class EconomicStream(Endpoint):
         wanted = records if limit is None else records[: max(limit - self._records_seen, 0)]
         if self._is_mapped:
             for record in wanted:
-                self._write_record_message(dict(record))
+                self._write_mapped(dict(record))
         else:
             version = self._stream_version if self._versioned else None
             self._tap.message_writer.write_records(self.name, wanted, version)
@@ -335,6 +336,13 @@ class EconomicStream(Endpoint):
         counter.increment(len(wanted))
         if len(wanted) < len(records):
             self._check_max_record_limit(current_record_index=self._records_seen)
+
+    def _write_mapped(self, record: Record) -> None:
+        try:
+            self._write_record_message(record)
+        except Exception as error:  # noqa: BLE001  whatever a user's expression comes to
+            kind = type(error.__cause__ or error).__name__
+            raise ConfigError(f"the stream map of {self.name} cannot be applied ({kind})") from None
 
     def _counted(
         self, records: Sequence[Record], counter: Counter

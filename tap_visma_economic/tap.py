@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_visma_economic import access, environment, files, settings
@@ -232,14 +232,20 @@ class TapVismaEconomic(Tap):
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self.finish()  # a batch that was cut has no manifest: the state before it must do
             self.message_writer.flush()
-        except TargetGone:
+        except TargetGone as gone:
             if self.stop.signum is not None:  # Ctrl-C went to both ends of the pipe
                 return self.end()
-            self.logger.error("The target closed the pipe before the end: the run is not complete")  # noqa: TRY400
+            self.logger.error("%s: the run is not complete", gone)  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except EconomicError as error:
             self.logger.error("%s", error)  # noqa: TRY400
+            return 1
+        except MappingError as error:
+            self.logger.error("%s", _about_maps(error))  # noqa: TRY400
+            return 1
+        except OSError as error:  # files of the SDK's own, such as batches
+            self.logger.error("A file cannot be read or written: %s", error.strerror)  # noqa: TRY400
             return 1
         except Stopped:
             pass
@@ -260,7 +266,7 @@ class TapVismaEconomic(Tap):
 
     def _warn_of_what_has_no_effect(self) -> None:
         for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):
-            shown = settings.without_tokens(name, self.config)
+            shown = settings.shown_name(name, self.config)
             self.logger.warning("There is no setting %s: it has no effect", shown)
         missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if missing:
@@ -409,6 +415,13 @@ def _explained() -> Iterator[None]:
     """End the process with one line where a user's mistake would end in a traceback."""
     try:
         yield
-    except EconomicError as error:
-        TapVismaEconomic.logger.error("%s", error)
+    except (EconomicError, MappingError) as error:
+        told = _about_maps(error) if isinstance(error, MappingError) else error
+        TapVismaEconomic.logger.error("%s", told)
         sys.exit(1)
+
+
+def _about_maps(error: MappingError) -> str:
+    """Return what the SDK says of stream maps, without the expression: it shows a setting."""
+    kinds = [type(error).__name__, *([type(error.__cause__).__name__] if error.__cause__ else [])]
+    return f"The setting stream_maps cannot be used ({', '.join(kinds)})"
