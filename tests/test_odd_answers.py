@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,11 +23,13 @@ LINE = re.compile(
 )
 
 
-def units(tap: TapRunner, body: bytes = PAGE, status: int = 200, **headers: str) -> Run:
+def units(
+    tap: TapRunner, body: bytes = PAGE, status: int = 200, headers: dict[str, str] | None = None
+) -> Run:
     """Read the units, whose listing answers like this."""
     with canary_sandbox(small_grants(GRANT)) as sandbox:
         sandbox.faults.add(
-            "^/units", "status", status=status, body=body, headers=headers, times=None
+            "^/units", "status", status=status, body=body, headers=headers or {}, times=None
         )
         settings = settings_for(sandbox, GRANT, **QUICK)
         return tap(settings, catalog=tap.catalog_of("units"))
@@ -62,7 +64,7 @@ def test_nothing_but_200_is_a_page(warm_tap: TapRunner, status: int) -> None:
 
 @pytest.mark.parametrize("address", ["http://[bad", "http://\xe6\xff", "", "http://e\x1b:x/"])
 def test_the_address_of_a_redirect_is_not_even_looked_at(warm_tap: TapRunner, address: str) -> None:
-    run = units(warm_tap, b"", 302, Location=address)
+    run = units(warm_tap, b"", 302, {"Location": address})
     assert "answered 302 Found to GET /units" in failed(run)
     assert "The tap follows no redirect" in failed(run)
 
@@ -96,7 +98,7 @@ def test_an_answer_that_unpacks_to_more_than_any_page_ends_early(warm_tap: TapRu
     bomb = gzip.compress(gzip.compress(bytes(1 << 29), 9), 9)
     assert len(bomb) < 10_000
     began = time.monotonic()
-    run = units(warm_tap, bomb, **{"Content-Encoding": "gzip, gzip"})
+    run = units(warm_tap, bomb, headers={"Content-Encoding": "gzip, gzip"})
     assert "it has more than 128 MB" in failed(run)
     assert time.monotonic() - began < 15
 
@@ -113,7 +115,7 @@ def test_an_answer_that_unpacks_to_more_than_any_page_ends_early(warm_tap: TapRu
 def test_headers_that_cannot_be_true_are_no_riddle(
     warm_tap: TapRunner, headers: dict[str, str], why: str
 ) -> None:
-    assert why in failed(units(warm_tap, **headers))
+    assert why in failed(units(warm_tap, headers=headers))
 
 
 # What stands in the log
@@ -128,7 +130,7 @@ def test_words_of_e_conomic_are_one_line_and_harmless(warm_tap: TapRunner) -> No
 
 
 def test_a_type_of_content_is_harmless(warm_tap: TapRunner) -> None:
-    run = units(warm_tap, b"<", **{"Content-Type": "text/\x1b[31mhtml" + "x" * 10_000})
+    run = units(warm_tap, b"<", headers={"Content-Type": "text/\x1b[31mhtml" + "x" * 10_000})
     assert "is not what e-conomic documents (text/\ufffd[31mhtmlx" in failed(run)
 
 

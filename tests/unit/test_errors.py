@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import (
+    TOKEN_HEADERS,
     AccessDeniedError,
     ApiError,
     EconomicError,
@@ -218,3 +221,28 @@ def test_an_error_tells_no_token(status: int) -> None:
     told = f"{error} {error!r} {vars(error)}"
     assert "app-secret" not in told
     assert "grant-token" not in told
+
+
+# --- tokens that e-conomic repeats ---
+
+SECRET = "canary-app+/=Zq81xW"  # its form differs in an address and in base64
+REPEATED = [SECRET, quote(SECRET, safe=""), b64encode(SECRET.encode()).decode()]
+
+
+@pytest.mark.parametrize("written", REPEATED)
+@pytest.mark.parametrize(
+    "name", ["message", "developerHint", "title", "detail", "logId", "traceId"]
+)
+@pytest.mark.parametrize("before", [0, 85, 95, 99, 285, 295, 299])
+def test_no_part_of_a_repeated_token_is_told(name: str, written: str, before: int) -> None:
+    response = answer({name: "x" * before + written}, 400)
+    response.request.headers[TOKEN_HEADERS[0]] = SECRET
+    error = error_of(response)
+    told = f"{error} {error.said} {error.gist} {error.code}"
+    assert not any(written[:length] in told for length in (6, 10, len(written)))
+
+
+def test_a_repeated_token_is_no_error_code() -> None:
+    response = answer({"errorCode": f"Bad{SECRET}"}, 400)
+    response.request.headers[TOKEN_HEADERS[1]] = SECRET
+    assert error_of(response).code == "Bad(a token)"

@@ -281,3 +281,59 @@ def test_a_changelog_begins_anew_at_the_last_instant_before_the_cap() -> None:
 def test_a_changelog_that_cannot_get_past_an_instant_is_a_bad_answer() -> None:
     with pytest.raises(BadAnswerError, match="carry the same timestamp"):
         read(PagedUpward(key="timestamp"), Changelog([5] * 20_000))
+
+
+# --- listings that do not come to an end ---
+
+
+@pytest.mark.parametrize("paginator", [Paged(), PagedUpward(key="number")])
+def test_a_paged_listing_that_gives_the_same_page_again_is_a_bad_answer(
+    paginator: Paginator,
+) -> None:
+    asked: list[Query] = []
+
+    def answer(query: Query) -> Page:
+        asked.append(query)
+        return Page(numbered(*range(100)))
+
+    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
+        read(paginator, answer)
+    assert len(asked) == 2
+
+
+def test_a_changelog_that_begins_anew_may_give_a_page_once_more() -> None:
+    """The last page before the cap is the first one after it, if its rows are of one instant."""
+    changelog = Changelog([*range(9_900), *[9_900] * 150])
+    read(PagedUpward(key="timestamp"), changelog)
+    assert sorted(set(changelog.arrived)) == list(range(10_050))
+
+
+def test_a_rest_listing_that_does_not_understand_positions_is_a_bad_answer() -> None:
+    asked: list[Query] = []
+
+    def answer(query: Query) -> Page:
+        asked.append(query)
+        return Page(numbered(*range(10)), more=True)
+
+    with pytest.raises(BadAnswerError, match="the same page three times"):
+        read(Offset(), answer)
+    assert len(asked) == 3, "one that comes twice is what a second reading is for"
+
+
+def test_a_rest_page_may_come_twice() -> None:
+    pages = iter(
+        [*[Page(numbered(1), more=True)] * 2, *[Page(numbered(2), more=True)] * 2, Page([])]
+    )
+    assert len(read(Offset(), lambda _: next(pages))) == 5
+
+
+def test_cursors_that_lead_from_one_empty_page_to_the_next_are_a_bad_answer() -> None:
+    cursors = itertools.count()
+    with pytest.raises(BadAnswerError, match="101 pages without rows"):
+        read(Cursor(), lambda _: Page([], more=True, cursor=str(next(cursors))))
+
+
+def test_empty_pages_between_rows_are_not_counted_together() -> None:
+    pages = [Page(numbered(n) if n % 2 else [], more=n < 280, cursor=str(n)) for n in range(281)]
+    asked = iter(pages)
+    assert len(read(Cursor(), lambda _: next(asked))) == 281

@@ -278,3 +278,30 @@ def test_retry_after_may_be_a_date(
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,12} [A-Z][a-z]{2} [0-9:+ -]{1,40}"))
 def test_whatever_retry_after_says_some_time_is_waited(header: str) -> None:
     assert retry_after(header) >= 1
+
+
+@pytest.mark.parametrize("own", ["2026-01-02T11:00:00Z", "2026-01-03T12:00:00Z"])
+def test_a_date_is_told_by_the_clock_of_its_own_answer(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", pendulum.parse(own).in_timezone)  # type: ignore[union-attr]
+    at = "Fri, 02 Jan 2026 12:01:30 GMT"
+    assert retry_after(at, "Fri, 02 Jan 2026 12:00:00 GMT") == 90
+    assert retry_after(at, "Fri, 02 Jan 2026 12:09:00 GMT") == 1
+
+
+@pytest.mark.parametrize("date", [None, "", "now", "Fri, 32 Foo 2026 12:00:00 GMT"])
+def test_without_a_clock_in_the_answer_ours_must_do(
+    date: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    assert retry_after("Fri, 02 Jan 2026 12:01:30 GMT", date) == 90
+
+
+def test_the_date_of_a_429_is_what_its_retry_after_is_told_by() -> None:
+    at, date = "Fri, 02 Jan 2026 12:00:20 GMT", "Fri, 02 Jan 2026 12:00:00 GMT"
+    refused = TooManyRequestsError(429, "/customers", retry_after=at, date=date)
+    failed = ServerError(503, "/customers", retry_after=at, date=date)
+    clock = Clock()
+    ask(Action([refused, failed]), clock)
+    assert clock.waits == [20.0, 20.0]
