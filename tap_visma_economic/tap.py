@@ -360,7 +360,7 @@ class TapVismaEconomic(Tap):
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
                 state=files.state_of(state),
-                catalog=files.catalog_of(catalog),
+                catalog=_with_keys(files.catalog_of(catalog)),
             )
             tap.stop.listen()
         code = tap.run()
@@ -419,6 +419,18 @@ def _explained() -> Iterator[None]:
         told = _about_maps(error) if isinstance(error, MappingError) else error
         TapVismaEconomic.logger.error("%s", told)
         sys.exit(1)
+
+
+def _with_keys(catalog: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a catalog in which keys are selected, or no target could tell rows apart."""
+    streams: Iterable[Any] = STREAMS
+    declared = {stream.name: stream.primary_keys for stream in streams}
+    for entry in (catalog or {}).get("streams", []):
+        keys = {*declared.get(entry["tap_stream_id"], ()), *(entry.get("key_properties") or ())}
+        for part in entry.get("metadata") or ():
+            if len(part["breadcrumb"]) == 2 and part["breadcrumb"][-1] in keys:  # noqa: PLR2004
+                part["metadata"]["inclusion"] = "automatic"
+    return catalog
 
 
 def _about_maps(error: MappingError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import socket
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,17 @@ WRONG_SETTINGS = [
     ({"openapi_versions": {"customersapi": "latest"}}, "needs a version such as 3.1.0"),
     ({"ca_bundle": "/nowhere/ca.pem"}, "ca_bundle /nowhere/ca.pem cannot be used: No such file"),
     ({"user_agent": "one\ntwo"}, "user_agent must be one line"),
+    ({"user_agent": " tap"}, "user_agent must be one line"),
+    ({"user_agent": "tap \U0001fa91"}, "user_agent must be one line"),
+    ({"rest_url": f"https://:{GRANT}@restapi.e-conomic.com"}, "rest_url is not a URL"),
+    ({"rest_url": "https://restapi.e-conomic.com/#part"}, "rest_url is not a URL"),
+    ({"rest_url": "https://restapi.e-conomic.com/?"}, "rest_url is not a URL"),
+    ({"rest_url": "https://restapi.e-conomic.com\n/x"}, "rest_url is not a URL"),
+    ({"rest_url": "https://\u2100.example"}, "rest_url is not a URL"),
+    ({"rest_url": "https://[bad"}, "rest_url is not a URL"),
+    ({"rest_url": f"http://127.0.0.1/{GRANT}"}, "rest_url holds a token"),
+    ({"openapi_url": f"https://{APP}.example.com"}, "openapi_url holds a token"),
+    ({"stream_maps": {"units": {"x": f"nosuch({GRANT}"}}}, "stream_maps cannot be used"),
 ]
 
 
@@ -119,6 +131,63 @@ def test_numbers_are_read_from_the_environment(warm_tap: TapRunner, strict: Sand
     assert run.exit_code == 0, run.stderr
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("setting", ["max_wait_minutes", "request_timeout", "rate_limit_share"])
+def test_what_is_no_number_is_none_in_settings(
+    warm_tap: TapRunner, good: dict[str, Any], setting: str, number: str
+) -> None:
+    run = warm_tap({**good, setting: float(number)})
+    assert f"The settings file is not JSON: {number} is no number" in says_one_thing(run)
+
+
+@pytest.mark.parametrize("setting", ["max_wait_minutes", "request_timeout", "rate_limit_share"])
+def test_a_number_that_nobody_can_wait_for_is_refused(
+    warm_tap: TapRunner, good: dict[str, Any], setting: str
+) -> None:
+    file = warm_tap.folder / "huge.json"
+    file.write_text(json.dumps({**good, setting: 7654321}).replace("7654321", "1e400"))
+    assert setting in says_one_thing(warm_tap(None, f"--config={file}"))
+
+
+@pytest.mark.parametrize("name", [f"{PREFIX}LOGLEVEL", "LOGLEVEL"])
+def test_a_level_of_the_log_that_there_is_not_is_named(run_tap: TapRunner, name: str) -> None:
+    run = run_tap(None, "--discover", env={name: GRANT})
+    assert run.exit_code == 1
+    assert run.stderr.startswith(f"{name} in the environment must be one of DEBUG, INFO, WARNING")
+    assert len(run.stderr.splitlines()) == 1
+    assert run.messages[0]["text"] == ""
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("path", ["/nowhere/ca.pem", "/dev/null"])
+def test_certificates_of_the_environment_that_are_none_are_named(
+    warm_tap: TapRunner, good: dict[str, Any], name: str, path: str
+) -> None:
+    env = {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "", name: path}
+    line = says_one_thing(warm_tap(good, env=env))
+    assert f"{name} {path} cannot be used" in line
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"http://me:{CANARY}@[bad", f"socks5://me:{CANARY}@127.0.0.1:1", "http://127.0.0.1:abc"],
+)
+def test_a_proxy_that_cannot_be_one_is_named_at_once(
+    warm_tap: TapRunner, good: dict[str, Any], address: str
+) -> None:
+    env = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": "", "no_proxy": ""}
+    run = warm_tap({**good, "rest_url": "https://e-conomic.test"}, env=env)
+    assert "proxy for" in says_one_thing(run)
+    assert "in the environment" in run.errors[0]
+    assert "Waiting" not in run.stderr
+
+
+def state_of(*contexts: object) -> str:
+    """A state with a partition for each of these contexts."""
+    partitions = [{"context": context} for context in contexts]
+    return json.dumps({"bookmarks": {"booked_entries": {"partitions": partitions}}})
+
+
 WRONG_FILES = [
     ("config", None, "cannot be read: No such file or directory"),
     ("config", f'{{"app_secret_token": "{APP}",', "The settings file is not JSON (line 1, column"),
@@ -128,6 +197,12 @@ WRONG_FILES = [
     ("catalog", "", "given.json is empty. Give the one before it, or none at all"),
     ("catalog", "{", "The catalog file is not JSON (line 1, column"),
     ("catalog", json.dumps({"streams": GRANT}), "The catalog file is not a Singer catalog"),
+    ("state", '{"bookmarks": {"units": NaN}}', "The state file is not JSON: NaN is no number"),
+    ("state", state_of({"agreementNumber": [GRANT]}), "is not a state that this tap has written"),
+    ("state", state_of({"agreementNumber": GRANT}), "is not a state that this tap has written"),
+    ("state", state_of(*[{"agreementNumber": 1}] * 2), "is not a state that this tap has written"),
+    ("state", state_of(GRANT), "is not a state that this tap has written"),
+    ("state", json.dumps({"bookmarks": {"units": None}}), "is not a state that this tap has"),
 ]
 
 
@@ -140,6 +215,68 @@ def test_a_file_that_cannot_be_used_is_named(
         file.write_text(text)
     run = warm_tap(None if name == "config" else good, f"--{name}={file}")
     assert words in says_one_thing(run)
+
+
+WRONG_ENTRIES: list[dict[str, Any]] = [
+    {"schema": GRANT},
+    {"schema": None},
+    {"schema": {"type": "object", "properties": {"name": 5}}},
+    {"metadata": GRANT},
+    {"metadata": [5]},
+    {"metadata": None},
+    {"tap_stream_id": 5},
+    {"tap_stream_id": [GRANT]},
+    {"tap_stream_id": None},
+    {"key_properties": GRANT},
+    {"key_properties": {GRANT: 1}},
+]
+
+
+@pytest.mark.parametrize("change", WRONG_ENTRIES)
+def test_an_entry_of_a_catalog_that_cannot_be_used_is_no_riddle(
+    warm_tap: TapRunner, good: dict[str, Any], change: dict[str, Any]
+) -> None:
+    catalog = warm_tap.catalog_of("units")
+    entry = next(s for s in catalog["streams"] if s["tap_stream_id"] == "units")
+    entry.update(change)
+    run = warm_tap(good, catalog=catalog)
+    assert "The catalog file is not a Singer catalog" in says_one_thing(run)
+
+
+def test_a_catalog_by_hand_costs_no_row(warm_tap: TapRunner, good: dict[str, Any]) -> None:
+    """Without a property, with an unknown stream, its keys not selected."""
+    catalog = warm_tap.catalog_of("units")
+    entry = next(s for s in catalog["streams"] if s["tap_stream_id"] == "units")
+    unknown = {**copy.deepcopy(entry), "tap_stream_id": "nosuch", "stream": "nosuch"}
+    del entry["schema"]["properties"]["name"]
+    for part in entry["metadata"]:
+        if part["breadcrumb"][-1:] in (["unitNumber"], ["agreementNumber"]):
+            part["metadata"] = {"inclusion": "available", "selected": False}
+    catalog["streams"].append(unknown)
+    run = warm_tap(good, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert set(run.records) == {"units"}
+    assert {record["agreementNumber"] for record in run.records["units"]} == {NUMBER}
+    assert len({record["unitNumber"] for record in run.records["units"]}) == 5
+    assert {"unitNumber", "agreementNumber"} <= set(run.schemas["units"]["schema"]["properties"])
+    assert "nosuch" in next(line for line in run.warnings if "The catalog names streams" in line)
+
+
+BOOKMARKS: list[object] = [{"a": 1}, "abc", -5, 10**30, 5.5, True, None, "2024-01-01$or:1", [1]]
+
+
+@pytest.mark.parametrize("bookmark", BOOKMARKS, ids=str)
+@pytest.mark.parametrize("stream", ["booked_entries", "customer_contacts"])
+def test_a_bookmark_that_is_none_costs_no_row(
+    warm_tap: TapRunner, good: dict[str, Any], stream: str, bookmark: object
+) -> None:
+    catalog = warm_tap.catalog_of(stream)
+    whole = warm_tap(good, catalog=catalog)
+    partition = {"context": {"agreementNumber": NUMBER}, "replication_key_value": bookmark}
+    state = {"bookmarks": {stream: {"partitions": [partition]}}}
+    run = warm_tap(good, catalog=catalog, state=state)
+    assert run.exit_code == 0, run.stderr
+    assert run.records[stream] == whole.records[stream]
 
 
 @pytest.mark.parametrize("keys", [[], ["name"], ["nosuch"], ["barred"]])
@@ -250,3 +387,29 @@ def test_a_token_in_the_wrong_setting_is_not_shown(warm_tap: TapRunner, setting:
     tokens = {"app_secret_token": APP, "agreement_grant_token": GRANT}
     run = warm_tap({**tokens, setting: GRANT})
     assert setting in says_one_thing(run)
+
+
+def test_a_stream_map_that_fails_on_a_row_fails_its_stream_alone(
+    warm_tap: TapRunner, good: dict[str, Any]
+) -> None:
+    for expression in (GRANT.replace("-", "_"), "name['x']", "1 / 0"):
+        settings = {**good, "stream_maps": {"units": {"x": expression}}}
+        run = warm_tap(settings, catalog=warm_tap.catalog_of("units", "vat_zones"))
+        assert run.exit_code == 1
+        assert "the stream map of units cannot be applied" in run.errors[-2]
+        assert run.records["vat_zones"]
+        assert "Traceback" not in run.stderr
+        assert GRANT.replace("-", "_") not in run.stderr
+
+
+def test_a_folder_for_batches_that_cannot_be_written_is_no_riddle(
+    warm_tap: TapRunner, good: dict[str, Any]
+) -> None:
+    batches = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": "file:///proc/nowhere"},
+    }
+    run = warm_tap({**good, "batch_config": batches}, catalog=warm_tap.catalog_of("units"))
+    assert run.exit_code == 1
+    assert "A file cannot be read or written" in run.errors[-1]
+    keeps_secrets(run)

@@ -12,6 +12,7 @@ import re
 import socket
 import time
 from datetime import datetime, timedelta, timezone
+from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,18 +135,53 @@ def test_rows_of_the_page_before_in_a_listing_by_position_hide_none(
 
 
 GAPS = {
-    "page_before, by cursor": Case({"kind": "page_before"}, "of the page before"),
-    "empty_page, by cursor": Case({"kind": "empty_page"}, "has no rows"),
-    "403 in the middle": Case({"kind": "status", "status": 403}, "403"),
+    "page_before, by cursor": Case(
+        {"kind": "page_before", "times": None}, "cursor gave the rows of the page before once more"
+    ),
+    "empty_page, by cursor": Case({"kind": "empty_page"}, "rows were read, e-conomic counted"),
+    "403 in the middle": Case(
+        {"kind": "status", "status": 403}, "in the middle of /booked-entries"
+    ),
 }
 
 
 @pytest.mark.parametrize("name", GAPS)
 def test_a_listing_that_is_not_whole_is_no_success(warm_tap: TapRunner, name: str) -> None:
     case = GAPS[name]
-    run, rule, _ = read(warm_tap, case, {"nth": 2, "times": None, **case.fault})
+    with canary_sandbox({GRANT: Grant(company_for(case.stream))}) as sandbox:
+        catalog = warm_tap.catalog_of("accounts", case.stream)
+        settings = settings_for(sandbox, GRANT)
+        rule = sandbox.faults.add(r"/booked-entries\?.*cursor=", **case.fault)
+        first = warm_tap(settings, catalog=catalog)
+        sandbox.faults.clear()
+        second = warm_tap(settings, catalog=catalog, state=first.state)
     assert rule.applied >= 1
-    assert run.exit_code == 1 or keys(run, case.stream) == truth(case.stream)
+    assert first.exit_code == 1
+    assert case.says in first.errors[-2]
+    assert "The run is not complete" in first.errors[-1]
+    assert keys(first, case.stream) != truth(case.stream)
+    assert second.exit_code == 0, second.stderr
+    assert sorted({*keys(first, case.stream), *keys(second, case.stream)}) == truth(case.stream)
+
+
+@pytest.mark.parametrize("hours", [-48, 48])
+def test_a_date_to_wait_until_is_told_by_the_clock_of_e_conomic(
+    warm_tap: TapRunner, hours: int
+) -> None:
+    def clock() -> float:
+        return time.time() + hours * 3600
+
+    with canary_sandbox(small_grants(GRANT), clock=clock) as sandbox:
+        until = formatdate(clock() + 3, usegmt=True)
+        sandbox.faults.add("/units", "status", status=429, retry_after=until)
+        began = time.monotonic()
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
+        seconds = time.monotonic() - began
+        asked = [request.started for request in sandbox.log if request.path == "/units"]
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["units"]) == 5
+    assert asked[1] - asked[0] >= 1.5, "an earlier one would be refused as well"
+    assert seconds < 10
 
 
 def test_a_collection_that_answers_403_is_skipped_and_named(warm_tap: TapRunner) -> None:

@@ -100,6 +100,20 @@ def test_no_variable_shows_a_token_that_stands_in_it(
         assert CANARY not in words + caplog.text
 
 
+@pytest.mark.parametrize("known", [GRANT, f"{CANARY}unknown-Zq81xW", f"{CANARY}UNKNOWN9"])
+def test_no_name_of_a_setting_or_variable_shows_a_token(warm_tap: TapRunner, known: str) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        run = warm_tap(
+            settings_for(sandbox, GRANT, **{known: 1}),
+            "--config=ENV",
+            catalog=warm_tap.catalog_of("units"),
+            env={PREFIX + known: "1", PREFIX + known.upper(): "1"},
+        )
+    assert run.exit_code == 0, run.stderr
+    assert len([line for line in run.warnings if "There is no setting" in line]) == 3
+    assert CANARY not in run.stderr.lower()
+
+
 @pytest.mark.parametrize(
     "argument",
     [f'--config={{"app_secret_token": "{APP}"}}', f'--config= {{"app_secret_token": "{APP}"'],
@@ -155,6 +169,11 @@ def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
         sandbox.faults.add("/customers", "status", status=400, times=None, body=echo, grant=GRANT)
         sandbox.faults.add("/vat-zones", "html200", times=None)
         sandbox.faults.add("/accounts", "reset", times=None)
+        sandbox.faults.add(
+            "/vat-accounts", "html200", headers={"Content-Type": GRANT}, grant=GRANT, times=None
+        )
+        cut = json.dumps({"message": "x" * 290 + GRANT, "logId": APP}).encode()
+        sandbox.faults.add("/employees", "status", status=400, times=None, body=cut, grant=GRANT)
         sandbox.faults.add(
             "/layouts", "status", status=302, headers={"Location": "/self"}, times=None
         )

@@ -11,6 +11,7 @@ import termios
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -204,3 +205,35 @@ def waiting_bytes(process: subprocess.Popen[bytes]) -> int:
     assert process.stdout is not None
     count = fcntl.ioctl(process.stdout.fileno(), termios.FIONREAD, bytes(4))
     return int.from_bytes(count, sys.byteorder)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_ends_the_run_without_a_traceback(run_tap: TapRunner) -> None:
+    with canary_sandbox({GRANT: Grant(COMPANY)}) as sandbox, Path("/dev/full").open("wb") as full:
+        arguments = run_tap.arguments(
+            settings_for(sandbox, GRANT), catalog=run_tap.catalog_of("booked_entries")
+        )
+        run = ended(run_tap, start(run_tap, arguments, full.fileno()), within=30)
+    assert run.exit_code == 1
+    assert "What was read could not be written (No space left on device)" in run.errors[-1]
+    keeps_secrets(run)
+
+
+CLOSED = "import os, sys; os.close(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_a_standard_stream_that_is_closed_is_no_riddle(run_tap: TapRunner, descriptor: int) -> None:
+    with canary_sandbox({GRANT: Grant(COMPANY)}) as sandbox:
+        arguments = run_tap.arguments(
+            settings_for(sandbox, GRANT), catalog=run_tap.catalog_of("units")
+        )
+        without = [sys.executable, "-c", CLOSED, str(descriptor), *arguments]
+        run = ended(run_tap, start(run_tap, without), within=30)
+        asked = len(sandbox.log)
+    if descriptor == 1:
+        assert (run.exit_code, asked) == (1, 0)
+        assert run.stderr == "stdout is closed: there is nowhere to write to\n"
+    else:
+        assert run.exit_code == 0, run.stderr
+        assert len(run.records["units"]) == 5
