@@ -58,6 +58,9 @@ class Endpoint(RESTStream["Query"]):
     rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
     comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows;
     `keyset` is an integer property that filters and by which the listing comes sorted upward.
+
+    Attributes:
+        in_doubt: agreements of which e-conomic may have rows that a reading did not see.
     """
 
     listing: ClassVar[Listing] = Listing.COLLECTION
@@ -71,6 +74,7 @@ class Endpoint(RESTStream["Query"]):
     def __init__(self, tap: TapVismaEconomic) -> None:
         self._raw_schema = schemas.load(self.name)
         self._drift = Drift()
+        self.in_doubt: set[int] = set()
         include_links = bool(tap.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
@@ -135,9 +139,6 @@ class Endpoint(RESTStream["Query"]):
                 )
             except (NetworkError, UnavailableError):
                 transport.give_up(request)
-                raise
-            except TooManyRequestsError:
-                transport.give_up(request, budget=True)
                 raise
             transport.found_again(request)
             return answer

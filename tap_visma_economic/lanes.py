@@ -137,8 +137,7 @@ class Lane(Workers):
         finally:
             self.budget.answered(headers, refused=refused)
         if refused:
-            if not self._transport.given_up(request):
-                self._refused(retry_after(headers.get("Retry-After"), headers.get("Date")))
+            self._refused(retry_after(headers.get("Retry-After"), headers.get("Date")))
         else:
             self._refused_since, self.exhausted = None, False
         self._warn_of_many_calls()

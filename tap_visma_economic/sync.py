@@ -206,6 +206,8 @@ class EconomicStream(Endpoint):
                 now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                 self.get_context_state(agreement.context)[BEGUN] = now
         coverage.read(agreement, whole=bool(reading and reading.whole))
+        if agreement.number in self.in_doubt:
+            coverage.doubted(agreement)
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:

@@ -12,7 +12,7 @@ import urllib3.exceptions
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_faults import explained
 from tap_visma_economic.deadline import DeadlineAdapter
-from tap_visma_economic.errors import TOKEN_HEADERS, ConfigError, NetworkError
+from tap_visma_economic.errors import ConfigError, NetworkError
 from tap_visma_economic.workers import Workers
 
 if TYPE_CHECKING:
@@ -110,32 +110,24 @@ class Transport(Workers):
             why = error if isinstance(error, OSError) else type(error).__name__
             raise ConfigError(f"no request can be sent: {why}") from None
 
-    def give_up(self, request: requests.PreparedRequest, *, budget: bool = False) -> None:
+    def give_up(self, request: requests.PreparedRequest) -> None:
         """A host could not be reached in spite of all tries: from now on one try must do.
 
         Otherwise each of its streams would wait anew, and a run take minutes to say the same thing.
-
-        Args:
-            request: one that was given up.
-            budget: what did not come back is the call budget, which is each agreement's own.
         """
-        self._given_up.add(_grant(request) if budget else _host(request))
+        self._given_up.add(_host(request))
 
     def given_up(self, request: requests.PreparedRequest) -> bool:
-        """Return whether a host could not be reached, or a budget was not back, the last time."""
-        return not self._given_up.isdisjoint({_host(request), _grant(request)})
+        """Return whether a request's host could not be reached the last time."""
+        return _host(request) in self._given_up
 
     def found_again(self, request: requests.PreparedRequest) -> None:
         """A host has answered."""
-        self._given_up -= {_host(request), _grant(request)}
+        self._given_up.discard(_host(request))
 
     def submit(self, action: Callable[[], T]) -> Future[T]:
         """Run an action in a thread."""
         return self.pool.submit(action)
-
-
-def _grant(request: requests.PreparedRequest) -> str:
-    return str(request.headers.get(TOKEN_HEADERS[1], ""))
 
 
 def _host(request: requests.PreparedRequest) -> str:

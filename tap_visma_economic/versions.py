@@ -65,6 +65,10 @@ class Coverage:
         """A company could not be read to the end."""
         self._gaps[agreement.number] = f"{agreement} was not read to the end"
 
+    def doubted(self, agreement: Agreement) -> None:
+        """A company was read to the end, and yet e-conomic counts more rows than were there."""
+        self._gaps[agreement.number] = f"{agreement} may have rows that came while it was read"
+
     @property
     def gap(self) -> str | None:
         """Which company may have rows in the table that this run missed; None if none has."""

@@ -211,6 +211,7 @@ class Walk:
             before = keys
             if readings < MOST_READINGS:
                 begun = self._lane.run(self.begin)
+        self._endpoint.in_doubt.add(self._agreement.number)
         self._endpoint.logger.warning(
             "%s: rows came and went while %s was read %d times; the next run may have more",
             self._agreement,
@@ -238,6 +239,8 @@ class Walk:
                 f"{self._path} is not whole: {rows} rows were read, e-conomic counted "
                 f"{self._total} before and counts {counts[-1]} now"
             )
+        if counts[-1] > rows:
+            self._endpoint.in_doubt.add(self._agreement.number)
         self._endpoint.logger.warning(
             "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
             "the next run has them",

@@ -159,3 +159,19 @@ def test_rows_without_their_key_are_not_taken_for_one(warm_tap: TapRunner) -> No
     assert [record.get("name") for record in run.records["units"]] == [None, "a", "b", "c"]
     (line,) = reports(run)
     assert "unitNumber is missing where it is documented as always there (3 rows)" in line
+
+
+def test_rows_of_two_pages_without_their_key_are_not_taken_for_one(warm_tap: TapRunner) -> None:
+    link = {"nextPage": "https://restapi.e-conomic.com/units?skippages=1"}
+    pages: dict[str, dict[str, Any]] = {
+        "skippages=0": {"collection": [{"unitNumber": 1}, {"name": "a"}], "pagination": link},
+        "skippages=1": {"collection": [{"name": "b"}, {"unitNumber": 2}]},
+    }
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        for query, page in pages.items():
+            body = json.dumps({"pagination": {}, **page}).encode()
+            sandbox.faults.add(query, "status", status=200, body=body, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
+    found = [record.get("name") or record["unitNumber"] for record in run.records["units"]]
+    assert found[:4] == [1, "a", "b", 2]
+    assert {1, 2} & set(found[4:]) == set(), "those that can be told apart come once"

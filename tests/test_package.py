@@ -186,6 +186,26 @@ def test_the_package_asks_for_what_it_imports_and_nothing_else() -> None:
 
 def test_the_audit_of_dependencies_runs_in_ci() -> None:
     workflow = (ROOT / ".github" / "workflows" / "audit.yml").read_text("utf-8")
-    assert "pip-audit" in workflow
+    steps = [line.split() for line in workflow.splitlines() if line.strip().startswith("pip-audit")]
+    assert len(steps) == 2, "what is locked, and what a user gets"
+    for step in steps:
+        assert "--strict" in step, "what could not be looked up would pass otherwise"
     assert "schedule:" in workflow
     assert json.dumps("uv.lock") in workflow
+
+
+def test_what_the_audit_reads_is_pinned_and_has_hashes(tmp_path: Path) -> None:
+    """The command of the workflow, which pip-audit could not use otherwise."""
+    workflow = (ROOT / ".github" / "workflows" / "audit.yml").read_text("utf-8")
+    (export,) = re.findall(r"uv (export .*) -o locked\.txt", workflow)
+    locked = tmp_path / "locked.txt"
+    command = [sys.executable, "-m", "uv", *export.split(), "--offline", "-q", "-o", str(locked)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    text = re.sub(r" \\\n\s+", " ", locked.read_text("utf-8"))
+    packages = [line for line in text.splitlines() if line and line.lstrip()[0] != "#"]
+    assert len(packages) > 50
+    assert {"requests", "singer-sdk"} <= {
+        line.partition("==")[0].split("[")[0] for line in packages
+    }
+    for line in packages:
+        assert re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line

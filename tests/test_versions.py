@@ -6,6 +6,7 @@ table that is not of that version, as hard-deleting targets do.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,31 @@ def test_of_three_companies_one_fails_and_keeps_its_rows(
     assert "customers" not in activated(run)
     assert "journals" in activated(run)
     assert "No deleted rows are taken out of customers: agreement 2" in run.stderr
+
+
+def test_a_company_of_which_e_conomic_counts_more_rows_than_it_gave_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = target.companies("customers")
+    rows = list(sandbox.grants["company-2"].company.rows("rest:/customers"))
+    page = {"collection": rows[:-3], "pagination": {"results": len(rows)}}
+    sandbox.faults.add(
+        r"^/customers\?.*pagesize=1000",
+        "status",
+        status=200,
+        body=json.dumps(page, default=str).encode(),
+        grant="company-2",
+        times=None,
+    )
+    run = run_all(warm_tap, sandbox, target)
+    assert run.exit_code == 0, run.stderr
+    assert len([r for r in run.records["customers"] if r["agreementNumber"] == 2]) == len(rows) - 3
+    assert target.companies("customers") == before
+    assert "No deleted rows are taken out of customers: agreement 2" in run.stderr
+    assert "customers" not in activated(run)
+    assert {"agreements", "journals"} <= activated(run)
 
 
 def test_a_company_that_loses_a_module_keeps_its_rows(
