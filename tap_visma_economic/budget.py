@@ -156,13 +156,14 @@ class Budget:
             self.calls += 1
             if headers is None:
                 return 0
+            found = told(headers.get("X-RateLimiting"))
+            known = found or self._told
             cost = cost_of(headers.get("X-CallCost"))
             if cost is not None:
-                cost = min(cost, self._told.limit if self._told else cost)
+                cost = min(cost, known.limit if known else cost)
                 self._purse -= cost - expected
                 self._cost = max(cost, 1)
             self.tokens += cost or 0
-            found = told(headers.get("X-RateLimiting"))
             if found is not None:
                 self._learn(found, now, alone=alone, refused=refused)
             return cost or 0
