@@ -7,7 +7,6 @@ import signal
 import sys
 
 from tap_visma_economic import environment
-
 from tap_visma_economic.memory import give_back
 
 
