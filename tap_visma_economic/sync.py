@@ -342,6 +342,8 @@ class EconomicStream(Endpoint):
     def _write_mapped(self, record: Record) -> None:
         try:
             self._write_record_message(record)
+        except OSError:  # the target is gone, or the disk is full
+            raise
         except Exception as error:  # noqa: BLE001  whatever a user's expression comes to
             kind = type(error.__cause__ or error).__name__
             raise ConfigError(f"the stream map of {self.name} cannot be applied ({kind})") from None
