@@ -7,7 +7,7 @@ import signal
 import sys
 
 from tap_visma_economic import environment
-from tap_visma_economic.memory import give_back
+from tap_visma_economic.memory import share_heaps
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         sys.exit(wrong)
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 
-    give_back()
+    share_heaps()
     TapVismaEconomic.cli()
 
 
