@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
+import socket
 import stat
+import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import TapRunner
     from tests.sandbox import Sandbox
+    from tests.sandbox.faults import Fault
 
 SECRET_NAME = "TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN"
 GRANT_NAME = "TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN"
@@ -47,6 +51,13 @@ def approve(url: str, company: int | None) -> requests.Response:
     """Choose to add the app for a company, or to cancel, as a browser would."""
     choice = "cancel" if company is None else f"add&company={company}"
     return requests.get(f"{url}&answer={choice}", timeout=30)
+
+
+def until_it_strikes(fault: Fault) -> None:
+    end = time.monotonic() + 30
+    while not fault.applied:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def config_in(folder: Path) -> dict[str, object]:
@@ -121,6 +132,107 @@ def test_ctrl_c_ends_the_wait(connect: Connect) -> None:
     assert ended.exit_code == 130
     assert ended.stderr.endswith("Stopped.\n")
     assert "Traceback" not in ended.stderr
+
+
+def test_ctrl_c_at_a_question_stores_nothing(connect: Connect) -> None:
+    for questions in (
+        [("App secret token (it is not shown): ", "\x03")],
+        [("App secret token (it is not shown): ", APP), ("Agreement grant token: ", "\x03")],
+    ):
+        ended = connect.at_a_terminal("--paste", answers=questions)
+        assert ended.exit_code == 130, ended.stdout
+        assert ended.stdout.endswith("Stopped.\r\n")
+        assert list(connect.folder.iterdir()) == []
+        ended.keeps_secrets()
+
+
+def test_ctrl_c_while_the_grant_is_checked_stores_nothing(connect: Connect) -> None:
+    asked = connect.sandbox.faults.add("/self", "delay", seconds=30, times=None)
+    with connect.waiting("--no-browser") as running:
+        visit = threading.Thread(target=approve, args=(running.url, 0), daemon=True)
+        visit.start()
+        until_it_strikes(asked)
+        running.interrupt()
+        ended = running.wait()
+    assert ended.exit_code == 130, ended.stderr
+    assert list(connect.folder.iterdir()) == []
+    ended.keeps_secrets()
+
+
+def test_ctrl_c_while_asking_what_it_may_read_leaves_the_grant_stored(connect: Connect) -> None:
+    asked = connect.sandbox.faults.add("/customers", "delay", seconds=30, times=None)
+    with connect.waiting("--no-browser") as running:
+        approve(running.url, 0)
+        until_it_strikes(asked)
+        running.interrupt()
+        ended = running.wait()
+    assert ended.exit_code == 130, ended.stderr
+    assert "Written to .env." in ended.stderr
+    assert settings_in(connect.folder / ".env") == {SECRET_NAME: APP, GRANT_NAME: GRANT}
+    ended.keeps_secrets()
+
+
+def test_two_companies_connected_at_the_same_time_are_both_stored(connect: Connect) -> None:
+    with (
+        connect.waiting("--no-browser") as first,
+        connect.waiting("--no-browser") as second,
+    ):
+        approve(second.url, 1)
+        assert second.wait().exit_code == 0
+        approve(first.url, 0)
+        assert first.wait().exit_code == 0
+    stored = settings_in(connect.folder / ".env")
+    assert stored[GRANT_NAME] == GRANT_2
+    assert json.loads(stored["TAP_VISMA_ECONOMIC_AGREEMENTS"]) == [{"agreement_grant_token": GRANT}]
+
+
+def test_a_file_that_went_to_another_app_during_the_wait_is_left_alone(connect: Connect) -> None:
+    with connect.waiting("--no-browser", "--config-file=config.json") as running:
+        path = connect.folder / "config.json"
+        path.write_text(json.dumps({"app_secret_token": "of-another-app"}))
+        page = approve(running.url, 0)
+        ended = running.wait()
+    assert ended.exit_code == 1
+    assert "another app" in ended.stderr
+    assert "Not connected" in page.text
+    assert config_in(connect.folder) == {"app_secret_token": "of-another-app"}
+    ended.keeps_secrets()
+
+
+def test_where_nothing_can_be_stored_nobody_is_asked_for_anything(connect: Connect) -> None:
+    ended = connect("--no-browser", "--env-file=no/such/.env")
+    assert ended.exit_code == 1
+    assert ended.stderr == "Error: no/such/.env cannot be written: No such file or directory\n"
+
+
+@pytest.mark.parametrize("app", [APP, f"https://secure.e-conomic.com/x?appPublicToken={APP}"])
+def test_a_secret_token_in_place_of_the_public_one_is_neither_shown_nor_opened(
+    connect: Connect, app: str
+) -> None:
+    command = [*connect.command()[:-1], "--paste"]
+    done = subprocess.run(
+        command,
+        input=f"{app}\n{APP}\n{GRANT}\n",
+        capture_output=True,
+        text=True,
+        cwd=connect.folder,
+        env=connect.env,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "secret token stands where its public token belongs" in done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_opened(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = connect(f"--port={port}")
+    assert ended.exit_code == 1
+    assert f"Cannot listen on port {port} of this machine: Address already in use" in ended.stderr
+    assert "http" not in ended.stderr
+    ended.keeps_secrets()
 
 
 def test_the_browser_is_opened_at_the_address_that_is_shown(connect: Connect) -> None:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from tap_visma_economic import access, settings
 from tap_visma_economic.connect import company as companies
 from tap_visma_economic.connect import landing, report, terminal
-from tap_visma_economic.connect.installation import grant_in_paste, installation_url
+from tap_visma_economic.connect.installation import (
+    grant_in_paste,
+    has_token,
+    installation_url,
+)
 from tap_visma_economic.connect.listener import Listener
 from tap_visma_economic.connect.stores import from_environment
 from tap_visma_economic.connect.terminal import say
-from tap_visma_economic.errors import EconomicError, GrantRefusedError
+from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError
 from tap_visma_economic.stopping import StopFlag
 from tap_visma_economic.transport import Transport
 
@@ -64,15 +68,21 @@ def connect(wish: Wish) -> None:
     held = companies.placeholders_out(wish.store.read())
     config = {**companies.placeholders_out(from_environment()), **held}
     companies.check(config)
+    wish.store.ready()  # nobody is to add the app for nothing
     app = wish.app or terminal.ask("App public token (or the app's installation URL)")
     installation_url(app, locale=wish.locale, redirect_url=None)  # a slip is said before the secret
     secret = _Secret(config.get("app_secret_token"))
+    if secret.value not in settings.DEMO and has_token(app, secret.value):
+        raise ConfigError(
+            "The app's secret token stands where its public token belongs. It would be shown, and "
+            "kept by the browser. e-conomic shows the public token with the app"
+        )
     with _grant(wish, app) as (token, tell):
         try:
             found, desk = _checked(config, secret, token)
             say(f"It works: {_named(found)}.")
             _tell_app(found)
-            _store(wish, held, desk, found, app_secret=secret.value, token=token)
+            _store(wish, desk, found, app_secret=secret.value, token=token)
         except EconomicError as error:
             tell(landing.failed(str(error)))
             raise
@@ -165,14 +175,22 @@ def _checked(
 
 def _store(
     wish: Wish,
-    held: Mapping[str, Any],
     desk: companies.Desk,
     found: Agreement,
     *,
     app_secret: str,
     token: str,
 ) -> None:
-    """Store the grant, unless its company is there already."""
+    """Store the grant, unless its company is there already.
+
+    What is stored is read again: another company may have been connected during the wait.
+    """
+    held = companies.placeholders_out(wish.store.read())
+    if held.get("app_secret_token", app_secret) != app_secret:
+        raise ConfigError(
+            f"{wish.store.label} has got the secret token of another app in the meantime, and was "
+            "not changed. Run the command again"
+        )
     known = desk.known(settings.grant_tokens(held))
     for where in sorted(known.refused):
         what = "is taken out" if wish.remove_refused else "stays; --remove-refused takes it out"

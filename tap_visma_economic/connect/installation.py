@@ -46,6 +46,11 @@ def installation_url(app: str, *, locale: str, redirect_url: str | None) -> str:
     return f"{page}?{urlencode([*query, *wanted.items()])}"
 
 
+def has_token(app: str, token: str) -> bool:
+    """Return whether an app's public token, or its installation URL, has this token in it."""
+    return any(value == token for _, value in _page_of(app.strip())[1])
+
+
 def _page_of(app: str) -> tuple[str, list[tuple[str, str]]]:
     if _TOKEN.fullmatch(app):
         return REQUEST_ACCESS, [("appPublicToken", app)]

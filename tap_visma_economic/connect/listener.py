@@ -16,6 +16,7 @@ import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.connect import landing
@@ -24,6 +25,7 @@ from tap_visma_economic.connect.installation import grant_in_query
 from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:
+    from email.message import Message
     from types import TracebackType
 
     from typing_extensions import Self
@@ -54,6 +56,7 @@ class Listener:
         self._path = "/" + secrets.token_urlsafe(32)
         self._queries: queue.Queue[str] = queue.Queue()
         self._taken = threading.Lock()
+        self._query = ""
         self._page = landing.OPEN
         self._decided = threading.Event()
         self._shown = threading.Event()
@@ -113,20 +116,22 @@ class Listener:
 
     # What a request gets, in a thread of its own
 
-    def answer(self, target: str, host: str) -> tuple[HTTPStatus, dict[str, str], str]:
+    def answer(self, target: str, headers: Message) -> tuple[HTTPStatus, dict[str, str], str]:
         """Return status, headers and page for a GET.
 
         Args:
             target: path and query.
-            host: the Host header; another name than ours is a page that plays tricks with DNS.
+            headers: another Host than ours is a page that plays tricks with DNS.
         """
         path, _, query = target.partition("?")
-        if not _same(host, self._authority):
+        if not _same(headers.get("Host", ""), self._authority) or not _is_visit(headers):
             return HTTPStatus.NOT_FOUND, {}, landing.UNKNOWN
         if _same(path, self._path):
-            if not self._taken.acquire(blocking=False):
+            if self._taken.acquire(blocking=False):
+                self._query = query
+                self._queries.put(query)
+            elif not _same(query, self._query):  # the same again is a second click
                 return HTTPStatus.GONE, {}, landing.USED
-            self._queries.put(query)
             return HTTPStatus.SEE_OTHER, {"Location": f"{self._path}/done"}, ""
         if _same(path, f"{self._path}/done") and self._taken.locked():
             self._decided.wait(_PATIENCE)
@@ -137,6 +142,15 @@ class Listener:
         """Note that a page has gone out."""
         if page == self._page and self._decided.is_set():
             self._shown.set()
+
+
+def _is_visit(headers: Message) -> bool:
+    """Return whether a browser goes there for somebody to see it, as far as browsers tell.
+
+    Not so for an image or script of a page, nor for what is fetched in advance.
+    """
+    purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
+    return headers.get("Sec-Fetch-Dest", "document") == "document" and "prefetch" not in purpose
 
 
 def _same(given: str, ours: str) -> bool:
@@ -153,6 +167,11 @@ class _Server(ThreadingHTTPServer):
         self.listener = listener
         super().__init__(address, _Handler)
 
+    def server_bind(self) -> None:
+        """Bind, without the base class's question to DNS, which can take long to fail."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up is no event."""
 
@@ -167,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer."""
-        status, headers, page = self.server.listener.answer(self.path, self.headers.get("Host", ""))
+        status, headers, page = self.server.listener.answer(self.path, self.headers)
         body = page.encode()
         self.send_response(status)
         for name, value in {**landing.HEADERS, **headers, "Content-Length": str(len(body))}.items():

@@ -11,11 +11,13 @@ import io
 import json
 import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+from dotenv.main import resolve_variables
 from dotenv.parser import parse_stream
 
 from tap_visma_economic import files
@@ -29,8 +31,11 @@ if TYPE_CHECKING:
 PREFIX = "TAP_VISMA_ECONOMIC_"
 """What the tap's settings begin with in the environment."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~+/=:-]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9_.+/=:-]*", re.ASCII)
 """A value that a shell, Meltano and python-dotenv read the same without quotes."""
+
+_BEFORE = re.compile(r"(?P<blank>(?:[^\S\r\n]*(?:\r\n|\r|\n))*)[^\S\r\n]*(?:export[^\S\r\n]+)?")
+"""What python-dotenv counts to a line: the empty ones above it, its indentation, `export`."""
 
 
 class Store(Protocol):
@@ -43,6 +48,13 @@ class Store(Protocol):
 
         Raises:
             ConfigError: they cannot be read.
+        """
+
+    def ready(self) -> None:
+        """See that settings can be put in, before somebody is asked for them.
+
+        Raises:
+            ConfigError: they cannot.
         """
 
     def write(self, changes: Mapping[str, Any]) -> None:
@@ -61,6 +73,9 @@ class StandardOutput:
     def read(self) -> dict[str, Any]:
         """Return nothing: what was printed before is not known."""
         return {}
+
+    def ready(self) -> None:
+        """Do nothing: it can be printed to."""
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Print the grant token."""
@@ -87,6 +102,10 @@ class ConfigFile:
         found: dict[str, Any] = json.loads(text)
         return found
 
+    def ready(self) -> None:
+        """See that the file can be replaced."""
+        _ready(self._path)
+
     def write(self, changes: Mapping[str, Any]) -> None:
         """Put settings in, in the order in which they stand there."""
         merged = {**self.read(), **changes}
@@ -109,26 +128,41 @@ class EnvFile:
 
     def read(self) -> dict[str, Any]:
         """Return the tap's settings in the file; none if there is no file."""
+        named = ((line.key, line.value) for line in self._lines() if line.key)
         texts = {
-            line.key.removeprefix(PREFIX).lower(): line.value
-            for line in self._lines()
-            if line.key and line.key.startswith(PREFIX) and line.value is not None
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in resolve_variables(named, override=True).items()
+            if name.startswith(PREFIX) and value is not None
         }
         return settings_of(texts, where=self.label)
 
+    def ready(self) -> None:
+        """See that the file can be replaced."""
+        _ready(self._path)
+
     def write(self, changes: Mapping[str, Any]) -> None:
-        """Replace the lines of these settings, and put new ones at the end."""
-        left = {PREFIX + name.upper(): value for name, value in changes.items()}
-        lines = [line.original.string for line in self._lines()]
-        for place, line in reversed(list(enumerate(self._lines()))):
-            if line.key in left:  # of several lines for one name, the last one counts
-                value = left.pop(line.key)
-                export = "export " if lines[place].lstrip().startswith("export ") else ""
-                lines[place] = "" if value is None else f"{export}{line.key}={_quoted(value)}\n"
-        if lines and not lines[-1].endswith("\n"):
-            lines[-1] += "\n"
-        lines += [f"{name}={_quoted(v)}\n" for name, v in left.items() if v is not None]
-        _replace(self._path, "".join(lines))
+        """Replace the lines of the settings that change, and put new ones at the end."""
+        held, lines = self.read(), self._lines()
+        texts = [line.original.string for line in lines]
+        end = "\r\n" if any(text.endswith("\r\n") for text in texts) else "\n"
+        added = []
+        for name, value in changes.items():
+            if held.get(name) == value:
+                continue  # its line may refer to another variable, or tell something beside it
+            variable = PREFIX + name.upper()
+            places = [place for place, line in enumerate(lines) if line.key == variable]
+            if value is None:
+                for place in places:
+                    texts[place] = _before(texts[place], "blank")
+            elif places:  # of several lines for one name, the last one counts
+                last = places[-1]
+                texts[last] = f"{_before(texts[last])}{variable}={_quoted(value)}{end}"
+            else:
+                added.append(f"{variable}={_quoted(value)}{end}")
+        text = "".join(texts)
+        if added and text and not text.endswith(("\n", "\r")):
+            text += end
+        _replace(self._path, text + "".join(added))
 
     def _lines(self) -> list[Binding]:
         return list(parse_stream(io.StringIO(_text_of(self._path))))
@@ -181,6 +215,11 @@ _JSON: dict[str, tuple[str, type | tuple[type, ...]]] = {
 }
 
 
+def _before(text: str, part: str | int = 0) -> str:
+    found = _BEFORE.match(text)
+    return found[part] if found else ""
+
+
 def _quoted(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     if _PLAIN.fullmatch(text):
@@ -191,8 +230,12 @@ def _quoted(value: Any) -> str:
 
 
 def _text_of(path: Path) -> str:
+    """Return what stands in a file, with its own ends of lines; nothing if there is no file."""
     try:
-        return path.read_text(encoding="utf-8")
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait, a device would be replaced
+            raise ConfigError(f"{path} is not an ordinary file")
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -201,27 +244,50 @@ def _text_of(path: Path) -> str:
         raise ConfigError(f"{path} is not text in UTF-8") from None
 
 
+def _ready(path: Path) -> None:
+    _text_of(path)
+    with _beside(path):
+        pass
+
+
 def _replace(path: Path, text: str) -> None:
     """Put a text in a file's place, readable by its owner alone, whole or not at all."""
-    real = path.resolve()  # a link stays a link
-    try:
-        with _beside(real) as temporary:
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(real)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+    with _beside(path) as (temporary, real):
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _same_owner(temporary, real)
+        temporary.replace(real)
+
+
+def _same_owner(new: Path, old: Path) -> None:
+    """Give a file the owner of the one that it replaces, if an administrator does this for them."""
+    with contextlib.suppress(OSError, AttributeError):  # Windows has no chown
+        owner = old.stat()
+        if owner.st_uid != new.stat().st_uid:
+            os.chown(new, owner.st_uid, owner.st_gid)
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Make an empty file of mode 0600 in a file's folder, and remove it if it is still there."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+def _beside(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Make an empty file of mode 0600 beside a file, and remove it if it is still there.
+
+    Yields it, and the file itself where `path` is a link: a link stays a link.
+
+    Raises:
+        ConfigError: the folder takes no file, or something went wrong with it.
+    """
     try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
+        real = path.resolve()
+        handle, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary, real
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+    except UnicodeEncodeError:
+        raise ConfigError(f"{path} has signs that are no text (half of a \\u pair)") from None

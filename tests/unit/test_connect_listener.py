@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -105,6 +106,94 @@ def test_a_page_that_reaches_it_under_another_name_is_turned_away(listener: List
     url = f"{listener.redirect_url}?token={FORGED}"
     assert get(url, headers={"Host": "evil.example"}).status_code == 404
     assert get(f"{listener.redirect_url}?token={TOKEN}").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Dest": "iframe"},
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender", "Sec-Fetch-Dest": "document"},
+        {"Purpose": "prefetch"},
+    ],
+    ids=str,
+)
+def test_what_nobody_sees_does_not_use_the_address_up(
+    listener: Listener, headers: dict[str, str]
+) -> None:
+    assert get(f"{listener.redirect_url}?token={FORGED}", headers=headers).status_code == 404
+    seen = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+    assert get(f"{listener.redirect_url}?token={TOKEN}", headers=seen).status_code == 303
+    assert listener.wait(5) == TOKEN
+
+
+def test_a_second_click_comes_to_the_same_page_and_brings_nothing(listener: Listener) -> None:
+    first, second = (get(f"{listener.redirect_url}?token={TOKEN}") for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert listener.wait(5) == TOKEN
+    with pytest.raises(TimedOutError):
+        listener.wait(0.2)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET /" + "a" * 70_000 + " HTTP/1.1",
+        "GET {path}?token=" + FORGED,
+        "GET http://127.0.0.1{path}?token=" + FORGED + " HTTP/1.1",
+        "GET {path}?token=" + FORGED + " HTTP/9.9",
+        "GET",
+        "\x16\x03\x01\x02",
+    ],
+    ids=["long", "HTTP/0.9", "absolute", "HTTP/9.9", "half", "TLS"],
+)
+def test_an_odd_request_is_turned_away_and_repeats_no_token(
+    listener: Listener, request_line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    parts = urlsplit(listener.redirect_url)
+    line = request_line.format(path=parts.path).encode("latin-1") + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10) as connection:
+        connection.sendall(line)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionResetError:
+            pass  # it hung up before it had read everything
+    assert b" 303 " not in answer
+    assert FORGED.encode() not in answer
+    get(f"{listener.redirect_url}?token={TOKEN}")
+    assert listener.wait(5) == TOKEN
+    assert capfd.readouterr() == ("", "")
+
+
+def test_many_slow_connections_keep_out_neither_the_token_nor_the_end() -> None:
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(Listener())
+        port = urlsplit(listening.redirect_url).port or 0
+        slow = contextlib.ExitStack()
+        for _ in range(100):
+            connection = slow.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        get(f"{listening.redirect_url}?token={TOKEN}")
+        assert listening.wait(5) == TOKEN
+        begun = time.monotonic()
+        stack.close()
+        assert time.monotonic() - begun < 5, "the slow ones are not waited for"
+        slow.close()
+
+
+def test_listening_asks_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(name: str = "") -> str:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(socket, "getfqdn", asked)
+    with Listener() as listening:
+        assert get(f"{listening.redirect_url}?token={TOKEN}").status_code == 303
 
 
 def test_a_browser_without_a_token_means_that_access_was_not_given(listener: Listener) -> None:

@@ -91,6 +91,52 @@ def test_of_two_lines_for_one_setting_the_one_that_counts_is_replaced(tmp_path: 
     assert in_a_shell(path, f"{ENV}APP_SECRET_TOKEN") == SECRET
 
 
+def test_windows_ends_of_lines_stay_and_new_lines_have_them_too(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(f"A=1\r\n# ours\r\n{ENV}APP_SECRET_TOKEN=old\r\nB=2".encode())
+    EnvFile(path).write({"app_secret_token": SECRET, "agreement_grant_token": GRANT})
+    assert path.read_bytes().decode() == (
+        f"A=1\r\n# ours\r\n{ENV}APP_SECRET_TOKEN={SECRET}\r\nB=2\r\n"
+        f"{ENV}AGREEMENT_GRANT_TOKEN={GRANT}\r\n"
+    )
+
+
+def test_empty_lines_and_the_form_of_a_line_stay_where_its_value_changes(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(
+        f"A=1\n\n \n  export\t{ENV}APP_SECRET_TOKEN = 'old'\n\n{ENV}AGREEMENTS='[]'\nB=2\n"
+    )
+    EnvFile(path).write({"app_secret_token": SECRET, "agreements": None})
+    assert path.read_text() == f"A=1\n\n \n  export\t{ENV}APP_SECRET_TOKEN={SECRET}\n\nB=2\n"
+
+
+def test_a_setting_that_is_taken_out_does_not_come_back_from_an_older_line(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"{ENV}AGREEMENTS='{json.dumps(GRANTS)}'\nA=1\n{ENV}AGREEMENTS='[]'\n")
+    EnvFile(path).write({"agreements": None})
+    assert path.read_text() == "A=1\n"
+
+
+def test_a_value_that_refers_to_another_variable_is_read_and_its_line_stays(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / ".env"
+    text = f"OURS={SECRET}\n{ENV}APP_SECRET_TOKEN=${{OURS}}  # of all companies\n"
+    path.write_text(text)
+    store = EnvFile(path)
+    assert store.read() == {"app_secret_token": SECRET}
+    store.write({"app_secret_token": SECRET, "agreement_grant_token": GRANT})
+    assert path.read_text() == f"{text}{ENV}AGREEMENT_GRANT_TOKEN={GRANT}\n"
+
+
+@pytest.mark.parametrize("token", ["~/abc", "~root", "~+/x", "a:~/b", "-n=x", "+=1"])
+def test_a_shell_changes_nothing_in_a_token(tmp_path: Path, token: str) -> None:
+    path = tmp_path / ".env"
+    EnvFile(path).write({"app_secret_token": token})
+    assert in_a_shell(path, f"{ENV}APP_SECRET_TOKEN") == token
+    assert dotenv_values(path) == {f"{ENV}APP_SECRET_TOKEN": token}
+
+
 tokens = st.text(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.~+/=-", min_size=3, max_size=60
 )
@@ -120,6 +166,82 @@ def test_other_settings_of_a_settings_file_stay_in_their_order(tmp_path: Path) -
     found = json.loads(path.read_text())
     assert list(found) == ["start_date", "max_wait_minutes", "app_secret_token", "agreements"]
     assert found["max_wait_minutes"] == 0.25
+
+
+def test_settings_that_nobody_knows_stay_in_a_settings_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    ours = {"start": {"Æ": [1, None, 0.1]}, "agreement_grant_tokens": "", "": False}
+    path.write_text(json.dumps(ours))
+    ConfigFile(path).write({"agreement_grant_token": GRANT})
+    assert json.loads(path.read_text("utf-8")) == {**ours, "agreement_grant_token": GRANT}
+
+
+@pytest.mark.parametrize("make", [EnvFile, ConfigFile])
+def test_what_is_no_ordinary_file_is_neither_waited_for_nor_replaced(
+    tmp_path: Path, make: Callable[[Path], EnvFile | ConfigFile]
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    for given_path in (path, link):
+        for step in (make(given_path).read, make(given_path).ready):
+            with pytest.raises(ConfigError, match="is not an ordinary file"):
+                step()
+        with pytest.raises(ConfigError, match="is not an ordinary file"):
+            make(given_path).write({"app_secret_token": SECRET})
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+def test_links_that_lead_in_a_circle_are_said(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.symlink_to(second)
+    second.symlink_to(first)
+    with pytest.raises(ConfigError, match="cannot be read: Too many levels"):
+        EnvFile(first).read()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may chown")
+def test_a_file_stays_its_owners_where_root_puts_a_token_in(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("A=1\n")
+    os.chown(path, 12345, 12346)
+    EnvFile(path).write({"app_secret_token": SECRET})
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, mode(path)) == (12345, 12346, 0o600)
+
+
+@pytest.mark.parametrize("make", [EnvFile, ConfigFile])
+def test_a_wide_umask_opens_nothing(
+    tmp_path: Path, make: Callable[[Path], EnvFile | ConfigFile]
+) -> None:
+    before = os.umask(0)
+    try:
+        make(tmp_path / "new").write({"app_secret_token": SECRET})
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "new") == 0o600
+
+
+def test_seeing_that_a_file_can_be_written_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    EnvFile(path).ready()
+    assert [*tmp_path.iterdir()] == []
+    path.write_text("A=1")
+    path.chmod(0o644)
+    EnvFile(path).ready()
+    assert (path.read_text(), mode(path)) == ("A=1", 0o644)
+    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+        ConfigFile(tmp_path / "no" / "config.json").ready()
+
+
+def test_half_of_a_pair_of_signs_is_said_and_the_file_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"user_agent": "\\ud800"}')
+    with pytest.raises(ConfigError, match="no text"):
+        ConfigFile(path).write({"app_secret_token": SECRET})
+    assert path.read_text() == '{"user_agent": "\\ud800"}'
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_link_to_a_settings_file_stays_a_link(tmp_path: Path) -> None:
