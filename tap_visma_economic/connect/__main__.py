@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt, Stopped):
         click.echo("\nStopped.", err=True)
-        sys.exit(ends.INTERRUPTED)
+        os._exit(ends.INTERRUPTED)  # answers still on their way would be waited for
     except EconomicError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", ends.FAILED))
