@@ -92,6 +92,14 @@ def settings_table() -> str:
     return "\n".join([*head, *rows, "", f"The SDK adds: {names}.", ""])
 
 
+def settings_facts(settings: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each setting, its kind and default in a few words, and what it does."""
+    for name, it in settings.items():
+        default = _default(it)
+        kind = f"*{_kind_cell(it)}*"
+        yield name, f"{kind}, default {default}" if default else kind, it["description"].strip()
+
+
 def own_and_built_in() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the tap's own settings, and those that the SDK adds to every tap's."""
     every, own = declared_settings(), SETTINGS.to_dict()["properties"]

@@ -151,8 +151,8 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=32),
         default=4,
         title="Parallel agreements",
-        description="How many companies are read at the same time, with that many requests each. "
-        "Where companies have fewer to send, more of them take turns.",
+        description="How many companies are read at the same time, with up to `concurrency` "
+        "requests each. Where some have fewer to send, more companies take turns.",
     ),
     th.Property(
         "rate_limit_share",

@@ -55,6 +55,15 @@ def test_a_join_key_names_rows_that_are_there(relation: Relation, read: Read) ->
     assert named <= there
 
 
+def test_the_readme_says_for_which_entries_a_join_key_holds() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for relation in (relation for relation in RELATIONS if relation.only):
+        row = rf"^\| `{relation.stream}\.{relation.column}` \| (.+) \|$"
+        (told,) = re.findall(row, readme, re.MULTILINE)
+        types = " or ".join(map(str, relation.only))
+        assert told.startswith(f"`{relation.target}.{relation.key}`, where `type` is {types};")
+
+
 def test_nearly_every_join_key_has_rows_to_prove_it(read: Read) -> None:
     unproved = [
         f"{relation.stream}.{relation.column}"
@@ -105,6 +114,13 @@ def test_a_picture_shows_every_default_stream_of_its_domain(domain: Any) -> None
     shown = pictures.file_of(domain).read_text("utf-8")
     expected = {stream.name for stream in domain.streams if stream.selected_by_default}
     assert expected <= set(re.findall(r'font-weight="bold"[^>]*>(\w+)<', shown))
+
+
+def test_the_names_in_a_picture_take_the_colour_of_the_page() -> None:
+    """Text without a colour of its own is black, which a dark page does not show."""
+    style = (ROOT / "docs/assets/site.css").read_text("utf-8")
+    rules = re.findall(r"^\.er text \{\s*fill: (\w+);\s*\}", style, re.MULTILINE)
+    assert rules == ["currentColor"]
 
 
 @pytest.mark.parametrize("stream", ALL, ids=lambda s: s.name)

@@ -12,7 +12,7 @@ from scripts.docs_site.calls import calls, later
 from scripts.docs_site.domains import DOMAINS, page_of
 from scripts.docs_site.pictures import file_of
 from scripts.docs_site.relations import columns, relations
-from scripts.update_docs import REPLICATION_WORDS, settings_table
+from scripts.update_docs import REPLICATION_WORDS, own_and_built_in, settings_facts
 from tap_visma_economic.access import paid_module_of, roles_of
 from tap_visma_economic.client import OpenApiStream
 
@@ -35,14 +35,21 @@ def pages() -> dict[str, str]:
 
 def settings_page() -> str:
     """Return the page of settings."""
+    own, built_in = own_and_built_in()
+    sections = "\n".join(
+        f"## {name}\n\n{facts}\n\n{about}\n" for name, facts, about in settings_facts(own)
+    )
+    names = ", ".join(f"`{name}`" for name in built_in)
     return f"""# Settings
 
 In a file for `--config`, and below `config:` in Meltano, settings have the names below. In the
 environment they are in capitals behind `TAP_VISMA_ECONOMIC_`, lists and objects as JSON: see
 [Environment](running/environment.md).
 
-{settings_table()}
-What a setting of the SDK does is told in [its documentation](https://sdk.meltano.com).
+{sections}
+## Settings of the SDK
+
+{names}: see [its documentation](https://sdk.meltano.com).
 """
 
 

@@ -27,7 +27,9 @@ DESCRIPTIONS = {
     "journal_entries.amount": ENTRY_AMOUNT,
     "amountDefaultCurrency": "The amount in the base currency of the company.",
     "amountInBaseCurrency": "The amount in the base currency of the company.",
-    "booked_entries.customerInvoiceNumber": "The invoice the entry belongs to.",
+    "booked_entries.customerInvoiceNumber": (
+        "The customer invoice the entry belongs to; where type is 1, a booked invoice."
+    ),
     "booked_entries.remainder": "What is still open. Changes when entries are matched.",
     "booked_entries.vatAccountNumber": "VAT code: letters and digits in spite of the name.",
     "booked_entry_dimension_changes.timestamp": "When the dimension of the entry was changed.",
