@@ -16,8 +16,8 @@ import yaml
 
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.client import OpenApiStream
+from tap_visma_economic.config.settings import SETTINGS
 from tap_visma_economic.kinds import Replication
-from tap_visma_economic.settings import SETTINGS
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.tap import TapVismaEconomic
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from tap_visma_economic import environment
+from tap_visma_economic.config import environment
 from tap_visma_economic.memory import share_heaps
 
 

@@ -18,16 +18,16 @@ from tap_visma_economic.errors import (
     NotFoundError,
     shown,
 )
-from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Listing
+from tap_visma_economic.listings.filters import compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.pagination import Query
-    from tap_visma_economic.readings import Stamps
-    from tap_visma_economic.records import Row
+    from tap_visma_economic.listings.pagination import Query
+    from tap_visma_economic.readings.base import Stamps
+    from tap_visma_economic.rows.records import Row
     from tap_visma_economic.sync import EconomicStream
     from tap_visma_economic.tap import TapVismaEconomic
 

@@ -11,9 +11,9 @@ from tap_visma_economic.errors import ConfigError, EconomicError, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tap_visma_economic.lanes import Lane
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.transport import Transport
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.wire.lanes import Lane
+    from tap_visma_economic.wire.transport import Transport
 
 logger = logging.getLogger("tap-visma-economic")
 

@@ -22,14 +22,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import EconomicError
-from tap_visma_economic.windows import WORTH
+from tap_visma_economic.listings.windows import WORTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Reading, Stamps
+    from tap_visma_economic.readings.base import Reading, Stamps
+    from tap_visma_economic.rows.pages import Page
     from tap_visma_economic.stopping import StopFlag
     from tap_visma_economic.sync import EconomicStream
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tap_visma_economic import pages, schemas
+from tap_visma_economic import schemas
 from tap_visma_economic.errors import NotFoundError, RetiredVersionError
 from tap_visma_economic.kinds import Listing, OpenRows, Replication
-from tap_visma_economic.pagination import (
+from tap_visma_economic.listings.pagination import (
     Cursor,
     Keyset,
     Offset,
@@ -19,6 +19,7 @@ from tap_visma_economic.pagination import (
     PagedUpward,
     filtered,
 )
+from tap_visma_economic.rows import pages
 from tap_visma_economic.sync import EconomicStream
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
-    from tap_visma_economic.lanes import Lane
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.pagination import Paginator
-    from tap_visma_economic.readings import Stamps
+    from tap_visma_economic.listings.pagination import Paginator
+    from tap_visma_economic.readings.base import Stamps
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.wire.lanes import Lane
 
 __all__ = ["Listing", "OpenApiStream", "OpenRows", "Replication", "RestApiStream"]
 

@@ -16,8 +16,6 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
-from tap_visma_economic.budget import cost_of
-from tap_visma_economic.drift import Drift
 from tap_visma_economic.errors import (
     BadAnswerError,
     BudgetSpentError,
@@ -28,10 +26,12 @@ from tap_visma_economic.errors import (
     error_of,
 )
 from tap_visma_economic.kinds import Listing
-from tap_visma_economic.paths import fill
-from tap_visma_economic.records import Projection, Rules
-from tap_visma_economic.retries import MAX_TRIES, retrying
-from tap_visma_economic.walk import Walk
+from tap_visma_economic.listings.paths import fill
+from tap_visma_economic.listings.walk import Walk
+from tap_visma_economic.rows.drift import Drift
+from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.wire.budget import cost_of
+from tap_visma_economic.wire.retries import MAX_TRIES, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.lanes import Lane
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.pagination import Paginator, Query
-    from tap_visma_economic.readings import Stamps
-    from tap_visma_economic.records import Row
+    from tap_visma_economic.listings.pagination import Paginator, Query
+    from tap_visma_economic.readings.base import Stamps
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.rows.records import Row
     from tap_visma_economic.tap import TapVismaEconomic
+    from tap_visma_economic.wire.lanes import Lane
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tap_visma_economic.filters import compare
-from tap_visma_economic.settings import start_date
+from tap_visma_economic.config.settings import start_date
+from tap_visma_economic.listings.filters import compare
 from tap_visma_economic.streams.ledger import (
     AccountingYears,
     AccountingYearTotals,

@@ -20,13 +20,13 @@ from tap_visma_economic.errors import (
     EconomicError,
     GrantRefusedError,
 )
-from tap_visma_economic.forms import RowForm
 from tap_visma_economic.kinds import Listing, Replication
-from tap_visma_economic.plans import INCREMENTAL, reading_of
-from tap_visma_economic.readings import parse_instant
-from tap_visma_economic.recorder import Recorder
-from tap_visma_economic.records import Projection, Rules
-from tap_visma_economic.values import instant_text
+from tap_visma_economic.readings.base import parse_instant
+from tap_visma_economic.readings.plans import INCREMENTAL, reading_of
+from tap_visma_economic.rows.forms import RowForm
+from tap_visma_economic.rows.recorder import Recorder
+from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.rows.values import instant_text
 from tap_visma_economic.versions import BEGUN, Coverage
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.kinds import OpenRows
-    from tap_visma_economic.readings import Reading
-    from tap_visma_economic.records import Record
+    from tap_visma_economic.readings.base import Reading
+    from tap_visma_economic.rows.records import Record
     from tap_visma_economic.tap import TapVismaEconomic
 
 FULL_TABLE = "FULL_TABLE"

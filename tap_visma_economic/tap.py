@@ -15,22 +15,23 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_visma_economic import access, environment, files, settings
+from tap_visma_economic import access
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.ahead import Ahead
-from tap_visma_economic.auth import Grant, origin_of
-from tap_visma_economic.budget import Budget
+from tap_visma_economic.config import environment, files, settings
 from tap_visma_economic.costs import Costs
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
-from tap_visma_economic.lanes import Lane
 from tap_visma_economic.outcome import Outcome
 from tap_visma_economic.progress import Progress, progress
 from tap_visma_economic.reconciliation import differences
 from tap_visma_economic.stopping import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
-from tap_visma_economic.transport import Transport
-from tap_visma_economic.workers import Once
+from tap_visma_economic.wire.auth import Grant, origin_of
+from tap_visma_economic.wire.budget import Budget
+from tap_visma_economic.wire.lanes import Lane
+from tap_visma_economic.wire.transport import Transport
+from tap_visma_economic.wire.workers import Once
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:

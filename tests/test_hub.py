@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from scripts import hub_definition
-from tap_visma_economic.settings import SETTINGS
+from tap_visma_economic.config.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 TEXT = hub_definition.FILE.read_text("utf-8")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_visma_economic.config.settings import SETTINGS
 from tap_visma_economic.errors import ConfigError
-from tap_visma_economic.settings import SETTINGS
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.certificates import certificate
 from tests.conftest import clean_environment, settings_for
@@ -134,11 +134,11 @@ logging.getLogger("urllib3").setLevel(logging.DEBUG)
 print("loud", file=sys.stderr)
 """
 BROKEN = """
-import tap_visma_economic.pages
+import tap_visma_economic.rows.pages
 def broken(response, *_):
     tokens = dict(response.request.headers)
     raise RuntimeError(f"a defect at {response.request.path_url}")
-tap_visma_economic.pages.rest_collection = broken
+tap_visma_economic.rows.pages.rest_collection = broken
 """
 JSON_LOG = """
 version: 1

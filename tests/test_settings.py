@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from scripts.update_docs import documents
-from tap_visma_economic.settings import SETTINGS
+from tap_visma_economic.config.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 KINDS = {

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic import pages, settings
 from tap_visma_economic.agreements import agreement_of
-from tap_visma_economic.auth import Grant, origin_of
-from tap_visma_economic.budget import Budget
+from tap_visma_economic.config import settings
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError, error_of
-from tap_visma_economic.lanes import Lane
-from tap_visma_economic.retries import retrying
+from tap_visma_economic.rows import pages
+from tap_visma_economic.wire.auth import Grant, origin_of
+from tap_visma_economic.wire.budget import Budget
+from tap_visma_economic.wire.lanes import Lane
+from tap_visma_economic.wire.retries import retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.transport import Transport
+    from tap_visma_economic.wire.transport import Transport
 
 _PATIENCE = 60.0
 """Seconds that one question may wait for e-conomic, with a person in front of the screen."""

@@ -6,7 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic import access, settings
+from tap_visma_economic import access
+from tap_visma_economic.config import settings
 from tap_visma_economic.connect import company as companies
 from tap_visma_economic.connect import landing, report, terminal
 from tap_visma_economic.connect.installation import (
@@ -19,7 +20,7 @@ from tap_visma_economic.connect.stores import from_environment
 from tap_visma_economic.connect.terminal import say
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError
 from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.transport import Transport
+from tap_visma_economic.wire.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

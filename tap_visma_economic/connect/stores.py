@@ -20,7 +20,7 @@ import click
 from dotenv.main import resolve_variables
 from dotenv.parser import parse_stream
 
-from tap_visma_economic import files
+from tap_visma_economic.config import files
 from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import atheris
 
 with atheris.instrument_imports(include=["tap_visma_economic", "json"]):
-    from tap_visma_economic import pages, schemas
-    from tap_visma_economic.drift import Drift
+    from tap_visma_economic import schemas
     from tap_visma_economic.errors import BadAnswerError
-    from tap_visma_economic.forms import RowForm
-    from tap_visma_economic.recorder import Recorder
-    from tap_visma_economic.records import Projection, Rules
-    from tap_visma_economic.retries import retry_after
-    from tap_visma_economic.rows import TypedRows
+    from tap_visma_economic.rows import pages
+    from tap_visma_economic.rows.drift import Drift
+    from tap_visma_economic.rows.forms import RowForm
+    from tap_visma_economic.rows.recorder import Recorder
+    from tap_visma_economic.rows.records import Projection, Rules
+    from tap_visma_economic.rows.typed import TypedRows
+    from tap_visma_economic.wire.retries import retry_after
 
 import msgspec
 

@@ -12,9 +12,9 @@ import pytest
 
 from tap_visma_economic.ahead import LEAST_AHEAD, PAGES_AHEAD, UNITS_AHEAD, Ahead, Step, Unit
 from tap_visma_economic.errors import EconomicError, Stopped
-from tap_visma_economic.pages import Page
+from tap_visma_economic.listings.windows import WORTH
+from tap_visma_economic.rows.pages import Page
 from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.windows import WORTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

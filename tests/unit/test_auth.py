@@ -7,8 +7,8 @@ import copy
 import pytest
 import requests
 
-from tap_visma_economic.auth import Grant, origin_of
 from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.wire.auth import Grant, origin_of
 
 REST = "https://restapi.e-conomic.com"
 OPENAPI = "https://apis.e-conomic.com"

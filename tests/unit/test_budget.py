@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.budget import Budget, Told, cost_of, told
+from tap_visma_economic.wire.budget import Budget, Told, cost_of, told
 
 
 class Bucket:

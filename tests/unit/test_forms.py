@@ -15,18 +15,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tap_visma_economic import forms, pages, schemas
-from tap_visma_economic.drift import Drift
-from tap_visma_economic.forms import RowForm
-from tap_visma_economic.records import Projection, Rules
-from tap_visma_economic.rows import FlawedRow, TypedRows
-from tap_visma_economic.rows import column as column_of
+from tap_visma_economic import schemas
+from tap_visma_economic.rows import forms, pages
+from tap_visma_economic.rows.drift import Drift
+from tap_visma_economic.rows.forms import RowForm
+from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.rows.typed import FlawedRow, TypedRows
+from tap_visma_economic.rows.typed import column as column_of
 from tests.unit.answers import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_visma_economic.records import Breadcrumb
+    from tap_visma_economic.rows.records import Breadcrumb
 
 STREAMS = sorted(
     path.stem for path in Path(schemas.__file__).parent.glob("*.json") if path.stem != "modules"

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tap_visma_economic import lanes
 from tap_visma_economic.agreements import agreement_of
-from tap_visma_economic.auth import Grant
-from tap_visma_economic.budget import Budget
 from tap_visma_economic.errors import GrantRefusedError, NetworkError, Stopped
-from tap_visma_economic.lanes import Lane
-from tap_visma_economic.pages import Page
+from tap_visma_economic.rows.pages import Page
 from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.transport import Transport
+from tap_visma_economic.wire import lanes
+from tap_visma_economic.wire.auth import Grant
+from tap_visma_economic.wire.budget import Budget
+from tap_visma_economic.wire.lanes import Lane
+from tap_visma_economic.wire.transport import Transport
 from tests.unit.answers import URL, answer
 
 if TYPE_CHECKING:

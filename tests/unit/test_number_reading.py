@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic import numbered
 from tap_visma_economic.kinds import OpenRows
-from tap_visma_economic.numbered import (
+from tap_visma_economic.readings import numbered
+from tap_visma_economic.readings.numbered import (
     OVERLAP,
     ChangingNumberReading,
     NumberReading,
     OpenNumberReading,
 )
-from tap_visma_economic.values import instant_text
+from tap_visma_economic.rows.values import instant_text
 from tests.unit.test_numbered import PAGE, Books
 
 State = dict[str, Any]

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tap_visma_economic import numbered, openset
 from tap_visma_economic.kinds import OpenRows
-from tap_visma_economic.numbered import (
+from tap_visma_economic.readings import numbered, openset
+from tap_visma_economic.readings.base import Change
+from tap_visma_economic.readings.numbered import (
     ChangingNumberReading,
     NumberReading,
     OpenNumberReading,
 )
-from tap_visma_economic.pages import Page
-from tap_visma_economic.readings import Change
-from tap_visma_economic.values import instant_text
+from tap_visma_economic.rows.pages import Page
+from tap_visma_economic.rows.values import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.openset import LARGEST, OpenSet
+from tap_visma_economic.readings.openset import LARGEST, OpenSet
 
 State = dict[str, Any]
 

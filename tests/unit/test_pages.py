@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic import pages
 from tap_visma_economic.errors import BadAnswerError
-from tap_visma_economic.rows import FlawedRow
+from tap_visma_economic.rows import pages
+from tap_visma_economic.rows.typed import FlawedRow
 from tests.unit.answers import answer
 
 if TYPE_CHECKING:

@@ -12,13 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import BadAnswerError
-from tap_visma_economic.pages import Page
-from tap_visma_economic.pagination import Cursor, Keyset, Offset, OnePage, Paged, PagedUpward
+from tap_visma_economic.listings.pagination import (
+    Cursor,
+    Keyset,
+    Offset,
+    OnePage,
+    Paged,
+    PagedUpward,
+)
+from tap_visma_economic.rows.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.listings.pagination import Paginator, Query
 
 Rows = list[dict[str, Any]]
 

@@ -9,23 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.pages import Page
-from tap_visma_economic.readings import (
-    FullReading,
-    InstantReading,
-    known,
-    move,
-    parse_instant,
-)
-from tap_visma_economic.values import instant_text
+from tap_visma_economic.readings.base import FullReading, known, move, parse_instant
+from tap_visma_economic.readings.instants import InstantReading
+from tap_visma_economic.rows.pages import Page
+from tap_visma_economic.rows.values import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_visma_economic.readings import (
-        Change,
-        Stamps,
-    )
+    from tap_visma_economic.readings.base import Change, Stamps
 
 State = dict[str, Any]
 

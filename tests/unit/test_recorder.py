@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_visma_economic import schemas
-from tap_visma_economic.drift import Drift
 from tap_visma_economic.errors import UnreadableRowError
-from tap_visma_economic.forms import RowForm
-from tap_visma_economic.recorder import Recorder
-from tap_visma_economic.records import Projection, Rules
-from tap_visma_economic.rows import Flaw, FlawedRow
+from tap_visma_economic.rows.drift import Drift
+from tap_visma_economic.rows.forms import RowForm
+from tap_visma_economic.rows.recorder import Recorder
+from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.rows.typed import Flaw, FlawedRow
 
 if TYPE_CHECKING:
-    from tap_visma_economic.rows import TypedRows
+    from tap_visma_economic.rows.typed import TypedRows
 
 STAMPS = {"agreementNumber": 7}
 KEYS = ("agreementNumber", "entryNumber")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.drift import Drift
-from tap_visma_economic.records import Projection, Rules
+from tap_visma_economic.rows.drift import Drift
+from tap_visma_economic.rows.records import Projection, Rules
 
 if TYPE_CHECKING:
-    from tap_visma_economic.records import Breadcrumb, Record
+    from tap_visma_economic.rows.records import Breadcrumb, Record
 
 SELF = "https://restapi.e-conomic.com/somewhere"
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic import retries
 from tap_visma_economic.errors import (
     AccessDeniedError,
     ApiError,
@@ -27,8 +26,9 @@ from tap_visma_economic.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
-from tap_visma_economic.retries import MAX_TRIES, PATIENCE, retry_after, retrying
 from tap_visma_economic.stopping import StopFlag
+from tap_visma_economic.wire import retries
+from tap_visma_economic.wire.retries import MAX_TRIES, PATIENCE, retry_after, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

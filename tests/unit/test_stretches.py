@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from tap_visma_economic.errors import BadAnswerError, Stopped
-from tap_visma_economic.pages import Page
+from tap_visma_economic.listings.stretches import FIRST_PAGES, Stretches
+from tap_visma_economic.listings.windows import Window
+from tap_visma_economic.rows.pages import Page
 from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.stretches import FIRST_PAGES, Stretches
-from tap_visma_economic.windows import Window
-from tap_visma_economic.workers import Workers
+from tap_visma_economic.wire.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

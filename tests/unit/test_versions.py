@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tap_visma_economic.agreements import Agreement
-from tap_visma_economic.pages import Page
+from tap_visma_economic.rows.pages import Page
 from tap_visma_economic.versions import BEGUN, Coverage
 
 

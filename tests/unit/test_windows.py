@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_visma_economic.windows import PAGE, STRETCH, windows
+from tap_visma_economic.listings.windows import PAGE, STRETCH, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 
 from tap_visma_economic.errors import Stopped
 from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.workers import Once, Workers
+from tap_visma_economic.wire.workers import Once, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 from singer_sdk.pagination import BaseAPIPaginator
 
 from tap_visma_economic.errors import BadAnswerError
-from tap_visma_economic.filters import both, compare
-from tap_visma_economic.rows import column
+from tap_visma_economic.listings.filters import both, compare
+from tap_visma_economic.rows.typed import column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import requests
 
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.rows import Row
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.rows.typed import Row
 
 Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.pagination import Paginator
-    from tap_visma_economic.windows import Window
-    from tap_visma_economic.workers import Workers
+    from tap_visma_economic.listings.pagination import Paginator
+    from tap_visma_economic.listings.windows import Window
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.wire.workers import Workers
 
 FIRST_PAGES = 2
 """Pages of the stretch whose turn it is that may wait, however many others do."""

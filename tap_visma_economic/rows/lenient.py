@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tap_visma_economic.values import DEEPEST, MistypedError, not_too_deep
+from tap_visma_economic.rows.values import DEEPEST, MistypedError, not_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,14 +29,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from tap_visma_economic.records import (
+from tap_visma_economic.rows.records import (
     AGREEMENT,
     ALWAYS_LINKS,
     is_stamped,
     lifted_columns,
 )
-from tap_visma_economic.rows import TypedRows
-from tap_visma_economic.values import (
+from tap_visma_economic.rows.typed import TypedRows
+from tap_visma_economic.rows.values import (
     MistypedError,
     civil_date,
     instant,
@@ -48,12 +48,12 @@ from tap_visma_economic.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_visma_economic.records import (
+    from tap_visma_economic.rows.records import (
         Lifted,
         Rules,
         Schema,
     )
-    from tap_visma_economic.rows import Row
+    from tap_visma_economic.rows.typed import Row
 
 _NUMBERS = frozenset({int, Decimal, NoneType, UnsetType})
 

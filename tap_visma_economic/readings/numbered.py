@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from tap_visma_economic.filters import LONGEST_LIST, both, compare, one_of
-from tap_visma_economic.openset import OpenSet
-from tap_visma_economic.readings import earlier, known, move
-from tap_visma_economic.rows import column
-from tap_visma_economic.values import MistypedError, instant_text, integer, number
+from tap_visma_economic.listings.filters import LONGEST_LIST, both, compare, one_of
+from tap_visma_economic.readings.base import earlier, known, move
+from tap_visma_economic.readings.openset import OpenSet
+from tap_visma_economic.rows.typed import column
+from tap_visma_economic.rows.values import MistypedError, instant_text, integer, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.kinds import OpenRows
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Change, Literal, Source, Stamps
-    from tap_visma_economic.records import Row
+    from tap_visma_economic.readings.base import Change, Literal, Source, Stamps
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.rows.records import Row
 
 logger = logging.getLogger("tap-visma-economic")
 

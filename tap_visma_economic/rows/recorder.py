@@ -13,16 +13,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import UnreadableRowError, shown
-from tap_visma_economic.rows import FlawedRow, TypedRows
+from tap_visma_economic.rows.typed import FlawedRow, TypedRows
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
 
-    from tap_visma_economic.drift import Drift
-    from tap_visma_economic.forms import RowForm
-    from tap_visma_economic.records import Projection, Record
-    from tap_visma_economic.rows import Row
+    from tap_visma_economic.rows.drift import Drift
+    from tap_visma_economic.rows.forms import RowForm
+    from tap_visma_economic.rows.records import Projection, Record
+    from tap_visma_economic.rows.typed import Row
 
 _MOST_NAMED = 20
 """Rows of one reading that the log names; the others are counted by `Drift`."""

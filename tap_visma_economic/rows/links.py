@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import shown
+from tap_visma_economic.wire.auth import LOOPBACK
 
 E_CONOMIC = "restapi.e-conomic.com"
 """The host of all links, also where the setting rest_url names a proxy."""

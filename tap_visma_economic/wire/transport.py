@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 import urllib3.exceptions
 
-from tap_visma_economic.auth import LOOPBACK, origin_of
-from tap_visma_economic.connection_faults import explained
-from tap_visma_economic.deadline import DeadlineAdapter
 from tap_visma_economic.errors import ConfigError, NetworkError
-from tap_visma_economic.workers import Workers
+from tap_visma_economic.wire.auth import LOOPBACK, origin_of
+from tap_visma_economic.wire.connection_faults import explained
+from tap_visma_economic.wire.deadline import DeadlineAdapter
+from tap_visma_economic.wire.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

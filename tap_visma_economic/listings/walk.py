@@ -18,21 +18,21 @@ from tap_visma_economic.errors import (
     EconomicError,
     NotFoundError,
 )
-from tap_visma_economic.filters import both, compare
 from tap_visma_economic.kinds import Listing
-from tap_visma_economic.pagination import keys_of
-from tap_visma_economic.paths import fill
-from tap_visma_economic.stretches import Stretches
-from tap_visma_economic.windows import STRETCH, WORTH, Window, windows
+from tap_visma_economic.listings.filters import both, compare
+from tap_visma_economic.listings.pagination import keys_of
+from tap_visma_economic.listings.paths import fill
+from tap_visma_economic.listings.stretches import Stretches
+from tap_visma_economic.listings.windows import STRETCH, WORTH, Window, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.endpoint import Endpoint
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.pagination import Paginator
-    from tap_visma_economic.readings import Stamps
+    from tap_visma_economic.listings.pagination import Paginator
+    from tap_visma_economic.readings.base import Stamps
+    from tap_visma_economic.rows.pages import Page
 
 MOST_READINGS = 3
 """How often a listing is read that rows coming or going can shift, until it stands still."""

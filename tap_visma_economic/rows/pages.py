@@ -15,17 +15,17 @@ import msgspec
 import pendulum
 
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
-from tap_visma_economic.lenient import strict_json
-from tap_visma_economic.links import fault_of_next_page, skipped_pages
-from tap_visma_economic.rows import Flaw, FlawedRow, Row
+from tap_visma_economic.rows.lenient import strict_json
+from tap_visma_economic.rows.links import fault_of_next_page, skipped_pages
+from tap_visma_economic.rows.typed import Flaw, FlawedRow, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import requests
 
-    from tap_visma_economic.forms import RowForm
-    from tap_visma_economic.lenient import Found, Place
+    from tap_visma_economic.rows.forms import RowForm
+    from tap_visma_economic.rows.lenient import Found, Place
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.rows import Row
-from tap_visma_economic.values import MistypedError, converter_of, json_type, not_too_deep
+from tap_visma_economic.rows.typed import Row
+from tap_visma_economic.rows.values import MistypedError, converter_of, json_type, not_too_deep
 
 if TYPE_CHECKING:
-    from tap_visma_economic.drift import Drift
+    from tap_visma_economic.rows.drift import Drift
 
 __all__ = ["Projection", "Record", "Row", "Rules"]
 

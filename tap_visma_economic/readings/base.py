@@ -1,9 +1,8 @@
-"""Readings: what one run asks of one stream and agreement, and how its bookmark moves.
+"""What a reading is to the sync loop, what it asks of a stream, and the shape of its state.
 
 A reading yields pages, is told when their rows are written, and keeps the partition's state in the
 SDK's shape (`replication_key`, `replication_key_value`). A bookmark moves only over rows that are
-known to be written, never downward, and for instants never beyond the server's clock when the
-reading began. Readings by number are in `numbered`.
+known to be written, and never downward.
 """
 
 from __future__ import annotations
@@ -13,15 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pendulum
 
-from tap_visma_economic.filters import compare
-from tap_visma_economic.rows import column
-from tap_visma_economic.values import MistypedError, instant, instant_text
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.records import Row
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.rows.records import Row
 
 Stamps = dict[str, Any]
 """agreementNumber and the path parameters of one listing: columns of all its records."""
@@ -100,71 +95,6 @@ class FullReading:
         """Do nothing."""
 
 
-class InstantReading:
-    """Rows changed since a bookmark that is an instant. Listings are not sorted by it.
-
-    Args:
-        source: the stream and agreement.
-        state: the partition's state, changed in place.
-        key: the property that holds the instant.
-        literal: writes an instant as the API's filters take it.
-        lookback_minutes: how far before the bookmark to read again.
-        start: what is older is never read.
-        anew: read everything, as if there were no bookmark.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        state: dict[str, Any],
-        key: str,
-        *,
-        literal: Literal,
-        lookback_minutes: int,
-        start: pendulum.DateTime | None,
-        anew: bool = False,
-    ) -> None:
-        self._source = source
-        self._state = state
-        self._key = key
-        self._literal = literal
-        bookmark = None if anew else earlier(known(state, key), lookback_minutes)
-        self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
-        if self._impossible:  # no clock was ever there: whatever it stands for is read again
-            bookmark = None
-        self._bounds = [bookmark, start]
-        self.anew = bookmark is None
-        self.whole = self.anew and start is None
-        self._latest = ""
-        self._began: pendulum.DateTime | None = None
-
-    def pages(self) -> Iterator[tuple[Stamps, Page]]:
-        """Yield the rows changed since the bookmark less the look-back, or since the start."""
-        since = max((bound for bound in self._bounds if bound), default=None)
-        return self._source.pages(
-            compare(self._key, "gte", self._literal(since)) if since else None
-        )
-
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
-        """Take note of a page and, on the first one, of the server's clock."""
-        if self._began is None:
-            self._began = clock or pendulum.now("UTC")
-        for value in column(rows, self._key):
-            text = _instant_of(value)
-            if text[:-1] > self._latest[:-1]:
-                self._latest = text
-
-    def finish(self) -> None:
-        """Move the bookmark to the latest instant seen, at most to when the reading began."""
-        latest = parse_instant(self._latest)
-        if latest is None or self._began is None:
-            return
-        reached = min(latest, self._began)
-        value = parse_instant(known(self._state, self._key))
-        if value is None or reached > value or self._impossible:
-            move(self._state, self._key, instant_text(reached))
-
-
 def earlier(value: object, minutes: int) -> pendulum.DateTime | None:
     """Return an instant's text as an instant so many minutes before, None if it is none."""
     at = parse_instant(value)
@@ -194,10 +124,3 @@ def move(state: dict[str, Any], key: str, value: int | str) -> None:
     """Set the bookmark."""
     state["replication_key"] = key
     state["replication_key_value"] = value
-
-
-def _instant_of(value: object) -> str:
-    try:
-        return instant(value) if value else ""
-    except MistypedError:
-        return ""

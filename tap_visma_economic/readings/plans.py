@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tap_visma_economic.config.settings import start_date, value_of
 from tap_visma_economic.errors import ConfigError
-from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Replication
-from tap_visma_economic.numbered import ChangingNumberReading, NumberReading, OpenNumberReading
-from tap_visma_economic.readings import Change, FullReading, InstantReading
-from tap_visma_economic.settings import start_date, value_of
+from tap_visma_economic.listings.filters import compare
+from tap_visma_economic.readings.base import Change, FullReading
+from tap_visma_economic.readings.instants import InstantReading
+from tap_visma_economic.readings.numbered import (
+    ChangingNumberReading,
+    NumberReading,
+    OpenNumberReading,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Reading, Stamps
+    from tap_visma_economic.readings.base import Reading, Stamps
+    from tap_visma_economic.rows.pages import Page
     from tap_visma_economic.sync import EconomicStream
 
 INCREMENTAL = "INCREMENTAL"

@@ -10,18 +10,18 @@ from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tap_visma_economic.retries import retry_after
-from tap_visma_economic.workers import Workers
+from tap_visma_economic.wire.retries import retry_after
+from tap_visma_economic.wire.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import requests
 
-    from tap_visma_economic.auth import Grant
-    from tap_visma_economic.budget import Budget
     from tap_visma_economic.errors import EconomicError
-    from tap_visma_economic.transport import Transport
+    from tap_visma_economic.wire.auth import Grant
+    from tap_visma_economic.wire.budget import Budget
+    from tap_visma_economic.wire.transport import Transport
 
 T = TypeVar("T")
 

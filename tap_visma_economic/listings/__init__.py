@@ -1,0 +1,1 @@
+"""Listings: how one is filtered, paged and cut, so that no row is left out."""

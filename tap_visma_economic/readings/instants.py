@@ -1,0 +1,94 @@
+"""Readings of rows that tell when they were last changed.
+
+Their bookmark never moves beyond the server's clock when the reading began.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from tap_visma_economic.listings.filters import compare
+from tap_visma_economic.readings.base import earlier, known, move, parse_instant
+from tap_visma_economic.rows.typed import column
+from tap_visma_economic.rows.values import MistypedError, instant, instant_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_visma_economic.readings.base import Literal, Source, Stamps
+    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.rows.records import Row
+
+
+class InstantReading:
+    """Rows changed since a bookmark that is an instant. Listings are not sorted by it.
+
+    Args:
+        source: the stream and agreement.
+        state: the partition's state, changed in place.
+        key: the property that holds the instant.
+        literal: writes an instant as the API's filters take it.
+        lookback_minutes: how far before the bookmark to read again.
+        start: what is older is never read.
+        anew: read everything, as if there were no bookmark.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        state: dict[str, Any],
+        key: str,
+        *,
+        literal: Literal,
+        lookback_minutes: int,
+        start: pendulum.DateTime | None,
+        anew: bool = False,
+    ) -> None:
+        self._source = source
+        self._state = state
+        self._key = key
+        self._literal = literal
+        bookmark = None if anew else earlier(known(state, key), lookback_minutes)
+        self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
+        if self._impossible:  # no clock was ever there: whatever it stands for is read again
+            bookmark = None
+        self._bounds = [bookmark, start]
+        self.anew = bookmark is None
+        self.whole = self.anew and start is None
+        self._latest = ""
+        self._began: pendulum.DateTime | None = None
+
+    def pages(self) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the rows changed since the bookmark less the look-back, or since the start."""
+        since = max((bound for bound in self._bounds if bound), default=None)
+        return self._source.pages(
+            compare(self._key, "gte", self._literal(since)) if since else None
+        )
+
+    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+        """Take note of a page and, on the first one, of the server's clock."""
+        if self._began is None:
+            self._began = clock or pendulum.now("UTC")
+        for value in column(rows, self._key):
+            text = _instant_of(value)
+            if text[:-1] > self._latest[:-1]:
+                self._latest = text
+
+    def finish(self) -> None:
+        """Move the bookmark to the latest instant seen, at most to when the reading began."""
+        latest = parse_instant(self._latest)
+        if latest is None or self._began is None:
+            return
+        reached = min(latest, self._began)
+        value = parse_instant(known(self._state, self._key))
+        if value is None or reached > value or self._impossible:
+            move(self._state, self._key, instant_text(reached))
+
+
+def _instant_of(value: object) -> str:
+    try:
+        return instant(value) if value else ""
+    except MistypedError:
+        return ""

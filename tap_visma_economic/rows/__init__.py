@@ -1,0 +1,1 @@
+"""Rows: from the bytes of an answer to records, decoded once."""

@@ -1,0 +1,1 @@
+"""The wire: one company's requests, within its call budget, tried again where that helps."""
