@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tap_visma_economic.config.settings import start_date
+from tap_visma_economic.errors import EconomicError
 from tap_visma_economic.listings.filters import compare
 from tap_visma_economic.streams.ledger import (
     AccountingYears,
@@ -52,6 +53,32 @@ class Difference:
             f"fiscal year {self.year}, account {self.account}: the entries add up to "
             f"{self.entries}, e-conomic's total is {self.total}"
         )
+
+
+def reconcile(tap: TapVismaEconomic, *, fail: bool) -> None:
+    """Tell of each company whether its ledger adds up.
+
+    Args:
+        tap: reads the ledger, and is told what it takes for a failure.
+        fail: a ledger that does not add up, or cannot be read, is one.
+    """
+    for agreement in tap.agreements:
+        if agreement.refused:
+            continue
+        try:
+            found = differences(tap, agreement)
+        except EconomicError as error:
+            tap.logger.warning("The ledger of %s was not reconciled: %s", agreement, error)
+            if fail:
+                tap.outcome.fail("reconcile", agreement, error)
+            continue
+        if not found:
+            tap.logger.info("The ledger of %s adds up to e-conomic's totals", agreement)
+        for difference in found:
+            tap.logger.warning("The ledger of %s differs: %s", agreement, difference)
+        if found and fail:
+            differ = EconomicError(f"{len(found)} accounts differ from e-conomic's totals")
+            tap.outcome.fail("reconcile", agreement, differ)
 
 
 def differences(tap: TapVismaEconomic, agreement: Agreement) -> list[Difference]:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import click
-from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, MappingError
-from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_visma_economic import access
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.ahead import Ahead
-from tap_visma_economic.config import environment, files, settings
+from tap_visma_economic.command_line import CommandLine, about_maps
+from tap_visma_economic.config import environment, settings
 from tap_visma_economic.costs import Costs
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.outcome import Outcome
 from tap_visma_economic.progress import Progress, progress
-from tap_visma_economic.reconciliation import differences
-from tap_visma_economic.stopping import StopFlag, signals_wait
+from tap_visma_economic.reconciliation import reconcile
+from tap_visma_economic.stopping import StopFlag
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
 from tap_visma_economic.wire.auth import Grant, origin_of
@@ -35,10 +32,7 @@ from tap_visma_economic.wire.workers import Once
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
-    import typing as t
     from collections.abc import Iterable, Iterator, Sequence
-
-    from singer_sdk.plugin_base import _ConfigInput
 
     from tap_visma_economic.agreements import Agreement, Agreements
     from tap_visma_economic.endpoint import Endpoint
@@ -46,7 +40,7 @@ if TYPE_CHECKING:
     from tap_visma_economic.sync import EconomicStream
 
 
-class TapVismaEconomic(Tap):
+class TapVismaEconomic(CommandLine):
     """Singer tap for Visma e-conomic, Danish cloud accounting."""
 
     name = "tap-visma-economic"
@@ -243,7 +237,7 @@ class TapVismaEconomic(Tap):
             self.logger.error("%s", error)  # noqa: TRY400
             return 1
         except MappingError as error:
-            self.logger.error("%s", _about_maps(error))  # noqa: TRY400
+            self.logger.error("%s", about_maps(error))  # noqa: TRY400
             return 1
         except OSError as error:  # files of the SDK's own, such as batches
             self.logger.error("A file cannot be read or written: %s", error.strerror)  # noqa: TRY400
@@ -282,25 +276,8 @@ class TapVismaEconomic(Tap):
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
         wanted = self.setting("reconcile")
         due = not self.setting("full_refresh_days") or "booked_entries" in self.read_anew
-        if wanted == "none" or not due:
-            return
-        for agreement in self.agreements:
-            if agreement.refused:
-                continue
-            try:
-                found = differences(self, agreement)
-            except EconomicError as error:
-                self.logger.warning("The ledger of %s was not reconciled: %s", agreement, error)
-                if wanted == "fail":
-                    self.outcome.fail("reconcile", agreement, error)
-                continue
-            if not found:
-                self.logger.info("The ledger of %s adds up to e-conomic's totals", agreement)
-            for difference in found:
-                self.logger.warning("The ledger of %s differs: %s", agreement, difference)
-            if found and wanted == "fail":
-                differ = EconomicError(f"{len(found)} accounts differ from e-conomic's totals")
-                self.outcome.fail("reconcile", agreement, differ)
+        if wanted != "none" and due:
+            reconcile(self, fail=wanted == "fail")
 
     def try_access(self) -> Iterator[str]:
         """Yield a report for each company: who it is, and which streams its grant may read."""
@@ -340,101 +317,3 @@ class TapVismaEconomic(Tap):
                     agreement.lane.waited,
                     agreement,
                 )
-
-    # The command line
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        state: t.IO[str] | None = None,
-        catalog: t.IO[str] | None = None,
-    ) -> None:
-        """Run the command line: the arguments are the SDK's."""
-        super(Tap, cls).invoke(about=about, about_format=about_format)
-        cls.print_version(print_fn=cls.logger.info)
-        with _explained(), signals_wait():
-            tap = cls(
-                config=config.config if config else None,
-                parse_env_config=bool(config and config.parse_env),
-                state=files.state_of(state),
-                catalog=_with_keys(files.catalog_of(catalog)),
-            )
-            tap.stop.listen()
-        code = tap.run()
-        if code:
-            logging.shutdown()
-            os._exit(code)  # answers still on their way, or waited for, are not needed any more
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read the configuration files."""
-        with _explained():
-            for path in value:
-                if path != "ENV":
-                    files.check_config(path)
-        return super().cb_config(ctx, param, value)
-
-    @classmethod
-    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
-        """Print the catalog."""
-        with _explained():
-            super().cb_discover(ctx, param, value)
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Print for each company which streams its grant may read.
-
-        The report is what was asked for and no Singer message goes out beside it: it stands on
-        stdout, to be kept or searched, and what went wrong is told on stderr as in a run.
-        """
-        if value != CliTestOptionValue.All.value:
-            with _explained():
-                super().cb_test(ctx, param, value)
-            return
-        given = ctx.params.get("config")
-        with _explained(), signals_wait():
-            tap = cls(
-                config=given.config if given else None,
-                parse_env_config=bool(given and given.parse_env),
-            )
-            tap.stop.listen()
-        with _explained(), contextlib.suppress(Stopped):
-            for report in tap.try_access():
-                click.echo(report)
-        if code := tap.end():
-            logging.shutdown()
-            os._exit(code)
-        ctx.exit()
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """End the process with one line where a user's mistake would end in a traceback."""
-    try:
-        yield
-    except (EconomicError, MappingError) as error:
-        told = _about_maps(error) if isinstance(error, MappingError) else error
-        TapVismaEconomic.logger.error("%s", told)
-        sys.exit(1)
-
-
-def _with_keys(catalog: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a catalog in which keys are selected, or no target could tell rows apart."""
-    streams: Iterable[Any] = STREAMS
-    declared = {stream.name: stream.primary_keys for stream in streams}
-    for entry in (catalog or {}).get("streams", []):
-        keys = {*declared.get(entry["tap_stream_id"], ()), *(entry.get("key_properties") or ())}
-        for part in entry.get("metadata") or ():
-            if len(part["breadcrumb"]) == 2 and part["breadcrumb"][-1] in keys:  # noqa: PLR2004
-                part["metadata"]["inclusion"] = "automatic"
-    return catalog
-
-
-def _about_maps(error: MappingError) -> str:
-    """Return what the SDK says of stream maps, without the expression: it shows a setting."""
-    kinds = [type(error).__name__, *([type(error.__cause__).__name__] if error.__cause__ else [])]
-    return f"The setting stream_maps cannot be used ({', '.join(kinds)})"
