@@ -60,8 +60,9 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """The lines of the log that are warnings."""
-        return [line for line in self.stderr.splitlines() if "| WARNING " in line]
+        """The lines of the log that are warnings, but for the SDK's about an old Python."""
+        lines = [line for line in self.stderr.splitlines() if "| WARNING " in line]
+        return [line for line in lines if "SingerSDKPythonEOLWarning" not in line]
 
     @property
     def state(self) -> dict[str, Any]:
