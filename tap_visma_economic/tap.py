@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from singer_sdk import Tap
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from tap_visma_economic.sync import EconomicStream
 
 
+_HELP = "Read Visma e-conomic, and write Singer messages to stdout and a log to stderr."
+_MORE = "tap-visma-economic-connect gets the token of a company. --about tells the settings."
+
+
 class TapVismaEconomic(Tap):
     """Singer tap for Visma e-conomic, Danish cloud accounting."""
 
@@ -79,6 +83,7 @@ class TapVismaEconomic(Tap):
         except ConfigValidationError as error:
             settings.check_schema(filled, error.schema or {})  # the SDK's words show values
             raise ConfigError("The settings are not valid") from None
+        self.logger.addFilter(_is_worth_a_line)
         self._patient_state_writer = PatientStateWriter(self.message_writer)
         self.companies_before = self._companies_in_state()
         if validate_config:
@@ -228,6 +233,7 @@ class TapVismaEconomic(Tap):
             with contextlib.suppress(Stopped), progress() as self.progress:
                 self._plan_ahead()
                 self.sync_all()
+                self._tell_what_is_selected()
                 self._reconcile()
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self.finish()  # a batch that was cut has no manifest: the state before it must do
@@ -253,6 +259,17 @@ class TapVismaEconomic(Tap):
             self.stop.finish()
         return self.end()
 
+    def _tell_what_is_selected(self) -> None:
+        """Say it in one line: the SDK has one for each stream that is not."""
+        count = sum(bool(stream.selected) for stream in self.streams.values())
+        if not count:
+            self.logger.warning(
+                "No stream is selected: nothing is read. A selection that fits no stream's name "
+                "selects nothing; --discover lists the names"
+            )
+        elif count < len(self.streams):
+            self.logger.info("Selected: %d of %d streams", count, len(self.streams))
+
     def _plan_ahead(self) -> None:
         streams: Iterable[Any] = self.streams.values()
         self.ahead.plan(
@@ -274,8 +291,6 @@ class TapVismaEconomic(Tap):
                 "The catalog names streams that are only there with all_streams: %s",
                 ", ".join(sorted(missing)),
             )
-        if not any(stream.selected for stream in self.streams.values()):
-            self.logger.warning("No stream is selected: nothing will be read")
 
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
@@ -323,11 +338,12 @@ class TapVismaEconomic(Tap):
         streams, rows = self.outcome.totals()
         if streams:
             self._tell_costs()
-        read = f"{rows} rows of {streams} streams"
+        read = f"{_counted(rows, 'row')} of {_counted(streams, 'stream')}"
         if failed:
             self.logger.error("The run is not complete: see above. %s have been written", read)
         elif streams:
-            self.logger.info("Complete: %s, %d companies", read, len(self.agreements.usable))
+            companies = _counted(len(self.agreements.usable), "company", "companies")
+            self.logger.info("Complete: %s, %s", read, companies)
         return self.outcome.exit_code
 
     def _tell_costs(self) -> None:
@@ -341,6 +357,19 @@ class TapVismaEconomic(Tap):
                 )
 
     # The command line
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line, with words of this tap's own where its are not true."""
+        command = super().get_singer_command()
+        command.help = _HELP
+        command.epilog = _MORE
+        (test,) = (option for option in command.params if option.name == "test")
+        cast("click.Option", test).help = (
+            "Tell for each company which streams its grant may read, and read no data. "
+            "--test=schema writes the schemas alone."
+        )
+        return command
 
     @classmethod
     def invoke(  # type: ignore[override]
@@ -431,6 +460,15 @@ def _with_keys(catalog: dict[str, Any] | None) -> dict[str, Any] | None:
             if len(part["breadcrumb"]) == 2 and part["breadcrumb"][-1] in keys:  # noqa: PLR2004
                 part["metadata"]["inclusion"] = "automatic"
     return catalog
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Return whether a line of the log is more than the SDK's on a stream nobody asked for."""
+    return not str(record.msg).startswith("Skipping deselected stream")
+
+
+def _counted(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def _about_maps(error: MappingError) -> str:
