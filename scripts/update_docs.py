@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from scripts.docs_site.domains import DOMAINS
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.client import OpenApiStream
 from tap_visma_economic.config.settings import SETTINGS
@@ -24,6 +25,7 @@ from tap_visma_economic.tap import TapVismaEconomic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scripts.docs_site.domains import Domain
     from tap_visma_economic.sync import EconomicStream
 
 ROOT = Path(__file__).parent.parent
@@ -107,17 +109,14 @@ def own_and_built_in() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def streams_table() -> str:
-    """Return README's tables of streams, one per domain."""
-    by_domain: dict[str, list[Any]] = {}
-    for stream in STREAMS:
-        by_domain.setdefault(stream.__module__, []).append(stream)
-    return "\n".join(_domain_table(*domain) for domain in by_domain.items())
+    """Return the tables of docs/streams/index.md, one per domain."""
+    return "\n".join(map(_domain_table, DOMAINS))
 
 
-def _domain_table(module: str, streams: list[Any]) -> str:
-    about = (sys.modules[module].__doc__ or "").strip().rstrip(".")
+def _domain_table(domain: Domain) -> str:
     head = ["| Stream | What it holds | Key | Replication | API |", "|---|---|---|---|---|"]
-    return "\n".join([f"**{about}**", "", *head, *map(_stream_row, streams), ""])
+    rows = map(_stream_row, domain.streams)
+    return "\n".join([f"## {domain.title}", "", f"{domain.about}.", "", *head, *rows, ""])
 
 
 def _stream_row(stream: Any) -> str:  # a class; the SDK types its attributes as an instance's
@@ -188,8 +187,9 @@ def _between(text: str, name: str, new: str) -> str:
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield each file that holds something derived, and the text it should have."""
     readme = ROOT / "README.md"
-    text = _between(readme.read_text(encoding="utf-8"), "streams", streams_table())
-    yield readme, _between(text, "settings", settings_table())
+    yield readme, _between(readme.read_text(encoding="utf-8"), "settings", settings_table())
+    streams = ROOT / "docs" / "streams" / "index.md"
+    yield streams, _between(streams.read_text(encoding="utf-8"), "streams", streams_table())
     access = ROOT / "docs" / "access.md"
     yield access, _between(access.read_text(encoding="utf-8"), "access", access_table())
     meltano = ROOT / "meltano.yml"

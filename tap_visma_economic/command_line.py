@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from singer_sdk import Tap
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tap-visma-economic")
 
+_HELP = "Read Visma e-conomic, and write Singer messages to stdout and a log to stderr."
+_MORE = "tap-visma-economic-connect gets the token of a company. --about tells the settings."
+
 
 class CommandLine(Tap):
     """What is done for each option of the command line. The tap itself knows how."""
@@ -50,6 +53,19 @@ class CommandLine(Tap):
     @abstractmethod
     def end(self) -> int:
         """Sum the run up, and return its exit code."""
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line, with words of this tap's own where its are not true."""
+        command = super().get_singer_command()
+        command.help = _HELP
+        command.epilog = _MORE
+        (test,) = (option for option in command.params if option.name == "test")
+        cast("click.Option", test).help = (
+            "Tell for each company which streams its grant may read, and read no data. "
+            "--test=schema writes the schemas alone."
+        )
+        return command
 
     @classmethod
     def invoke(  # type: ignore[override]

@@ -74,6 +74,7 @@ class TapVismaEconomic(CommandLine):
         except ConfigValidationError as error:
             settings.check_schema(filled, error.schema or {})  # the SDK's words show values
             raise ConfigError("The settings are not valid") from None
+        self.logger.addFilter(_is_worth_a_line)
         self._patient_state_writer = PatientStateWriter(self.message_writer)
         self.companies_before = self._companies_in_state()
         if validate_config:
@@ -223,6 +224,7 @@ class TapVismaEconomic(CommandLine):
             with contextlib.suppress(Stopped), progress() as self.progress:
                 self._plan_ahead()
                 self.sync_all()
+                self._tell_what_is_selected()
                 self._reconcile()
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self.finish()  # a batch that was cut has no manifest: the state before it must do
@@ -248,6 +250,17 @@ class TapVismaEconomic(CommandLine):
             self.stop.finish()
         return self.end()
 
+    def _tell_what_is_selected(self) -> None:
+        """Say it in one line: the SDK has one for each stream that is not."""
+        count = sum(bool(stream.selected) for stream in self.streams.values())
+        if not count:
+            self.logger.warning(
+                "No stream is selected: nothing is read. A selection that fits no stream's name "
+                "selects nothing; --discover lists the names"
+            )
+        elif count < len(self.streams):
+            self.logger.info("Selected: %d of %d streams", count, len(self.streams))
+
     def _plan_ahead(self) -> None:
         streams: Iterable[Any] = self.streams.values()
         self.ahead.plan(
@@ -269,8 +282,6 @@ class TapVismaEconomic(CommandLine):
                 "The catalog names streams that are only there with all_streams: %s",
                 ", ".join(sorted(missing)),
             )
-        if not any(stream.selected for stream in self.streams.values()):
-            self.logger.warning("No stream is selected: nothing will be read")
 
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
@@ -301,11 +312,12 @@ class TapVismaEconomic(CommandLine):
         streams, rows = self.outcome.totals()
         if streams:
             self._tell_costs()
-        read = f"{rows} rows of {streams} streams"
+        read = f"{_counted(rows, 'row')} of {_counted(streams, 'stream')}"
         if failed:
             self.logger.error("The run is not complete: see above. %s have been written", read)
         elif streams:
-            self.logger.info("Complete: %s, %d companies", read, len(self.agreements.usable))
+            companies = _counted(len(self.agreements.usable), "company", "companies")
+            self.logger.info("Complete: %s, %s", read, companies)
         return self.outcome.exit_code
 
     def _tell_costs(self) -> None:
@@ -317,3 +329,12 @@ class TapVismaEconomic(CommandLine):
                     agreement.lane.waited,
                     agreement,
                 )
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Return whether a line of the log is more than the SDK's on a stream nobody asked for."""
+    return not str(record.msg).startswith("Skipping deselected stream")
+
+
+def _counted(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"

@@ -1,4 +1,4 @@
-"""What a record must hold, told from the sandbox's row by the rules of the README alone.
+"""What a record must hold, told from the sandbox's row by the rules of docs/streams/index.md alone.
 
 Knows nothing of the tap's schema files: references become columns by the rule for their names,
 links go, VAT codes lose their padding, dates are civil dates, instants are UTC.

@@ -44,7 +44,7 @@ REFRESH = 30
 
 QUIET_CALLS = {2000: 125, 9000: 128}
 """Requests of a run of the default streams by how long the ledger is, nothing having happened.
-README tells the first."""
+docs/guarantees.md tells the first."""
 
 
 class Year:

@@ -58,6 +58,7 @@ WRONG_SETTINGS = [
     ({"agreement_grant_token": None, "agreements": []}, "agreement_grant_token is missing"),
     ({"agreements": [entry("")]}, "agreements no. 1 is not a token"),
     ({"agreement_grant_token": GRANT + "\n"}, "agreement_grant_token is not a token"),
+    ({"app_secret_token": APP + "\r"}, "A file with the line ends of Windows"),
     ({"app_secret_token": f"{CANARY}ø"}, "app_secret_token is not a token"),
     ({"app_secret_token": CANARY + "wrong"}, "Either app_secret_token is wrong"),
     ({"agreement_grant_token": CANARY + "unknown"}, "or this agreement_grant_token is wrong"),
@@ -192,6 +193,8 @@ WRONG_FILES = [
     ("config", None, "cannot be read: No such file or directory"),
     ("config", f'{{"app_secret_token": "{APP}",', "The settings file is not JSON (line 1, column"),
     ("config", json.dumps([APP]), "The settings file must hold a JSON object"),
+    ("config", "", "given.json is empty. It must hold a JSON object"),
+    ("config", f'\ufeff{{"app_secret_token": "{APP}"}}', "save it as UTF-8 without BOM"),
     ("state", f'{{"bookmarks": "{GRANT}"', "The state file is not JSON (line 1, column"),
     ("state", json.dumps({"bookmarks": GRANT}), "is not a state that this tap has written"),
     ("catalog", "", "given.json is empty. Give the one before it, or none at all"),
@@ -212,9 +215,29 @@ def test_a_file_that_cannot_be_used_is_named(
 ) -> None:
     file = warm_tap.folder / "given.json"
     if text is not None:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     run = warm_tap(None if name == "config" else good, f"--{name}={file}")
     assert words in says_one_thing(run)
+
+
+def test_the_environment_is_not_read_unasked_and_that_is_said(warm_tap: TapRunner) -> None:
+    run = warm_tap(None, env={f"{PREFIX}APP_SECRET_TOKEN": APP})
+    assert "the environment is only read with --config=ENV" in says_one_thing(run)
+
+
+def test_a_company_that_stands_in_the_environment_alone_is_said(
+    warm_tap: TapRunner, good: dict[str, Any]
+) -> None:
+    env = {f"{PREFIX}AGREEMENTS": json.dumps([entry(GRANT)])}
+    run = warm_tap({**good, "agreement_grant_token": None}, env=env)
+    assert f"{PREFIX}AGREEMENTS is set, but" in says_one_thing(run)
+
+
+def test_a_file_of_variables_is_told_from_a_settings_file(warm_tap: TapRunner) -> None:
+    file = warm_tap.folder / ".env"
+    file.write_text(f"{PREFIX}APP_SECRET_TOKEN={APP}\n")
+    run = warm_tap(None, f"--config={file}")
+    assert "is then read with --config=ENV" in says_one_thing(run)
 
 
 WRONG_ENTRIES: list[dict[str, Any]] = [

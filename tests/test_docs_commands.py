@@ -137,7 +137,7 @@ def test_python_compiles(block: Any) -> None:
 
 
 def test_the_example_of_a_stream_is_the_one_in_the_code() -> None:
-    (example,) = [b for b in every_block("python") if b.document == "README.md"]
+    (example,) = [b for b in every_block("python") if b.document == "CONTRIBUTING.md"]
     assert example.text in (ROOT / "tap_visma_economic/streams/customers.py").read_text("utf-8")
 
 

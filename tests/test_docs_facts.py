@@ -55,11 +55,11 @@ def test_a_join_key_names_rows_that_are_there(relation: Relation, read: Read) ->
     assert named <= there
 
 
-def test_the_readme_says_for_which_entries_a_join_key_holds() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_the_page_of_streams_says_for_which_entries_a_join_key_holds() -> None:
+    page = (ROOT / "docs/streams/index.md").read_text("utf-8")
     for relation in (relation for relation in RELATIONS if relation.only):
         row = rf"^\| `{relation.stream}\.{relation.column}` \| (.+) \|$"
-        (told,) = re.findall(row, readme, re.MULTILINE)
+        (told,) = re.findall(row, page, re.MULTILINE)
         types = " or ".join(map(str, relation.only))
         assert told.startswith(f"`{relation.target}.{relation.key}`, where `type` is {types};")
 

@@ -1,4 +1,4 @@
-"""What the README guarantees: every sentence names a test, and every test is there."""
+"""What a run guarantees: every sentence names a test, and every test is there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 
 def guarantees() -> list[tuple[str, str]]:
     """Each sentence with what stands beside it."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    section = text.partition("\n## What a run guarantees\n")[2].partition("\n## ")[0]
+    text = (ROOT / "docs/guarantees.md").read_text("utf-8")
+    section = text.partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
     return [(sentence, test) for sentence, test in rows[1:]]
 

@@ -1,7 +1,7 @@
 """Put the site's pages together: `python -m scripts.docs_site` writes them to `build/docs`.
 
 What is written by hand in `docs/` is copied, what follows from the tap's declarations is added, and
-`<!-- section: README.md, Heading -->` in a page becomes that section of the file, without its
+`<!-- section: CHANGELOG.md, Heading -->` in a page becomes that section of the file, without its
 heading. Nothing of it is kept in the repository, so nothing of it can be out of date. `mkdocs.yml`
 builds the site from there.
 """
@@ -12,26 +12,15 @@ import argparse
 import re
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
 
-from scripts.docs_site.pages import pages
+from scripts.docs_site.pages import linked, pages
 from scripts.docs_site.sections import section
 
 ROOT = Path(__file__).parent.parent.parent
 BY_HAND = ROOT / "docs"
 
 _PLACE = re.compile(r"<!-- section: ([^,]+), (.+?) -->")
-_LOCAL = re.compile(r"\]\(#([\w-]+)\)")
-_README_ANCHORS = {
-    "settings": "settings.md",
-    "several-companies": "recipes/companies.md",
-    "streams": "streams/index.md",
-    "the-sandbox": "quickstart.md",
-    "with-meltano": "quickstart.md",
-    "without-meltano": "running/cron.md",
-}
-"""Where links of the README to sections of its own lead here; those on the same page stay."""
 
 
 def stage(folder: Path) -> None:
@@ -44,25 +33,19 @@ def stage(folder: Path) -> None:
     shutil.copytree(BY_HAND, folder)
     for path in folder.rglob("*.md"):
         text = path.read_text(encoding="utf-8")
-        up = "../" * (len(path.relative_to(folder).parts) - 1)
-        whole = _PLACE.sub(partial(_section, up), text)
+        whole = _PLACE.sub(_section, text)
         if whole != text:
             path.write_text(whole, encoding="utf-8")
+    index = folder / "streams" / "index.md"
+    index.write_text(linked(index.read_text(encoding="utf-8")), encoding="utf-8")
     for name, text in pages().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 
-def _section(up: str, place: re.Match[str]) -> str:
-    """Return the section that a page wants; `up` leads from the page to the site's root."""
-    text = section((ROOT / place[1]).read_text(encoding="utf-8"), place[2])
-
-    def here(link: re.Match[str]) -> str:
-        page = _README_ANCHORS.get(link[1])
-        return f"]({up}{page})" if page else link[0]
-
-    return _LOCAL.sub(here, text)
+def _section(place: re.Match[str]) -> str:
+    return section((ROOT / place[1]).read_text(encoding="utf-8"), place[2])
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ ROLE_NAMES = {"ProjectEmployee": "Project employee"}
 def pages() -> dict[str, str]:
     """Return every generated page by its path below `docs/`."""
     streams = {f"streams/{domain.slug}.md": domain_page(domain) for domain in DOMAINS}
-    return {"settings.md": settings_page(), "streams/index.md": index_page(), **streams}
+    return {"settings.md": settings_page(), **streams}
 
 
 def settings_page() -> str:
@@ -53,48 +53,32 @@ environment they are in capitals behind `TAP_VISMA_ECONOMIC_`, lists and objects
 """
 
 
-def index_page() -> str:
-    """Return the page that lists every domain and its streams."""
-    count = sum(len(domain.streams) for domain in DOMAINS)
-    default = sum(s.selected_by_default for domain in DOMAINS for s in domain.streams)
-    return "\n".join(
-        [
-            "# Streams",
-            "",
-            f"{count} streams, {default} of them by default. Those in italics are only there with",
-            "`all_streams: true`: twins of another stream, or one call per customer, product or",
-            "invoice. Every table has the column `agreementNumber`, the number of the company, and",
-            "every key begins with it.",
-            "",
-            *[_index_entry(domain) for domain in DOMAINS],
-            _HOW_TO_READ,
-        ]
-    )
+def linked(text: str) -> str:
+    """Return the page of all streams as the site has it.
+
+    Each stream, and each group of them, leads to its page. Those pages are not in the repository,
+    so there is no link there, and the tables tell more.
+    """
+    begin, end = text.index("streams: begin"), text.index("<!-- streams: end")
+    tables = "\n".join(map(_short, text[begin:end].split("\n")))
+    for domain in DOMAINS:
+        tables = tables.replace(
+            f"## {domain.title}\n\n{domain.about}.",
+            f"## {domain.title}\n\n{domain.about}: "
+            f"[every column, and how they join]({domain.slug}.md).",
+        )
+    return text[:begin] + tables + text[end:]
 
 
-_HOW_TO_READ = """
-## How to read the pages
-
-- **Key**: the columns that identify a row, beside `agreementNumber`.
-- **Read again**: what a later run reads. [What a run guarantees](../guarantees.md) explains the
-  words.
-- **Role**: which role of the app may read it. SuperUser may read everything. Where e-conomic does
-  not say, the page does not either.
-- **Calls**: what one full reading costs. e-conomic's fair use is 50,000 calls a day and company.
-- **Join keys**: the columns that name a row of another stream. Join by `agreementNumber` too.
-- In the pictures keys are underlined, and an arrow goes from a column to the key it names. A dashed
-  arrow is a join that e-conomic's documents suggest and do not promise.
-"""
-
-
-def _index_entry(domain: Domain) -> str:
-    names = ", ".join(
-        f"[{s.name}]({domain.slug}.md#{s.name})"
-        if s.selected_by_default
-        else f"[*{s.name}*]({domain.slug}.md#{s.name})"
-        for s in domain.streams
-    )
-    return f"**[{domain.title}]({domain.slug}.md)**: {domain.about}.\n\n: {names}\n"
+def _short(line: str) -> str:
+    """Return a line, of a table with its link and without the columns for key and API."""
+    if not line.startswith("|"):
+        return line
+    cells = line.strip("|").split("|")
+    name, star, rest = cells[0].strip(" ").partition(" ")
+    if name.startswith("`"):
+        cells[0] = f" {_link(name.strip('`'))}{star}{rest} "
+    return f"|{'|'.join([*cells[:2], cells[-2]])}|"
 
 
 def domain_page(domain: Domain) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from typing import IO, TypeGuard
 
 
+_BEFORE = "Give the one before it, or none at all"
+_INSTEAD = {"settings": "It must hold a JSON object: {...}", "state": _BEFORE, "catalog": _BEFORE}
+"""What to do about an empty file."""
+
+
 def check_config(path: str) -> None:
     """Check that a settings file is there and holds a JSON object.
 
@@ -26,6 +31,13 @@ def check_config(path: str) -> None:
     try:
         with Path(path).open(encoding="utf-8") as file:
             _object("settings", file)
+    except ConfigError:
+        if Path(path).name.startswith(".env"):
+            raise ConfigError(
+                f"{path} is not a settings file in JSON. What it holds belongs into the "
+                "environment, and is then read with --config=ENV; Meltano does so by itself"
+            ) from None
+        raise
     except OSError as error:
         if path.lstrip().startswith("{"):
             raise ConfigError("--config takes the path of a file, not the settings") from None
@@ -83,8 +95,10 @@ def _object(what: str, file: IO[str]) -> dict[str, Any]:
     try:
         text = file.read()
         if not text.strip():
+            raise ConfigError(f"The {what} file {file.name} is empty. {_INSTEAD[what]}")
+        if text.startswith("\ufeff"):
             raise ConfigError(
-                f"The {what} file {file.name} is empty. Give the one before it, or none at all"
+                f"The {what} file begins with a byte order mark: save it as UTF-8 without BOM"
             )
         value = json.loads(text, parse_constant=no_number)
     except json.JSONDecodeError as error:

@@ -29,6 +29,9 @@ Config = Mapping[str, Any]
 REST_URL = "https://restapi.e-conomic.com"
 OPENAPI_URL = "https://apis.e-conomic.com"
 
+PREFIX = "TAP_VISMA_ECONOMIC_"
+"""What the settings' names in the environment begin with."""
+
 PANDIUM = {
     "PAN_SEC_VISMA_APP_SECRET_TOKEN": "app_secret_token",
     "PAN_SEC_VISMA_GRANT_TOKEN": "agreement_grant_token",
@@ -366,18 +369,19 @@ def _check_presence(config: Config) -> None:
     if not app_secret:
         raise ConfigError(
             "app_secret_token is missing: the secret token of your e-conomic app "
-            "(demo reads e-conomic's public demo company)"
+            f"(demo reads e-conomic's public demo company){_unread('app_secret_token')}"
         )
     named = grant_tokens(config)
     if not named:
         raise ConfigError(
             "agreement_grant_token is missing: the token a company gets when its administrator "
             "adds your app (demo reads e-conomic's public demo company)"
+            f"{_unread('agreement_grant_token', 'agreements')}"
         )
     first_seen: dict[str, str] = {}
     for where, token in [("app_secret_token", app_secret), *named]:
         if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
-            raise ConfigError(f"{where} is not a token: it must be letters, digits and signs alone")
+            raise ConfigError(f"{where} is not a token: {_what_is_wrong_with(token)}")
         if where != "app_secret_token" and token in first_seen:
             raise ConfigError(
                 f"{where} is the same token as {first_seen[token]}. Remove one of them: "
@@ -385,6 +389,22 @@ def _check_presence(config: Config) -> None:
             )
         if where != "app_secret_token":
             first_seen[token] = where
+
+
+def _unread(*names: str) -> str:
+    """Return a hint, if a setting that is missing stands in the environment, which was not read."""
+    variables = (f"{PREFIX}{name.upper()}" for name in names)
+    there = next((variable for variable in variables if os.environ.get(variable)), None)
+    return f". {there} is set, but the environment is only read with --config=ENV" if there else ""
+
+
+def _what_is_wrong_with(token: str) -> str:
+    if token.strip() and token != token.strip():
+        return (
+            "there is a blank or a line end before or after it. A file with the line ends of "
+            "Windows, read by a shell, makes one"
+        )
+    return "it must be letters, digits and signs alone"
 
 
 def _check_start_date(config: Config) -> None:

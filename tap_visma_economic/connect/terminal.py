@@ -104,6 +104,6 @@ def show_code(url: str) -> None:
     try:
         import segno  # noqa: PLC0415  an extra: the tap itself has no use for it
     except ImportError:
-        say("(A QR code stands here after: pip install 'tap-visma-economic[qr]')")
+        say("(A QR code stands here after: pip install segno)")
         return
     segno.make(url, error="l").terminal(out=sys.stderr, compact=True)

@@ -1,0 +1,47 @@
+"""What the log says of what was selected: a newcomer's slip of the pen selects nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.support import GRANT, canary_sandbox, small_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import TapRunner
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[dict[str, Any]]:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        yield settings_for(sandbox, GRANT)
+
+
+def test_a_selection_that_fits_nothing_is_the_last_thing_said(
+    warm_tap: TapRunner, settings: dict[str, Any]
+) -> None:
+    run = warm_tap(settings, catalog=warm_tap.catalog_of("booked_entry"))
+    assert run.exit_code == 0
+    assert "No stream is selected: nothing is read" in run.stderr.splitlines()[-1]
+
+
+def test_what_is_not_selected_is_one_line(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
+    run = warm_tap({**settings, "all_streams": True}, catalog=warm_tap.catalog_of("units"))
+    assert "Selected: 1 of 111 streams" in run.stderr
+    assert "deselected" not in run.stderr
+
+
+def test_one_of_a_kind_is_no_plural(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
+    run = warm_tap(settings, catalog=warm_tap.catalog_of("agreements"))
+    assert run.stderr.rstrip().endswith("Complete: 1 row of 1 stream, 1 company")
+
+
+def test_help_says_what_this_tap_does(warm_tap: TapRunner) -> None:
+    said = " ".join(warm_tap(None, "--help", "--version").messages[0]["text"].split())
+    assert "which streams its grant may read, and read no data" in said
+    assert "single record" not in said
+    assert "tap-visma-economic-connect" in said
