@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TABLES = {
     "accounts": "agreementnumber HUGEINT, accountnumber HUGEINT, name VARCHAR, "
-    "accounttype VARCHAR, debitcredit VARCHAR, vatcode VARCHAR, totalfromaccountnumber HUGEINT, barred BOOLEAN, "
-    "blockdirectentries BOOLEAN",
+    "accounttype VARCHAR, debitcredit VARCHAR, vatcode VARCHAR, totalfromaccountnumber HUGEINT, "
+    "barred BOOLEAN, blockdirectentries BOOLEAN",
     "account_total_intervals": "agreementnumber HUGEINT, accountnumber HUGEINT, "
     "fromaccountnumber HUGEINT, toaccountnumber HUGEINT",
     "accounting_years": "agreementnumber HUGEINT, year VARCHAR, fromdate VARCHAR, todate VARCHAR, "
@@ -129,7 +129,7 @@ class Books:
                 f"INSERT INTO economic.{table} ({names}) VALUES ({values})", list(row.values())
             )
 
-    def book(  # noqa: PLR0913  an entry is that long
+    def book(
         self,
         company: int,
         number: int,

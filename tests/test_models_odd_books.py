@@ -133,10 +133,9 @@ def test_the_year_before_of_a_broken_year_goes_by_date(books: Books) -> None:
 def test_deleted_customers_and_entries_without_one_are_no_trouble(tmp_path: Path) -> None:
     """Entries of a customer who is gone are still owed; the ageing shows the number."""
     books = Books(tmp_path)
-    books.book(
-        1, 1001, 1, "2025-01-10", 5600, 125, remainder=125, customernumber=9, vouchernumber=9
-    )
-    books.book(1, 1002, 1, "2025-01-10", 1010, -125, vouchernumber=9)
+    invoice: dict[str, Any] = {"day": "2025-01-10", "vouchernumber": 9}
+    books.book(1, 1001, 1, account=5600, amount=125, remainder=125, customernumber=9, **invoice)
+    books.book(1, 1002, 1, account=1010, amount=-125, **invoice)
     books.tell_totals()
     built = books.build(as_of_date="2025-02-28")
     assert built.exit_code == 0, built.text
