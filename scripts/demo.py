@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from scripts.figures import figures
@@ -20,6 +21,7 @@ from scripts.trial_balance import trial_balance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
     from pathlib import Path
 
     from scripts.local import LogLine, Run
@@ -40,10 +42,15 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with _company(live=live) as config:
-            return _demo(environment(config))
+            # the made-up company's today is not ours
+            return _demo(environment(config), today=_today() if live else None)
     except KeyboardInterrupt:
         print("\nInterrupted: nothing is left running")
         return 128 + signal.SIGINT
+
+
+def _today() -> date:
+    return datetime.now(timezone.utc).astimezone().date()
 
 
 @contextlib.contextmanager
@@ -61,7 +68,7 @@ def _company(*, live: bool) -> Iterator[dict[str, Any]]:
         yield {**tokens, "rest_url": served["rest_url"], "openapi_url": served["openapi_url"]}
 
 
-def _demo(settings: dict[str, str]) -> int:
+def _demo(settings: dict[str, str], today: date | None) -> int:
     for earlier in ("first", "second", "picture.html", ".meltano/meltano.db"):
         _remove(FOLDER / earlier)
     project = MeltanoProject(FOLDER)
@@ -85,13 +92,19 @@ def _demo(settings: dict[str, str]) -> int:
         return _give_up("The second run did not complete", second)
     differs = _compare(_rows(FOLDER / "first"), _rows(FOLDER / "second"))
     if not differs:
-        draw(FOLDER / "first", FOLDER / "picture.html")
+        draw(FOLDER / "first", FOLDER / "picture.html", today)
     return differs
 
 
-def draw(folder: Path, picture: Path) -> None:
-    """Draw the JSONL files of a folder as an HTML page, and say where it is."""
-    picture.write_text(page(figures(folder)), encoding="utf-8")
+def draw(folder: Path, picture: Path, today: date | None = None) -> None:
+    """Draw the JSONL files of a folder as an HTML page, and say where it is.
+
+    Args:
+        folder: with one file per stream.
+        picture: the page.
+        today: what is dated after this day is left out. None: nothing is.
+    """
+    picture.write_text(page(figures(folder, today=today)), encoding="utf-8")
     print(
         "\nA picture of the company, its monthly result and its open receivables; open it in a "
         f"browser:\n{picture}"

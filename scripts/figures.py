@@ -76,22 +76,30 @@ class Figures:
         """What customers owe in all."""
         return sum(self.receivables.values(), Decimal(0))
 
+    @property
+    def late(self) -> Decimal:
+        """What of it is overdue, before payments that are not set off."""
+        late = {name for name, first, _ in AGES if first}
+        return sum((self.receivables.get(name, Decimal(0)) for name in late), Decimal(0))
 
-def figures(folder: Path, months: int = 18) -> Figures:
+
+def figures(folder: Path, months: int = 18, *, today: date | None = None) -> Figures:
     """Return the figures of the JSONL files in a folder, which hold one company.
 
     Args:
         folder: with one file per stream.
         months: how many months back, at most; a company younger than that has fewer.
+        today: entries dated after this day, such as accruals, are left out. None: no entry is.
 
     Raises:
         ValueError: there are no booked entries.
     """
     kinds = {row["accountNumber"]: row.get("accountType") for row in _rows(folder, "accounts")}
-    entries = [
+    dated = (
         {**row, "date": date.fromisoformat(row["date"][:10])}
         for row in _rows(folder, "booked_entries")
-    ]
+    )
+    entries = [row for row in dated if today is None or row["date"] <= today]
     if not entries:
         raise ValueError(f"There are no booked entries in {folder}")
     as_of = max(row["date"] for row in entries)

@@ -15,24 +15,32 @@ if TYPE_CHECKING:
     from scripts.figures import Figures, Month
 
 PROFIT, LOSS = "#2b6cb0", "#c2552d"
-AGE_COLOURS = ("#a9c9ea", "#74a7db", "#4583c4", "#275f9e", "#133f70")
-DEDUCTED_COLOUR = "#9aa0a6"
+AGE_COLOURS = ("#2b6cb0", "#f0c48a", "#e6a05a", "#d67c36", "#b5501c")
+DEDUCTED_COLOUR = "#8b929a"
 MINUS = "\N{MINUS SIGN}"
+_SCALES = {1000: "thousand", 1_000_000: "million"}
 STEPS = (1, 2, 5)
 TICKS = 6
 
 STYLE = """
-:root { color-scheme: light; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1f2328; --quiet: #57606a;
+  --line: #e3e7eb; --rule: #8c959f; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14181d; --ink: #e6edf3; --quiet: #9da7b1; --line: #2d343c; --rule: #6e7781; }
+}
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 3rem; background: #fff;
-  color: #1f2328; font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 3rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .2rem; }
 p { margin: .2rem 0 .6rem; max-width: 46rem; }
-.quiet { color: #57606a; font-size: .9rem; }
+.quiet { color: var(--quiet); font-size: .9rem; }
 svg { display: block; width: 100%; height: auto; }
-svg text { font-size: 13px; fill: #57606a; }
-svg .year { font-weight: 600; fill: #1f2328; }
+svg text { font-size: 13px; fill: var(--quiet); }
+svg .year { font-weight: 600; fill: var(--ink); }
+svg .value { font-size: 11px; fill: var(--ink); }
+svg line { stroke: var(--line); }
+svg .zero { stroke: var(--quiet); }
 .narrow { display: none; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .9rem; margin: .4rem 0; }
 .legend i { display: inline-block; width: .9rem; height: .9rem; margin-right: .4rem;
@@ -44,11 +52,11 @@ svg .year { font-weight: 600; fill: #1f2328; }
 .age .amount { grid-area: amount; }
 .bar { height: 1.4rem; border-radius: 0 3px 3px 0; min-width: 1px; }
 .amount { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.age.sum { font-weight: 600; border-top: 1px solid #8c959f; padding-top: .4rem; }
+.age.sum { font-weight: 600; border-top: 1px solid var(--rule); padding-top: .4rem; }
 table { border-collapse: collapse; font-size: .9rem; }
-td, th { padding: .15rem 1.5rem .15rem 0; text-align: left; border-bottom: 1px solid #eaeef2; }
+td, th { padding: .15rem 1.5rem .15rem 0; text-align: left; border-bottom: 1px solid var(--line); }
 th.amount { text-align: right; }
-tr.sum td { font-weight: 600; border-top: 1px solid #8c959f; }
+tr.sum td { font-weight: 600; border-top: 1px solid var(--rule); }
 summary { cursor: pointer; margin-top: 1rem; }
 @media (max-width: 600px) {
   .wide { display: none; }
@@ -72,7 +80,8 @@ def page(figures: Figures) -> str:
 </head>
 <body>
 <h1>{escape(figures.company)}: monthly result and open receivables</h1>
-<p>As of {day}, the day of the latest entry in the books. Agreement {figures.agreement}.</p>
+<p>As of {day}, the day of the latest entry in the books. Agreement (<i lang="da">aftale</i>)
+{figures.agreement}.</p>
 <p class="quiet">Amounts are in {escape(_currency(figures.currency))}, written the Danish way:
 1.234,50 is one thousand two hundred thirty-four and a half.</p>
 {_results(figures, unit)}
@@ -90,20 +99,21 @@ def danish(amount: Decimal, decimals: int = 2) -> str:
 
 def _results(figures: Figures, unit: str) -> str:
     months = figures.months
+    scale = _scale(months)
     span = f"{_name(months[0])} to {_name(months[-1])}"
-    unfinished = "" if months[-1].ended else f"{_name(months[-1])} was not over and is paler."
+    unfinished = "" if months[-1].ended else f"{_name(months[-1])} was not over and is fainter."
     rows = "".join(
         f'<tr><td>{_name(month)}</td><td class="amount">{danish(month.result)}</td></tr>\n'
         for month in months
     )
     return f"""<section>
-<h2>Monthly result, in thousand&nbsp;{unit}</h2>
-<p>Income less costs of each month, {span}: {danish(figures.result)}&nbsp;{unit} in all.
-{unfinished}</p>
+<h2>Monthly result, in {_SCALES[scale]}&nbsp;{unit}</h2>
+<p>Income less costs (<i lang="da">resultat</i>) of each month, {span}:
+{danish(figures.result)}&nbsp;{unit} in all. {unfinished}</p>
 <div class="legend"><span><i style="background:{PROFIT}"></i>Profit</span>
 <span><i style="background:{LOSS}"></i>Loss</span></div>
-{_Columns(months, 920, 320).svg("wide")}
-{_Columns(months[-9:], 360, 260).svg("narrow")}
+{_Columns(months, 920, 320, scale).svg("wide")}
+{_Columns(months[-9:], 360, 260, scale).svg("narrow")}
 <p class="quiet narrow">The latest {len(months[-9:])} months; the others are in the table.</p>
 <details><summary>The same as a table</summary>
 <table class="results"><tr><th>Month</th><th class="amount">Result, {unit}</th></tr>
@@ -126,9 +136,11 @@ def _receivables(figures: Figures, unit: str) -> str:
         )
     return f"""<section>
 <h2>Open receivables: {danish(figures.owed)}&nbsp;{unit}</h2>
-<p>What customers owe, by how late they are on {_day(figures.as_of)}: what remains of
-{figures.items} entries. Darker is later; what has come in and is not yet set off against an
-invoice is grey and is deducted.</p>
+<p>What customers (<i lang="da">debitorer</i>) owe, by how late they are on {_day(figures.as_of)}:
+what remains of {figures.items} entries.
+<strong>{danish(figures.late)}&nbsp;{unit} is late.</strong>
+The deeper the orange, the later. What has come in and is not yet set off against an invoice is grey
+and deducted.</p>
 {"".join(rows)}<div class="age sum"><span>In all</span><div></div>\
 <span class="amount">{danish(figures.owed)}&nbsp;{unit}</span></div>
 </section>"""
@@ -141,9 +153,10 @@ class _Columns:
     months: list[Month]
     width: int
     height: int
+    scale: int
     left: int = 62
-    top: int = 14
-    bottom: int = 44
+    top: int = 20
+    bottom: int = 52
 
     def svg(self, kind: str) -> str:
         parts = [*self._grid(), *self._columns(), *self._names()]
@@ -162,6 +175,11 @@ class _Columns:
         last = int((high / step).to_integral_value(ROUND_CEILING))
         return [number * step for number in range(first, max(last, first + 1) + 1)]
 
+    @property
+    def _decimals(self) -> int:
+        """How many decimals tell columns apart: none where they go into the hundreds."""
+        return 0 if max(abs(tick) for tick in self._ticks) >= 50 * self.scale else 1
+
     def _y(self, amount: Decimal) -> float:
         ticks = self._ticks
         share = (amount - ticks[0]) / (ticks[-1] - ticks[0])
@@ -174,11 +192,11 @@ class _Columns:
         parts = []
         for tick in self._ticks:
             y = self._y(Decimal(tick))
-            colour = "#57606a" if tick == 0 else "#e3e7eb"
+            kind = ' class="zero"' if tick == 0 else ""
             parts.append(
-                f'<line x1="{self.left}" x2="{self.width}" y1="{y:.2f}" y2="{y:.2f}" '
-                f'stroke="{colour}"/><text x="{self.left - 8}" y="{y + 4:.2f}" '
-                f'text-anchor="end">{_thousands(tick)}</text>'
+                f'<line{kind} x1="{self.left}" x2="{self.width}" y1="{y:.2f}" y2="{y:.2f}"/>'
+                f'<text x="{self.left - 8}" y="{y + 4:.2f}" text-anchor="end">'
+                f"{_exactly(tick, self.scale)}</text>"
             )
         return parts
 
@@ -193,6 +211,9 @@ class _Columns:
                 f'width="{room * 0.7:.2f}" y="{min(y, zero):.2f}" height="{abs(zero - y):.2f}" '
                 f'fill="{colour}" fill-opacity="{1 if month.ended else 0.45}">'
                 f"<title>{_name(month)}: {danish(month.result)}</title></rect>"
+                f'<text class="value" x="{self._x(index) + room / 2:.2f}" '
+                f'y="{y - 5 if month.result >= 0 else y + 13:.2f}" text-anchor="middle">'
+                f"{danish(month.result / self.scale, self._decimals)}</text>"
             )
         return parts
 
@@ -200,7 +221,7 @@ class _Columns:
         parts = []
         for index, month in enumerate(self.months):
             x = (self._x(index) + self._x(index + 1)) / 2
-            y = self.height - self.bottom + 20
+            y = self.height - self.bottom + 27
             parts.append(
                 f'<text x="{x:.2f}" y="{y}" text-anchor="middle">{_month(month.start)}</text>'
             )
@@ -222,9 +243,16 @@ def _step(span: Decimal) -> int:
         power *= 10
 
 
-def _thousands(amount: int) -> str:
-    thousands = Decimal(amount) / 1000
-    return danish(thousands, 0 if thousands == int(thousands) else 3)
+def _scale(months: list[Month]) -> int:
+    """Return in what the drawing counts, so that its figures stay short."""
+    largest = max(abs(month.result) for month in months)
+    thousand, million = _SCALES
+    return million if largest >= 10 * million else thousand
+
+
+def _exactly(amount: int, scale: int) -> str:
+    counted = Decimal(amount) / scale
+    return danish(counted, 0 if counted == int(counted) else 3)
 
 
 def _unit(currency: str) -> str:

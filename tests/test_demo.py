@@ -235,6 +235,49 @@ def test_columns_are_as_high_as_their_months(company: Path) -> None:
         assert colour == ("#2b6cb0" if results[month] >= 0 else "#c2552d")
 
 
+def test_columns_are_labelled_in_what_the_heading_says(company: Path) -> None:
+    drawn = figures(company)
+    html = page(drawn)
+    assert "Monthly result, in thousand&nbsp;kr." in html
+    wide = html.split('<svg class="wide"')[1].split("</svg>")[0]
+    labels = re.findall(r'class="value"[^>]*>([^<]+)<', wide)
+    assert labels == [danish(m.result / 1000, 0) for m in drawn.months]
+
+
+def test_a_large_company_counts_in_millions_and_a_small_one_has_decimals() -> None:
+    for result, label, counted in ((12_345_678, "12,3", "million"), (1_234, "1,2", "thousand")):
+        month = Month(date(2026, 1, 1), Decimal(result), ended=True)
+        html = page(Figures("A", 1, "DKK", date(2026, 1, 31), [month], {}, 0))
+        assert f"Monthly result, in {counted}&nbsp;kr." in html
+        assert f">{label}</text>" in html
+
+
+def test_what_is_late_is_told_without_what_is_not_set_off(company: Path) -> None:
+    drawn = figures(company)
+    ages = drawn.receivables
+    assert drawn.late == drawn.owed - ages["Not due yet"] - ages[DEDUCTED] > 0
+    assert f"{danish(drawn.late)}&nbsp;kr. is late" in page(drawn)
+
+
+def test_entries_of_days_to_come_are_left_out(company: Path) -> None:
+    """An accrual dated next year must not make invoices late today."""
+    whole, until = figures(company), figures(company, today=date(2026, 6, 30))
+    assert until.as_of <= date(2026, 6, 30)
+    assert until.months[-1].start == date(2026, 6, 1)
+    earlier = {m.start: m.result for m in whole.months if m.start <= date(2026, 6, 1)}
+    assert {m.start: m.result for m in until.months if m.start in earlier} == earlier
+
+
+def test_the_picture_follows_a_dark_screen(company: Path) -> None:
+    """No colour of text or lines is fixed outside the two sets of colours at the top."""
+    html = page(figures(company))
+    style = html.split("<style>")[1].split("</style>")[0]
+    rules = style.split("* { box-sizing")[1]
+    assert "prefers-color-scheme: dark" in style
+    assert not re.search(r"#[0-9a-f]{3,6}", rules)
+    assert "stroke=" not in html
+
+
 def test_the_picture_needs_nothing_from_the_net(
     company: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

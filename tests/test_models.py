@@ -40,6 +40,7 @@ STREAMS = (
     "dimension_values",
     "dimension_distributions",
     "booked_entry_dimensions",
+    "account_total_intervals",
 )
 OPTIONAL = STREAMS[5:]
 GRANTS = ("demo", "demo-2")

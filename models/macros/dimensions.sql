@@ -29,13 +29,16 @@
     {%- for name in ['agreementNumber', 'dimensionNumber', 'key', 'distributions'] -%}
       {%- do columns.update({name: visma_economic.column_named(found, name, 'dimension_distributions')}) -%}
     {%- endfor -%}
-    {{ adapter.dispatch('distribution_parts', 'visma_economic')(relation, columns) }}
+    {%- set kept -%}
+      (select * from {{ relation }} {{ visma_economic.without_deleted(found) }}) as kept
+    {%- endset -%}
+    {{ adapter.dispatch('distribution_parts', 'visma_economic')(kept, columns) }}
   {%- else -%}
     {{ visma_economic.no_distribution_parts() }}
   {%- endif -%}
 {% endmacro %}
 
-{% macro default__distribution_parts(relation, columns) %}
+{% macro default__distribution_parts(kept, columns) %}
   {%- if execute -%}
     {%- do exceptions.warn(
       "visma_economic: no macro distribution_parts for " ~ target.type ~ ", distributions are not split"
@@ -55,14 +58,14 @@
     where 1 = 0
 {% endmacro %}
 
-{% macro postgres__distribution_parts(relation, columns) %}
+{% macro postgres__distribution_parts(kept, columns) %}
     select
       cast({{ columns['agreementNumber'] }} as bigint) as agreement_number,
       cast({{ columns['dimensionNumber'] }} as bigint) as dimension_number,
       cast({{ columns['key'] }} as bigint) as distribution_key,
       cast(part ->> 'key' as bigint) as dimension_key,
       cast(part ->> 'percent' as {{ dbt.type_numeric() }}) as percentage
-    from {{ relation }}
+    from {{ kept }}
     -- target-postgres makes a jsonb[] of a list, others make jsonb
     cross join lateral jsonb_array_elements(
       case when jsonb_typeof(to_jsonb({{ columns['distributions'] }})) = 'array'
@@ -70,7 +73,7 @@
     ) as part
 {% endmacro %}
 
-{% macro duckdb__distribution_parts(relation, columns) %}
+{% macro duckdb__distribution_parts(kept, columns) %}
     select
       agreement_number,
       dimension_number,
@@ -85,6 +88,6 @@
         unnest(from_json(
           cast({{ columns['distributions'] }} as json), '[{"key": "BIGINT", "percent": "DECIMAL(9, 4)"}]'
         )) as part
-      from {{ relation }}
+      from {{ kept }}
     ) as parts
 {% endmacro %}

@@ -22,9 +22,7 @@
       {{- "," if not loop.last }}
     {%- endfor %}
     from {{ relation }}
-    {%- if 'sdcdeletedat' in found %}
-    where {{ adapter.quote(found['sdcdeletedat'].name) }} is null
-    {%- endif %}
+    {{ visma_economic.without_deleted(found) }}
   {%- elif optional -%}
     select
     {%- for _, alias, kind in columns %}
@@ -50,6 +48,12 @@
     {%- endfor -%}
   {%- endif -%}
   {{ return(found) }}
+{% endmacro %}
+
+
+{# The condition that leaves out the rows that the loader has marked as deleted, if it marks any. #}
+{% macro without_deleted(found) %}
+  {{- "where " ~ adapter.quote(found['sdcdeletedat'].name) ~ " is null" if 'sdcdeletedat' in found -}}
 {% endmacro %}
 
 

@@ -8,12 +8,17 @@
 #}
 {% set rounds = 5 %}
 
-with pairs as (
+with both_ways as (
   select agreement_number, from_entry_number as entry_number, to_entry_number as partner_number
   from {{ ref('stg_economic__matched_entries') }}
-  union
-  select agreement_number, to_entry_number, from_entry_number
+  union all
+  select agreement_number, to_entry_number as entry_number, from_entry_number as partner_number
   from {{ ref('stg_economic__matched_entries') }}
+),
+
+pairs as (
+  select distinct agreement_number, entry_number, partner_number
+  from both_ways
 ),
 
 matches_0 as (

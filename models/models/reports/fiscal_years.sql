@@ -1,7 +1,18 @@
-with opened as (
-  select distinct agreement_number, accounting_year
+{#
+  When a closed year is opened again, e-conomic leaves the opening entries of the year after it and
+  books others that reverse them. What is carried over is what is left of both.
+#}
+with carried_over as (
+  select agreement_number, accounting_year, account_number
   from {{ ref('general_ledger') }}
   where is_opening
+  group by agreement_number, accounting_year, account_number
+  having sum(amount_in_base_currency) <> 0
+),
+
+opened as (
+  select distinct agreement_number, accounting_year
+  from carried_over
 ),
 
 years as (
