@@ -32,6 +32,7 @@ from tap_visma_economic.wire.workers import Once
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreements import Agreement, Agreements

@@ -7,7 +7,6 @@ known to be written, and never downward.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pendulum
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 Stamps = dict[str, Any]
 """agreementNumber and the path parameters of one listing: columns of all its records."""
-
-Literal = Callable[[pendulum.DateTime], str]
-"""Writes an instant as an API's filters take it."""
 
 
 class Change(NamedTuple):
@@ -49,7 +45,10 @@ class Source(Protocol):
     def count(self, bound: str) -> int:
         """Return how many rows the listings hold that fit."""
 
-    def changed(self, since: str | None) -> Iterator[Change]:
+    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the pages of all rows whose instant is that one or later; others may be there."""
+
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
         """Yield the edits of rows since then, as the changelog tells."""
 
 

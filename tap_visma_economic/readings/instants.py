@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from tap_visma_economic.listings.filters import compare
 from tap_visma_economic.readings.base import earlier, known, move, parse_instant
 from tap_visma_economic.rows.typed import column
 from tap_visma_economic.rows.values import MistypedError, instant, instant_text
@@ -17,7 +16,7 @@ from tap_visma_economic.rows.values import MistypedError, instant, instant_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_visma_economic.readings.base import Literal, Source, Stamps
+    from tap_visma_economic.readings.base import Source, Stamps
     from tap_visma_economic.rows.pages import Page
     from tap_visma_economic.rows.records import Row
 
@@ -29,7 +28,6 @@ class InstantReading:
         source: the stream and agreement.
         state: the partition's state, changed in place.
         key: the property that holds the instant.
-        literal: writes an instant as the API's filters take it.
         lookback_minutes: how far before the bookmark to read again.
         start: what is older is never read.
         anew: read everything, as if there were no bookmark.
@@ -41,7 +39,6 @@ class InstantReading:
         state: dict[str, Any],
         key: str,
         *,
-        literal: Literal,
         lookback_minutes: int,
         start: pendulum.DateTime | None,
         anew: bool = False,
@@ -49,7 +46,6 @@ class InstantReading:
         self._source = source
         self._state = state
         self._key = key
-        self._literal = literal
         bookmark = None if anew else earlier(known(state, key), lookback_minutes)
         self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
         if self._impossible:  # no clock was ever there: whatever it stands for is read again
@@ -63,9 +59,7 @@ class InstantReading:
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield the rows changed since the bookmark less the look-back, or since the start."""
         since = max((bound for bound in self._bounds if bound), default=None)
-        return self._source.pages(
-            compare(self._key, "gte", self._literal(since)) if since else None
-        )
+        return self._source.since(self._key, since) if since else self._source.pages(None)
 
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Take note of a page and, on the first one, of the server's clock."""
