@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tap_visma_economic import pages, schemas
-from tap_visma_economic.errors import NotFoundError, RetiredVersionError
+from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
 from tap_visma_economic.kinds import Listing, OpenRows, Replication
 from tap_visma_economic.pagination import (
     Cursor,
@@ -66,7 +66,9 @@ class RestApiStream(EconomicStream):
     def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit: a page of one row tells."""
         page = self.fetch(lane, context, {"pagesize": 1, **filtered(bound)})
-        return len(page.rows) if page.results is None else page.results
+        if page.results is None and page.rows:  # not every nested listing tells (rest NOTES)
+            raise BadAnswerError(f"{self.path} does not tell how many rows it has")
+        return page.results or 0
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
         """Return `2026-01-02T03:04:05Z`; an offset is refused (rest NOTES, Filtering)."""

@@ -35,6 +35,10 @@ class Drift:
         """Note a value of another type than documented, and what became of it."""
         self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
 
+    def time_of_day(self, path: str) -> None:
+        """Note a day that came with a time of day."""
+        self._seen[f"{path} has a time of day where a day is documented: the day is kept"] += 1
+
     def too_deep(self, path: str) -> None:
         """Note a value that was left out because it is nested too deep for any target."""
         self._seen[f"{path} is nested too deep: left out"] += 1

@@ -23,8 +23,12 @@ from tap_visma_economic.errors import (
     BudgetSpentError,
     GrantRefusedError,
     NetworkError,
+    NotFoundError,
+    QueryRefusedError,
+    RetiredVersionError,
     TooManyRequestsError,
     UnavailableError,
+    UncountedError,
     error_of,
 )
 from tap_visma_economic.kinds import Listing
@@ -61,6 +65,7 @@ class Endpoint(RESTStream["Query"]):
 
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
+        unsorted: e-conomic has turned out not to sort the listing as it was asked to.
     """
 
     listing: ClassVar[Listing] = Listing.COLLECTION
@@ -75,6 +80,7 @@ class Endpoint(RESTStream["Query"]):
         self._raw_schema = schemas.load(self.name)
         self._drift = Drift()
         self.in_doubt: set[int] = set()
+        self.unsorted = False
         include_links = bool(tap.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
@@ -275,9 +281,21 @@ class Endpoint(RESTStream["Query"]):
         """Return how many rows of all listings fit."""
         lane = agreement.lane
         return sum(
-            lane.run(partial(self.count_one, lane, context, bound))
+            lane.run(partial(self.count_of, lane, context, bound))
             for context in self.contexts(agreement)
         )
+
+    def count_of(self, lane: Lane, context: Stamps, bound: str | None) -> int:
+        """Return how many rows of one listing fit. May run in any thread.
+
+        Raises:
+            UncountedError: e-conomic does not say.
+            EconomicError: it could not be asked.
+        """
+        try:
+            return self.count_one(lane, context, bound)
+        except (BadAnswerError, NotFoundError, QueryRefusedError, RetiredVersionError) as error:
+            raise UncountedError(str(error)) from None
 
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None

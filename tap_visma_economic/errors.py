@@ -6,6 +6,7 @@ is shown as it is, without a traceback. None of them ever carries a token or a r
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,10 @@ class SlowAnswerError(NetworkError):
 
 class BadAnswerError(EconomicError):
     """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
+
+
+class UncountedError(EconomicError):
+    """e-conomic does not count these rows, though its documents say that it does."""
 
 
 class UnreadableRowError(EconomicError):
@@ -111,8 +116,16 @@ class GrantRefusedError(ApiError):
         )
 
 
+class QueryRefusedError(ApiError):
+    """400: this endpoint takes no such filter, sort or page size."""
+
+
 class AccessDeniedError(ApiError):
-    """403: the app's role does not cover the collection, or a paid module is missing."""
+    """403: the app's role does not cover the collection, or a paid module is missing.
+
+    Also another 4xx whose code says so: of a missing dimension module only the code is documented
+    (openapi NOTES 2).
+    """
 
     def explain(self) -> str:
         """Return what is missing, as far as e-conomic says."""
@@ -121,8 +134,8 @@ class AccessDeniedError(ApiError):
     def reason(self, said: str) -> str:
         """Return what is missing, in words that are the same for all streams it is missing for."""
         return (
-            "this grant may not read it (403): the app's role does not cover it, or the company "
-            f"lacks the module{_quoted(said)}"
+            f"this grant may not read it ({self.status}): the app's role does not cover it, or the "
+            f"company lacks the module{_quoted(said)}"
         )
 
 
@@ -219,6 +232,7 @@ class _Complaint(msgspec.Struct):
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
+    HTTPStatus.BAD_REQUEST: QueryRefusedError,
     HTTPStatus.UNAUTHORIZED: GrantRefusedError,
     HTTPStatus.FORBIDDEN: AccessDeniedError,
     HTTPStatus.NOT_FOUND: NotFoundError,
@@ -237,16 +251,23 @@ def error_of(response: requests.Response) -> ApiError:
     if issubclass(kind, (GrantRefusedError, AccessDeniedError)) and _is_web_page(response):
         kind = BlockedError
     complaint = _complaint(response.content)
+    code = complaint.errorCode or ""
+    if kind in (QueryRefusedError, ApiError) and _is_about_access(code, complaint.errors):
+        kind = AccessDeniedError
     request = response.request
     return kind(
         status,
         request.path_url,
         said=quoted(_said(complaint), request, _LONGEST_QUOTE),
-        log_id=quoted(complaint.logId or complaint.traceId or "", request) or None,
-        code=quoted(complaint.errorCode or "", request) or None,
+        log_id=quoted(_log_id(complaint, response), request) or None,
+        code=quoted(code, request) or None,
         retry_after=response.headers.get("Retry-After"),
         date=response.headers.get("Date"),
     )
+
+
+_ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
+"""Codes that say a role or module is missing, whatever the status they come with."""
 
 
 def _by_class(status: int) -> type[ApiError]:
@@ -281,6 +302,16 @@ def _said(complaint: _Complaint) -> str:
     words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
     words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
     return " ".join(" ".join(filter(None, words)).split())
+
+
+def _is_about_access(code: str, errors: object) -> bool:
+    inner = [item.get("errorCode") for item in _listed(errors) if isinstance(item, dict)]
+    return any(isinstance(one, str) and _ACCESS.match(one) for one in (code, *inner))
+
+
+def _log_id(complaint: _Complaint, response: requests.Response) -> str:
+    """Return the id of a body, else that of the header, which all answers have (rest NOTES)."""
+    return complaint.logId or complaint.traceId or response.headers.get("X-RequestId", "")
 
 
 def _listed(errors: object) -> list[object]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from tap_visma_economic.filters import LONGEST_LIST, both, compare, one_of
+from tap_visma_economic.errors import UncountedError
+from tap_visma_economic.filters import both, compare, lists, one_of
 from tap_visma_economic.openset import OpenSet
 from tap_visma_economic.readings import earlier, known, move
 from tap_visma_economic.rows import column
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Change, Literal, Source, Stamps
+    from tap_visma_economic.readings import Change, Source, Stamps
     from tap_visma_economic.records import Row
 
 logger = logging.getLogger("tap-visma-economic")
@@ -104,8 +104,7 @@ class NumberReading:
 
     def _numbered(self, numbers: Iterable[int]) -> Iterator[tuple[Stamps, Page]]:
         """Yield the rows with these numbers."""
-        ordered = iter(sorted(numbers))
-        while some := list(islice(ordered, LONGEST_LIST)):
+        for some in lists(numbers):
             yield from self._source.pages(one_of(self._key, some))
 
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:  # noqa: ARG002
@@ -130,6 +129,15 @@ class NumberReading:
         self._checkpoints = [(n, count) for n, count in self._state.get("checkpoints") or []]
         if value is None or not isinstance(rows, int):
             return None
+        try:
+            return self._checked(value, rows)
+        except UncountedError as error:
+            logger.warning("Everything is read again, for counts prove nothing: %s", error)
+            self._base, self._checkpoints = (0, 0), []
+            return None
+
+    def _checked(self, value: int, rows: int) -> int:
+        """Return from where to read, as far as counts prove that nothing below has changed."""
         touched = self._touched_from()
         if touched is not None:
             self._checkpoints = [point for point in self._checkpoints if point[0] < touched]
@@ -259,20 +267,17 @@ class ChangingNumberReading(NumberReading):
 
     Args:
         lookback_minutes: how far before that the changelog is read.
-        literal: writes an instant as the API's filters take it.
     """
 
-    def __init__(self, *args: Any, lookback_minutes: int, literal: Literal, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lookback_minutes: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._changes_since = earlier(self._state.get("changes_since"), lookback_minutes)
-        self._literal = literal
         self._began: pendulum.DateTime | None = None
         self._changes: list[Change] = []
 
     def _since(self) -> int | None:
         if self._bookmark is not None:
-            at = self._literal(self._changes_since) if self._changes_since else None
-            self._changes = list(self._source.changed(at))
+            self._changes = list(self._source.changed(self._changes_since))
         return super()._since()
 
     def _touched_from(self) -> int | None:

@@ -75,7 +75,7 @@ class _CursorListing(msgspec.Struct, Generic[T]):
     """An OpenAPI cursor page; `cursor` is absent on the last one (openapi NOTES 3.1)."""
 
     items: list[T] | msgspec.UnsetType | None = msgspec.UNSET
-    cursor: str | None = None
+    cursor: str | int | None = None  # a string so far, and "the identifier of the first item"
 
 
 def _exact(kind: Any) -> msgspec.json.Decoder[Any]:
@@ -151,7 +151,8 @@ def cursor_listing(response: requests.Response, form: RowForm | None = None) -> 
     if body.items is msgspec.UNSET and _decode(_object, response)[0]:
         # Nulls are left out, so that an empty listing may be {}; something else is no listing.
         raise _bad(response, "it has no items")
-    return Page(rows, more=bool(body.cursor), cursor=body.cursor, clock=_clock(response))
+    cursor = "" if body.cursor is None else str(body.cursor)
+    return Page(rows, more=bool(cursor), cursor=cursor or None, clock=_clock(response))
 
 
 def array(response: requests.Response, form: RowForm | None = None) -> Page:

@@ -86,6 +86,14 @@ class Paginator(BaseAPIPaginator[Query]):
         """Return the query of the page after this one."""
         raise NotImplementedError
 
+    def comes_in_order(self, page: Page) -> bool:  # noqa: ARG002
+        """Return whether a first page comes in the order that this plan relies on."""
+        return True
+
+    def unsorted(self) -> Paginator | None:
+        """Return the plan that asks for no order; None if this one asks for none."""
+        return None
+
 
 class OnePage(Paginator):
     """A listing that is one answer: arrays and single objects."""
@@ -124,6 +132,10 @@ class Offset(Paginator):
         """Return the query for the next `skippages`."""
         return {**self.current_value, "skippages": self.count}
 
+    def unsorted(self) -> Paginator | None:
+        """Return the same plan without an order."""
+        return Offset(self.filter) if "sort" in self.current_value else None
+
 
 class Keyset(Paginator):
     """A REST listing upward by an integer key: each page begins above the last one's end.
@@ -151,11 +163,18 @@ class Keyset(Paginator):
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
         keys = keys_of(page, self.key)
-        rising = all(type(key) is int for key in keys) and keys == sorted(set(keys))
-        if keys and (not rising or keys[0] <= self._end):
+        if keys and (not _is_rising(keys) or keys[0] <= self._end):
             raise BadAnswerError(f"the rows do not come sorted by {self.key}, as was asked for")
         self._end = keys[-1] if keys else self._end
         return page.more and bool(keys)
+
+    def comes_in_order(self, page: Page) -> bool:
+        """Return whether the keys rise, or there is no other page that would depend on it."""
+        return not page.more or _is_rising(keys_of(page, self.key))
+
+    def unsorted(self) -> Paginator | None:
+        """Return the plan by position."""
+        return Offset(self.filter)
 
 
 class Cursor(Paginator):
@@ -261,6 +280,10 @@ class PagedUpward(Paged):
             raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
         return {**self.current_value, **filtered(since), "skipPages": 0}
 
+    def unsorted(self) -> Paginator | None:
+        """Return the plan by position, which ends at 10,000 rows."""
+        return Paged(self.filter)
+
 
 def filtered(filter_: str | None) -> Query:
     """Return the query parameter for a filter, none if there is none."""
@@ -275,6 +298,10 @@ def keys_of(page: Page, key: str) -> list[Any]:
     """
     keys = column(page.rows, key)
     return [_dig(row, key) for row in page.rows] if None in keys else keys
+
+
+def _is_rising(keys: list[Any]) -> bool:
+    return all(type(key) is int for key in keys) and keys == sorted(set(keys))
 
 
 def _dig(row: dict[str, Any], key: str) -> Any:

@@ -8,12 +8,10 @@ reading began. Readings by number are in `numbered`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pendulum
 
-from tap_visma_economic.filters import compare
 from tap_visma_economic.rows import column
 from tap_visma_economic.values import MistypedError, instant, instant_text
 
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
 
 Stamps = dict[str, Any]
 """agreementNumber and the path parameters of one listing: columns of all its records."""
-
-Literal = Callable[[pendulum.DateTime], str]
-"""Writes an instant as an API's filters take it."""
 
 
 class Change(NamedTuple):
@@ -54,7 +49,10 @@ class Source(Protocol):
     def count(self, bound: str) -> int:
         """Return how many rows the listings hold that fit."""
 
-    def changed(self, since: str | None) -> Iterator[Change]:
+    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the pages of all rows whose instant is that one or later; others may be there."""
+
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
         """Yield the edits of rows since then, as the changelog tells."""
 
 
@@ -107,7 +105,6 @@ class InstantReading:
         source: the stream and agreement.
         state: the partition's state, changed in place.
         key: the property that holds the instant.
-        literal: writes an instant as the API's filters take it.
         lookback_minutes: how far before the bookmark to read again.
         start: what is older is never read.
         anew: read everything, as if there were no bookmark.
@@ -119,7 +116,6 @@ class InstantReading:
         state: dict[str, Any],
         key: str,
         *,
-        literal: Literal,
         lookback_minutes: int,
         start: pendulum.DateTime | None,
         anew: bool = False,
@@ -127,7 +123,6 @@ class InstantReading:
         self._source = source
         self._state = state
         self._key = key
-        self._literal = literal
         bookmark = None if anew else earlier(known(state, key), lookback_minutes)
         self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
         if self._impossible:  # no clock was ever there: whatever it stands for is read again
@@ -141,9 +136,7 @@ class InstantReading:
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield the rows changed since the bookmark less the look-back, or since the start."""
         since = max((bound for bound in self._bounds if bound), default=None)
-        return self._source.pages(
-            compare(self._key, "gte", self._literal(since)) if since else None
-        )
+        return self._source.since(self._key, since) if since else self._source.pages(None)
 
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Take note of a page and, on the first one, of the server's clock."""

@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.rows import Row
-from tap_visma_economic.values import MistypedError, converter_of, json_type, not_too_deep
+from tap_visma_economic.values import (
+    MistypedError,
+    TimeOfDayError,
+    converter_of,
+    json_type,
+    not_too_deep,
+)
 
 if TYPE_CHECKING:
     from tap_visma_economic.drift import Drift
@@ -202,6 +208,9 @@ def _scalar(name: str, column: Schema, rules: Rules) -> Write:
             return
         try:
             record[name] = convert(value)
+        except TimeOfDayError as error:
+            rules.drift.time_of_day(f"{rules.path}{name}")
+            record[name] = error.day
         except MistypedError:
             outcome = "passed on, being a key" if is_key else "left out"
             rules.drift.mistyped(f"{rules.path}{name}", documented, value, outcome)

@@ -24,7 +24,10 @@ Converter = Callable[[Any], Any]
 _INTEGER = re.compile(r"[+-]?\d{1,400}")
 _NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.Z+-]*)?")
-_CIVIL = re.compile(r"(\d{4}-\d{2}-\d{2})(T00:00:00(\.0+)?Z?)?")
+_CIVIL = re.compile(
+    r"(\d{4}-\d{2}-\d{2})"
+    r"(T00:00:00(\.0+)?(Z|[+-]\d\d:?\d\d)?|(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?))?"
+)
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})Z?")
 
 DEEPEST = 64
@@ -35,6 +38,18 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 class MistypedError(ValueError):
     """A value that cannot be carried over into the documented type without loss."""
+
+
+class TimeOfDayError(MistypedError):
+    """A day that comes with a time of day.
+
+    Args:
+        day: the day itself.
+    """
+
+    def __init__(self, day: str) -> None:
+        super().__init__(day)
+        self.day = day
 
 
 def integer(value: Any) -> int:
@@ -79,12 +94,20 @@ def trimmed(value: Any) -> str:
 
 
 def civil_date(value: Any) -> str:
-    """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing (openapi NOTES 6)."""
+    """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing (openapi NOTES 6).
+
+    Raises:
+        TimeOfDayError: the day comes with another time.
+        MistypedError: it is no day, or a time in another zone, where it may be the day before.
+    """
     if isinstance(value, str) and (found := _CIVIL.fullmatch(value)):
         try:
-            return date.fromisoformat(found[1]).isoformat()
+            day = date.fromisoformat(found[1]).isoformat()
         except ValueError:  # a thirteenth month: no target would take it
             raise MistypedError from None
+        if found["time"]:
+            raise TimeOfDayError(day)
+        return day
     raise MistypedError
 
 

@@ -17,6 +17,8 @@ from tap_visma_economic.errors import (
     BadAnswerError,
     EconomicError,
     NotFoundError,
+    QueryRefusedError,
+    UncountedError,
 )
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.kinds import Listing
@@ -81,9 +83,29 @@ class Walk:
         self._total: int | None = None
 
     def begin(self) -> Begun:
-        """Read the first page of the listing. May run in any thread."""
+        """Read the first page of the listing. May run in any thread.
+
+        Which listings are sorted by what, e-conomic's documents do not tell exactly (rest NOTES,
+        Sorting). One that is not is read by position.
+        """
         paginator = self._paginator()
-        return Begun(paginator, self._fetch(paginator))
+        plain = paginator.unsorted()
+        if plain is None:
+            return Begun(paginator, self._fetch(paginator))
+        if not self._endpoint.unsorted:
+            with suppress(QueryRefusedError):  # which may also be about the filter
+                page = self._fetch(paginator)
+                if paginator.comes_in_order(page):
+                    return Begun(paginator, page)
+        begun = Begun(plain, self._fetch(plain))
+        if not self._endpoint.unsorted:
+            self._endpoint.unsorted = True
+            self._endpoint.logger.warning(
+                "e-conomic does not sort %s as it was asked to: it is read in the order in which "
+                "it comes, until two readings are the same",
+                self._endpoint.path,
+            )
+        return begun
 
     def pages(self, begun: Callable[[], Begun]) -> Iterator[Page]:
         """Yield all pages, none if what the listing belongs to is gone."""
@@ -174,7 +196,7 @@ class Walk:
 
     def _count(self, window: Window | None = None) -> int:
         """Return e-conomic's count. May run in any thread."""
-        return self._endpoint.count_one(self._lane, self.context, self._within(window))
+        return self._endpoint.count_of(self._lane, self.context, self._within(window))
 
     def _within(self, window: Window | None) -> str | None:
         key = self._endpoint.keyset
@@ -231,7 +253,19 @@ class Walk:
         """
         counts = []
         for _ in range(2):
-            counts.append(self._lane.run(self._count))
+            try:
+                counts.append(self._lane.run(self._count))
+            except UncountedError as error:
+                self._endpoint.in_doubt.add(self._agreement.number)
+                self._endpoint.logger.warning(
+                    "%s: %d rows of %s were read, which cannot be compared with e-conomic's own "
+                    "count: %s",
+                    self._agreement,
+                    rows,
+                    self._path,
+                    error,
+                )
+                return
             if counts[-1] == rows:
                 return
         if self._total and min(self._total, *counts) - rows >= TOO_MANY:

@@ -17,6 +17,7 @@ from tap_visma_economic.errors import (
     EconomicError,
     GrantRefusedError,
     NotFoundError,
+    QueryRefusedError,
     RedirectError,
     RetiredVersionError,
     ServerError,
@@ -57,7 +58,7 @@ def said(body: Any, status: int = 400) -> str:
     ("status", "kind"),
     [
         (302, RedirectError),
-        (400, ApiError),
+        (400, QueryRefusedError),
         (401, GrantRefusedError),
         (403, AccessDeniedError),
         (404, NotFoundError),
@@ -85,6 +86,36 @@ def test_an_error_keeps_code_and_retry_after() -> None:
 def test_an_error_without_code_and_retry_after_has_none() -> None:
     error = error_of(answer(b"", 429))
     assert (error.code, error.retry_after) == (None, None)
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+@pytest.mark.parametrize(
+    "body",
+    [
+        OPENAPI_403,
+        {"title": "Bad request.", "errors": [{"errorCode": "DimensionIncorrectModule"}]},
+        {"title": "Bad request.", "errorCode": "DimensionIncorrectModule"},
+    ],
+)
+def test_a_code_says_that_a_module_is_missing_whatever_the_status(body: Any, status: int) -> None:
+    """With which status the dimensions say so is not known (openapi NOTES 2)."""
+    error = error_of(answer(body, status))
+    assert type(error) is AccessDeniedError
+    assert str(error).startswith(f"this grant may not read it ({status}): ")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, GrantRefusedError), (404, NotFoundError), (500, ServerError)]
+)
+def test_a_status_that_has_a_meaning_of_its_own_keeps_it(status: int, kind: type[ApiError]) -> None:
+    assert type(error_of(answer(OPENAPI_403, status))) is kind
+
+
+@pytest.mark.parametrize(
+    "errors", [["AccessDenied"], [{"errorCode": 5}], [{"errorCode": "BadFilterRequest"}], "x", None]
+)
+def test_another_code_says_no_such_thing(errors: Any) -> None:
+    assert type(error_of(answer({"errors": errors}, 400))) is QueryRefusedError
 
 
 # --- both APIs' words ---
@@ -125,6 +156,12 @@ def test_single_errors_are_told_where_they_are_listed(errors: Any, words: str) -
 
 def test_a_log_id_without_words_is_told() -> None:
     assert said({"logId": "8d79-CPH"}) == " (e-conomic's log id: 8d79-CPH)"
+
+
+def test_where_a_body_has_no_id_the_header_has_one() -> None:
+    """Bodies of 403, 429 and 500 of the REST API are not known; the header is on every answer."""
+    error = error_of(answer(HTML, 500, {"X-RequestId": "a2a2-CPH"}))
+    assert error.said == " (e-conomic's log id: a2a2-CPH)"
 
 
 # --- bodies that are something else ---

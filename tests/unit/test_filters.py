@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.filters import both, compare, escape
+from tap_visma_economic.filters import both, compare, escape, lists, one_of
 from tests.sandbox.filters import Condition, Group, Literal, parse_filter
 
 WITH_A_MEANING = st.text(alphabet="$()*,[]:andoreqlikenull ", max_size=30)
@@ -66,6 +68,21 @@ def test_brackets_stay_bare_because_escaped_they_match_nothing() -> None:
 
 def test_a_number_is_compared_as_it_is() -> None:
     assert compare("entryNumber", "gte", -17) == "entryNumber$gte:-17"
+
+
+@given(st.sets(st.integers(1, 2**31 - 1), max_size=900))
+def test_numbers_come_in_lists_that_e_conomic_takes_and_a_url_has_room_for(
+    numbers: set[int],
+) -> None:
+    found = list(lists(numbers))
+    assert [number for some in found for number in some] == sorted(numbers)
+    for some in found:
+        assert 1 <= len(some) <= 200
+        assert len(quote(one_of("bookedInvoiceNumber", some), safe="")) < 1600
+
+
+def test_short_numbers_fill_their_lists() -> None:
+    assert [len(some) for some in lists(range(1, 501))] == [200, 200, 100]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic import numbered
+from tap_visma_economic.errors import UncountedError
 from tap_visma_economic.kinds import OpenRows
 from tap_visma_economic.numbered import (
     OVERLAP,
@@ -17,7 +18,6 @@ from tap_visma_economic.numbered import (
     NumberReading,
     OpenNumberReading,
 )
-from tap_visma_economic.values import instant_text
 from tests.unit.test_numbered import PAGE, Books
 
 State = dict[str, Any]
@@ -615,6 +615,24 @@ def test_another_start_date_forgets_from_where_on_rows_were_open() -> None:
     assert "open_from" not in state
 
 
+# --- counts that cannot be had ---
+
+
+def test_where_e_conomic_does_not_count_everything_is_read_again() -> None:
+    class Uncounted(Counted):
+        def count(self, bound: str) -> int:
+            raise UncountedError(bound)
+
+    state: State = {}
+    read(by_number(state, Counted(*range(1, 301))))
+    books = Uncounted(*range(1, 302))
+    again = by_number(state, books)
+    assert read(again) == list(range(1, 302))
+    assert books.asked == [None]
+    assert again.anew
+    assert reached(state) == (301, 301)
+
+
 # --- edited rows ---
 
 
@@ -626,16 +644,15 @@ def changing(state: State, books: Books, *, lookback_minutes: int = 0) -> Changi
         single=True,
         ascending=True,
         lookback_minutes=lookback_minutes,
-        literal=instant_text,
     )
 
 
 def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_back() -> None:
-    since: list[str | None] = []
+    since: list[pendulum.DateTime | None] = []
 
     class Log(Counted):
-        def changed(self, at: str | None) -> Any:
-            since.append(at)
+        def changed(self, since_when: pendulum.DateTime | None) -> Any:
+            since.append(since_when)
             return iter(())
 
     state: State = {}
@@ -647,7 +664,7 @@ def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_ba
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
     state["rows_to_bookmark"] = 1
     read(changing(state, Log(1), lookback_minutes=180))
-    assert since == ["2026-01-02T09:00:00Z"]
+    assert since == [NOON.subtract(hours=3)]
 
 
 def test_where_the_server_tells_no_time_our_own_clock_stands_in(

@@ -97,8 +97,12 @@ class Books:
     def count(self, bound: str) -> int:
         return len(self.matching(bound))
 
-    def changed(self, since: str | None) -> Iterator[Change]:
-        return iter([change for at, change in self.log if at >= (since or "")])
+    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Row, Page]]:
+        raise NotImplementedError
+
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
+        first = instant_text(since) if since else ""
+        return iter([change for at, change in self.log if at >= first])
 
 
 def _parse(part: str) -> Callable[[Row], bool]:
@@ -142,7 +146,6 @@ class Warehouse:
                 single=single,
                 ascending=True,
                 lookback_minutes=0,
-                literal=instant_text,
             )
         return NumberReading(books, state, "number", single=single, ascending=True)
 

@@ -66,6 +66,12 @@ def test_a_cursor_page_tells_where_the_next_one_begins() -> None:
     assert (page.rows, page.more, page.cursor) == (ROWS, True, "abc")
 
 
+def test_a_cursor_that_is_a_number_is_one() -> None:
+    """It is documented as text, and as the identifier of a row, which is a number mostly."""
+    page = pages.cursor_listing(answer({"cursor": 34781, "items": ROWS}))
+    assert (page.more, page.cursor) == (True, "34781")
+
+
 @pytest.mark.parametrize("last", [{}, {"cursor": None}, {"cursor": ""}])
 def test_a_cursor_page_without_a_cursor_is_the_last(last: Any) -> None:
     page = pages.cursor_listing(answer({"items": ROWS, **last}))
@@ -181,7 +187,7 @@ def test_what_is_not_documented_is_a_bad_answer(parse: Parse, body: bytes) -> No
         (pages.rest_collection, {"collection": [], "pagination": {"results": "many"}}),
         (pages.rest_collection, ROWS),
         (pages.cursor_listing, {"items": {}}),
-        (pages.cursor_listing, {"items": ROWS, "cursor": 5}),
+        (pages.cursor_listing, {"items": ROWS, "cursor": {}}),
         (pages.cursor_listing, ROWS),
         (pages.array, {"items": ROWS}),
         (pages.single, ROWS),

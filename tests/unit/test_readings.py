@@ -49,7 +49,11 @@ class Listing:
     def count(self, bound: str) -> int:
         raise NotImplementedError
 
-    def changed(self, since: str | None) -> Iterator[Change]:
+    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Stamps, Page]]:
+        self.asked.append(f"{key}$gte:{instant_text(at)}")
+        yield {"agreementNumber": 1}, PAGE
+
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
         raise NotImplementedError
 
 
@@ -65,7 +69,6 @@ def reading(
         listing or Listing(),
         state,
         "lastUpdated",
-        literal=instant_text,
         lookback_minutes=180,
         start=start,
         anew=anew,

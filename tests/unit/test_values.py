@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.values import (
     MistypedError,
+    TimeOfDayError,
     anything,
     boolean,
     civil_date,
@@ -192,7 +193,9 @@ def test_a_date_is_itself(day: date) -> None:
     assert civil_date(day.isoformat()) == day.isoformat()
 
 
-@pytest.mark.parametrize("tail", ["T00:00:00", "T00:00:00Z", "T00:00:00.000", "T00:00:00.0000000Z"])
+@pytest.mark.parametrize(
+    "tail", ["T00:00:00", "T00:00:00Z", "T00:00:00.000", "T00:00:00.0000000Z", "T00:00:00+01:00"]
+)
 @given(day=st.dates())
 def test_a_midnight_that_means_nothing_goes(tail: str, day: date) -> None:
     assert civil_date(f"{day.isoformat()}{tail}") == day.isoformat()
@@ -201,9 +204,9 @@ def test_a_midnight_that_means_nothing_goes(tail: str, day: date) -> None:
 @pytest.mark.parametrize(
     "served",
     [
-        "2024-01-02T08:00:00",
         "2024-01-02T00:00:01Z",
-        "2024-01-02T00:00:00+01:00",
+        "2024-01-01T23:00:00Z",
+        "2024-01-02T08:00:00+01:00",
         "2024-13-01",
         "2024-02-30",
         "2023-02-29T00:00:00",
@@ -221,6 +224,14 @@ def test_a_midnight_that_means_nothing_goes(tail: str, day: date) -> None:
 )
 def test_what_is_no_date_or_more_than_one_is_mistyped(served: Any) -> None:
     assert refused(civil_date, served)
+
+
+@pytest.mark.parametrize("tail", ["T08:00", "T08:00:00", "T23:59:59.9999999", "T00:00:01"])
+@given(day=st.dates())
+def test_a_day_with_a_time_of_day_tells_the_day(tail: str, day: date) -> None:
+    with pytest.raises(TimeOfDayError) as raised:
+        civil_date(f"{day.isoformat()}{tail}")
+    assert raised.value.day == day.isoformat()
 
 
 # --- instants ---

@@ -1,0 +1,303 @@
+"""What e-conomic's documents leave open: the tap copes with either answer, and says which it was.
+
+The sandbox answers as the documents suggest; here it answers otherwise.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.faulty import company_for, keys, truth
+from tests.sandbox import Grant, Sandbox, listing, rest
+from tests.sandbox.company import build_company
+from tests.sandbox.values import Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Run, TapRunner
+    from tests.sandbox.company import Company
+
+NUMBER = 1234567
+CONTACTS = "customersapi:/Contacts"
+NO_FILTER = json.dumps(
+    {"title": "Bad request.", "status": 400, "errorCode": "BadFilterRequest"}
+).encode()
+NO_SORT = json.dumps({"message": "Could not parse query string sort parameter"}).encode()
+
+
+@pytest.fixture
+def company() -> Company:
+    return build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300)
+
+
+@pytest.fixture
+def sandbox(company: Company) -> Iterator[Sandbox]:
+    with Sandbox({"demo": Grant(company)}) as running:
+        yield running
+
+
+def refuse(sandbox: Sandbox, query: str, body: bytes) -> None:
+    """Answer 400 to requests with such a query."""
+    sandbox.faults.add(query, "status", status=400, body=body, times=None)
+
+
+def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
+    return [seen.query.get("filter") for seen in sandbox.log if seen.endpoint == endpoint]
+
+
+def told(run: Run, words: str) -> list[str]:
+    return [line for line in run.warnings if words in line]
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+# How an instant stands in a filter: the newer API documents a day only
+
+
+INSTANT = r"%24gte%3A\d{4}-\d\d-\d\dT"
+ANY_SINCE = r"%24gte%3A\d{4}-"
+
+
+@pytest.mark.parametrize(
+    ("refused", "last"),
+    [(INSTANT, "lastUpdated$gte:{day}"), (ANY_SINCE, None)],
+    ids=["days alone", "neither"],
+)
+def test_what_has_changed_arrives_however_it_may_be_asked_for(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company, refused: str, last: str | None
+) -> None:
+    config = settings_for(sandbox, "demo")
+    catalog = warm_tap.catalog_of("customer_contacts")
+    first = warm_tap(config, catalog=catalog)
+    bookmark = first.bookmark("customer_contacts")["replication_key_value"]
+    since = dt.datetime.fromisoformat(bookmark[:-1]) - dt.timedelta(minutes=180)
+    contact: Any = company.rows(CONTACTS)[3]
+    contact.update(name="Ny Kontakt", lastUpdated=now())
+    sandbox.log.clear()
+    refuse(sandbox, f"/Contacts.*{refused}", NO_FILTER)
+    run = warm_tap(config, catalog=catalog, state=first.state)
+    assert run.exit_code == 0, run.stderr
+    assert (contact["number"], "Ny Kontakt") in {
+        (record["number"], record["name"]) for record in run.records["customer_contacts"]
+    }
+    assert filters(sandbox, CONTACTS)[-1] == (last and last.format(day=since.date()))
+    assert told(run, "More is read than what has changed: e-conomic answered 400")
+    assert run.bookmark("customer_contacts")["replication_key_value"] > bookmark
+
+
+def test_a_start_date_that_may_not_be_asked_for_leaves_out_nothing(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    refuse(sandbox, f"/Contacts.*{ANY_SINCE}", NO_FILTER)
+    config = settings_for(sandbox, "demo", start_date="2026-01-01")
+    run = warm_tap(config, catalog=warm_tap.catalog_of("customer_contacts"))
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["customer_contacts"]) == len(company.rows(CONTACTS))
+
+
+@pytest.mark.parametrize("refused", [INSTANT, ANY_SINCE], ids=["days alone", "neither"])
+def test_edited_dimensions_arrive_however_the_changelog_may_be_asked_for(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company, refused: str
+) -> None:
+    config = settings_for(sandbox, "demo")
+    catalog = warm_tap.catalog_of("booked_entry_dimensions", "booked_entry_dimension_changes")
+    first = warm_tap(config, catalog=catalog)
+    oldest = first.records["booked_entry_dimensions"][0]
+    assert (
+        oldest["entryNumber"] + 1000 < first.records["booked_entry_dimensions"][-1]["entryNumber"]
+    )
+    company.redimension(oldest["entryNumber"], oldest["dimensionNumber"], 2, now())
+    refuse(sandbox, f"/changelog.*{refused}", NO_FILTER)
+    run = warm_tap(config, catalog=catalog, state=first.state)
+    assert run.exit_code == 0, run.stderr
+    assert oldest["entryNumber"] in {
+        record["entryNumber"] for record in run.records["booked_entry_dimensions"]
+    }
+    assert oldest["entryNumber"] in {
+        record["entryNumber"] for record in run.records["booked_entry_dimension_changes"]
+    }
+
+
+# What is sorted by what: the documents name too much and too little
+
+
+SORTED = (
+    "accounting_periods",
+    "accounting_years",
+    "currencies",
+    "customers",
+    "departments",
+    "entries",
+    "product_groups",
+    "products",
+    "suppliers",
+    "units",
+    "vat_zones",
+)
+
+
+def test_listings_that_are_not_sorted_are_read_all_the_same(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    config = settings_for(sandbox, "demo", all_streams=True)
+    catalog = warm_tap.catalog_of(*SORTED)
+    expected = warm_tap(config, catalog=catalog).records
+    refuse(sandbox, r"[?&]sort=", NO_SORT)
+    run = warm_tap(config, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    for stream in SORTED:
+        assert by_content(run.records[stream]) == by_content(expected[stream]), stream
+        assert told(run, f"tap-visma-economic.{stream} "), stream
+    assert len(told(run, "e-conomic does not sort")) < 2 * len(SORTED)
+
+
+def by_content(records: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(record, sort_keys=True, default=str) for record in records)
+
+
+def test_a_changelog_that_is_not_sorted_is_read_from_its_newest_row_on(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    catalog = warm_tap.catalog_of("booked_entry_dimension_changes")
+    expected = warm_tap(settings_for(sandbox, "demo"), catalog=catalog).records
+    refuse(sandbox, r"[?&]sort=", NO_FILTER)
+    run = warm_tap(settings_for(sandbox, "demo"), catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    name = "booked_entry_dimension_changes"
+    assert by_content(run.records[name]) == by_content(expected[name]) != []
+
+
+@pytest.mark.parametrize("way", ["refused", "ignored"])
+def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
+    warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    company: Any = company_for("customers")
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        if way == "refused":
+            refuse(sandbox, r"[?&]sort=", NO_SORT)
+        else:
+            by_name = _Sorted(company, "rest:/customers", "name")
+            sandbox.grants["demo"] = Grant(by_name)
+            monkeypatch.setattr(listing, "parse_sort", lambda *_: ())
+        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
+        pages = [seen.target for seen in sandbox.requests("^/customers")]
+    assert run.exit_code == 0, run.stderr
+    assert keys(run, "customers") == truth("customers")
+    assert len(told(run, "e-conomic does not sort /customers as it was asked to")) == 1
+    assert len([page for page in pages if "sort=" in page]) == 1
+
+
+class _Sorted:
+    """A company one of whose listings comes in another order."""
+
+    def __init__(self, company: Company, endpoint: str, by: str) -> None:
+        self.agreement_number = company.agreement_number
+        self.modules = company.modules
+        self._company, self._endpoint, self._by = company, endpoint, by
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
+        rows = self._company.rows(endpoint, params)
+        return sorted(rows, key=lambda row: row[self._by]) if endpoint == self._endpoint else rows
+
+
+def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    config = settings_for(sandbox, "demo")
+    catalog = warm_tap.catalog_of("invoices_booked")
+    refuse(sandbox, r"[?&]sort=", NO_SORT)
+    first = warm_tap(config, catalog=catalog)
+    invoices: Any = company.rows("rest:/invoices/booked")
+    whole = [row["bookedInvoiceNumber"] for row in invoices]
+    assert sorted(record["bookedInvoiceNumber"] for record in first.records["invoices_booked"]) == (
+        sorted(whole)
+    )
+    state = first.bookmark("invoices_booked")
+    assert (state["replication_key_value"], state["rows_to_bookmark"]) == (max(whole), len(whole))
+    second = warm_tap(config, catalog=catalog, state=first.state)
+    assert second.exit_code == 0, second.stderr
+    assert second.bookmark("invoices_booked") == state
+
+
+# What is counted
+
+
+def test_a_listing_that_is_not_counted_is_read_to_its_end(warm_tap: TapRunner) -> None:
+    with Sandbox({"demo": Grant(company_for("booked_entries"))}) as sandbox:
+        config = settings_for(sandbox, "demo")
+        catalog = warm_tap.catalog_of("booked_entries")
+        sandbox.faults.add("/booked-entries/count", "status", status=404, times=None)
+        first = warm_tap(config, catalog=catalog)
+        assert first.exit_code == 0, first.stderr
+        assert keys(first, "booked_entries") == truth("booked_entries")
+        assert told(first, "cannot be compared with e-conomic's own count")
+        second = warm_tap(config, catalog=catalog, state=first.state)
+    assert second.exit_code == 0, second.stderr
+    assert keys(second, "booked_entries") == truth("booked_entries")
+    assert told(second, "Everything is read again, for counts prove nothing")
+    assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
+
+
+def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
+    warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every nested listing has `pagination` in its schema (rest NOTES, Collections)."""
+    answer = rest.answer
+
+    def bare(call: Any) -> Any:
+        whole = answer(call)
+        body = re.sub(rb',"pagination":\{[^}]*\}', b"", whole.body)
+        return replace(whole, body=body)
+
+    monkeypatch.setattr(rest, "answer", bare)
+    with Sandbox({"demo": Grant(company_for("customers"))}) as sandbox:
+        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
+    assert run.exit_code == 0, run.stderr
+    assert keys(run, "customers") == truth("customers")
+    assert told(run, "/customers does not tell how many rows it has")
+
+
+# What says that a module is missing
+
+
+def test_a_missing_module_is_a_skip_whatever_the_status_it_is_told_with(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    says = {"title": "Bad request.", "errors": [{"errorCode": "DimensionIncorrectModule"}]}
+    refuse(sandbox, "^/dimensionsapi", json.dumps(says).encode())
+    config = settings_for(sandbox, "demo")
+    run = warm_tap(config, catalog=warm_tap.catalog_of("dimensions", "booked_entry_dimensions"))
+    assert run.exit_code == 0, run.stderr
+    assert "Skipped for" in run.stderr
+    assert "DimensionIncorrectModule" in run.stderr
+    report = warm_tap(config, "--test")
+    assert re.search(r"\n  dimensions +no +module: Bad request. DimensionIncorrect", report.text)
+
+
+# A day that is more than a day
+
+
+def test_a_day_with_a_time_of_day_is_that_day_and_is_told(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    projects: Any = company.rows("projectsapi:/Projects")
+    projects[0]["closedDate"] = Raw('"2026-03-31T14:05:00"')
+    projects[1]["closedDate"] = Raw('"2026-03-31T22:00:00Z"')
+    config = settings_for(sandbox, "demo")
+    run = warm_tap(config, catalog=warm_tap.catalog_of("projects"))
+    assert run.exit_code == 0, run.stderr
+    closed = {record["number"]: record.get("closedDate") for record in run.records["projects"]}
+    assert closed[projects[0]["number"]] == "2026-03-31"
+    assert closed[projects[1]["number"]] is None, "it may be the first of April, in Denmark"
+    assert told(run, "closedDate has a time of day where a day is documented: the day is kept")
+    assert told(run, "closedDate is a string where a date is documented: left out (1 rows)")
