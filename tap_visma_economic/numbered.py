@@ -228,14 +228,30 @@ class OpenNumberReading(NumberReading):
     def _again(self, since: int) -> Iterator[tuple[Stamps, Page]]:
         if not since:  # everything has just been read
             return
-        below = compare(self._key, "lt", self._dropped_from) if self._dropped_from else None
-        bound = both(self._open_rows.filter, below, self._by_date)
         unlisted = self._unsettled | self._open
-        for stamps, page in self._source.open_pages(bound):
+        for stamps, page in self._open_pages():
             unlisted -= {_integer_of(value) for value in column(page.rows, self._key)}
             yield stamps, page
         if not self._dropped_from:
             yield from self._numbered(unlisted)
+
+    def _open_pages(self) -> Iterator[tuple[Stamps, Page]]:
+        """Yield the rows that are open, as far as they are not read from `dropped_from` on.
+
+        Whether a row without an amount is one whose amount is not zero, no document tells. Should
+        e-conomic think so, the listing is most of the ledger, and is asked for in other words.
+        """
+        below = compare(self._key, "lt", self._dropped_from) if self._dropped_from else None
+        among = both(below, self._by_date)
+        amount, not_zero = self._open_rows.amount, self._open_rows.filter
+        for stamps, page in self._source.open_pages(both(not_zero, among)):
+            if not_zero and None in column(page.rows, amount):
+                break
+            yield stamps, page
+        else:
+            return
+        above_or_below = f"({compare(amount, 'gt', 0)}$or:{compare(amount, 'lt', 0)})"
+        yield from self._source.open_pages(both(among, above_or_below))
 
     def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
         """Take note of a page, and of which of its rows are open."""

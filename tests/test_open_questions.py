@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NUMBER = 1234567
 CONTACTS = "customersapi:/Contacts"
+ENTRIES = "bookedEntriesapi:/booked-entries"
 NO_FILTER = json.dumps(
     {"title": "Bad request.", "status": 400, "errorCode": "BadFilterRequest"}
 ).encode()
@@ -227,6 +228,45 @@ def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
     second = warm_tap(config, catalog=catalog, state=first.state)
     assert second.exit_code == 0, second.stderr
     assert second.bookmark("invoices_booked") == state
+
+
+# Whether an entry that nothing can be open of has a remainder, and whether none is zero
+
+
+class _Without:
+    """A company whose entries have no remainder where nothing can be open of them."""
+
+    def __init__(self, company: Company) -> None:
+        self.agreement_number = company.agreement_number
+        self.modules = company.modules
+        self._company = company
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
+        rows: Any = self._company.rows(endpoint, params)
+        if endpoint != ENTRIES:
+            return rows
+        return [
+            row if row["customerNumber"] or row["supplierNumber"] else {**row, "remainder": None}
+            for row in rows
+        ]
+
+
+def test_entries_without_a_remainder_are_not_taken_for_open_ones(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    """The sandbox finds them by `remainder$ne:0`, which no document decides."""
+    open_ones: Any = [row["entryNumber"] for row in company.rows(ENTRIES) if row["remainder"]]
+    latest: Any = company.rows(ENTRIES)[-1]["entryNumber"]
+    with Sandbox({"demo": Grant(_Without(company))}) as sandbox:
+        config = settings_for(sandbox, "demo")
+        catalog = warm_tap.catalog_of("booked_entries")
+        first = warm_tap(config, catalog=catalog)
+        second = warm_tap(config, catalog=catalog, state=first.state)
+    assert second.exit_code == 0, second.stderr
+    read = {record["entryNumber"] for record in second.records["booked_entries"]}
+    assert read == {*open_ones, *(n for n in keys(first, "booked_entries") if n >= latest - 1000)}
+    assert open_ones[0] < latest - 1000
+    assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
 
 
 # What is counted
