@@ -5,6 +5,7 @@ A stream class under `streams/` states facts over one of these two.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
 from tap_visma_economic import pages, schemas
@@ -99,12 +100,15 @@ class OpenApiStream(EconomicStream):
 
         Below an unknown parent a listing is empty and not 404 (openapi NOTES 3): 404 on a listing
         says that the module's version is gone. An object, such as a group's settings, may be
-        missing.
+        missing; how that is told is not documented, and an answer without one tells it too.
         """
+        may_be_missing = self.listing is Listing.SINGLETON and bool(self.path_params)
+        if may_be_missing and _is_nothing(response):
+            raise NotFoundError(HTTPStatus.NOT_FOUND, response.request.path_url)
         try:
             super().validate_response(response)
         except NotFoundError as error:
-            if self.listing is Listing.SINGLETON and self.path_params:
+            if may_be_missing:
                 raise
             raise RetiredVersionError(
                 error.status, error.path, said=error.gist, code=error.code
@@ -146,3 +150,9 @@ class OpenApiStream(EconomicStream):
     @property
     def _documented(self) -> bool:
         return self._version == schemas.MODULE_VERSIONS[self.module]
+
+
+def _is_nothing(response: requests.Response) -> bool:
+    """Return whether an answer says that there is no object: 204, or `null`."""
+    empty = response.status_code == HTTPStatus.OK and response.content.strip() == b"null"
+    return empty or response.status_code == HTTPStatus.NO_CONTENT

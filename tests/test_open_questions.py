@@ -307,6 +307,25 @@ def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
     assert told(run, "/customers does not tell how many rows it has")
 
 
+# How it is told that a product group has no settings
+
+
+@pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"null"), (404, b"")])
+def test_a_group_without_settings_is_no_failure_however_that_is_told(
+    warm_tap: TapRunner, sandbox: Sandbox, status: int, body: bytes
+) -> None:
+    """The sandbox answers 404; what e-conomic answers is not known."""
+    config = settings_for(sandbox, "demo")
+    catalog = warm_tap.catalog_of("product_group_accrual_settings")
+    whole = warm_tap(config, catalog=catalog).records["product_group_accrual_settings"]
+    first = whole[0]["productGroupNumber"]
+    path = f"/productgroups/{first}/accrualsettings"
+    sandbox.faults.add(path, "status", status=status, body=body, times=None)
+    run = warm_tap(config, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert run.records["product_group_accrual_settings"] == whole[1:]
+
+
 # What says that a module is missing
 
 

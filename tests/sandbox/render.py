@@ -104,10 +104,10 @@ class Renderer:
     def instant(self, instant: datetime) -> str:
         text = served(instant, self.zone).isoformat()
         if self.rest:
-            text = text[:19]
-        elif "." in text:
+            return f'"{text[:19]}Z"'
+        if "." in text:
             text = text.rstrip("0")
-        return f'"{text}Z"'
+        return f'"{text}"'  # no zone: as dates were seen to be served (openapi NOTES 6)
 
 
 def _decimal(number: Decimal) -> str:

@@ -33,7 +33,7 @@ class Sandbox:
         grants: token to grant.
         port: 0 takes a free one.
         latency: seconds by which every answer is late.
-        zone: ``utc``, or ``copenhagen`` to serve Danish local time marked Z.
+        zone: ``utc``, or ``copenhagen`` to serve Danish local time as if it were UTC.
         budget: how calls are metered; the default never refuses in practice.
         compress: whether to gzip answers for clients that accept it.
         clock: what the Date header tells, in seconds since the epoch.

@@ -1,4 +1,4 @@
-"""Instants as served: in UTC, or in Danish local time that is marked Z all the same.
+"""Instants as served: in UTC, or in Danish local time that REST marks Z all the same.
 
 No source proves that e-conomic serves UTC; the second mode is the defect that one has to reckon
 with. The rule of daylight saving is spelled out here because not every machine has a time zone
