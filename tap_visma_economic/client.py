@@ -100,16 +100,16 @@ class OpenApiStream(EconomicStream):
         """Raise the error that an answer stands for, if it is one.
 
         Below an unknown parent a listing is empty and not 404 (openapi NOTES 3): 404 on a listing
-        says that the module's version is gone. An object, such as a group's settings, may be
-        missing; how that is told is not documented, and an answer without one tells it too.
+        says that the module's version is gone. An object that is optional, such as a group's
+        settings, may be missing; how that is told is not documented, and an answer without one
+        tells it too.
         """
-        may_be_missing = self.listing is Listing.SINGLETON and bool(self.path_params)
-        if may_be_missing and _is_nothing(response):
+        if self.optional and _is_nothing(response):
             raise NotFoundError(HTTPStatus.NOT_FOUND, response.request.path_url)
         try:
             super().validate_response(response)
         except NotFoundError as error:
-            if may_be_missing:
+            if self.optional:
                 raise
             raise RetiredVersionError(
                 error.status, error.path, said=error.gist, code=error.code
@@ -126,7 +126,7 @@ class OpenApiStream(EconomicStream):
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
         if self.listing is Listing.COLLECTION:
-            return Cursor(bound, key=self.keyset)
+            return Cursor(bound, keys=self.told_apart_by)
         if self.listing is Listing.PAGED:
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:

@@ -21,6 +21,10 @@ Stamps = dict[str, Any]
 """agreementNumber and the path parameters of one listing: columns of all its records."""
 
 
+Clock = pendulum.DateTime | None
+"""The server's clock when it answered, None if it did not tell."""
+
+
 class Change(NamedTuple):
     """An edit of a row, as a changelog tells.
 
@@ -48,8 +52,8 @@ class Source(Protocol):
     def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Stamps, Page]]:
         """Yield the pages of all rows whose instant is that one or later; others may be there."""
 
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
-        """Yield the edits of rows since then, as the changelog tells."""
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
+        """Yield the edits of rows since then, as the changelog tells, page by page."""
 
 
 class Reading(Protocol):
@@ -66,7 +70,7 @@ class Reading(Protocol):
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield what has to be read."""
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Take note of a page whose rows have been written."""
 
     def finish(self) -> None:
@@ -87,7 +91,7 @@ class FullReading:
         """Yield the whole listing, as far as the start date lets it through."""
         return self._source.pages(self._by_date)
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Do nothing."""
 
     def finish(self) -> None:

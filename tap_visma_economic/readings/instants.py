@@ -16,7 +16,7 @@ from tap_visma_economic.rows.values import MistypedError, instant, instant_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_visma_economic.readings.base import Source, Stamps
+    from tap_visma_economic.readings.base import Clock, Source, Stamps
     from tap_visma_economic.rows.pages import Page
     from tap_visma_economic.rows.records import Row
 
@@ -29,7 +29,7 @@ class InstantReading:
         state: the partition's state, changed in place.
         key: the property that holds the instant.
         lookback_minutes: how far before the bookmark to read again.
-        start: what is older is never read.
+        start: what is older is never read; an earlier one than last time starts over.
         anew: read everything, as if there were no bookmark.
     """
 
@@ -50,6 +50,10 @@ class InstantReading:
         self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
         if self._impossible:  # no clock was ever there: whatever it stands for is read again
             bookmark = None
+        before = parse_instant(state.get("start_date"))
+        if before is not None and (start is None or start < before):
+            bookmark = None
+        self._start = start
         self._bounds = [bookmark, start]
         self.anew = bookmark is None
         self.whole = self.anew and start is None
@@ -61,7 +65,7 @@ class InstantReading:
         since = max((bound for bound in self._bounds if bound), default=None)
         return self._source.since(self._key, since) if since else self._source.pages(None)
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Take note of a page and, on the first one, of the server's clock."""
         if self._began is None:
             self._began = clock or pendulum.now("UTC")
@@ -72,6 +76,9 @@ class InstantReading:
 
     def finish(self) -> None:
         """Move the bookmark to the latest instant seen, at most to when the reading began."""
+        self._state.pop("start_date", None)
+        if self._start is not None:
+            self._state["start_date"] = instant_text(self._start)
         latest = parse_instant(self._latest)
         if latest is None or self._began is None:
             return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pendulum
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.readings.base import Reading, Stamps
+    from tap_visma_economic.readings.base import Clock, Reading, Stamps
     from tap_visma_economic.rows.pages import Page
     from tap_visma_economic.sync import EconomicStream
 
@@ -104,17 +104,23 @@ class Source:
         """Yield the pages of all rows whose instant is that one or later; others may be there."""
         return _since(self._stream, key, at, self.pages)
 
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
-        """Yield the edits that the changelog tells of since then."""
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
+        """Yield the edits that the changelog tells of since then, page by page."""
         changelog = self._stream.beside(self._stream.changelog)
         if changelog is None:
             return
         columns = (self._stream.declared_key, *EDITED)
-        ask = partial(changelog.columns, self._agreement, columns)
+        ask = partial(changelog.column_pages, self._agreement, columns)
         key = changelog.declared_key
-        for number, before, after in _since(changelog, key, since, ask) if since else ask(None):
-            if isinstance(number, int):
-                yield Change(number, (after is not None) - (before is not None))
+        for page, found in _since(changelog, key, since, ask) if since else ask(None):
+            yield (
+                page.clock,
+                [
+                    Change(number, (after is not None) - (before is not None))
+                    for number, before, after in found
+                    if isinstance(number, int)
+                ],
+            )
 
 
 def _since(

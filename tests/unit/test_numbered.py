@@ -30,6 +30,8 @@ from tap_visma_economic.rows.values import instant_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tap_visma_economic.readings.base import Clock
+
 Row = dict[str, Any]
 State = dict[str, Any]
 
@@ -83,6 +85,7 @@ class Books:
         self.asked.append(bound)
         end = (0, -1)
         while True:
+            self.now += 1  # every answer takes some time
             left = [r for r in self.matching(bound) if (r["number"], r["part"]) > end]
             clock = pendulum.from_timestamp(self.now)
             yield {}, Page(copy.deepcopy(left[:PAGE]), more=len(left) > PAGE, clock=clock)
@@ -100,9 +103,11 @@ class Books:
     def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Row, Page]]:
         raise NotImplementedError
 
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
+        clock = pendulum.from_timestamp(self.now)
         first = instant_text(since) if since else ""
-        return iter([change for at, change in self.log if at >= first])
+        yield clock, [change for at, change in self.log if at >= first]
+        self.between()
 
 
 def _parse(part: str) -> Callable[[Row], bool]:
@@ -191,8 +196,9 @@ def play(books: Books, warehouse: Warehouse, event: tuple[str, int, int]) -> Non
         warehouse.run(books)
     elif kind == "cut":
         warehouse.run(books, cut_after=more)
-    elif kind == "during":  # bookings while a run is reading
-        left = iter([("book", 0, more), ("low", number, 0), ("book", 0, 0)])
+    elif kind == "during":  # bookings and a change while a run is reading
+        turns = [("book", 0, more), ("low", number, 0), ("change", number, more), ("book", 0, 0)]
+        left = iter(turns[more:] + turns[:more])
         books.between = lambda: play(books, warehouse, next(left, ("nothing", 0, 0)))
         warehouse.run(books)
         books.between = lambda: None

@@ -17,7 +17,7 @@ from tap_visma_economic.rows.values import instant_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_visma_economic.readings.base import Change, Stamps
+    from tap_visma_economic.readings.base import Change, Clock, Stamps
 
 State = dict[str, Any]
 
@@ -45,7 +45,7 @@ class Listing:
         self.asked.append(f"{key}$gte:{instant_text(at)}")
         yield {"agreementNumber": 1}, PAGE
 
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[Change]:
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
         raise NotImplementedError
 
 
