@@ -96,13 +96,13 @@ class OpenApiStream(EconomicStream):
         """Raise the error that an answer stands for, if it is one.
 
         Below an unknown parent a listing is empty and not 404 (openapi NOTES 3): 404 on a listing
-        says that the module's version is gone. An object, such as a group's settings, may be
-        missing.
+        says that the module's version is gone. An object that is optional, such as a group's
+        settings, may be missing.
         """
         try:
             super().validate_response(response)
         except NotFoundError as error:
-            if self.listing is Listing.SINGLETON and self.path_params:
+            if self.optional:
                 raise
             raise RetiredVersionError(
                 error.status, error.path, said=error.gist, code=error.code
@@ -119,7 +119,7 @@ class OpenApiStream(EconomicStream):
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
         if self.listing is Listing.COLLECTION:
-            return Cursor(bound, key=self.keyset)
+            return Cursor(bound, keys=self.told_apart_by)
         if self.listing is Listing.PAGED:
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:

@@ -57,7 +57,8 @@ class Endpoint(RESTStream["Query"]):
     Class attributes say what it is: `name` and `path` are the SDK's; `listing` is how it lists its
     rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
     comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows;
-    `keyset` is an integer property that filters and by which the listing comes sorted upward.
+    `keyset` is an integer property that filters and by which the listing comes sorted upward;
+    `optional` says of a single object that a parent may be without it.
 
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
@@ -68,6 +69,7 @@ class Endpoint(RESTStream["Query"]):
     path_params: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
     counted: ClassVar[bool] = True
     keyset: ClassVar[str | None] = None
+    optional: ClassVar[bool] = False
 
     _tap: TapVismaEconomic
 
@@ -208,12 +210,17 @@ class Endpoint(RESTStream["Query"]):
                 yield {**agreement.context, **stamps}
 
     def read(self, agreement: Agreement, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
-        """Yield the pages of all listings in order, the first pages asked for ahead."""
+        """Yield the pages of all listings in order, the first pages below parents asked for ahead.
+
+        Where the path has fixed values, such as the statuses of a document, rows move from one
+        listing to the next: one that is sent is in the latter before it is asked for.
+        """
         if self.listing is Listing.SELF:
             yield dict(agreement.context), agreement.page
             return
         walks = (Walk(self, agreement, context, bound) for context in self.contexts(agreement))
-        for walk, begun in agreement.lane.ahead(walks, Walk.begin, count=self.concurrency):
+        at_once = self.concurrency if self.parent else 1
+        for walk, begun in agreement.lane.ahead(walks, Walk.begin, count=at_once):
             for page in walk.pages(begun):
                 yield walk.context, page
 
@@ -232,6 +239,20 @@ class Endpoint(RESTStream["Query"]):
         return tuple(declared)
 
     @property
+    def told_apart_by(self) -> tuple[str, ...]:
+        """Properties that tell the rows of a listing apart; none where that is not certain.
+
+        It is of a number of its own, and of numbers that a listing comes sorted by. Keys of other
+        rows, such as pairs of matched entries, may come twice for all that the documents say.
+        """
+        keys = tuple(
+            key
+            for key in self.declared_keys
+            if key != "agreementNumber" and key not in self.path_params
+        )
+        return keys if self.keyset or len(keys) == 1 else ()
+
+    @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
         return set(self.declared_keys) - set(self.path_params) == {
@@ -239,21 +260,26 @@ class Endpoint(RESTStream["Query"]):
             self.keyset,
         }
 
+    def doubts(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic may have rows that were not read, or parents with such rows."""
+        above = self.parent is not None and self._tap.beside(self.parent).doubts(agreement)  # type: ignore[arg-type]
+        return above or agreement.number in self.in_doubt
+
     def has_vanished(self, agreement: Agreement, path: str) -> None:
         """Take note of a listing that is not there any more, or an object that never was."""
         self.logger.debug("%s: nothing at %s", agreement, path)
-        if self.listing is not Listing.SINGLETON:
+        if not self.optional:
             self._tap.outcome.vanish(self.name, agreement)
 
     def may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
 
-        A listing below a parent that is still there must answer: e-conomic may not have understood
+        What belongs to a parent that is still there must answer: e-conomic may not have understood
         the path.
         """
         if self.parent is None:
             return False
-        if self.listing is Listing.SINGLETON:
+        if self.optional:
             return True
         self._tap.forget_parents(self.parent, agreement)
         return context not in list(self.contexts(agreement))
@@ -296,11 +322,17 @@ class Endpoint(RESTStream["Query"]):
         self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
         """Yield these columns of every row, null where a row lacks one."""
+        for _, found in self.column_pages(agreement, columns, bound):
+            yield from found
+
+    def column_pages(
+        self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
+    ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
+        """Yield each page with these columns of its rows, null where a row lacks one."""
         project = self._projection_of(columns)
         for context, page in self.read(agreement, bound):
-            for row in page.rows:
-                record = project(row, context)
-                yield tuple(record.get(column) for column in columns)
+            records = [project(row, context) for row in page.rows]
+            yield page, [tuple(map(record.get, columns)) for record in records]
 
     def _projection_of(self, columns: tuple[str, ...]) -> Projection:
         rules = Rules(Drift(), selected=lambda crumb: crumb[1] in columns)

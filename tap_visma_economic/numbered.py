@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Change, Literal, Source, Stamps
+    from tap_visma_economic.readings import Change, Clock, Literal, Source, Stamps
     from tap_visma_economic.records import Row
 
 logger = logging.getLogger("tap-visma-economic")
@@ -108,7 +108,7 @@ class NumberReading:
         while some := list(islice(ordered, LONGEST_LIST)):
             yield from self._source.pages(one_of(self._key, some))
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:  # noqa: ARG002
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:  # noqa: ARG002
         """Take note of a page; where the listing is sorted the bookmark follows page by page."""
         if self._new:
             for value in column(rows, self._key):
@@ -139,13 +139,14 @@ class NumberReading:
             return max(value - OVERLAP, 1)
         self._base = self._last_true_checkpoint()
         self._checkpoints = [point for point in self._checkpoints if point <= self._base]
+        since = self._base[0] + 1 if self._base[0] else None
         logger.info(
             "Rows have come or gone up to %s %s: reading again from %s",
             self._key,
             value,
-            self._base[0] + 1,
+            since or "the beginning",
         )
-        return self._base[0] + 1
+        return since
 
     def _touched_from(self) -> int | None:
         """Return from which number on counts prove nothing; None if all do."""
@@ -229,7 +230,7 @@ class OpenNumberReading(NumberReading):
         if not self._dropped_from:
             yield from self._numbered(unlisted)
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Take note of a page, and of which of its rows are open."""
         super().saw(rows, clock)
         opened: set[int] = set()
@@ -253,9 +254,10 @@ class OpenNumberReading(NumberReading):
 class ChangingNumberReading(NumberReading):
     """New rows, and rows whose numbers the changelog names since the last run.
 
-    The state keeps the server's clock when the last reading began (`changes_since`). Where an edit
-    has added a row or taken one away, the count from there on proves nothing, for a row taken away
-    could hide another that has become visible late: everything from there is read again.
+    The state keeps when the last reading began (`changes_since`), by the server's clock or our own,
+    whichever was behind. Where an edit has added a row or taken one away, the count from there on
+    proves nothing, for a row taken away could hide another that has become visible late: everything
+    from there is read again.
 
     Args:
         lookback_minutes: how far before that the changelog is read.
@@ -266,13 +268,15 @@ class ChangingNumberReading(NumberReading):
         super().__init__(*args, **kwargs)
         self._changes_since = earlier(self._state.get("changes_since"), lookback_minutes)
         self._literal = literal
-        self._began: pendulum.DateTime | None = None
+        self._began = pendulum.now("UTC").replace(microsecond=0)
         self._changes: list[Change] = []
 
     def _since(self) -> int | None:
         if self._bookmark is not None:
             at = self._literal(self._changes_since) if self._changes_since else None
-            self._changes = list(self._source.changed(at))
+            for clock, changes in self._source.changed(at):
+                self._was(clock)
+                self._changes += changes
         return super()._since()
 
     def _touched_from(self) -> int | None:
@@ -282,17 +286,20 @@ class ChangingNumberReading(NumberReading):
         if since:
             yield from self._numbered({c.number for c in self._changes if c.number < since})
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
-        """Take note of a page and, on the first one, of the server's clock."""
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
+        """Take note of a page and of the server's clock."""
         super().saw(rows, clock)
-        if self._began is None:
-            self._began = clock or pendulum.now("UTC")
+        self._was(clock)
 
     def finish(self) -> None:
         """Keep from when on the changelog has to be read next time."""
         super().finish()
-        if self._began:
-            self._state["changes_since"] = instant_text(self._began)
+        self._state["changes_since"] = instant_text(self._began)
+
+    def _was(self, clock: Clock) -> None:
+        """Note what time it was for the server: the reading began then, if not before."""
+        if clock:
+            self._began = min(self._began, clock)
 
 
 def _thinned(points: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:

@@ -163,12 +163,12 @@ class Cursor(Paginator):
 
     Args:
         filter_: what all pages of this reading are filtered by.
-        key: a property that tells one page from another, if there is one.
+        keys: properties that together tell a row from all others, if it is certain that they do.
     """
 
-    def __init__(self, filter_: str | None = None, *, key: str | None = None) -> None:
-        self._key = key
-        self._ends: tuple[Any, Any] | None = None
+    def __init__(self, filter_: str | None = None, *, keys: Sequence[str] = ()) -> None:
+        self._keys = keys
+        self._before: set[tuple[Any, ...]] = set()
         self._sent: set[str | None] = set()
         super().__init__(filter_)
 
@@ -176,13 +176,13 @@ class Cursor(Paginator):
         """Return whether e-conomic gave a cursor.
 
         Raises:
-            BadAnswerError: the rows are those of the page before, in place of others.
+            BadAnswerError: rows are those of the page before, perhaps in place of others.
         """
-        keys = column(page.rows, self._key) if self._key else []
-        ends = (keys[0], keys[-1]) if keys else None
-        if ends and ends == self._ends and ends[0] != ends[1]:
-            raise BadAnswerError("e-conomic's cursor gave the rows of the page before once more")
-        self._ends = ends
+        columns = [column(page.rows, key) for key in self._keys]
+        rows = {row for row in zip(*columns, strict=True) if _is_key(row)}
+        if not rows.isdisjoint(self._before):
+            raise BadAnswerError("e-conomic's cursor gave rows of the page before once more")
+        self._before = rows
         return page.more
 
     def following(self, page: Page) -> Query | None:
@@ -275,6 +275,10 @@ def keys_of(page: Page, key: str) -> list[Any]:
     """
     keys = column(page.rows, key)
     return [_dig(row, key) for row in page.rows] if None in keys else keys
+
+
+def _is_key(values: tuple[Any, ...]) -> bool:
+    return all(isinstance(value, (int, str)) for value in values)
 
 
 def _dig(row: dict[str, Any], key: str) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.pages import Page
-    from tap_visma_economic.readings import Reading, Stamps
+    from tap_visma_economic.readings import Clock, Reading, Stamps
     from tap_visma_economic.sync import EconomicStream
 
 INCREMENTAL = "INCREMENTAL"
@@ -93,12 +93,18 @@ class Source:
         """Return how many rows the stream's listings hold that fit."""
         return self._stream.count(self._agreement, bound)
 
-    def changed(self, since: str | None) -> Iterator[Change]:
-        """Yield the edits that the changelog tells of since then."""
+    def changed(self, since: str | None) -> Iterator[tuple[Clock, list[Change]]]:
+        """Yield the edits that the changelog tells of since then, page by page."""
         changelog = self._stream.beside(self._stream.changelog)
         if changelog is not None:
             bound = compare(changelog.declared_key, "gte", since) if since else None
             columns = (self._stream.declared_key, *EDITED)
-            for number, before, after in changelog.columns(self._agreement, columns, bound):
-                if isinstance(number, int):
-                    yield Change(number, (after is not None) - (before is not None))
+            for page, found in changelog.column_pages(self._agreement, columns, bound):
+                yield (
+                    page.clock,
+                    [
+                        Change(number, (after is not None) - (before is not None))
+                        for number, before, after in found
+                        if isinstance(number, int)
+                    ],
+                )

@@ -30,6 +30,10 @@ Literal = Callable[[pendulum.DateTime], str]
 """Writes an instant as an API's filters take it."""
 
 
+Clock = pendulum.DateTime | None
+"""The server's clock when it answered, None if it did not tell."""
+
+
 class Change(NamedTuple):
     """An edit of a row, as a changelog tells.
 
@@ -54,8 +58,8 @@ class Source(Protocol):
     def count(self, bound: str) -> int:
         """Return how many rows the listings hold that fit."""
 
-    def changed(self, since: str | None) -> Iterator[Change]:
-        """Yield the edits of rows since then, as the changelog tells."""
+    def changed(self, since: str | None) -> Iterator[tuple[Clock, list[Change]]]:
+        """Yield the edits of rows since then, as the changelog tells, page by page."""
 
 
 class Reading(Protocol):
@@ -72,7 +76,7 @@ class Reading(Protocol):
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield what has to be read."""
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Take note of a page whose rows have been written."""
 
     def finish(self) -> None:
@@ -93,7 +97,7 @@ class FullReading:
         """Yield the whole listing, as far as the start date lets it through."""
         return self._source.pages(self._by_date)
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Do nothing."""
 
     def finish(self) -> None:
@@ -109,7 +113,7 @@ class InstantReading:
         key: the property that holds the instant.
         literal: writes an instant as the API's filters take it.
         lookback_minutes: how far before the bookmark to read again.
-        start: what is older is never read.
+        start: what is older is never read; an earlier one than last time starts over.
         anew: read everything, as if there were no bookmark.
     """
 
@@ -132,6 +136,10 @@ class InstantReading:
         self._impossible = bookmark is not None and bookmark > pendulum.now("UTC").add(days=1)
         if self._impossible:  # no clock was ever there: whatever it stands for is read again
             bookmark = None
+        before = parse_instant(state.get("start_date"))
+        if before is not None and (start is None or start < before):
+            bookmark = None
+        self._start = start
         self._bounds = [bookmark, start]
         self.anew = bookmark is None
         self.whole = self.anew and start is None
@@ -145,7 +153,7 @@ class InstantReading:
             compare(self._key, "gte", self._literal(since)) if since else None
         )
 
-    def saw(self, rows: Sequence[Row], clock: pendulum.DateTime | None) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
         """Take note of a page and, on the first one, of the server's clock."""
         if self._began is None:
             self._began = clock or pendulum.now("UTC")
@@ -156,6 +164,9 @@ class InstantReading:
 
     def finish(self) -> None:
         """Move the bookmark to the latest instant seen, at most to when the reading began."""
+        self._state.pop("start_date", None)
+        if self._start is not None:
+            self._state["start_date"] = instant_text(self._start)
         latest = parse_instant(self._latest)
         if latest is None or self._began is None:
             return

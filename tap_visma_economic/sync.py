@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from singer_sdk.metrics import Counter
 
     from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.ahead import Step
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.readings import Reading
     from tap_visma_economic.records import Record
@@ -165,10 +166,15 @@ class EconomicStream(Endpoint):
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
-        """Follow a reading to its end; records are either written or yielded."""
+        """Follow a reading to its end; records are either written or yielded.
+
+        Raises:
+            EconomicError: it could not be read to the end.
+            AccessDeniedError: nothing of it may be read.
+        """
         recorder = self._recorder(agreement)
         with self._tap.ahead.unit(self, agreement) as steps:
-            for step in steps:
+            for step in _denied_at_once(steps):
                 if isinstance(step, Unit):
                     recorder.finish()
                     self._end(agreement, step, coverage)
@@ -197,8 +203,11 @@ class EconomicStream(Endpoint):
         partition.update(state)
 
     def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
-        """All rows of an agreement are written."""
-        self._move_on(agreement, unit.state)
+        """All rows of an agreement are written; the bookmark stays where some may be missing."""
+        if self.doubts(agreement):
+            coverage.doubted(agreement)
+        else:
+            self._move_on(agreement, unit.state)
         reading = unit.reading
         if reading and reading.anew:
             self._tap.read_anew.add(self.name)
@@ -206,8 +215,6 @@ class EconomicStream(Endpoint):
                 now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                 self.get_context_state(agreement.context)[BEGUN] = now
         coverage.read(agreement, whole=bool(reading and reading.whole))
-        if agreement.number in self.in_doubt:
-            coverage.doubted(agreement)
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
@@ -361,3 +368,20 @@ class EconomicStream(Endpoint):
         self._tap.message_writer.end_page()
         self.state_manager.is_flushed = False
         self._write_state_message()
+
+
+def _denied_at_once(steps: Iterator[Step | Unit]) -> Iterator[Step | Unit]:
+    """Yield the steps of a unit, of which nothing may be read or everything.
+
+    Raises:
+        EconomicError: a part of it may not be read: it is not whole, and no stream to skip.
+    """
+    begun = False
+    try:
+        for step in steps:
+            begun = True
+            yield step
+    except AccessDeniedError as error:
+        if begun:
+            raise EconomicError(f"in the middle of it: {error}") from None
+        raise

@@ -13,6 +13,8 @@ from scripts.update_docs import documents
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.streams import STREAMS
 from tests.conftest import settings_for
+from tests.sandbox import Grant
+from tests.sandbox.company import build_company
 from tests.sandbox.facts import FACTS
 from tests.support import (
     APP,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tests.conftest import Run, TapRunner
-    from tests.sandbox import Grant, Sandbox
+    from tests.sandbox import Sandbox
     from tests.sandbox.grants import CompanyLike
     from tests.sandbox.values import Row
 
@@ -443,6 +445,44 @@ def test_a_whole_year_that_answers_404_is_a_failure_and_not_an_empty_year(
         )
     assert run.exit_code == 1
     assert "accounting_year_totals" in run.errors[-2]
+
+
+def test_a_document_that_answers_404_though_its_invoice_is_listed_is_a_failure(
+    warm_tap: TapRunner, three: Sandbox
+) -> None:
+    with three as sandbox:
+        invoices = sandbox.grants[GRANT].company.rows("rest:/invoices/booked")
+        number = invoices[2]["bookedInvoiceNumber"]
+        sandbox.faults.add(f"/invoices/booked/{number}$", "status", status=404, times=None)
+        catalog = warm_tap.catalog_of("invoices_booked_documents")
+        run = warm_tap(settings_for(sandbox, GRANT, all_streams=True), catalog=catalog)
+    assert run.exit_code == 1
+    assert "invoices_booked_documents" in run.errors[-2]
+
+
+@pytest.mark.parametrize(
+    ("stream", "path", "nth"),
+    [
+        ("rest_customer_contacts", "/customers/[0-9]+/contacts", 5),
+        ("booked_entries", "/booked-entries/count", 1),
+        ("invoices_booked", "/invoices/unpaid", 1),
+    ],
+    ids=["one of many listings", "the count", "what is open"],
+)
+def test_what_may_be_read_in_part_only_is_a_failure_and_not_skipped(
+    warm_tap: TapRunner, stream: str, path: str, nth: int
+) -> None:
+    company = build_company(NUMBER, "Halvt ApS", seed=1, entries=2500)
+    with canary_sandbox({GRANT: Grant(company)}) as sandbox:
+        config = settings_for(sandbox, GRANT, all_streams=True)
+        catalog = warm_tap.catalog_of(stream)
+        state = warm_tap(config, catalog=catalog).state if stream == "invoices_booked" else None
+        sandbox.faults.add(path, "status", status=403, nth=nth, times=None)
+        run = warm_tap(config, catalog=catalog, state=state)
+    assert run.records[stream]
+    assert run.exit_code == 1
+    assert f"Failed: {stream}" in run.errors[-2]
+    assert "in the middle of it: this grant may not read it (403)" in run.errors[-2]
 
 
 def test_a_listing_that_answers_404_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,48 @@ def test_an_edit_made_while_a_run_is_reading_arrives_with_the_next(
         assert not turns
         warehouse.run()
         assert warehouse.wrong() == []
+
+
+def test_an_edit_made_once_the_changelog_was_read_arrives_with_the_next_run(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    """The rest of the reading may begin much later, if the call budget has to be waited for."""
+    number, times = old_entry(company), [dt.datetime(2026, 11, 1, 12, tzinfo=dt.timezone.utc)]
+
+    def asked(endpoint: str) -> None:
+        if endpoint == MARKS and len(times) == 1:
+            company.redimension(number, DEPARTMENTS, 1, times[0])
+            times.append(times[0] + dt.timedelta(minutes=10))
+
+    def clock() -> float:
+        return times[-1].timestamp()
+
+    with Sandbox({"demo": Grant(Watched(company, asked))}, clock=clock) as sandbox:
+        warehouse = Warehouse(warm_tap, sandbox, company, *STREAMS, lookback_minutes=0)
+        warehouse.begin_loaded(small_company)
+        assert warehouse.state is not None
+        (partition,) = warehouse.state["bookmarks"]["booked_entry_dimensions"]["partitions"]
+        partition["changes_since"] = "2026-11-01T11:00:00Z"
+        warehouse.run()
+        assert len(times) == 2
+        assert warehouse.wrong_in("booked_entry_dimensions")
+        warehouse.run()
+        assert warehouse.wrong_in("booked_entry_dimensions") == []
+
+
+def test_a_clock_that_is_ahead_hides_no_edit(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    warehouse = Warehouse(warm_tap, sandbox, company, *STREAMS, lookback_minutes=0)
+    warehouse.begin_loaded(small_company)
+    sandbox.faults.add("", "clock", seconds=86400, times=None)
+    warehouse.run()
+    sandbox.faults.clear()
+    company.redimension(old_entry(company), DEPARTMENTS, 1, now())
+    time.sleep(2)  # the next reading begins later than the edit, even told to the second
+    assert warehouse.wrong()
+    warehouse.run()
+    assert warehouse.wrong() == []
 
 
 def test_a_quiet_night_reads_no_edited_row_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,24 @@ def test_an_instant_listing_that_breaks_off_leaves_its_bookmark_alone(
     run = warm_tap(own_config, catalog=warm_tap.catalog_of("customer_contacts"))
     assert run.exit_code == 1
     assert "replication_key_value" not in run.bookmark("customer_contacts")
+
+
+def test_a_bookmark_waits_for_rows_that_were_counted_and_not_read(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    """They may be older than it: the next run would not ask for them."""
+    contacts: Any = own.grants["demo"].company.rows(CONTACTS)
+    contacts[:] = [{**contacts[n % 40], "number": n} for n in range(1, 1501)]
+    catalog = warm_tap.catalog_of("customer_contacts")
+    body = json.dumps({"items": [{"number": n} for n in range(1001, 1400)]}).encode()
+    own.faults.add(r"/Contacts\?cursor=", "status", status=200, body=body)
+    short = warm_tap(own_config, catalog=catalog)
+    assert short.exit_code == 0, short.stderr
+    assert "1399 rows of /Contacts were read and e-conomic counts 1500" in short.stderr
+    assert "replication_key_value" not in short.bookmark("customer_contacts")
+    run = warm_tap(own_config, catalog=catalog, state=short.state)
+    assert len(run.records["customer_contacts"]) == 1500
+    assert "replication_key_value" in run.bookmark("customer_contacts")
 
 
 def test_rest_filters_take_an_instant_with_its_zone(
@@ -321,6 +340,45 @@ def test_another_start_date_starts_a_number_stream_over(
     first = warm_tap({**own_config, "start_date": "2026-01-01"}, catalog=catalog)
     second = warm_tap(own_config, catalog=catalog, state=first.state)
     assert len(second.records["booked_entries"]) == len(rows(own, ENTRIES))
+
+
+@pytest.mark.parametrize("earlier", [None, "2026-01-01"])
+def test_an_earlier_start_date_starts_a_stream_of_instants_over(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row, earlier: str | None
+) -> None:
+    catalog = warm_tap.catalog_of("customer_contacts")
+    late = warm_tap({**own_config, "start_date": "2026-06-01"}, catalog=catalog)
+    config = {**own_config, "start_date": earlier} if earlier else own_config
+    expected = warm_tap(config, catalog=catalog).records["customer_contacts"]
+    assert len(expected) > len(late.records["customer_contacts"]) > 0
+    run = warm_tap(config, catalog=catalog, state=late.state)
+    assert run.records["customer_contacts"] == expected
+    again = warm_tap(config, catalog=catalog, state=run.state)
+    assert len(again.records["customer_contacts"]) < len(expected), "once is enough"
+
+
+def test_an_earlier_start_date_is_kept_in_mind_until_all_has_been_read(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    catalog = warm_tap.catalog_of("customer_contacts")
+    late = warm_tap({**own_config, "start_date": "2026-06-01"}, catalog=catalog)
+    own.faults.add("/Contacts", "status", status=400)
+    broken = warm_tap(own_config, catalog=catalog, state=late.state)
+    assert broken.exit_code == 1
+    run = warm_tap(own_config, catalog=catalog, state=broken.state)
+    assert len(run.records["customer_contacts"]) == len(rows(own, CONTACTS))
+
+
+def test_a_later_start_date_starts_no_stream_of_instants_over(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    catalog = warm_tap.catalog_of("customer_contacts")
+    first = warm_tap({**own_config, "start_date": "2026-01-01"}, catalog=catalog)
+    own.log.clear()
+    warm_tap({**own_config, "start_date": "2026-02-01"}, catalog=catalog, state=first.state)
+    latest = first.bookmark("customer_contacts")["replication_key_value"]
+    since = dt.datetime.fromisoformat(latest[:-1]) - dt.timedelta(minutes=180)
+    assert filters(own, CONTACTS) == [f"lastUpdated$gte:{since:%Y-%m-%dT%H:%M:%S}"]
 
 
 # Catalogs and states of other runs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -188,6 +188,17 @@ def test_an_invoice_with_a_low_number_picked_by_hand_arrives(
     warehouse: Warehouse, company: Company
 ) -> None:
     sell(company, number=5)
+    warehouse.run()
+    assert warehouse.wrong() == []
+
+
+def test_a_number_below_one_that_becomes_visible_late_arrives(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    warehouse = Warehouse(warm_tap, sandbox, company, "attached_documents")
+    warehouse.run()
+    documents: Any = company.rows("documentsapi:/AttachedDocuments")
+    documents.insert(0, {**documents[0], "number": 0})
     warehouse.run()
     assert warehouse.wrong() == []
 

@@ -16,6 +16,7 @@ from tests.conftest import settings_for
 from tests.sandbox.company import ALL, build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
+from tests.support import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -339,3 +340,63 @@ def test_a_full_read_moves_no_bookmark_down(warm_tap: TapRunner, sandbox: Sandbo
     run = run_all(warm_tap, sandbox, target, full_refresh_days=1)
     assert run.exit_code == 1
     assert run.bookmark("booked_entries", 1)["replication_key_value"] == highest
+
+
+# Rows that are not seen, though they are there
+
+
+def test_rows_below_parents_that_may_have_been_missed_stay(warm_tap: TapRunner) -> None:
+    """Products that come and go while they are listed hide others, and those' prices with them."""
+    company = build_company(1, "Uro ApS", seed=5, entries=24_000)
+    products: Any = company.rows("rest:/products")
+    assert len(products) > 1000
+    asked: list[str] = []
+
+    def between_pages(endpoint: str) -> None:
+        if endpoint == "rest:/products" and asked:
+            products.pop(0)
+
+    with Sandbox({"company-1": Grant(Watched(company, between_pages))}) as sandbox:
+        catalog = warm_tap.catalog_of("rest_product_sales_prices")
+        config = settings_for(
+            sandbox, "company-1", all_streams=True, emit_activate_version_messages=True
+        )
+        first = warm_tap(config, catalog=catalog)
+        assert activated(first) == {"rest_product_sales_prices"}
+        asked.append("from now on")
+        second = warm_tap(config, catalog=catalog, state=first.state)
+    assert second.exit_code == 0, second.stderr
+    assert "rows came and went while /products was read 3 times" in second.stderr
+    assert activated(second) == set()
+    assert "No deleted rows are taken out of rest_product_sales_prices" in second.stderr
+
+
+def test_an_order_that_is_sent_while_orders_are_read_keeps_its_lines(warm_tap: TapRunner) -> None:
+    """Drafts, sent and archived orders are three listings; this one leaves the first in time."""
+    company = build_company(1, "Ordre ApS", seed=1, entries=2500)
+    lines = "q2capi:/orders/{documentStatus}/lines"
+    drafts = company.world.orders["drafts"]
+    asked: list[str] = []
+
+    def sent_before_the_last_answer(endpoint: str) -> None:
+        if endpoint == lines and asked:
+            asked.append(endpoint)
+            if len(asked) == 5:
+                company.forward("orders", "drafts", drafts[0].number, "sent")
+
+    target = Target()
+    with Sandbox({"company-1": Grant(Watched(company, sent_before_the_last_answer))}) as sandbox:
+        catalog = warm_tap.catalog_of("orders_lines")
+        config = settings_for(
+            sandbox, "company-1", all_streams=True, emit_activate_version_messages=True
+        )
+        target.take(warm_tap(config, catalog=catalog))
+        before = set(target.tables["orders_lines"])
+        time.sleep(1)  # a version is a second
+        asked.append("from now on")
+        sandbox.faults.add("/orders/drafts/lines", "status", status=503)  # and is asked for later
+        run = target.take(warm_tap(config, catalog=catalog, state=target.state))
+    assert run.exit_code == 0, run.stderr
+    assert activated(run) == {"orders_lines"}
+    assert len(asked) == 5
+    assert set(target.tables["orders_lines"]) == before

@@ -77,6 +77,7 @@ class ProductGroupAccrualSettings(OpenApiStream):
     module = "productsapi"
     path = "/productgroups/{productGroupNumber}/accrualsettings"
     listing = Listing.SINGLETON
+    optional = True
     parent = OpenapiProductGroups
     path_params: ClassVar = {"productGroupNumber": "id"}
     primary_keys = ("agreementNumber", "productGroupNumber")
@@ -89,6 +90,7 @@ class ProductGroupProjectSettings(OpenApiStream):
     module = "productsapi"
     path = "/productgroups/{productGroupNumber}/projectsettings"
     listing = Listing.SINGLETON
+    optional = True
     parent = OpenapiProductGroups
     path_params: ClassVar = {"productGroupNumber": "id"}
     primary_keys = ("agreementNumber", "productGroupNumber")

@@ -30,6 +30,8 @@ from tap_visma_economic.values import instant_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tap_visma_economic.readings import Clock
+
 Row = dict[str, Any]
 State = dict[str, Any]
 
@@ -83,6 +85,7 @@ class Books:
         self.asked.append(bound)
         end = (0, -1)
         while True:
+            self.now += 1  # every answer takes some time
             left = [r for r in self.matching(bound) if (r["number"], r["part"]) > end]
             clock = pendulum.from_timestamp(self.now)
             yield {}, Page(copy.deepcopy(left[:PAGE]), more=len(left) > PAGE, clock=clock)
@@ -97,8 +100,10 @@ class Books:
     def count(self, bound: str) -> int:
         return len(self.matching(bound))
 
-    def changed(self, since: str | None) -> Iterator[Change]:
-        return iter([change for at, change in self.log if at >= (since or "")])
+    def changed(self, since: str | None) -> Iterator[tuple[Clock, list[Change]]]:
+        clock = pendulum.from_timestamp(self.now)
+        yield clock, [change for at, change in self.log if at >= (since or "")]
+        self.between()
 
 
 def _parse(part: str) -> Callable[[Row], bool]:
@@ -188,8 +193,9 @@ def play(books: Books, warehouse: Warehouse, event: tuple[str, int, int]) -> Non
         warehouse.run(books)
     elif kind == "cut":
         warehouse.run(books, cut_after=more)
-    elif kind == "during":  # bookings while a run is reading
-        left = iter([("book", 0, more), ("low", number, 0), ("book", 0, 0)])
+    elif kind == "during":  # bookings and a change while a run is reading
+        turns = [("book", 0, more), ("low", number, 0), ("change", number, more), ("book", 0, 0)]
+        left = iter(turns[more:] + turns[:more])
         books.between = lambda: play(books, warehouse, next(left, ("nothing", 0, 0)))
         warehouse.run(books)
         books.between = lambda: None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.readings import (
         Change,
+        Clock,
         Stamps,
     )
 
@@ -49,7 +50,7 @@ class Listing:
     def count(self, bound: str) -> int:
         raise NotImplementedError
 
-    def changed(self, since: str | None) -> Iterator[Change]:
+    def changed(self, since: str | None) -> Iterator[tuple[Clock, list[Change]]]:
         raise NotImplementedError
 
 
