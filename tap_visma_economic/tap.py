@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import threading
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
+from singer_sdk.helpers._batch import BatchConfig
 
 from tap_visma_economic import access
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.command_line import CommandLine, about_maps
-from tap_visma_economic.config import environment, settings
+from tap_visma_economic.config import environment, files, settings
 from tap_visma_economic.costs import Costs
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.outcome import Outcome
@@ -32,7 +36,6 @@ from tap_visma_economic.wire.workers import Once
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreements import Agreement, Agreements
@@ -70,6 +73,8 @@ class TapVismaEconomic(CommandLine):
         if parse_env_config:
             filled |= self._from_environment()
         settings.check_tokens(filled, required=validate_config)
+        settings.check_maps(filled)
+        logging.getLogger("singer_sdk.mapper").addFilter(_is_warning)  # its news quote settings
         try:
             super().__init__(config=filled, validate_config=validate_config, **kwargs)
         except ConfigValidationError as error:
@@ -81,12 +86,26 @@ class TapVismaEconomic(CommandLine):
         if validate_config:
             settings.check(self.config)
 
+    def setup_mapper(self) -> None:
+        """Make the stream maps.
+
+        Raises:
+            MappingError: they cannot be used.
+        """
+        try:
+            super().setup_mapper()
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise MappingError from error  # an expression of theirs failed
+
     def _from_environment(self) -> dict[str, Any]:
         """Return the settings in the environment, which the SDK reads but does not check."""
         schema = self.config_jsonschema
         found: dict[str, Any] | None = None
+        self.append_builtin_config(schema)
+        files.load_variables(Path(".env"))
+        nowhere = os.devnull  # the SDK would look above its own folder, and let that file win
         with contextlib.suppress(ValueError):  # its words would show the value
-            found = self._env_var_config
+            found = parse_environment_config(schema, self._env_var_prefix, dotenv_path=nowhere)
         environment.check(schema, self._env_var_prefix)
         if found is None:
             raise ConfigError("A setting in the environment cannot be read")
@@ -221,6 +240,7 @@ class TapVismaEconomic(CommandLine):
         """
         try:
             self._warn_of_what_has_no_effect()
+            self._check_batches()
             _ = self.agreements  # before the first message: without a company there is no run
             with contextlib.suppress(Stopped), progress() as self.progress:
                 self._plan_ahead()
@@ -242,8 +262,8 @@ class TapVismaEconomic(CommandLine):
         except MappingError as error:
             self.logger.error("%s", about_maps(error))  # noqa: TRY400
             return 1
-        except OSError as error:  # files of the SDK's own, such as batches
-            self.logger.error("A file cannot be read or written: %s", error.strerror)  # noqa: TRY400
+        except (ImportError, OSError) as error:
+            self.logger.error("%s", _about_batches(error))  # noqa: TRY400
             return 1
         except Stopped:
             pass
@@ -283,6 +303,15 @@ class TapVismaEconomic(CommandLine):
                 "The catalog names streams that are only there with all_streams: %s",
                 ", ".join(sorted(missing)),
             )
+
+    def _check_batches(self) -> None:
+        """See that the SDK knows the place that batches are to be written to."""
+        if not (batches := self.config.get("batch_config")):
+            return
+        try:
+            BatchConfig.from_dict(batches).storage.get_url("batch")
+        except (TypeError, ValueError):
+            raise ConfigError("batch_config: its storage is none that the SDK can use") from None
 
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
@@ -337,5 +366,16 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Skipping deselected stream")
 
 
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
 def _counted(count: int, one: str, more: str = "") -> str:
     return f"{count} {one if count == 1 else more or one + 's'}"
+
+
+def _about_batches(error: ImportError | OSError) -> str:
+    """Return what is wrong with the files that the SDK writes."""
+    if isinstance(error, OSError):
+        return f"A file cannot be read or written: {error.strerror}"
+    return f"The setting batch_config needs a package that is not installed: {error}"
