@@ -86,15 +86,19 @@ class _HTTPSConnection(HTTPSConnection):
 class _Answer(requests.Response):
     def iter_content(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         size = 0
-        for part in super().iter_content(*args, **kwargs):
-            size += len(part)
-            if size > LARGEST:
-                self.close()
-                raise BadAnswerError(
-                    f"the answer to GET {self.request.path_url} is not what e-conomic documents: "
-                    f"it has more than {LARGEST >> 20} MB"
-                )
-            yield part
+        try:
+            for part in super().iter_content(*args, **kwargs):
+                size += len(part)
+                if size > LARGEST:
+                    raise self._bad(f"it has more than {LARGEST >> 20} MB")
+                yield part
+        except ValueError:  # so many bytes http.client would read
+            raise self._bad("a part of it has a length below 0") from None
+
+    def _bad(self, why: str) -> BadAnswerError:
+        self.close()
+        path = self.request.path_url
+        return BadAnswerError(f"the answer to GET {path} is not what e-conomic documents: {why}")
 
 
 class DeadlineAdapter(HTTPAdapter):

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dotenv import load_dotenv
 from singer_sdk.singerlib.catalog import Catalog
 
 from tap_visma_economic.errors import ConfigError
@@ -30,6 +31,22 @@ def check_config(path: str) -> None:
         if path.lstrip().startswith("{"):
             raise ConfigError("--config takes the path of a file, not the settings") from None
         raise ConfigError(f"The settings file {path} cannot be read: {error.strerror}") from None
+
+
+def load_variables(path: Path) -> None:
+    """Put into the environment what a .env file holds and the environment does not.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not path.is_file():
+        return
+    try:
+        load_dotenv(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{path} is not text in UTF-8") from None
 
 
 def catalog_of(file: IO[str] | None) -> dict[str, Any] | None:

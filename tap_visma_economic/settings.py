@@ -269,6 +269,19 @@ def check_tokens(config: Config, *, required: bool) -> None:
         _check_presence(config)
 
 
+def check_maps(config: Config) -> None:
+    """Check what the SDK's schema of stream maps trips over.
+
+    Raises:
+        ConfigError: what is wrong.
+    """
+    maps = config.get("stream_maps")
+    of_streams = maps.values() if isinstance(maps, dict) else ()
+    for part in filter(lambda part: isinstance(part, dict), (maps, *of_streams)):
+        if part.get("__else__") not in (None, "__NULL__"):
+            raise ConfigError('stream_maps: __else__ must be null or "__NULL__"')
+
+
 def check_schema(config: Config, schema: Mapping[str, Any]) -> None:
     """Check the settings against their JSON Schema.
 
@@ -437,8 +450,9 @@ def _check_ca_bundle(path: str | None) -> None:
         return
     try:
         ssl.create_default_context(cafile=path)
-    except OSError as error:
-        why = "it holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+    except (OSError, ValueError) as error:  # a path may hold what no path can
+        none = isinstance(error, ssl.SSLError)
+        why = "it holds no certificates" if none else getattr(error, "strerror", "it is no path")
         shown = f" {path}" if Path(path).is_absolute() else ""  # anything else could be a token
         raise ConfigError(
             f"{where}{shown} cannot be used: {why}. It must be a file of certificates in PEM form"

@@ -8,11 +8,14 @@ import os
 import sys
 import threading
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from singer_sdk import Tap
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
+from singer_sdk.helpers._batch import BatchConfig
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_visma_economic import access, environment, files, settings
@@ -74,6 +77,8 @@ class TapVismaEconomic(Tap):
         if parse_env_config:
             filled |= self._from_environment()
         settings.check_tokens(filled, required=validate_config)
+        settings.check_maps(filled)
+        logging.getLogger("singer_sdk.mapper").addFilter(_is_warning)  # its news quote settings
         try:
             super().__init__(config=filled, validate_config=validate_config, **kwargs)
         except ConfigValidationError as error:
@@ -84,12 +89,26 @@ class TapVismaEconomic(Tap):
         if validate_config:
             settings.check(self.config)
 
+    def setup_mapper(self) -> None:
+        """Make the stream maps.
+
+        Raises:
+            MappingError: they cannot be used.
+        """
+        try:
+            super().setup_mapper()
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise MappingError from error  # an expression of theirs failed
+
     def _from_environment(self) -> dict[str, Any]:
         """Return the settings in the environment, which the SDK reads but does not check."""
         schema = self.config_jsonschema
         found: dict[str, Any] | None = None
+        self.append_builtin_config(schema)
+        files.load_variables(Path(".env"))
+        nowhere = os.devnull  # the SDK would look above its own folder, and let that file win
         with contextlib.suppress(ValueError):  # its words would show the value
-            found = self._env_var_config
+            found = parse_environment_config(schema, self._env_var_prefix, dotenv_path=nowhere)
         environment.check(schema, self._env_var_prefix)
         if found is None:
             raise ConfigError("A setting in the environment cannot be read")
@@ -224,6 +243,7 @@ class TapVismaEconomic(Tap):
         """
         try:
             self._warn_of_what_has_no_effect()
+            self._check_batches()
             _ = self.agreements  # before the first message: without a company there is no run
             with contextlib.suppress(Stopped), progress() as self.progress:
                 self._plan_ahead()
@@ -244,8 +264,8 @@ class TapVismaEconomic(Tap):
         except MappingError as error:
             self.logger.error("%s", _about_maps(error))  # noqa: TRY400
             return 1
-        except OSError as error:  # files of the SDK's own, such as batches
-            self.logger.error("A file cannot be read or written: %s", error.strerror)  # noqa: TRY400
+        except (ImportError, OSError) as error:
+            self.logger.error("%s", _about_batches(error))  # noqa: TRY400
             return 1
         except Stopped:
             pass
@@ -276,6 +296,15 @@ class TapVismaEconomic(Tap):
             )
         if not any(stream.selected for stream in self.streams.values()):
             self.logger.warning("No stream is selected: nothing will be read")
+
+    def _check_batches(self) -> None:
+        """See that the SDK knows the place that batches are to be written to."""
+        if not (batches := self.config.get("batch_config")):
+            return
+        try:
+            BatchConfig.from_dict(batches).storage.get_url("batch")
+        except (TypeError, ValueError):
+            raise ConfigError("batch_config: its storage is none that the SDK can use") from None
 
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
@@ -421,6 +450,10 @@ def _explained() -> Iterator[None]:
         sys.exit(1)
 
 
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
 def _with_keys(catalog: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a catalog in which keys are selected, or no target could tell rows apart."""
     streams: Iterable[Any] = STREAMS
@@ -437,3 +470,10 @@ def _about_maps(error: MappingError) -> str:
     """Return what the SDK says of stream maps, without the expression: it shows a setting."""
     kinds = [type(error).__name__, *([type(error.__cause__).__name__] if error.__cause__ else [])]
     return f"The setting stream_maps cannot be used ({', '.join(kinds)})"
+
+
+def _about_batches(error: ImportError | OSError) -> str:
+    """Return what is wrong with the files that the SDK writes."""
+    if isinstance(error, OSError):
+        return f"A file cannot be read or written: {error.strerror}"
+    return f"The setting batch_config needs a package that is not installed: {error}"

@@ -106,8 +106,9 @@ class Transport(Workers):
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
         except (OSError, ValueError) as error:
             # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
-            # The words of a ValueError could quote a header.
-            why = error if isinstance(error, OSError) else type(error).__name__
+            # The words of a ValueError could quote a header, or the password of a proxy.
+            unfit = f"look at the proxy in the environment ({type(error).__name__})"
+            why = error if isinstance(error, OSError) else unfit
             raise ConfigError(f"no request can be sent: {why}") from None
 
     def give_up(self, request: requests.PreparedRequest) -> None:

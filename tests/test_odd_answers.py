@@ -103,6 +103,13 @@ def test_an_answer_that_unpacks_to_more_than_any_page_ends_early(warm_tap: TapRu
     assert time.monotonic() - began < 15
 
 
+def test_a_part_with_a_length_below_0_is_a_bad_answer(warm_tap: TapRunner) -> None:
+    run = units(warm_tap, b"-5\r\n{}", headers={"Transfer-Encoding": "chunked"})
+    assert run.exit_code == 1
+    assert "is not what e-conomic documents: a part of it has a length below 0" in run.errors[0]
+    keeps_secrets(run)
+
+
 @pytest.mark.parametrize(
     ("headers", "why"),
     [

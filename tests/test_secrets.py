@@ -191,6 +191,34 @@ def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
     assert CANARY not in str(run.messages), "records, schemas and state"
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"__filter__": f"'{CANARY}' == name or config['salt']"},
+        {"__alias__": f"'units' if '{CANARY}' else ''"},
+    ],
+    ids=["filter", "alias"],
+)
+@pytest.mark.parametrize("structured", [False, True])
+def test_a_run_with_stream_maps_shows_neither_their_texts_nor_what_they_give(
+    run_tap: TapRunner, option: dict[str, Any], structured: bool
+) -> None:
+    """The SDK tells filters as news, and in debug output what an expression gave."""
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        maps = {"units": option}
+        run = run_tap(
+            settings_for(
+                sandbox, GRANT, stream_maps=maps, stream_map_config={"salt": f"{CANARY}salt"}
+            ),
+            catalog=run_tap.catalog_of("units"),
+            env=debugging(run_tap.folder, "", structured=structured),
+        )
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["units"]) == 5
+    assert CANARY not in run.stderr
+    assert CANARY not in str(run.messages)
+
+
 def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: Path) -> None:
     """What the test above guards against does happen to a plain session of requests."""
     code = f"import requests; requests.get({{!r}}, headers={{{{'X-AppSecretToken': {APP!r}}}}})"
