@@ -495,3 +495,14 @@ def test_a_env_file_in_the_working_folder_fills_in_what_the_environment_lacks(
 def test_a_env_file_that_is_no_text_is_named(warm_tap: TapRunner) -> None:
     (warm_tap.folder / ".env").write_bytes(f"{PREFIX}APP_SECRET_TOKEN={APP}\xff".encode("latin-1"))
     assert ".env is not text in UTF-8" in says_one_thing(warm_tap(None, "--config=ENV"))
+
+
+def test_an_environment_shared_with_another_program_is_no_riddle(run_tap: TapRunner) -> None:
+    """A target that pins an old jsonschema, installed beside the tap, puts it there."""
+    (run_tap.folder / "jsonschema").mkdir()
+    (run_tap.folder / "jsonschema/__init__.py").write_text("from jsonschema import validators\n")
+    (run_tap.folder / "jsonschema/validators.py").write_text("Draft3Validator = None\n")
+    run = run_tap(None, env={"PYTHONPATH": str(run_tap.folder)})
+    assert run.exit_code == 1
+    assert "Give each an environment of its own" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
