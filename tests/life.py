@@ -281,7 +281,7 @@ class Life:
         self._document_deleted = True
 
     def document_becomes_visible(self) -> None:
-        """Below the newest number. Not since one was deleted: that is a limit that docs/guarantees.md tells."""
+        """Below the newest number. Not since one was deleted: a limit of docs/guarantees.md."""
         rows: Any = self.company.rows(DOCUMENTS)
         free = set(range(101, rows[-1]["number"])) - {row["number"] for row in rows}
         if not self._document_deleted:
