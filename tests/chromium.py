@@ -15,6 +15,7 @@ import requests
 from scripts.local import process
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -135,10 +136,7 @@ class Browser:
 
     def comes_to(self, heading: str) -> bool:
         """Wait for a page with this heading, and return whether it came."""
-        until = time.monotonic() + _PATIENCE
-        while self.text("h1") != heading and time.monotonic() < until:
-            time.sleep(0.05)
-        return self.text("h1") == heading
+        return self.until(lambda: self.text("h1") == heading)
 
     def click(self, css: str) -> None:
         """Click an element. What that leads to may come later: see `comes_to`."""
@@ -163,6 +161,24 @@ class Browser:
                 },
             },
         )
+
+    def prefer(self, *, dark: bool) -> None:
+        """Set what pages are told of the reader's colours."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        wanted = {"cmd": "Emulation.setEmulatedMedia", "params": {"features": [scheme]}}
+        self._call("POST", "/goog/cdp/execute", wanted)
+
+    def type(self, text: str) -> None:
+        """Type into what has the focus."""
+        focused = self._call("GET", "/element/active")[_ELEMENT]
+        self._call("POST", f"/element/{focused}/value", {"text": text})
+
+    def until(self, true: Callable[[], bool]) -> bool:
+        """Wait until something is true, and return whether it became so."""
+        end = time.monotonic() + _PATIENCE
+        while not (there := true()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return there
 
     def screenshot(self) -> bytes:
         """What is to be seen, as PNG."""

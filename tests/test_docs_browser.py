@@ -1,0 +1,116 @@
+"""The documentation site in a real browser: wide and narrow, light and dark, and its search."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import chromium
+from tests.chromium import Browser
+from tests.test_docs import pytestmark, site  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WIDE, NARROW = 1400, 390
+
+BESIDE_THE_PAGE = """
+const frames = '.md-typeset__scrollwrap, pre, .er';
+const seen = [...document.querySelectorAll('article *')].filter(
+  e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(frames));
+return [document.documentElement.scrollWidth > innerWidth, seen.map(e => e.outerHTML.slice(0, 80))];
+"""
+
+DARKNESS = """
+const probe = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const light = colour => { probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1);
+  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const name = document.querySelector('.er text');
+return [getComputedStyle(document.body).backgroundColor, getComputedStyle(name).fill].map(light);
+"""
+
+FOUND = """
+const inside = [...document.querySelectorAll('*')].find(e => e.shadowRoot)?.shadowRoot ?? document;
+return [...inside.querySelectorAll('a')].map(a => a.href);
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:  # noqa: F811
+    """Where the site is served."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    found = chromium.find()
+    if found is None and os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(chromium.MISSING)
+    if found is None:
+        pytest.skip(chromium.MISSING)
+    with Browser(found, tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_no_page_is_wider_than_the_screen(
+    browser: Browser,
+    address: str,
+    site: Path,  # noqa: F811
+    width: int,
+) -> None:
+    browser.resize(width, 900)
+    names = sorted(p.parent.relative_to(site).as_posix() for p in site.rglob("index.html"))
+    wrong: dict[str, Any] = {}
+    for name in names:
+        browser.open(f"{address}{name}/")
+        wider, elements = browser.run(BESIDE_THE_PAGE)
+        if wider or elements:
+            wrong[name] = elements
+    assert len(names) > 30
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_pictures_can_be_read_on_a_light_and_on_a_dark_page(
+    browser: Browser, address: str, dark: bool
+) -> None:
+    browser.prefer(dark=dark)
+    browser.open(address)
+    browser.run("localStorage.clear()")  # the site remembers what it has been told before
+    browser.open(f"{address}streams/ledger/")
+    page, name = browser.run(DARKNESS)
+    assert (page < name) is dark
+    assert abs(page - name) > 90
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("trial balance", "recipes/ledger/"),
+        ("restbeløb", "recipes/receivables/"),
+        ("booked_entries", "streams/ledger/#booked_entries"),
+        ("start_date", "settings/#start_date"),
+    ],
+)
+def test_search_finds(browser: Browser, address: str, words: str, page: str) -> None:
+    browser.open(address)
+    browser.run("document.querySelector('.md-search__button').click()")
+    browser.type(words)
+    assert browser.until(lambda: f"{address}{page}" in browser.run(FOUND)), browser.run(FOUND)
