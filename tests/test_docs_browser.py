@@ -92,8 +92,6 @@ def test_pictures_can_be_read_on_a_light_and_on_a_dark_page(
     browser: Browser, address: str, dark: bool
 ) -> None:
     browser.prefer(dark=dark)
-    browser.open(address)
-    browser.run("localStorage.clear()")  # the site remembers what it has been told before
     browser.open(f"{address}streams/ledger/")
     page, name = browser.run(DARKNESS)
     assert (page < name) is dark
