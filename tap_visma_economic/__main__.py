@@ -6,8 +6,11 @@ import os
 import signal
 import sys
 
-from tap_visma_economic import environment
-from tap_visma_economic.memory import share_heaps
+_NOT_ALONE = (
+    "The tap cannot start: {}. What it is built on is there in another version than it needs: "
+    "another program, such as a target, may share its environment. Give each an environment of its "
+    "own, as pipx and Meltano do"
+)
 
 
 def main() -> None:
@@ -21,10 +24,15 @@ def main() -> None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if sys.stdout is None:
         sys.exit("stdout is closed: there is nowhere to write to")
-    if wrong := environment.wrong_level("TAP_VISMA_ECONOMIC_LOGLEVEL", "LOGLEVEL"):
-        sys.exit(wrong)
-    from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
+    try:
+        from tap_visma_economic import environment  # noqa: PLC0415
+        from tap_visma_economic.memory import share_heaps  # noqa: PLC0415
 
+        if wrong := environment.wrong_level("TAP_VISMA_ECONOMIC_LOGLEVEL", "LOGLEVEL"):
+            sys.exit(wrong)
+        from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
+    except (AttributeError, ImportError) as error:
+        sys.exit(_NOT_ALONE.format(error))
     share_heaps()
     TapVismaEconomic.cli()
 

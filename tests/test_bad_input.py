@@ -436,3 +436,14 @@ def test_a_folder_for_batches_that_cannot_be_written_is_no_riddle(
     assert run.exit_code == 1
     assert "A file cannot be read or written" in run.errors[-1]
     keeps_secrets(run)
+
+
+def test_an_environment_shared_with_another_program_is_no_riddle(run_tap: TapRunner) -> None:
+    """A target that pins an old jsonschema, installed beside the tap, puts it there."""
+    (run_tap.folder / "jsonschema").mkdir()
+    (run_tap.folder / "jsonschema/__init__.py").write_text("from jsonschema import validators\n")
+    (run_tap.folder / "jsonschema/validators.py").write_text("Draft3Validator = None\n")
+    run = run_tap(None, env={"PYTHONPATH": str(run_tap.folder)})
+    assert run.exit_code == 1
+    assert "give each an environment of its own" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
