@@ -445,5 +445,5 @@ def test_an_environment_shared_with_another_program_is_no_riddle(run_tap: TapRun
     (run_tap.folder / "jsonschema/validators.py").write_text("Draft3Validator = None\n")
     run = run_tap(None, env={"PYTHONPATH": str(run_tap.folder)})
     assert run.exit_code == 1
-    assert "give each an environment of its own" in run.stderr
+    assert "Give each an environment of its own" in run.stderr
     assert len(run.stderr.splitlines()) == 1
