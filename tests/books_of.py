@@ -82,6 +82,27 @@ class Books:
                 )
         return _kroner(sums)
 
+    def statement(self) -> Sums:
+        """By year, period and line of the profit and loss statement, totals included."""
+        members = {line.number: _summed(line) for line in chart.ACCOUNTS}
+        lines = {n: summed for n, summed in members.items() if _only_results(summed)}
+        sums: dict[tuple[Any, ...], int] = defaultdict(int)
+        for (*period, account), base in self._movements().items():
+            for line, summed in lines.items():
+                if account in summed:
+                    sums[(*period, line)] -= base
+        return _kroner(sums)
+
+    def _movements(self) -> dict[tuple[Any, ...], int]:
+        """By year, period and account, opening entries left out."""
+        sums: dict[tuple[Any, ...], int] = defaultdict(int)
+        for year in self.company.world.years:
+            for period in year.periods:
+                for e in self.entries:
+                    if period.start <= e.date <= period.end and not _is_opening(e):
+                        sums[self.number, year.name, period.number, e.account] += e.base
+        return sums
+
     def balances_ever(self, without: int) -> Sums:
         """By year, period and account: what was booked until then, transfers left out."""
         sums: dict[tuple[Any, ...], int] = defaultdict(int)
@@ -162,6 +183,23 @@ def _kroner(sums: dict[tuple[Any, ...], int]) -> Sums:
 
 def _base(entry: Entry) -> int:
     return entry.base
+
+
+def _summed(line: chart.Account) -> set[int]:
+    """The accounts that a line of the chart adds up: for an account, itself."""
+    spans: tuple[tuple[int, int], ...] = ()
+    if line.kind in {chart.PL, chart.ST}:
+        spans = ((line.number, line.number),)
+    elif line.kind == "totalFrom" and line.total_from is not None:
+        spans = ((line.total_from, line.number),)
+    elif line.kind == "sumInterval":
+        spans = line.summed
+    inside = {n for n in chart.BY_NUMBER if any(a <= n <= b for a, b in spans)}
+    return {n for n in inside if chart.BY_NUMBER[n].kind in {chart.PL, chart.ST}}
+
+
+def _only_results(accounts: set[int]) -> bool:
+    return {chart.BY_NUMBER[n].kind for n in accounts} == {chart.PL}
 
 
 def _is_opening(entry: Entry) -> bool:

@@ -45,6 +45,17 @@ def test_a_query_finds_what_is_there(
     CHECKS[block.title](rows, sandbox.grants["demo"].company)
 
 
+def test_what_a_deleted_customer_owes_is_still_a_line(tables: duckdb.DuckDBPyConnection) -> None:
+    (query,) = [block.text for block in RECIPES if block.title == "ageing.sql"]
+    whole = tables.execute(query).fetchall()
+    tables.execute("BEGIN")
+    tables.execute('DELETE FROM economic.customers WHERE "customerNumber" = ?', [whole[0][1]])
+    rows = tables.execute(query).fetchall()
+    tables.execute("ROLLBACK")
+    assert [row[-1] for row in rows] == [row[-1] for row in whole]
+    assert rows[0][2] is None
+
+
 @pytest.mark.parametrize(
     ("late", "column"),
     [(0, 3), (1, 4), (30, 4), (31, 5), (60, 5), (61, 6), (90, 6), (91, 7)],

@@ -180,6 +180,54 @@ def test_profit_and_loss_shows_income_as_positive(tables: Tables, books: list[Bo
     assert sales == (True,)
 
 
+def test_each_line_of_the_statement_is_the_sum_of_its_accounts(
+    tables: Tables, books: list[Books]
+) -> None:
+    key = "agreement_number, accounting_year, period_number, account_number"
+    found = tables.sums(f"SELECT {key}, result FROM profit_and_loss_lines")
+    wanted = together([one.statement() for one in books])
+    assert found == wanted
+    assert {account for *_, account in found} >= {1010, 1099, 1399, 4499, 4900}
+    to_date = tables.sums(
+        f"SELECT {key}, result_year_to_date FROM profit_and_loss_lines "
+        "WHERE line_type = 'account' AND period_to_date <= '2026-11-30'"
+    )
+    balances = together([one.closing_balances() for one in books])
+    assert to_date == {k: -balances[k] for k in to_date}
+    assert len(to_date) > 200
+
+
+def test_the_year_before_stands_beside_each_month(tables: Tables) -> None:
+    """Also across the long and the broken year: by date, not by the name of the year."""
+    key = "agreement_number, account_number"
+    lines = "FROM profit_and_loss_lines WHERE period_from_date"
+    for month, before, start in (
+        ("2026-03-01", "2025-03-01", "2024-01-01"),  # of the year that began in January 2025
+        ("2026-09-01", "2025-09-01", "2025-07-01"),
+    ):
+        beside = tables.sums(f"SELECT {key}, result_last_year {lines} = '{month}'")
+        assert beside == tables.sums(f"SELECT {key}, result {lines} = '{before}'")
+        to_date = tables.sums(f"SELECT {key}, result_last_year_to_date {lines} = '{month}'")
+        assert to_date == tables.sums(
+            f"SELECT {key}, sum(result) {lines} BETWEEN '{start}' AND '{before}' GROUP BY ALL"
+        )
+    first = tables.rows(f"SELECT count(result_last_year), count(*) > 0 {lines} < '2024-01-01'")
+    assert first == [(0, True)]
+
+
+def test_only_the_account_of_the_result_opens_with_another_balance(tables: Tables) -> None:
+    rows = tables.rows(
+        "SELECT opened.account_number, opened.difference + sum(lines.result) "
+        "FROM opening_balances AS opened JOIN profit_and_loss AS lines "
+        "ON lines.agreement_number = opened.agreement_number "
+        "AND lines.accounting_year = opened.previous_year "
+        "WHERE opened.difference <> 0 "
+        "GROUP BY opened.agreement_number, opened.accounting_year, opened.account_number, "
+        "opened.difference"
+    )
+    assert rows == [(6110, 0)] * 6  # two companies, three years each
+
+
 def test_accounts_stand_below_their_headings(tables: Tables) -> None:
     rows = tables.rows(
         "SELECT account_number, section_name, heading_name FROM chart_of_accounts "
@@ -379,8 +427,11 @@ def test_a_start_date_must_be_the_first_day_of_a_fiscal_year(
     later.change(f"DELETE FROM economic.booked_entries WHERE date < '{start}'")
     built = later.build()
     assert (built.exit_code == 0) is right, built.text
-    wrong = [] if right else ["trial_balance_equals_accounting_year_totals"]
-    assert built.of("fail") + built.of("error") == wrong
+    wrong = [
+        "trial_balance_equals_accounting_year_totals",
+        "what_came_before_is_carried_over",
+    ]
+    assert built.of("fail") + built.of("error") == ([] if right else wrong)
     balances = (
         "SELECT agreement_number, period_number, coalesce(account_number, 0), balance "
         "FROM balance_sheet WHERE period_from_date >= '2025-02-01'"

@@ -148,7 +148,7 @@ def test_deleted_customers_and_entries_without_one_are_no_trouble(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_renumbered_account_is_noticed(tmp_path: Path) -> None:
-    """e-conomic shows all entries under the new number; entries read before have the old one."""
+    """Entries that were read before stand under the old number until they are read again."""
     books = Books(tmp_path)
     books.tell_totals()
     for table in ("accounts", "accounting_year_totals"):
