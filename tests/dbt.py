@@ -30,24 +30,27 @@ REQUIREMENTS = (
     # the tests and dbt open the same database file
     f"duckdb=={importlib.metadata.version('duckdb')}",
 )
+OLDEST = ("dbt-core==1.8.*", "dbt-postgres==1.8.*")
+"""The oldest dbt that `models/dbt_project.yml` accepts."""
+
 PATIENCE = 240
 
 
-def executable() -> Path:
+def executable(requirements: tuple[str, ...] = REQUIREMENTS, name: str = "dbt") -> Path:
     """The program `dbt`; installed when it is first asked for, by whichever worker comes first."""
-    folder = ROOT / f".venv-dbt-{sys.version_info.major}.{sys.version_info.minor}"
-    wanted = "\n".join(REQUIREMENTS)
+    folder = ROOT / f".venv-{name}-{sys.version_info.major}.{sys.version_info.minor}"
+    wanted = "\n".join(requirements)
     stamp = folder / "requirements.txt"
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
             shutil.rmtree(folder, ignore_errors=True)
-            _install(folder)
+            _install(folder, requirements)
             stamp.write_text(wanted)
     return folder / "bin" / "dbt"
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, requirements: tuple[str, ...]) -> None:
     """Make the environment with uv, or with pip where there is no uv or it does not get through."""
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
@@ -56,11 +59,11 @@ def _install(folder: Path) -> None:
     if uv:
         made = _call([uv, "venv", "--quiet", "--clear", "--python", python, str(folder)])
         command = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
-        if made.returncode == 0 and _call([*command, *REQUIREMENTS]).returncode == 0:
+        if made.returncode == 0 and _call([*command, *requirements]).returncode == 0:
             return
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(folder)],
-        [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *REQUIREMENTS],
+        [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements],
     ):
         done = _call(command)
         assert done.returncode == 0, f"dbt could not be installed: {done.stdout}{done.stderr}"
@@ -68,6 +71,26 @@ def _install(folder: Path) -> None:
 
 def _call(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def call(
+    command: list[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a dbt command in a folder, with nothing of the caller's own dbt."""
+    kept = {
+        name: value
+        for name, value in clean_environment().items()
+        if not name.startswith(("DBT_", "TARGET_", "ECONOMIC_"))
+    }
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **environment},
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -112,20 +135,7 @@ class Project:
             f"--vars={json.dumps(variables)}",
             *arguments,
         ]
-        kept = {
-            name: value
-            for name, value in clean_environment().items()
-            if not name.startswith(("DBT_", "TARGET_", "ECONOMIC_"))
-        }
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env={**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **self.environment},
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = call(command, self.folder, self.environment)
         return Built(done.returncode, done.stdout + done.stderr, self._statuses())
 
     def _statuses(self) -> dict[str, str]:
