@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import shlex
 import socket
 import stat
 import subprocess
@@ -254,6 +255,50 @@ def test_the_browser_is_opened_at_the_address_that_is_shown(connect: Connect) ->
     assert opened == running.url
 
 
+def test_what_a_browser_prints_is_not_beside_the_token_and_is_not_waited_for(
+    connect: Connect,
+) -> None:
+    script = connect.folder / "browser.sh"
+    script.write_text("#!/bin/sh\necho Opening.; echo Opening. >&2; exec sleep 120\n")
+    script.chmod(0o755)
+    begun = time.monotonic()
+    with connect.waiting("--stdout", BROWSER=f"{script} %s &") as running:
+        approve(running.url, 0)
+        ended = running.wait()
+    assert (ended.exit_code, ended.stdout) == (0, f"{GRANT}\n"), ended.stderr
+    assert "Opening." not in ended.stderr
+    assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "words"),
+    [
+        (">/dev/full", 1, "Error: standard output cannot be written: No space left on device\n"),
+        (">&-", 1, "stdout is closed: there is nowhere to write to\n"),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_a_standard_stream_that_takes_nothing_is_no_riddle(
+    connect: Connect, redirection: str, code: int, words: str
+) -> None:
+    line = f"{shlex.join(connect.command('--paste', '--stdout'))} {redirection}"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        input=f"{APP}\n{GRANT}\n",
+        capture_output=True,
+        text=True,
+        cwd=connect.folder,
+        env=connect.env,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert done.stderr.endswith(words)
+    assert "Traceback" not in done.stderr
+    assert CANARY not in done.stderr
+    assert done.stdout == ("" if code else f"{GRANT}\n")
+
+
 def test_without_a_screen_the_token_comes_by_hand(connect: Connect) -> None:
     ended = connect(typed=f"{APP}\n{GRANT}\n")
     assert ended.exit_code == 0, ended.stderr
@@ -357,6 +402,16 @@ def test_what_a_grant_may_not_read_is_told_with_the_reason(connect: Connect) -> 
     assert re.search(r"It may read \d+ of 88 streams", told)
     assert "It may read 88 of 88" not in told
     assert "Missing modules: Project): activities, activity_groups, cost_type_groups" in told
+
+
+@pytest.mark.parametrize("status", [206, 302, 304])
+def test_nothing_but_200_tells_who_it_is(connect: Connect, status: int) -> None:
+    who = json.dumps({"agreementNumber": NUMBER}).encode()
+    connect.sandbox.faults.add("/self", "status", status=status, body=who, times=None)
+    ended = connect.paste(GRANT, "--config-file=config.json")
+    assert ended.exit_code == 1
+    assert f"e-conomic answered {status}" in ended.stderr
+    assert list(connect.folder.iterdir()) == []
 
 
 def test_a_fault_after_the_grant_is_stored_does_not_lose_it(connect: Connect) -> None:

@@ -88,6 +88,10 @@ def command(
 
 def main() -> None:
     """Run the command line, and end with an exit code of `ends` and without a traceback."""
+    if sys.stderr is None:  # closed: what is opened next must not get its number
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if sys.stdout is None:
+        sys.exit("stdout is closed: there is nowhere to write to")
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as error:

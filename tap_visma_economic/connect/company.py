@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic import pages, settings
@@ -51,7 +52,7 @@ class Desk:
 
         def ask() -> pages.Page:
             response = lane.send(request)
-            if not response.ok or response.is_redirect:
+            if response.status_code != HTTPStatus.OK:
                 raise error_of(response)
             return pages.single(response)
 

@@ -12,11 +12,11 @@ import json
 import os
 import re
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import click
 from dotenv.main import resolve_variables
 from dotenv.parser import parse_stream
 
@@ -78,8 +78,11 @@ class StandardOutput:
         """Do nothing: it can be printed to."""
 
     def write(self, changes: Mapping[str, Any]) -> None:
-        """Print the grant token."""
-        click.echo(changes["agreement_grant_token"])
+        """Print the grant token, past the buffer: what is left there Python would write again."""
+        try:
+            os.write(sys.stdout.fileno(), f"{changes['agreement_grant_token']}\n".encode())
+        except OSError as error:
+            raise ConfigError(f"{self.label} cannot be written: {error.strerror}") from None
 
 
 class ConfigFile:

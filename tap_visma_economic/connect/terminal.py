@@ -5,15 +5,20 @@ Everything said goes to stderr. Standard output is left for the token, if it is 
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
 import webbrowser
+from typing import TYPE_CHECKING
 
 import click
 
 from tap_visma_economic.connect.installation import is_token
 from tap_visma_economic.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def say(text: str = "") -> None:
@@ -92,9 +97,30 @@ def has_browser() -> bool:
 def open_browser(url: str) -> bool:
     """Open a URL in a new tab, and return whether a browser took it."""
     try:
-        return webbrowser.open(url, new=2)
+        with _apart():
+            return webbrowser.open(url, new=2)
     except webbrowser.Error:
         return False
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[None]:
+    """Keep programs that are started off our stdout, and off a stderr that is no terminal.
+
+    What a browser prints does not belong beside the token, and one that stays open would keep pipes
+    open: `token=$(tap-visma-economic-connect --stdout)` would wait until it is closed.
+    """
+    ours = {number: os.dup(number) for number in (1, 2)}
+    theirs = os.dup(2) if sys.stderr.isatty() else os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in ours:
+            os.dup2(theirs, number)
+        yield
+    finally:
+        for number, kept in ours.items():
+            os.dup2(kept, number)
+            os.close(kept)
+        os.close(theirs)
 
 
 def show_code(url: str) -> None:
