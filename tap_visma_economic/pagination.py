@@ -13,7 +13,7 @@ from singer_sdk.pagination import BaseAPIPaginator
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.filters import both, compare
-from tap_visma_economic.rows import column
+from tap_visma_economic.rows import column, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,8 @@ PAGED_PAGES = 100
 """Rows of a `/paged` page, and how many pages there are at most (openapi NOTES 3.2)."""
 
 
-_MOST_EMPTY = 100
-"""Pages without rows, one after the other, that a listing may have: it has to end some time."""
+_MOST_STALE = 100
+"""Pages with nothing new, one after the other, that a listing may have: it has to end some time."""
 
 
 class Paginator(BaseAPIPaginator[Query]):
@@ -51,18 +51,23 @@ class Paginator(BaseAPIPaginator[Query]):
 
     def __init__(self, filter_: str | None = None, **query: str | int) -> None:
         self.filter = filter_
-        self._empty = 0
+        self._stale = 0
+        self._seen: set[int | None] = {None}
         super().__init__({**query, **filtered(filter_)})
 
     def turn(self, page: Page) -> None:
         """Go on to the next page, or finish.
 
         Raises:
-            BadAnswerError: e-conomic sends the same page, or pages without rows, again and again.
+            BadAnswerError: e-conomic sends the same pages, or pages without rows, again and again.
         """
-        self._empty = 0 if page.rows else self._empty + 1
-        if self._empty > _MOST_EMPTY:
-            raise BadAnswerError(f"e-conomic gave {self._empty} pages without rows in a row")
+        mark = mark_of(page.rows)
+        self._stale = self._stale + 1 if mark in self._seen else 0
+        self._seen.add(mark)
+        if self._stale > _MOST_STALE:
+            raise BadAnswerError(
+                f"e-conomic gave {self._stale} pages in a row without rows, or that came before"
+            )
         try:
             self.advance(cast("requests.Response", page))
         except RuntimeError:

@@ -108,3 +108,12 @@ def column(rows: Sequence[Row], name: str) -> list[Any]:
     if isinstance(rows, TypedRows):
         return rows.column(name)
     return [row.get(name) for row in rows]
+
+
+def mark_of(rows: Sequence[Row]) -> int | None:
+    """Return a number that tells the rows of a page from those of another, None if there are none.
+
+    The first and the last row make it, in the form in which they are here.
+    """
+    found = rows.typed if isinstance(rows, TypedRows) else rows
+    return hash(repr((len(found), found[0], found[-1]))) if found else None
