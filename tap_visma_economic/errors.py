@@ -144,7 +144,7 @@ class NotFoundError(ApiError):
 
 
 class RetiredVersionError(ApiError):
-    """410, or 404 on a whole OpenAPI listing: this version of the module is not served."""
+    """410, 404 on a whole OpenAPI listing, or 400 about the version: it is not served."""
 
     def explain(self) -> str:
         """Return what was answered, and which setting is about versions."""
@@ -254,6 +254,8 @@ def error_of(response: requests.Response) -> ApiError:
     code = complaint.errorCode or ""
     if kind in (QueryRefusedError, ApiError) and _is_about_access(code, complaint.errors):
         kind = AccessDeniedError
+    elif kind is QueryRefusedError and _VERSION.search(f"{code} {complaint.title}"):
+        kind = RetiredVersionError
     request = response.request
     return kind(
         status,
@@ -268,6 +270,10 @@ def error_of(response: requests.Response) -> ApiError:
 
 _ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
 """Codes that say a role or module is missing, whatever the status they come with."""
+
+_VERSION = re.compile(r"api ?version", re.IGNORECASE)
+"""What web servers of e-conomic's kind call a version that they do not serve; e-conomic's own
+answer is not documented (openapi NOTES 1)."""
 
 
 def _by_class(status: int) -> type[ApiError]:

@@ -9,6 +9,9 @@ import datetime as dt
 import json
 import re
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +21,10 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
+from tests.support import existing_tests, named_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
@@ -56,6 +60,25 @@ def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
 
 def told(run: Run, words: str) -> list[str]:
     return [line for line in run.warnings if words in line]
+
+
+class Altered:
+    """A company one of whose listings is another.
+
+    Args:
+        company: whose rows they are.
+        endpoint: which listing.
+        alter: makes the other rows of the right ones.
+    """
+
+    def __init__(self, company: Company, endpoint: str, alter: Callable[[Any], Any]) -> None:
+        self.agreement_number = company.agreement_number
+        self.modules = company.modules
+        self._company, self._endpoint, self._alter = company, endpoint, alter
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
+        rows = self._company.rows(endpoint, params)
+        return self._alter(rows) if endpoint == self._endpoint else rows
 
 
 def now() -> dt.datetime:
@@ -187,8 +210,8 @@ def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
         if way == "refused":
             refuse(sandbox, r"[?&]sort=", NO_SORT)
         else:
-            by_name = _Sorted(company, "rest:/customers", "name")
-            sandbox.grants["demo"] = Grant(by_name)
+            by_name = partial(sorted, key=itemgetter("name"))
+            sandbox.grants["demo"] = Grant(Altered(company, "rest:/customers", by_name))
             monkeypatch.setattr(listing, "parse_sort", lambda *_: ())
         run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
         pages = [seen.target for seen in sandbox.requests("^/customers")]
@@ -196,19 +219,6 @@ def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
     assert keys(run, "customers") == truth("customers")
     assert len(told(run, "e-conomic does not sort /customers as it was asked to")) == 1
     assert len([page for page in pages if "sort=" in page]) == 1
-
-
-class _Sorted:
-    """A company one of whose listings comes in another order."""
-
-    def __init__(self, company: Company, endpoint: str, by: str) -> None:
-        self.agreement_number = company.agreement_number
-        self.modules = company.modules
-        self._company, self._endpoint, self._by = company, endpoint, by
-
-    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
-        rows = self._company.rows(endpoint, params)
-        return sorted(rows, key=lambda row: row[self._by]) if endpoint == self._endpoint else rows
 
 
 def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
@@ -233,31 +243,20 @@ def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
 # Whether an entry that nothing can be open of has a remainder, and whether none is zero
 
 
-class _Without:
-    """A company whose entries have no remainder where nothing can be open of them."""
-
-    def __init__(self, company: Company) -> None:
-        self.agreement_number = company.agreement_number
-        self.modules = company.modules
-        self._company = company
-
-    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
-        rows: Any = self._company.rows(endpoint, params)
-        if endpoint != ENTRIES:
-            return rows
-        return [
-            row if row["customerNumber"] or row["supplierNumber"] else {**row, "remainder": None}
-            for row in rows
-        ]
-
-
 def test_entries_without_a_remainder_are_not_taken_for_open_ones(
     warm_tap: TapRunner, company: Company
 ) -> None:
     """The sandbox finds them by `remainder$ne:0`, which no document decides."""
     open_ones: Any = [row["entryNumber"] for row in company.rows(ENTRIES) if row["remainder"]]
     latest: Any = company.rows(ENTRIES)[-1]["entryNumber"]
-    with Sandbox({"demo": Grant(_Without(company))}) as sandbox:
+
+    def bare(rows: Any) -> Any:
+        return [
+            row if row["customerNumber"] or row["supplierNumber"] else {**row, "remainder": None}
+            for row in rows
+        ]
+
+    with Sandbox({"demo": Grant(Altered(company, ENTRIES, bare))}) as sandbox:
         config = settings_for(sandbox, "demo")
         catalog = warm_tap.catalog_of("booked_entries")
         first = warm_tap(config, catalog=catalog)
@@ -267,6 +266,38 @@ def test_entries_without_a_remainder_are_not_taken_for_open_ones(
     assert read == {*open_ones, *(n for n in keys(first, "booked_entries") if n >= latest - 1000)}
     assert open_ones[0] < latest - 1000
     assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
+
+
+# Which open invoices the listing of unpaid ones leaves out: credit notes, it may be
+
+
+def test_an_open_invoice_that_is_not_listed_as_unpaid_is_read_by_its_number(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    unpaid: Any = [row["bookedInvoiceNumber"] for row in company.rows("rest:/invoices/unpaid")]
+    left_out = set(unpaid[::2])
+
+    def some(rows: Any) -> Any:
+        return [row for row in rows if row["bookedInvoiceNumber"] not in left_out]
+
+    with Sandbox({"demo": Grant(Altered(company, "rest:/invoices/unpaid", some))}) as sandbox:
+        config = settings_for(sandbox, "demo")
+        catalog = warm_tap.catalog_of("invoices_booked")
+        first = warm_tap(config, catalog=catalog)
+        again = warm_tap(config, catalog=catalog, state=first.state)
+        for number in unpaid:
+            company.pay(number)
+        last = warm_tap(config, catalog=catalog, state=again.state)
+    assert last.exit_code == 0, last.stderr
+    remainders = {
+        record["bookedInvoiceNumber"]: record["remainder"]
+        for run in (first, again, last)
+        for record in run.records["invoices_booked"]
+    }
+    latest = first.bookmark("invoices_booked")["replication_key_value"]
+    assert max(left_out) < latest - 1000, "they are not read again for their numbers"
+    assert {number for number in unpaid if remainders[number]} == set()
+    assert again.bookmark("invoices_booked")["open"] == first.bookmark("invoices_booked")["open"]
 
 
 # What is counted
@@ -360,3 +391,14 @@ def test_a_day_with_a_time_of_day_is_that_day_and_is_told(
     assert closed[projects[1]["number"]] is None, "it may be the first of April, in Denmark"
     assert told(run, "closedDate has a time of day where a day is documented: the day is kept")
     assert told(run, "closedDate is a string where a date is documented: left out (1 rows)")
+
+
+# The page that tells all this
+
+
+def test_each_row_of_the_page_names_a_test() -> None:
+    page = Path(__file__).parent.parent / "docs" / "unsure.md"
+    rows = [line for line in page.read_text("utf-8").splitlines() if line.startswith("| ")][1:]
+    named = named_tests(page)
+    assert len(named) == len(rows) > 10
+    assert set(named) <= existing_tests()

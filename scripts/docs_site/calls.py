@@ -41,7 +41,7 @@ def later(stream: AnyStream) -> str:
     if not isinstance(stream.replication_key, str) or stream.replication is Replication.FULL:
         return ""
     if stream.replication in _NUMBERED:
-        words = "1 to count, and the pages of what is new"
+        words = f"1 to count{_below(stream)}, and the pages of what is new"
         extra = {
             Replication.NUMBER_OPEN: " or open",
             Replication.NUMBER_CHANGES: " or edited",

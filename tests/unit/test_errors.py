@@ -118,6 +118,15 @@ def test_another_code_says_no_such_thing(errors: Any) -> None:
     assert type(error_of(answer({"errors": errors}, 400))) is QueryRefusedError
 
 
+@pytest.mark.parametrize(
+    "body", [{"errorCode": "UnsupportedApiVersion"}, {"title": "Unsupported API version"}]
+)
+def test_a_400_that_speaks_of_the_version_names_the_setting(body: Any) -> None:
+    error = error_of(answer(body, 400))
+    assert type(error) is RetiredVersionError
+    assert "openapi_versions" in str(error)
+
+
 # --- both APIs' words ---
 
 
