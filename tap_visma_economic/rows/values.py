@@ -26,12 +26,15 @@ _NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.Z+-]*)?")
 _CIVIL = re.compile(
     r"(\d{4}-\d{2}-\d{2})"
-    r"(T00:00:00(\.0+)?(Z|[+-]\d\d:?\d\d)?|(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?))?"
+    r"(T00:00:00(\.0+)?(Z|[+-]\d\d:?\d\d)?|(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?))?"
 )
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})Z?")
 
 DEEPEST = 64
 """Levels of objects and lists within a value that are passed on; documented are seven."""
+
+DENMARK = "Europe/Copenhagen"
+"""Where the days of e-conomic's books begin and end."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -97,13 +100,16 @@ def civil_date(value: Any) -> str:
     """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing (openapi NOTES 6).
 
     Raises:
-        TimeOfDayError: the day comes with another time.
-        MistypedError: it is no day, or a time in another zone, where it may be the day before.
+        TimeOfDayError: the day comes with another time. With a zone it is the day in Denmark.
+        MistypedError: it is no day.
     """
     if isinstance(value, str) and (found := _CIVIL.fullmatch(value)):
         try:
             day = date.fromisoformat(found[1]).isoformat()
-        except ValueError:  # a thirteenth month: no target would take it
+            if found["zone"]:
+                at = pendulum.parse(value)
+                day = at.in_timezone(DENMARK).date().isoformat()  # type: ignore[union-attr]
+        except (ValueError, OverflowError):  # a thirteenth month: no target would take it
             raise MistypedError from None
         if found["time"]:
             raise TimeOfDayError(day)

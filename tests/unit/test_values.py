@@ -204,9 +204,8 @@ def test_a_midnight_that_means_nothing_goes(tail: str, day: date) -> None:
 @pytest.mark.parametrize(
     "served",
     [
-        "2024-01-02T00:00:01Z",
-        "2024-01-01T23:00:00Z",
-        "2024-01-02T08:00:00+01:00",
+        "2024-01-02T25:00:00Z",
+        "0001-01-01T23:00:00+9999",
         "2024-13-01",
         "2024-02-30",
         "2023-02-29T00:00:00",
@@ -232,6 +231,22 @@ def test_a_day_with_a_time_of_day_tells_the_day(tail: str, day: date) -> None:
     with pytest.raises(TimeOfDayError) as raised:
         civil_date(f"{day.isoformat()}{tail}")
     assert raised.value.day == day.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("served", "day"),
+    [
+        ("2024-01-01T23:00:00Z", "2024-01-02"),
+        ("2024-07-01T22:00:00Z", "2024-07-02"),
+        ("2024-07-01T21:59:59.9999999Z", "2024-07-01"),
+        ("2024-01-02T08:00:00+01:00", "2024-01-02"),
+        ("2024-01-02T00:00:01Z", "2024-01-02"),
+    ],
+)
+def test_a_day_with_a_time_in_a_zone_is_the_day_in_denmark(served: str, day: str) -> None:
+    with pytest.raises(TimeOfDayError) as raised:
+        civil_date(served)
+    assert raised.value.day == day
 
 
 # --- instants ---
