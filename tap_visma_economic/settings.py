@@ -95,9 +95,9 @@ SETTINGS = th.PropertiesList(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="Leave out what is older: ledger entries and booked invoices dated before "
-        "it, and rows of streams with a `lastUpdated` bookmark changed before it. Unset: "
-        "everything.",
+        description="Leave out what is older than this day, such as `2024-01-01`: ledger entries "
+        "and booked invoices dated before it, and rows of streams with a `lastUpdated` bookmark "
+        "changed before it. Unset: everything.",
     ),
     th.Property(
         "full_refresh_days",

@@ -37,14 +37,17 @@ def settings_page() -> str:
     """Return the page of settings."""
     own, built_in = own_and_built_in()
     sections = "\n".join(
-        f"## {name}\n\n{facts}\n\n{about}\n" for name, facts, about in settings_facts(own)
+        f"## {name}\n\n{facts}, `TAP_VISMA_ECONOMIC_{name.upper()}`\n\n{about}\n"
+        for name, facts, about in settings_facts(own)
     )
     names = ", ".join(f"`{name}`" for name in built_in)
     return f"""# Settings
 
+Only the two tokens have to be set: see [Connect a company](connect.md).
+
 In a file for `--config`, and below `config:` in Meltano, settings have the names below. In the
-environment they are in capitals behind `TAP_VISMA_ECONOMIC_`, lists and objects as JSON: see
-[Environment](running/environment.md).
+environment, and in Meltano's `.env`, they have those that begin with `TAP_VISMA_ECONOMIC_`; lists
+and objects are JSON: see [Environment](running/environment.md).
 
 {sections}
 ## Settings of the SDK
