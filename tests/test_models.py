@@ -376,6 +376,8 @@ def test_a_row_marked_as_deleted_is_left_out_and_the_checks_notice(
         'ALTER TABLE economic.booked_entries ADD COLUMN "_sdc_deleted_at" TIMESTAMP',
         "UPDATE economic.booked_entries SET _sdc_deleted_at = now() "
         "WHERE agreementnumber = 1234568 AND entrynumber = 10",
+        'ALTER TABLE economic.dimension_distributions ADD COLUMN "_sdc_deleted_at" TIMESTAMP',
+        "UPDATE economic.dimension_distributions SET _sdc_deleted_at = now()",
     )
     checks = (
         "every_voucher_balances",
@@ -383,12 +385,14 @@ def test_a_row_marked_as_deleted_is_left_out_and_the_checks_notice(
         "trial_balance_equals_accounting_year_totals",
         "balance_sheet_balances",
     )
-    built = tables.build("--select", *(f"+{check}" for check in checks))
+    distributions = "stg_economic__distribution_parts"
+    built = tables.build("--select", distributions, *(f"+{check}" for check in checks))
     assert built.exit_code == 1
     assert set(checks) <= set(built.of("fail")) | set(built.of("skipped")), built.text
     assert tables.rows(
         "SELECT count(*) FROM general_ledger WHERE agreement_number = 1234568 AND entry_number = 10"
     ) == [(0,)]
+    assert tables.rows(f"SELECT count(*) FROM {distributions}") == [(0,)]
 
 
 @pytest.mark.slow
