@@ -431,7 +431,7 @@ def _check_url(name: str, url: str, config: Config) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    clean = url.isprintable() and not set(url) & set(" ?#@\\")
+    clean = url.isprintable() and url.isascii() and not set(url) & set(" ?#@\\")
     if not host or parts.scheme not in {"http", "https"} or not clean:
         raise ConfigError(f"{name} is not a URL such as {DEFAULTS[name]}")
     if without_tokens(url, config) != url:

@@ -101,6 +101,8 @@ class Transport(Workers):
             raise explained(
                 error, host=_host(request), path=request.path_url, timeout=self.timeout
             ) from None
+        except urllib3.exceptions.LocationParseError:
+            raise ConfigError(f"no host can have the name {_host(request)}") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
