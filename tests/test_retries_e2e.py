@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PASSING = {
     "429, Retry-After in seconds": Case(
-        {"kind": "status", "status": 429, "retry_after": "1"}, "429 Too Many Requests"
+        {"kind": "status", "status": 429, "retry_after": "1"}, "Waiting 1.0 s before asking again"
     ),
     "429, Retry-After as a date": Case(
         {"kind": "status", "status": 429, "retry_after": "now"}, "429 Too Many Requests"

@@ -131,7 +131,10 @@ class EnvFile:
 
     def read(self) -> dict[str, Any]:
         """Return the tap's settings in the file; none if there is no file."""
-        named = ((line.key, line.value) for line in self._lines() if line.key)
+        return self._settings_in(_text_of(self._path))
+
+    def _settings_in(self, text: str) -> dict[str, Any]:
+        named = ((line.key, line.value) for line in _lines(text) if line.key)
         texts = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in resolve_variables(named, override=True).items()
@@ -140,12 +143,17 @@ class EnvFile:
         return settings_of(texts, where=self.label)
 
     def ready(self) -> None:
-        """See that the file can be replaced."""
+        """See that the file can be replaced, and takes tokens."""
         _ready(self._path)
+        token = {"agreement_grant_token": "token"}
+        self._text_with({"app_secret_token": "token", **token, "agreements": [token]})
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Replace the lines of the settings that change, and put new ones at the end."""
-        held, lines = self.read(), self._lines()
+        _replace(self._path, self._text_with(changes))
+
+    def _text_with(self, changes: Mapping[str, Any]) -> str:
+        held, lines = self.read(), _lines(_text_of(self._path))
         texts = [line.original.string for line in lines]
         end = "\r\n" if any(text.endswith("\r\n") for text in texts) else "\n"
         added = []
@@ -165,10 +173,13 @@ class EnvFile:
         text = "".join(texts)
         if added and text and not text.endswith(("\n", "\r")):
             text += end
-        _replace(self._path, text + "".join(added))
-
-    def _lines(self) -> list[Binding]:
-        return list(parse_stream(io.StringIO(_text_of(self._path))))
+        text += "".join(added)
+        found = self._settings_in(text)
+        if any(found.get(name) != value for name, value in changes.items()):
+            raise ConfigError(
+                f"{self.label} cannot take the tokens: a quote in it has no end. Mend that line"
+            )
+        return text
 
 
 def from_environment() -> dict[str, Any]:
@@ -216,6 +227,10 @@ _JSON: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "openapi_versions": ("an object in JSON: {...}", dict),
     "request_timeout": ("a number", (int, float)),
 }
+
+
+def _lines(text: str) -> list[Binding]:
+    return list(parse_stream(io.StringIO(text)))
 
 
 def _before(text: str, part: str | int = 0) -> str:

@@ -31,21 +31,27 @@ def test_what_meltano_keeps_of_a_run_holds_no_token(installed: Path, tmp_path: P
         sandbox.revoke(GRANT_2)
         settings = environment(settings_for(sandbox, GRANT, GRANT_2))
         meltano = [str(Path(sys.executable).with_name("meltano")), "--log-level=debug"]
-        run = subprocess.run(
-            [*meltano, "run", TAP, "target-jsonl"],
-            cwd=project.folder,
-            env={
-                **os.environ,
-                **NO_HUB,
-                **settings,
-                "TAP_VISMA_ECONOMIC_LOGLEVEL": "DEBUG",
-                "TARGET_JSONL_DESTINATION_PATH": str(tmp_path / "rows"),
-            },
-            capture_output=True,
-            timeout=300,
-            check=False,
+        run, listed = (
+            subprocess.run(
+                [*meltano, *command],
+                cwd=project.folder,
+                env={
+                    **os.environ,
+                    **NO_HUB,
+                    **settings,
+                    "TAP_VISMA_ECONOMIC_LOGLEVEL": "DEBUG",
+                    "TARGET_JSONL_DESTINATION_PATH": str(tmp_path / "rows"),
+                },
+                capture_output=True,
+                timeout=300,
+                check=False,
+            )
+            for command in (["run", TAP, "target-jsonl"], ["config", "list", TAP])
         )
-    said = run.stdout + run.stderr
+    assert listed.returncode == 0, listed.stderr
+    assert b"rest_url" in listed.stdout
+    assert b"redacted" in listed.stdout
+    said = run.stdout + run.stderr + listed.stdout + listed.stderr
     assert run.returncode == 1, "a company of the two was not read"
     assert b"refused the tokens (401)" in said
     assert CANARY.encode() not in said

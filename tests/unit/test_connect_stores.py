@@ -110,6 +110,21 @@ def test_empty_lines_and_the_form_of_a_line_stay_where_its_value_changes(tmp_pat
     assert path.read_text() == f"A=1\n\n \n  export\t{ENV}APP_SECRET_TOKEN={SECRET}\n\nB=2\n"
 
 
+@pytest.mark.parametrize("line", ["A='b", 'A="b', "A=1\nB='c d\n"])
+def test_a_quote_without_an_end_does_not_swallow_the_tokens(tmp_path: Path, line: str) -> None:
+    """With the quotes of what is written, it would: what was stored could not be read again."""
+    path = tmp_path / ".env"
+    path.write_text(line)
+    store = EnvFile(path)
+    for do in (
+        store.ready,
+        lambda: store.write({"app_secret_token": SECRET, "agreements": GRANTS}),
+    ):
+        with pytest.raises(ConfigError, match="a quote in it has no end"):
+            do()
+    assert path.read_text() == line
+
+
 def test_a_setting_that_is_taken_out_does_not_come_back_from_an_older_line(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text(f"{ENV}AGREEMENTS='{json.dumps(GRANTS)}'\nA=1\n{ENV}AGREEMENTS='[]'\n")
