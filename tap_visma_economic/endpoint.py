@@ -62,7 +62,8 @@ class Endpoint(RESTStream["Query"]):
     rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
     comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows;
     `keyset` is an integer property that filters and by which the listing comes sorted upward;
-    `optional` says of a single object that a parent may be without it.
+    `optional` says of a single object that a parent may be without it; `key_is_inferred` where no
+    document says that the primary key identifies a row.
 
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
@@ -75,6 +76,7 @@ class Endpoint(RESTStream["Query"]):
     counted: ClassVar[bool] = True
     keyset: ClassVar[str | None] = None
     optional: ClassVar[bool] = False
+    key_is_inferred: ClassVar[bool] = False
 
     _tap: TapVismaEconomic
 

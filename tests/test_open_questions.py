@@ -21,10 +21,10 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import existing_tests, named_tests
+from tests.support import Altered, existing_tests, named_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
@@ -60,25 +60,6 @@ def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
 
 def told(run: Run, words: str) -> list[str]:
     return [line for line in run.warnings if words in line]
-
-
-class Altered:
-    """A company one of whose listings is another.
-
-    Args:
-        company: whose rows they are.
-        endpoint: which listing.
-        alter: makes the other rows of the right ones.
-    """
-
-    def __init__(self, company: Company, endpoint: str, alter: Callable[[Any], Any]) -> None:
-        self.agreement_number = company.agreement_number
-        self.modules = company.modules
-        self._company, self._endpoint, self._alter = company, endpoint, alter
-
-    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
-        rows = self._company.rows(endpoint, params)
-        return self._alter(rows) if endpoint == self._endpoint else rows
 
 
 def now() -> dt.datetime:
@@ -390,6 +371,31 @@ def test_a_day_with_a_time_of_day_is_that_day_and_is_told(
     assert closed[projects[0]["number"]] == "2026-03-31"
     assert closed[projects[1]["number"]] == "2026-04-01", "when it is in Denmark"
     assert told(run, "closedDate has a time of day where a day is documented: the day is kept")
+
+
+# Whether keys that no document states identify a row
+
+
+@pytest.mark.parametrize(
+    ("stream", "endpoint", "other"),
+    [
+        ("account_dimensions", "dimensionsapi:/dimension-data/accounts", {"dimensionKey": 99}),
+        ("booked_entry_dimensions", "dimensionsapi:/dimension-data/booked-entries", {}),
+        ("matched_entries", "bookedEntriesapi:/booked-entries/matched-pairs", {}),
+    ],
+)
+def test_rows_with_the_same_key_are_told(
+    warm_tap: TapRunner, company: Company, stream: str, endpoint: str, other: dict[str, Any]
+) -> None:
+    def twice(rows: Any) -> Any:
+        return [*rows, {**rows[0], **other}, {**rows[1], **other}]
+
+    assert len(company.rows(endpoint)) < 1000, "all rows are on one page"
+    with Sandbox({"demo": Grant(Altered(company, endpoint, twice))}) as sandbox:
+        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of(stream))
+    assert run.exit_code == 0, run.stderr
+    (line,) = told(run, "the key is that of another row")
+    assert line.endswith("keeps one of them (2 rows)")
 
 
 # The page that tells all this
