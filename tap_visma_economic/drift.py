@@ -47,6 +47,14 @@ class Drift:
         """Note a value that was left out because no message can carry it."""
         self._seen[f"{path} is {why}: left out"] += 1
 
+    def twins(self, rows: int) -> None:
+        """Note rows that have the key of another row of their page."""
+        if rows:
+            told = (
+                "the key is that of another row, and a target that replaces rows keeps one of them"
+            )
+            self._seen[told] += rows
+
     def report(self) -> list[str]:
         """Return one line per departure with the number of rows, and forget them."""
         lines = [

@@ -61,7 +61,8 @@ class Endpoint(RESTStream["Query"]):
     Class attributes say what it is: `name` and `path` are the SDK's; `listing` is how it lists its
     rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
     comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows;
-    `keyset` is an integer property that filters and by which the listing comes sorted upward.
+    `keyset` is an integer property that filters and by which the listing comes sorted upward;
+    `key_is_inferred` where no document says that the primary key identifies a row.
 
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
@@ -73,6 +74,7 @@ class Endpoint(RESTStream["Query"]):
     path_params: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
     counted: ClassVar[bool] = True
     keyset: ClassVar[str | None] = None
+    key_is_inferred: ClassVar[bool] = False
 
     _tap: TapVismaEconomic
 

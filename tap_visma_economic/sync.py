@@ -7,6 +7,7 @@ the rest: catalog, selection, stream maps, metrics.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +27,7 @@ from tap_visma_economic.plans import INCREMENTAL, reading_of
 from tap_visma_economic.readings import parse_instant
 from tap_visma_economic.recorder import Recorder
 from tap_visma_economic.records import Projection, Rules
+from tap_visma_economic.rows import column
 from tap_visma_economic.values import instant_text
 from tap_visma_economic.versions import BEGUN, Coverage
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.readings import Reading
-    from tap_visma_economic.records import Record
+    from tap_visma_economic.records import Record, Row
     from tap_visma_economic.tap import TapVismaEconomic
 
 FULL_TABLE = "FULL_TABLE"
@@ -176,6 +178,7 @@ class EconomicStream(Endpoint):
                 self._tap.stop.check()
                 if self._versioned and step.page.rows:
                     self.get_context_state(agreement.context).setdefault(BEGUN, None)
+                self._look_for_twins(step.page.rows)
                 records = recorder.records(step.page.rows, step.stamps)
                 if write:
                     self._write_records(records, counter)
@@ -186,6 +189,14 @@ class EconomicStream(Endpoint):
                 self._tap.progress.wrote(self.name, step, agreement.lane.budget.left)
                 if write:
                     self._end_page()
+
+    def _look_for_twins(self, rows: Sequence[Row]) -> None:
+        """Note rows of one page with the same key, where no document says that there are none."""
+        if self.key_is_inferred:
+            names = [name for name in self.declared_keys if name != "agreementNumber"]
+            keys = list(zip(*(column(rows, name) for name in names), strict=True))
+            with suppress(TypeError):  # a key that is a list: of another type than documented
+                self._drift.twins(len(keys) - len(set(keys)))
 
     def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
         """Take over the state of a reading: the rows it tells of are written."""

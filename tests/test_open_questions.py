@@ -393,6 +393,31 @@ def test_a_day_with_a_time_of_day_is_that_day_and_is_told(
     assert told(run, "closedDate is a string where a date is documented: left out (1 rows)")
 
 
+# Whether keys that no document states identify a row
+
+
+@pytest.mark.parametrize(
+    ("stream", "endpoint", "other"),
+    [
+        ("account_dimensions", "dimensionsapi:/dimension-data/accounts", {"dimensionKey": 99}),
+        ("booked_entry_dimensions", "dimensionsapi:/dimension-data/booked-entries", {}),
+        ("matched_entries", "bookedEntriesapi:/booked-entries/matched-pairs", {}),
+    ],
+)
+def test_rows_with_the_same_key_are_told(
+    warm_tap: TapRunner, company: Company, stream: str, endpoint: str, other: dict[str, Any]
+) -> None:
+    def twice(rows: Any) -> Any:
+        return [*rows, {**rows[0], **other}, {**rows[1], **other}]
+
+    assert len(company.rows(endpoint)) < 1000, "all rows are on one page"
+    with Sandbox({"demo": Grant(Altered(company, endpoint, twice))}) as sandbox:
+        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of(stream))
+    assert run.exit_code == 0, run.stderr
+    (line,) = told(run, "the key is that of another row")
+    assert line.endswith("keeps one of them (2 rows)")
+
+
 # The page that tells all this
 
 

@@ -39,6 +39,7 @@ class AccountDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/accounts"
     primary_keys = ("agreementNumber", "accountNumber", "dimensionNumber")
+    key_is_inferred = True
 
 
 class BookedEntryDimensionChanges(OpenApiStream):
@@ -49,6 +50,7 @@ class BookedEntryDimensionChanges(OpenApiStream):
     path = "/dimension-data/booked-entries/changelog"
     listing = Listing.CHANGELOG
     primary_keys = ("agreementNumber", "entryNumber", "dimension", "timestamp")
+    key_is_inferred = True
     replication_key = "timestamp"
 
 
@@ -59,6 +61,7 @@ class BookedEntryDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/booked-entries"
     primary_keys = ("agreementNumber", "entryNumber", "dimensionNumber")
+    key_is_inferred = True
     keyset = "entryNumber"
     replication_key = "entryNumber"
     replication = Replication.NUMBER_CHANGES
@@ -72,6 +75,7 @@ class BookedInvoiceLineDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/booked-invoice-lines"
     primary_keys = ("agreementNumber", "invoiceNumber", "lineNumber", "dimensionNumber")
+    key_is_inferred = True
     keyset = "invoiceNumber"
 
 
@@ -82,6 +86,7 @@ class BudgetFigureDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/budget-figures"
     primary_keys = ("agreementNumber", "budgetFigureNumber", "dimensionNumber")
+    key_is_inferred = True
     keyset = "budgetFigureNumber"
 
 
@@ -92,6 +97,7 @@ class DraftEntryDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/draft-entries"
     primary_keys = ("agreementNumber", "journalNumber", "entryNumber", "dimensionNumber")
+    key_is_inferred = True
 
 
 class SalesDocumentLineDimensions(OpenApiStream):
@@ -101,4 +107,5 @@ class SalesDocumentLineDimensions(OpenApiStream):
     module = "dimensionsapi"
     path = "/dimension-data/sales-document-lines"
     primary_keys = ("agreementNumber", "documentNumber", "lineNumber", "dimensionNumber")
+    key_is_inferred = True
     keyset = "documentNumber"

@@ -90,6 +90,7 @@ class OpenapiAccountingPeriods(OpenApiStream):
     module = "accountingyearsapi"
     path = "/accountingYears/periods"
     primary_keys = ("agreementNumber", "year", "periodNumber")
+    key_is_inferred = True
     selected_by_default = False
 
 
@@ -139,6 +140,7 @@ class MatchedEntries(OpenApiStream):
     path = "/booked-entries/matched-pairs"
     counted = False
     primary_keys = ("agreementNumber", "fromEntry", "toEntry")
+    key_is_inferred = True
 
 
 class Entries(RestApiStream):
