@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from tap_visma_economic.filters import compare
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 POSTING = {"profitAndLoss", "status"}
 """Account types that entries are booked on; the others are headings and sums (rest/accounts)."""
+
+_CENT = Decimal("0.01")
 
 Sums = dict[tuple[str, int], Decimal]
 """Amounts in the base currency by fiscal year and account."""
@@ -95,7 +97,7 @@ def _years(tap: TapVismaEconomic, agreement: Agreement) -> list[tuple[str, str, 
 def _totals(tap: TapVismaEconomic, agreement: Agreement) -> Sums:
     columns = ("accountingYear", "accountNumber", "totalInBaseCurrency")
     found = AccountingYearTotals(tap).keys(agreement, columns)
-    return {(year, account): Decimal(total or 0) for year, account, total in found}
+    return {(year, account): _to_cents(Decimal(total or 0)) for year, account, total in found}
 
 
 def _entries(
@@ -104,11 +106,19 @@ def _entries(
     sums: defaultdict[tuple[str, int], Decimal] = defaultdict(Decimal)
     first = min((begins for _, begins, _ in years), default=None)
     if first is None:
-        return sums
+        return {}
     columns = ("date", "accountNumber", "amountInBaseCurrency")
     bound = compare("date", "gte", first) if start_date(tap.config) else None
     for date, account, amount in BookedEntries(tap).keys(agreement, columns, bound):
         year = next((year for year, begins, ends in years if begins <= date <= ends), None)
         if year is not None:
             sums[year, account] += amount or 0
-    return sums
+    return {key: _to_cents(total) for key, total in sums.items()}
+
+
+def _to_cents(amount: Decimal) -> Decimal:
+    """Return an amount to the øre: the newer API's are doubles, which may end in noise."""
+    try:
+        return amount.quantize(_CENT)
+    except InvalidOperation:  # of more digits than any amount has
+        return amount

@@ -68,6 +68,25 @@ class Watched:
         return self._company.rows(endpoint, params)
 
 
+class Altered:
+    """A company one of whose listings is another.
+
+    Args:
+        company: whose rows they are.
+        endpoint: which listing.
+        alter: makes the other rows of the right ones.
+    """
+
+    def __init__(self, company: CompanyLike, endpoint: str, alter: Callable[[Any], Any]) -> None:
+        self.agreement_number = company.agreement_number
+        self.modules = company.modules
+        self._company, self._endpoint, self._alter = company, endpoint, alter
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
+        rows = self._company.rows(endpoint, params)
+        return self._alter(rows) if endpoint == self._endpoint else rows
+
+
 def says_one_thing(run: Run) -> str:
     """The one line that a run ends with which reads and writes nothing."""
     assert run.messages == []

@@ -21,10 +21,10 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import existing_tests, named_tests
+from tests.support import Altered, existing_tests, named_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
@@ -60,25 +60,6 @@ def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
 
 def told(run: Run, words: str) -> list[str]:
     return [line for line in run.warnings if words in line]
-
-
-class Altered:
-    """A company one of whose listings is another.
-
-    Args:
-        company: whose rows they are.
-        endpoint: which listing.
-        alter: makes the other rows of the right ones.
-    """
-
-    def __init__(self, company: Company, endpoint: str, alter: Callable[[Any], Any]) -> None:
-        self.agreement_number = company.agreement_number
-        self.modules = company.modules
-        self._company, self._endpoint, self._alter = company, endpoint, alter
-
-    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
-        rows = self._company.rows(endpoint, params)
-        return self._alter(rows) if endpoint == self._endpoint else rows
 
 
 def now() -> dt.datetime:

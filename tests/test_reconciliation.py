@@ -12,7 +12,7 @@ from tests.conftest import settings_for
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Watched
+from tests.support import Altered, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
 
+ENTRIES = "bookedEntriesapi:/booked-entries"
 TOTALS = "rest:/accounting-years/{accountingYear}/totals"
 
 
@@ -67,6 +68,22 @@ def test_a_difference_of_an_oere_is_told_with_its_figures(
         f"{total - Decimal('0.01')}, e-conomic's total is {total}" in run.stderr
     )
     assert run.stderr.count("differs: ") == 1
+
+
+def test_the_noise_of_doubles_is_no_difference(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    """The newer API documents its amounts as doubles."""
+    rows: Any = company.rows(ENTRIES)
+    noisy = [
+        {**row, "amountInBaseCurrency": row["amountInBaseCurrency"] + Decimal("1E-13")}
+        for row in rows
+    ]
+    sandbox.grants["demo"] = Grant(Altered(company, ENTRIES, lambda _: noisy))
+    run = reconcile(warm_tap, sandbox, "fail")
+    assert run.exit_code == 0, run.stderr
+    served = {record["amountInBaseCurrency"] for record in run.records["booked_entries"]}
+    assert served == {row["amountInBaseCurrency"] for row in noisy}, "records keep every digit"
 
 
 def test_fail_ends_the_run_with_exit_code_1(
