@@ -293,6 +293,14 @@ def test_rows_that_went_are_noticed_and_counted_anew() -> None:
     assert books.counts == ["number$lte:5011"]
 
 
+def test_a_number_below_one_is_read_where_no_checkpoint_holds() -> None:
+    state: State = {}
+    books = Counted(*range(1, 5))
+    read(by_number(state, books))
+    books.put(0)
+    assert read(by_number(state, books)) == [0, 1, 2, 3, 4]
+
+
 def test_a_highest_number_picked_by_hand_hides_no_number_below_it() -> None:
     state: State = {}
     books = Counted(1, 2, 90_000)
@@ -662,7 +670,11 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
 
 
 def test_a_first_reading_needs_no_changelog() -> None:
-    books = Counted(1, 2)
+    class WithoutLog(Counted):
+        def changed(self, at: str | None) -> Any:
+            raise NotImplementedError
+
+    books = WithoutLog(1, 2)
     read(changing({}, books))
     assert books.asked == [None]
 
@@ -676,3 +688,12 @@ def test_only_edited_rows_below_what_was_read_are_read_by_number() -> None:
     books.asked.clear()
     read(changing(state, books))
     assert books.asked == ["number$gte:2002", "number$in:[2]"]
+
+
+def test_a_checkpoint_at_a_number_that_lost_a_row_proves_nothing() -> None:
+    """The row that went hides one that came late: the count up to the checkpoint is the same."""
+    books = Counted(1, 2, 5, 9)
+    state = at(9, 4, checkpoints=[[5, 3]], changes_since="1970-01-01T00:00:00Z")
+    books.take(5, 0)
+    books.put(3)
+    assert read(changing(state, books)) == [1, 2, 3, 9]
