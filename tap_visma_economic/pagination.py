@@ -178,8 +178,7 @@ class Cursor(Paginator):
         Raises:
             BadAnswerError: rows are those of the page before, perhaps in place of others.
         """
-        columns = [column(page.rows, key) for key in self._keys]
-        rows = {row for row in zip(*columns, strict=True) if _is_key(row)}
+        rows = _told_apart(page, self._keys)
         if not rows.isdisjoint(self._before):
             raise BadAnswerError("e-conomic's cursor gave rows of the page before once more")
         self._before = rows
@@ -277,8 +276,12 @@ def keys_of(page: Page, key: str) -> list[Any]:
     return [_dig(row, key) for row in page.rows] if None in keys else keys
 
 
-def _is_key(values: tuple[Any, ...]) -> bool:
-    return all(isinstance(value, (int, str)) for value in values)
+def _told_apart(page: Page, keys: Sequence[str]) -> set[tuple[Any, ...]]:
+    columns = [column(page.rows, key) for key in keys]
+    try:
+        return {row for row in zip(*columns, strict=True) if None not in row}
+    except TypeError:  # a list or an object where a key should be
+        return set()
 
 
 def _dig(row: dict[str, Any], key: str) -> Any:

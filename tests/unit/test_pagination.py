@@ -195,6 +195,30 @@ def test_a_cursor_that_does_not_move_is_a_bad_answer() -> None:
         read(Cursor(), lambda _: Page(numbered(1), more=True, cursor="a"))
 
 
+def test_rows_of_the_page_before_are_a_bad_answer() -> None:
+    """In place of the page's own last rows, as like as not."""
+    pages = iter([Page(numbered(1, 2, 3), more=True, cursor="a"), Page(numbered(3, 4, 5))])
+    with pytest.raises(BadAnswerError, match="rows of the page before"):
+        read(Cursor(keys=["number"]), lambda _: next(pages))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([{"number": 3, "part": 1}], [{"number": 3, "part": 2}]),
+        ([{"number": None, "part": 1}], [{"number": None, "part": 1}]),
+        ([{"part": 1}], [{"part": 1}]),
+        ([{"number": [3], "part": {}}], [{"number": [3], "part": {}}]),
+    ],
+    ids=["a part of a number", "null", "absent", "no keys at all"],
+)
+def test_rows_that_only_look_like_those_of_the_page_before_are_none(
+    before: Rows, after: Rows
+) -> None:
+    pages = iter([Page(before, more=True, cursor="a"), Page(after)])
+    assert len(read(Cursor(keys=["number", "part"]), lambda _: next(pages))) == 2
+
+
 # --- OpenAPI, /paged ---
 
 

@@ -175,6 +175,20 @@ def test_a_listing_whose_later_rows_have_lower_numbers_is_not_cut() -> None:
     assert places(read(rows)) == places(rows.rows)
 
 
+def test_a_listing_whose_first_page_is_not_sorted_is_not_cut() -> None:
+    """As many rows have higher numbers than the page's last as follow it, but not the same."""
+    first = [*range(1, 500), LONG + 1, *range(501, PAGE + 1)]
+    rows = Rows(numbered([*first, 500, *range(PAGE + 1, LONG)]))
+    assert places(read(rows)) == places(rows.rows)
+
+
+def test_a_listing_that_e_conomic_does_not_count_is_not_counted() -> None:
+    rows = Rows(numbered(range(LONG)))
+    rows.counted = False
+    assert places(read(rows)) == places(rows.rows)
+    assert rows.counts == []
+
+
 def test_a_listing_that_cannot_be_counted_is_read_page_after_page() -> None:
     def fail(time: int) -> None:
         if time == 1:
