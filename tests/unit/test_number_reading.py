@@ -688,7 +688,7 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
 
 def test_a_first_reading_needs_no_changelog() -> None:
     class WithoutLog(Counted):
-        def changed(self, at: str | None) -> Any:
+        def changed(self, since: pendulum.DateTime | None) -> Any:
             raise NotImplementedError
 
     books = WithoutLog(1, 2)
