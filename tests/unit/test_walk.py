@@ -76,6 +76,7 @@ class Rows:
         self.paginator = paginator
         self.is_unique = unique
         self.in_doubt: set[int] = set()
+        self.unsorted = False
         self.asked: list[Any] = []
         self.counts: list[str | None] = []
         self.vanished: list[str] = []
@@ -100,7 +101,7 @@ class Rows:
             return Page(page, more=bool(left), cursor=str(left[0]["place"]) if left else None)
         return Page(page, more=bool(left), results=len(rows))
 
-    def count_one(self, lane: Workers, context: Row, bound: str | None) -> int:
+    def count_of(self, lane: Workers, context: Row, bound: str | None) -> int:
         self.counts.append(bound)
         self.before_count(len(self.counts))
         return len(self.matching(bound))
