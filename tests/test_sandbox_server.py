@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 
 from tests.sandbox import Budget, Grant, Sandbox
 from tests.sandbox.client import filtered, get
+from tests.sandbox.company import build_company
 from tests.sandbox.facts import FACTS
 from tests.sandbox.filters import parse_filter
 from tests.sandbox.values import Link, Row
@@ -218,6 +220,13 @@ class TestTokens:
 
 
 class TestRolesAndModules:
+    @pytest.mark.parametrize("role", ["Sales", "Bookkeeping", "SuperUser"])
+    def test_self_names_the_role_that_decides_what_may_be_read(self, role: str) -> None:
+        company = build_company(1, "Firma 0", seed=1, entries=60)
+        with Sandbox({"a": Grant(company, role=role)}) as sandbox:
+            told = json.loads(get(sandbox, "/self", "a").body)["application"]["requiredRoles"]
+        assert [each["name"] for each in told] == [role]
+
     @pytest.mark.parametrize(
         ("grant", "path", "status"),
         [

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .values import Link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .values import Row
+
+
+ROLES = {"Bookkeeping": 1, "SuperUser": 2, "Sales": 3, "ProjectEmployee": 5}
+"""The roles of apps, and their numbers."""
 
 
 class CompanyLike(Protocol):
@@ -21,6 +27,26 @@ class CompanyLike(Protocol):
     def modules(self) -> frozenset[str]: ...
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]: ...
+
+
+class _AsAppOf:
+    """A company as an app of another role than SuperUser sees it: `/self` names that role."""
+
+    def __init__(self, company: CompanyLike, role: str) -> None:
+        self._company, self._role = company, role
+        self.agreement_number, self.modules = company.agreement_number, company.modules
+
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
+        rows = self._company.rows(endpoint, params)
+        if endpoint != "rest:/self":
+            return rows
+        number = ROLES[self._role]
+        told = {"roleNumber": number, "name": self._role, "self": Link(f"/app-roles/{number}")}
+        apps: list[Any] = [row.get("application") or {} for row in rows]
+        return [
+            {**row, "application": {**app, "requiredRoles": [told]}}
+            for row, app in zip(rows, apps, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -36,6 +62,11 @@ class Grant:
     company: CompanyLike
     role: str = "SuperUser"
     modules: frozenset[str] | None = None
+
+    @property
+    def seen(self) -> CompanyLike:
+        """The company as the grant's app sees it."""
+        return self.company if self.role == "SuperUser" else _AsAppOf(self.company, self.role)
 
     def has(self, module: str | None) -> bool:
         """Whether a paid module is there; None asks for no module."""

@@ -105,7 +105,8 @@ class Service:
     def _call(self, found: Match, query: Query, path: str, grant: Grant) -> Answer:
         endpoint = found.route.endpoint
         renderer = self._renderer(endpoint)
-        call = Call(found, query, grant.company, self.base_url, path, renderer, self._memory)
+        company = grant.seen if endpoint.name == "rest:/self" else grant.company
+        call = Call(found, query, company, self.base_url, path, renderer, self._memory)
         return rest.answer(call) if endpoint.is_rest else openapi.answer(call)
 
     def _renderer(self, endpoint: Endpoint) -> Renderer:

@@ -27,12 +27,12 @@ from tests.sandbox.books.agreement import (
     zone_body,
 )
 from tests.sandbox.books.rows import padded, path_of, ref, version
+from tests.sandbox.grants import ROLES
 from tests.sandbox.values import Link
 
 if TYPE_CHECKING:
     from tests.sandbox.books.world import Listing, World
     from tests.sandbox.values import Row
-_ROLES = ((1, "Bookkeeping"), (2, "SuperUser"), (3, "Sales"), (5, "ProjectEmployee"))
 _EVENTS = (
     ("CUSTOMER_UPDATED", "A customer was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
     ("INVOICE_BOOKED", "An invoice was booked", "INVOICENO"),
@@ -119,7 +119,7 @@ def _app_roles(world: World, _: tuple[str, ...]) -> list[Row]:
             "name": name,
             "requiredModules": project if name == "ProjectEmployee" else [],
         }
-        for number, name in _ROLES
+        for name, number in ROLES.items()
     ]
 
 
