@@ -37,6 +37,7 @@ lint: $(READY) ## Lint, format, types, layers
 docs: $(READY) ## Build the documentation site into build/site, strictly
 	$(BIN)/python -m scripts.docs_site
 	$(BIN)/zensical build --clean --strict
+	@echo "To read it: python3 -m http.server --bind 127.0.0.1 --directory build/site, and open http://127.0.0.1:8000"
 
 sandbox: $(READY) ## Serve a local e-conomic and print the settings to use it with; PORT=8765 SCALE=small
 	@$(BIN)/python -m scripts.sandbox --port $(PORT) --scale $(SCALE)
