@@ -11,6 +11,14 @@ from scripts.local import environment, sandbox
 def main() -> int:
     """Serve; arguments go to `python -m tests.sandbox` (`--help` lists them)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _serve()
+    except RuntimeError as error:  # why stands above it
+        sys.exit(f"{error}. make sandbox PORT=9000 takes another port")
+    return 0
+
+
+def _serve() -> None:
     with sandbox(*sys.argv[1:]) as served:
         urls = {name: served[name] for name in ("rest_url", "openapi_url")}
         tokens = {"app_secret_token": served["app_secret_token"], "agreement_grant_token": "demo"}
@@ -28,7 +36,6 @@ def main() -> int:
             signal.pause()
         except KeyboardInterrupt:
             print()
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import pytest
 
 from scripts.demo import check_books, draw
 from scripts.figures import DEDUCTED, Figures, Month, figures
-from scripts.local import process, sandbox
+from scripts.local import ROOT, process, sandbox
 from scripts.picture import danish, page
 from scripts.trial_balance import trial_balance
 from tests.books_of import Books
@@ -257,3 +257,14 @@ def test_a_company_without_open_items_is_drawn_too() -> None:
     ages = {"Not due yet": Decimal(0)}
     html = page(Figures("A", 1, "EUR", date(2026, 1, 31), [month], ages, 0))
     assert "Open receivables: 0,00&nbsp;EUR" in html
+
+
+def test_a_port_that_is_taken_is_no_riddle(sandbox: Sandbox) -> None:
+    """What `make sandbox` runs, twice."""
+    port = sandbox.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "scripts.sandbox", "--port", port]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Address already in use" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("make sandbox PORT=9000 takes another port")
+    assert "Traceback" not in done.stderr
