@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+import yaml
 
 from tests import duck
 from tests.books_of import Books
@@ -507,6 +508,28 @@ def test_the_queries_of_the_documentation_answer(query: Block, tables: Tables) -
     rows = tables.rows(query.text)
     assert len(rows) > 5
     assert all(value is not None for row in rows for value in row)
+
+
+def test_every_column_of_a_report_is_described(tables: Tables) -> None:
+    """But for those that the variable dimension_numbers names."""
+    text = (PACKAGE / "models" / "reports" / "schema.yml").read_text(encoding="utf-8")
+    described = {
+        (model["name"], column["name"])
+        for model in yaml.safe_load(text)["models"]
+        for column in model["columns"]
+        if column["description"]
+    }
+    reports = {model for model, _ in described}
+    columns = tables.rows(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = 'economic_reports'"
+    )
+    found = {
+        (report, column)
+        for report, column in columns
+        if report in reports and not re.match(r"dimension_\d", column)
+    }
+    assert found == described
 
 
 def test_the_documentation_names_every_report_and_no_other() -> None:

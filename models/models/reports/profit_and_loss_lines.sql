@@ -28,6 +28,22 @@ members as (
     and used.account_number = members.member_account_number
 ),
 
+moved as (
+  select
+    balance.agreement_number,
+    balance.accounting_year,
+    balance.period_number,
+    members.account_number,
+    -sum(balance.movement) as result,
+    -sum(balance.movement + balance.opening_entries) as with_opening
+  from {{ ref('trial_balance') }} as balance
+  inner join members
+    on members.agreement_number = balance.agreement_number
+    and members.member_account_number = balance.account_number
+  where balance.movement <> 0 or balance.opening_entries <> 0
+  group by balance.agreement_number, balance.accounting_year, balance.period_number, members.account_number
+),
+
 results as (
   select
     periods.agreement_number,
@@ -36,28 +52,20 @@ results as (
     periods.period_from_date,
     periods.period_to_date,
     years.from_date as year_from_date,
-    members.account_number,
-    sum(coalesce(-balance.movement, 0)) as result,
-    sum(coalesce(-balance.movement - balance.opening_entries, 0)) as with_opening
+    used_lines.account_number,
+    coalesce(moved.result, 0) as result,
+    coalesce(moved.with_opening, 0) as with_opening
   from {{ ref('stg_economic__accounting_periods') }} as periods
   inner join {{ ref('fiscal_years') }} as years
     on years.agreement_number = periods.agreement_number
     and years.accounting_year = periods.accounting_year
-  inner join members
-    on members.agreement_number = periods.agreement_number
-  left join {{ ref('trial_balance') }} as balance
-    on balance.agreement_number = periods.agreement_number
-    and balance.accounting_year = periods.accounting_year
-    and balance.period_number = periods.period_number
-    and balance.account_number = members.member_account_number
-  group by
-    periods.agreement_number,
-    periods.accounting_year,
-    periods.period_number,
-    periods.period_from_date,
-    periods.period_to_date,
-    years.from_date,
-    members.account_number
+  inner join (select distinct agreement_number, account_number from members) as used_lines
+    on used_lines.agreement_number = periods.agreement_number
+  left join moved
+    on moved.agreement_number = periods.agreement_number
+    and moved.accounting_year = periods.accounting_year
+    and moved.period_number = periods.period_number
+    and moved.account_number = used_lines.account_number
 ),
 
 running as (
