@@ -64,7 +64,7 @@ class Account:
 
 ACCOUNTS = (
     Account(1000, "RESULTATOPGØRELSE", "heading"),
-    Account(1001, "Omsætning", "headingStart"),
+    Account(1001, "Omsætning", "heading"),
     Account(SALES, "Salg af varer/ydelser m/moms", PL, True, "U25", key_figure=1),
     Account(1020, "Salg af abonnementer", PL, True, "U25", key_figure=1),
     Account(SALES_EU, "Salg af varer, EU", PL, True, key_figure=1),
