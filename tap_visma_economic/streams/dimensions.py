@@ -43,7 +43,7 @@ class AccountDimensions(OpenApiStream):
 
 
 class BookedEntryDimensionChanges(OpenApiStream):
-    """Edits of booked entries' dimensions, newest first, the last 10,000 at most."""
+    """Edits of booked entries' dimensions: from which value to which, and when."""
 
     name = "booked_entry_dimension_changes"
     module = "dimensionsapi"
