@@ -302,6 +302,20 @@ def test_a_bookmark_in_the_future_is_healed(
     assert run.bookmark("customer_contacts")["replication_key_value"] < "2027"
 
 
+def test_a_stream_of_instants_is_read_in_full_when_that_is_due(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    catalog = warm_tap.catalog_of("customer_contacts")
+    state = warm_tap({**own_config, "full_refresh_days": 7}, catalog=catalog).state
+    (partition,) = state["bookmarks"]["customer_contacts"]["partitions"]
+    assert partition["full_read_at"]
+    partition["full_read_at"] = "2020-01-01T00:00:00Z"
+    due = warm_tap({**own_config, "full_refresh_days": 7}, catalog=catalog, state=state)
+    assert len(due.records["customer_contacts"]) == len(rows(own, CONTACTS))
+    after = warm_tap({**own_config, "full_refresh_days": 7}, catalog=catalog, state=due.state)
+    assert len(after.records["customer_contacts"]) < len(rows(own, CONTACTS))
+
+
 # start_date
 
 
@@ -418,6 +432,23 @@ def test_start_date_bounds_a_ledger_that_a_catalog_reads_in_full(
         entry["replication_method"] = "FULL_TABLE"
     run = warm_tap({**own_config, "start_date": "2025-01-01"}, catalog=catalog)
     assert min(record["date"] for record in run.records["booked_entries"]) >= "2025-01-01"
+
+
+@pytest.mark.parametrize(
+    ("stream", "key"), [("customers", "customerNumber"), ("booked_entries", "date")]
+)
+def test_a_catalog_cannot_choose_by_what_a_stream_is_read(
+    warm_tap: TapRunner, own_config: Row, stream: str, key: str
+) -> None:
+    """Nobody knows whether a column only goes up: what went down would be missing in silence."""
+    catalog = warm_tap.catalog_of(stream)
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == stream:
+            entry.update(replication_method="INCREMENTAL", replication_key=key)
+    run = warm_tap(own_config, catalog=catalog)
+    assert run.exit_code == 1
+    assert f"{stream} cannot be read INCREMENTAL by '{key}'" in run.errors[-2]
+    assert run.records[stream] == []
 
 
 def test_a_company_that_is_left_out_keeps_its_state(
