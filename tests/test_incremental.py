@@ -420,6 +420,23 @@ def test_start_date_bounds_a_ledger_that_a_catalog_reads_in_full(
     assert min(record["date"] for record in run.records["booked_entries"]) >= "2025-01-01"
 
 
+@pytest.mark.parametrize(
+    ("stream", "key"), [("customers", "customerNumber"), ("booked_entries", "date")]
+)
+def test_a_catalog_cannot_choose_by_what_a_stream_is_read(
+    warm_tap: TapRunner, own_config: Row, stream: str, key: str
+) -> None:
+    """Nobody knows whether a column only goes up: what went down would be missing in silence."""
+    catalog = warm_tap.catalog_of(stream)
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == stream:
+            entry.update(replication_method="INCREMENTAL", replication_key=key)
+    run = warm_tap(own_config, catalog=catalog)
+    assert run.exit_code == 1
+    assert f"{stream} cannot be read INCREMENTAL by '{key}'" in run.errors[-2]
+    assert run.records[stream] == []
+
+
 def test_a_company_that_is_left_out_keeps_its_state(
     warm_tap: TapRunner, own: Sandbox, own_config: Row
 ) -> None:

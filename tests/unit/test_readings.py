@@ -123,6 +123,50 @@ def test_nothing_older_than_the_start_is_read(state: State, bound: str) -> None:
     assert asked(state, start=NOON) == bound
 
 
+@pytest.mark.parametrize(
+    ("before", "start", "bound"),
+    [
+        (None, NOON, "2026-01-04T09:00:00Z"),
+        (NOON, NOON, "2026-01-04T09:00:00Z"),
+        (NOON, NOON.add(hours=1), "2026-01-04T09:00:00Z"),
+        (NOON, NOON.subtract(hours=1), "2026-01-02T11:00:00Z"),
+        (NOON, None, None),
+    ],
+    ids=["the first", "the same", "a later one", "an earlier one", "none any more"],
+)
+def test_a_start_before_the_last_ones_starts_over(
+    before: pendulum.DateTime | None, start: pendulum.DateTime | None, bound: str | None
+) -> None:
+    state = reached("2026-01-04T12:00:00Z")
+    if before:
+        first = reading(state, start=before)
+        first.finish()
+        assert state["start_date"] == "2026-01-02T12:00:00Z"
+    assert asked(dict(state), start) == (f"lastUpdated$gte:{bound}" if bound else None)
+    second = reading(state, start=start)
+    assert second.anew == (bound != "2026-01-04T09:00:00Z")
+    assert second.whole == (bound is None)
+    second.finish()
+    assert state == {
+        **reached("2026-01-04T12:00:00Z"),
+        **({"start_date": instant_text(start)} if start else {}),
+    }
+
+
+@pytest.mark.parametrize(("hours", "healed"), [(23, False), (25, True)])
+def test_a_bookmark_more_than_a_day_ahead_is_none(
+    hours: int, healed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    ahead = NOON.add(hours=hours + 3)  # the look-back is taken off
+    state = reached(instant_text(ahead))
+    assert (asked(state) is None) == healed
+    bookmark = reading(state)
+    show(bookmark, "2026-01-02T10:00:00Z")
+    bookmark.finish()
+    assert state == reached("2026-01-02T10:00:00Z" if healed else instant_text(ahead))
+
+
 def test_a_reading_by_instant_yields_the_listings_pages() -> None:
     assert list(reading({}).pages()) == [({"agreementNumber": 1}, PAGE)]
 
