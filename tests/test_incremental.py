@@ -302,6 +302,20 @@ def test_a_bookmark_in_the_future_is_healed(
     assert run.bookmark("customer_contacts")["replication_key_value"] < "2027"
 
 
+def test_a_stream_of_instants_is_read_in_full_when_that_is_due(
+    warm_tap: TapRunner, own: Sandbox, own_config: Row
+) -> None:
+    catalog = warm_tap.catalog_of("customer_contacts")
+    state = warm_tap({**own_config, "full_refresh_days": 7}, catalog=catalog).state
+    (partition,) = state["bookmarks"]["customer_contacts"]["partitions"]
+    assert partition["full_read_at"]
+    partition["full_read_at"] = "2020-01-01T00:00:00Z"
+    due = warm_tap({**own_config, "full_refresh_days": 7}, catalog=catalog, state=state)
+    assert len(due.records["customer_contacts"]) == len(rows(own, CONTACTS))
+    after = warm_tap({**own_config, "full_refresh_days": 7}, catalog=catalog, state=due.state)
+    assert len(after.records["customer_contacts"]) < len(rows(own, CONTACTS))
+
+
 # start_date
 
 

@@ -55,6 +55,12 @@ def test_a_company_that_never_could_be_read_is_none() -> None:
     assert coverage.gap is None
 
 
+def test_a_company_that_is_new_and_may_not_be_read_is_none() -> None:
+    coverage = Coverage([], [], [])
+    assert not coverage.denied(company(2))
+    assert coverage.gap is None
+
+
 def test_a_company_that_the_agreements_remember_is_taken_as_read() -> None:
     coverage = Coverage([], [2], [])
     assert coverage.denied(company(2))

@@ -51,6 +51,15 @@ def test_every_row_is_in_one_window_and_the_calls_stay_few(name: str) -> None:
     assert calls + len(asked) <= pages * 1.12 + 5
 
 
+def test_no_number_above_those_of_32_bits_is_counted_up_to() -> None:
+    """A filter may refuse it, and what follows would be one window."""
+    numbers = list(range(2**31 - 150_000, 2**31 - 90_000))
+    asked: list[tuple[int, int]] = []
+    cut = windows(numbers[:PAGE], len(numbers) - PAGE + 9_000, counter(numbers, asked), unique=True)
+    assert len(list(cut)) > 5
+    assert max(upto for _, upto in asked) == 2**31 - 1
+
+
 def test_dense_numbers_are_cut_into_pages_and_sparse_ones_into_stretches() -> None:
     dense = list(windows(range(1, PAGE + 1), 50_000, lambda a, b: b - a, unique=True))
     assert all(upto is None or upto - above <= PAGE for above, upto in dense)
