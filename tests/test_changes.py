@@ -108,6 +108,24 @@ def test_of_a_dimension_taken_off_an_entry_the_changes_tell(
     assert told.get("dimensionKeyTo") is None
 
 
+def test_a_row_taken_off_hides_none_that_becomes_visible_late(
+    warehouse: Warehouse, company: Company
+) -> None:
+    """The count stays the same: only the changelog tells that it proves nothing."""
+    entries = company.world.ledger.entries
+    taken = old_entry(company)
+    late = next(
+        entry
+        for entry in entries[400:]
+        if DEPARTMENTS not in {dimension for dimension, _, _ in entry.more.dimensions}
+    )
+    mark_entry(late, DEPARTMENTS, 2)
+    company.redimension(taken, DEPARTMENTS, None, now())
+    warehouse.run()
+    gone = ("1234567", str(taken), str(DEPARTMENTS))
+    assert warehouse.wrong() == [f"booked_entry_dimensions {gone}: gone"]
+
+
 def test_an_edit_made_while_a_run_is_reading_arrives_with_the_next(
     warm_tap: TapRunner, company: Company
 ) -> None:
