@@ -261,6 +261,27 @@ def test_what_tells_of_the_tap_tells_no_token(run_tap: TapRunner, argument: str)
 
 # Where tokens go
 
+WATCH = """
+import pathlib, sys
+def watch(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.sendto"}:
+        where = arguments[1] if event == "socket.connect" else arguments[:2]
+        with open(pathlib.Path(__file__).with_name("reached"), "a") as file:
+            print(event, *where[:2], file=file)
+sys.addaudithook(watch)
+"""
+
+
+def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        run = run_tap(
+            settings_for(sandbox, GRANT), env=debugging(run_tap.folder, WATCH, structured=False)
+        )
+        here = f"127.0.0.1 {sandbox.port}"
+    assert run.exit_code == 0, run.stderr
+    reached = set((run_tap.folder / "reached").read_text().splitlines())
+    assert reached == {f"socket.connect {here}", f"socket.getaddrinfo {here}"}
+
 
 @pytest.mark.parametrize("name", ["rest_url", "openapi_url"])
 @pytest.mark.parametrize(
