@@ -202,3 +202,16 @@ def test_the_bookmark_stays_in_front_of_a_row_that_was_refused(warm_tap: TapRunn
     assert [record["entryNumber"] for record in run.records["booked_entries"]] == [1, 2, 4]
     partition = run.bookmark("booked_entries")
     assert partition.get("replication_key_value", 0) < 3
+
+
+def test_so_it_does_where_another_part_of_the_key_cannot_be_written(warm_tap: TapRunner) -> None:
+    rows = [
+        b'{"entryNumber": %d, "dimensionNumber": %b, "dimensionKey": 1}' % (number, dimension)
+        for number, dimension in ((1, b"1"), (2, b"NaN"), (3, b"1"), (4, b"1"))
+    ]
+    body = b'{"items": [%b]}' % b", ".join(rows)
+    path = r"dimension-data/booked-entries(\?|$)"
+    run = read(warm_tap, "booked_entry_dimensions", path, body)
+    assert run.exit_code == 1
+    assert [r["entryNumber"] for r in run.records["booked_entry_dimensions"]] == [1, 3, 4]
+    assert run.bookmark("booked_entry_dimensions").get("replication_key_value", 0) < 2
