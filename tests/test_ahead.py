@@ -142,3 +142,15 @@ def test_many_small_companies_keep_all_requests_busy(warm_tap: TapRunner, slow: 
     assert run.exit_code == 0, run.stderr
     assert len(slow.log) > 140
     assert span(slow.log) < 1.6 * len(slow.log) / 12 * LATENCY
+
+
+def test_listings_below_parents_are_asked_for_at_once_and_those_of_statuses_in_turn(
+    warm_tap: TapRunner, slow: Sandbox
+) -> None:
+    """Rows move from one status to the next, and not from one parent to another."""
+    settings = settings_for(slow, SMALL[0], concurrency=4, all_streams=True)
+    catalog = warm_tap.catalog_of("rest_customer_contacts", "orders_lines")
+    run = warm_tap(settings, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert at_once([request for request in slow.log if "/contacts" in request.target]) >= 3
+    assert at_once([request for request in slow.log if "/lines" in request.target]) == 1
