@@ -238,6 +238,11 @@ class Endpoint(RESTStream["Query"]):
         return int(self._tap.setting("concurrency"))
 
     @property
+    def deletes(self) -> bool:
+        """Whether rows that are not read are taken out of the target's table."""
+        return bool(self._tap.setting("emit_activate_version_messages"))
+
+    @property
     def declared_keys(self) -> tuple[str, ...]:
         """The primary key that the class declares: a catalog may name another, or none at all.
 

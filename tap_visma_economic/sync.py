@@ -81,7 +81,7 @@ class EconomicStream(Endpoint):
     def state_partitioning_keys(self) -> Sequence[str] | None:
         """None, one state per agreement, where there is something to keep; else nothing is."""
         keeps_state = self.replication_method == INCREMENTAL or self.listing is Listing.SELF
-        return None if keeps_state or self._versioned else ()
+        return None if keeps_state or self.deletes else ()
 
     @property
     def partitions(self) -> list[dict[str, Any]] | None:
@@ -137,7 +137,7 @@ class EconomicStream(Endpoint):
         coverage = self._coverage()
         if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
             self.stream_state.pop("partitions", None)
-        if self._versioned:
+        if self.deletes:
             self._stream_version = self._tap.initialized_at // 1000
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for agreement in self._agreements(context):
@@ -182,7 +182,7 @@ class EconomicStream(Endpoint):
                     self._end(agreement, step, coverage)
                     return
                 self._tap.stop.check()
-                if self._versioned and step.page.rows:
+                if self.deletes and step.page.rows:
                     self.get_context_state(agreement.context).setdefault(BEGUN, None)
                 self._look_for_twins(step.page.rows)
                 records = recorder.records(step.page.rows, step.stamps)
@@ -222,7 +222,7 @@ class EconomicStream(Endpoint):
         reading = unit.reading
         if reading and reading.anew:
             self._tap.read_anew.add(self.name)
-            if self._versioned or self._tap.setting("full_refresh_days"):
+            if self.deletes or self._tap.setting("full_refresh_days"):
                 now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                 self.get_context_state(agreement.context)[BEGUN] = now
         coverage.read(agreement, whole=bool(reading and reading.whole))
@@ -234,7 +234,7 @@ class EconomicStream(Endpoint):
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             outcome.skip(self.name, agreement, error)
-            if coverage.denied(agreement) and self._versioned:
+            if coverage.denied(agreement) and self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
             return
         coverage.missed(agreement)
@@ -252,10 +252,6 @@ class EconomicStream(Endpoint):
 
     # Deleted rows
 
-    @property
-    def _versioned(self) -> bool:
-        return bool(self.config.get("emit_activate_version_messages"))
-
     def _coverage(self) -> Coverage:
         remembers = self.listing is not Listing.SELF  # that one's state is `companies_before`
         coverage = Coverage(
@@ -270,7 +266,7 @@ class EconomicStream(Endpoint):
 
     def _activate_version(self, coverage: Coverage) -> None:
         """Say that every row of the table that is not of this run is gone, if that is so."""
-        if not self._versioned or self._stream_version is None or coverage.partial:
+        if not self.deletes or self._stream_version is None or coverage.partial:
             return
         if coverage.gap is None:
             self._write_activate_version_message(self._stream_version)
@@ -350,7 +346,7 @@ class EconomicStream(Endpoint):
             for record in wanted:
                 self._write_mapped(dict(record))
         else:
-            version = self._stream_version if self._versioned else None
+            version = self._stream_version if self.deletes else None
             self._tap.message_writer.write_records(self.name, wanted, version)
         self._records_seen += len(wanted)
         counter.increment(len(wanted))

@@ -180,6 +180,22 @@ def test_a_company_of_which_e_conomic_counts_more_rows_than_it_gave_keeps_its_ro
     assert {"agreements", "journals"} <= activated(run)
 
 
+def test_an_empty_answer_empties_no_table_that_e_conomic_counts_rows_of(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    """A listing of the newer API says nothing of how many rows there are."""
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = target.companies("dimensions")
+    fault = {"status": 200, "body": b'{"items": []}', "grant": "company-2", "times": None}
+    sandbox.faults.add(r"^/dimensionsapi/[^/]+/dimensions(\?|$)", "status", **fault)
+    run = run_all(warm_tap, sandbox, target)
+    assert run.exit_code == 0, run.stderr
+    assert target.companies("dimensions") == before
+    assert "No deleted rows are taken out of dimensions: agreement 2" in run.stderr
+    assert "dimensions" not in activated(run)
+
+
 def test_a_company_that_loses_a_module_keeps_its_rows(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:

@@ -128,9 +128,19 @@ class Walk:
                 raise
             self._endpoint.has_vanished(self._agreement, self._path)
             return
-        listed = self._endpoint.counted and self._endpoint.listing is Listing.COLLECTION
-        if listed and (pages > 1 or told not in {None, rows}) and rows != self._total:
+        if self._is_worth_a_count(rows, pages, told):
             self._compare(rows)
+
+    def _is_worth_a_count(self, rows: int, pages: int, told: int | None) -> bool:
+        """Return whether what was read is compared with e-conomic's count: mostly one call more.
+
+        One page is believed. None at all is not, where a target would empty its table.
+        """
+        if not self._endpoint.counted or self._endpoint.listing is not Listing.COLLECTION:
+            return False
+        if not rows and told is None and self._bound is None:
+            return self._endpoint.deletes
+        return (pages > 1 or told not in {None, rows}) and rows != self._total
 
     def _paginator(self, window: Window | None = None) -> Paginator:
         return self._endpoint.get_new_paginator(self._within(window))

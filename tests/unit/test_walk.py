@@ -77,6 +77,7 @@ class Rows:
         self.is_unique = unique
         self.in_doubt: set[int] = set()
         self.unsorted = False
+        self.deletes = False
         self.asked: list[Any] = []
         self.counts: list[str | None] = []
         self.vanished: list[str] = []
