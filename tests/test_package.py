@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -173,15 +174,16 @@ def test_the_lock_file_is_in_step_with_the_project() -> None:
 
 def test_the_package_asks_for_what_it_imports_and_nothing_else() -> None:
     """urllib3 is what requests is made of; msgspec comes with the extra of the SDK."""
-    code = "\n".join(
-        (ROOT / name).read_text("utf-8") for name in package_files() if name[-3:] == ".py"
-    )
-    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE))
+    files = (ROOT / name for name in package_files() if name[-3:] == ".py")
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8")))]
+    modules = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    modules |= {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
+    imported = {module.partition(".")[0] for module in modules}
     foreign = imported - sys.stdlib_module_names - {PACKAGE, "__future__"}
-    modules = {"python-dotenv": "dotenv"}
+    named = {"python-dotenv": "dotenv"}
     asked = {name for name, _ in stated(PROJECT["project"]["dependencies"])}
     extra = {"segno", "typing_extensions", "urllib3", "msgspec"}
-    assert {modules.get(name, name).replace("-", "_") for name in asked} == foreign - extra
+    assert {named.get(name, name).replace("-", "_") for name in asked} == foreign - extra
 
 
 def test_the_audit_of_dependencies_runs_in_ci() -> None:
