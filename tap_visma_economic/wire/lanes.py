@@ -148,8 +148,8 @@ class Lane(Workers):
         since = self._refused_since = now if self._refused_since is None else self._refused_since
         self.exhausted = now + wait > since + self._max_wait
         if not self.exhausted:
+            self._waits(wait)  # before anybody is held up, who would take it for a wait of the pace
             self.budget.hold(wait)
-            self._waits(wait)
 
     # What it takes
 

@@ -388,6 +388,23 @@ def test_spreading_calls_out_is_told_once_and_only_if_it_takes_a_while(
     ]
 
 
+def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    lane = lane_on(Way(refused_first("7"), clock))
+    hold = lane.budget.hold
+
+    def held(seconds: float) -> None:
+        hold(seconds)
+        lane.submit(partial(lane.send, REQUEST)).result(SOON)
+
+    monkeypatch.setattr(lane.budget, "hold", held)
+    lane.send(REQUEST)
+    assert lane.waited == pytest.approx(7)
+    assert "spread out" not in caplog.text
+
+
 def test_waiting_for_a_429_is_not_told_as_spreading_calls_out(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
