@@ -121,6 +121,11 @@ class EconomicStream(Endpoint):
         super().log_sync_costs()
         self._tap.finish()
 
+    def doubts(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic may have rows that were not read, or edits that were not."""
+        changelog = self.beside(self.changelog)
+        return super().doubts(agreement) or bool(changelog and changelog.doubts(agreement))
+
     # The loop
 
     def _sync_records(

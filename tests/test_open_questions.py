@@ -202,6 +202,25 @@ def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
     assert len([page for page in pages if "sort=" in page]) == 1
 
 
+def test_low_numbers_behind_a_first_page_that_rises_by_chance_arrive(
+    warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of creation, say, with the low ones picked by hand later on."""
+    company: Any = company_for("customers")
+
+    def low_ones_last(rows: Any) -> list[Any]:
+        rising = sorted(rows, key=itemgetter("customerNumber"))
+        return [*rising[50:], *rising[:50]]
+
+    monkeypatch.setattr(listing, "parse_sort", lambda *_: ())
+    changed = Altered(company, "rest:/customers", low_ones_last)
+    with Sandbox({"demo": Grant(changed)}) as sandbox:
+        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
+    assert run.exit_code == 0, run.stderr
+    assert keys(run, "customers") == truth("customers")
+    assert told(run, "e-conomic does not sort /customers as it was asked to")
+
+
 def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
@@ -399,6 +418,49 @@ def test_rows_with_the_same_key_are_told(
 
 
 # The page that tells all this
+
+
+@pytest.mark.parametrize("place", [999, 500])
+def test_rows_with_the_same_key_arrive_wherever_a_page_ends(
+    warm_tap: TapRunner, place: int
+) -> None:
+    company = build_company(NUMBER, "Tvillinger ApS", seed=5, entries=7_000)
+
+    def with_a_twin(rows: Any) -> list[Any]:
+        return [*rows[: place + 1], dict(rows[place]), *rows[place + 1 :]]
+
+    endpoint = "dimensionsapi:/dimension-data/booked-entries"
+    count = len(company.rows(endpoint))
+    assert count > 1_000
+    with Sandbox({"demo": Grant(Altered(company, endpoint, with_a_twin))}) as sandbox:
+        config = settings_for(sandbox, "demo")
+        run = warm_tap(config, catalog=warm_tap.catalog_of("booked_entry_dimensions"))
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["booked_entry_dimensions"]) > count, "a repeated row is no loss"
+
+
+def test_edits_behind_a_changelog_that_did_not_stand_still_are_asked_for_again(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    """It is read by position where it may not be sorted, and rows then slip between its pages."""
+    config = settings_for(sandbox, "demo")
+    catalog = warm_tap.catalog_of("booked_entry_dimensions")
+    state = warm_tap(config, catalog=catalog).state
+    (partition,) = state["bookmarks"]["booked_entry_dimensions"]["partitions"]
+    partition["changes_since"] = "2020-01-01T00:00:00Z"
+    readings = iter(range(10_000))
+
+    def moving(rows: Any) -> list[Any]:
+        many = [{**rows[0], "entryNumber": number} for number in range(1, 251)]
+        return [{**rows[0], "entryNumber": 1_000 + next(readings)}, *many]
+
+    endpoint = "dimensionsapi:/dimension-data/booked-entries/changelog"
+    sandbox.grants["demo"] = Grant(Altered(company, endpoint, moving))
+    refuse(sandbox, r"changelog.*[?&]sort=", NO_SORT)
+    run = warm_tap(config, catalog=catalog, state=state)
+    assert run.exit_code == 0, run.stderr
+    assert told(run, "rows came and went while")
+    assert run.bookmark("booked_entry_dimensions")["changes_since"] == "2020-01-01T00:00:00Z"
 
 
 def test_each_row_of_the_page_names_a_test() -> None:

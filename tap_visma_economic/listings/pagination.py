@@ -7,6 +7,7 @@ and would answer 20 rows a page.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.pagination import BaseAPIPaginator
@@ -187,11 +188,17 @@ class Cursor(Paginator):
 
     Args:
         filter_: what all pages of this reading are filtered by.
-        keys: properties that together tell a row from all others, if it is certain that they do.
+        keys: properties that together tell a row from all others, if the listing comes sorted by
+            them or they are one.
+        twins: it is not certain that they do: two rows running may have the same key, the last of
+            a page and the first of the next among them.
     """
 
-    def __init__(self, filter_: str | None = None, *, keys: Sequence[str] = ()) -> None:
+    def __init__(
+        self, filter_: str | None = None, *, keys: Sequence[str] = (), twins: bool = False
+    ) -> None:
         self._keys = keys
+        self._twins = twins
         self._before: set[tuple[Any, ...]] = set()
         self._sent: set[str | None] = set()
         super().__init__(filter_)
@@ -203,7 +210,10 @@ class Cursor(Paginator):
             BadAnswerError: rows are those of the page before, perhaps in place of others.
         """
         rows = _told_apart(page, self._keys)
-        if not rows.isdisjoint(self._before):
+        again = rows & self._before
+        if self._twins and again and rows != again:
+            again -= _told_apart(replace(page, rows=page.rows[:1]), self._keys)
+        if again:
             raise BadAnswerError("e-conomic's cursor gave rows of the page before once more")
         self._before = rows
         return page.more

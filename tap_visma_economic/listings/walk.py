@@ -81,6 +81,7 @@ class Walk:
         self.context = context
         self._bound = bound
         self._total: int | None = None
+        self._following: int | None = None
 
     def begin(self) -> Begun:
         """Read the first page of the listing. May run in any thread.
@@ -94,9 +95,12 @@ class Walk:
             return Begun(paginator, self._fetch(paginator))
         if not self._endpoint.unsorted:
             with suppress(QueryRefusedError):  # which may also be about the filter
-                page = self._fetch(paginator)
-                if paginator.comes_in_order(page):
-                    return Begun(paginator, page)
+                for _ in range(2):  # rows that go in between look as if they were out of order
+                    page = self._fetch(paginator)
+                    if not paginator.comes_in_order(page):
+                        break
+                    if self._rest_is_above(page):
+                        return Begun(paginator, page)
         begun = Begun(plain, self._fetch(plain))
         if not self._endpoint.unsorted:
             self._endpoint.unsorted = True
@@ -106,6 +110,19 @@ class Walk:
                 self._endpoint.path,
             )
         return begun
+
+    def _rest_is_above(self, page: Page) -> bool:
+        """Return whether the rows that follow a first page have higher numbers than its last.
+
+        A first page may rise by chance. What is not above it would never be asked for.
+        """
+        key = self._endpoint.keyset
+        if not page.more or not key or page.results is None:
+            return True
+        with suppress(UncountedError):
+            self._following = self._between(keys_of(page, key)[-1], None)
+            return self._following >= page.results - len(page.rows)
+        return True
 
     def pages(self, begun: Callable[[], Begun]) -> Iterator[Page]:
         """Yield all pages, none if what the listing belongs to is gone."""
@@ -196,8 +213,9 @@ class Walk:
         left = self._total - len(kept.rows)
         if left <= WORTH or not kept.rows:
             return page, None
-        following = partial(self._between, numbers[-1], None)
-        if self._lane.run(following) < left:  # rows that follow have lower numbers
+        if self._following is None:
+            self._following = self._lane.run(partial(self._between, numbers[-1], None))
+        if self._following < left:  # rows that follow have lower numbers
             return page, None
         return kept, windows(numbers, left, self._between, unique=unique)
 

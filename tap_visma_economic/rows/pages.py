@@ -35,7 +35,7 @@ class Page:
     """One answer.
 
     Args:
-        rows: what it holds, numbers with a decimal point as Decimal (see `rows`).
+        rows: what it holds, numbers with a decimal point as Decimal (see `typed`).
         more: e-conomic says that another page follows.
         cursor: where the next page of an OpenAPI cursor listing begins.
         results: rows of the whole listing, where e-conomic says it (REST).
