@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+
+from tap_visma_economic import outlets
 
 _NOT_ALONE = (
     "The tap cannot start: {}. What it is built on is there in another version than it needs: "
@@ -20,10 +21,7 @@ def main() -> None:
     traceback; once the tap runs it has handlers of its own (see `stopping`).
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.stderr is None:  # closed: what is opened next must not get its number
-        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-    if sys.stdout is None:
-        sys.exit("stdout is closed: there is nowhere to write to")
+    outlets.ready()
     try:
         from tap_visma_economic.config import environment  # noqa: PLC0415
         from tap_visma_economic.memory import share_heaps  # noqa: PLC0415

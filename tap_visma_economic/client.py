@@ -131,7 +131,7 @@ class OpenApiStream(EconomicStream):
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:
             key = self.declared_key
-            others = [name for name in self.declared_keys if name not in {"agreementNumber", key}]
+            others = [name for name in self.row_keys if name != key]
             return PagedUpward(bound, key=key, then=others)
         return OnePage(bound)
 

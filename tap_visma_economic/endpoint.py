@@ -252,26 +252,25 @@ class Endpoint(RESTStream["Query"]):
         return tuple(declared)
 
     @property
+    def row_keys(self) -> tuple[str, ...]:
+        """What of the primary key stands in a row: not the agreement, nor what is in the path."""
+        elsewhere = {"agreementNumber", *self.path_params}
+        return tuple(key for key in self.declared_keys if key not in elsewhere)
+
+    @property
     def told_apart_by(self) -> tuple[str, ...]:
         """Properties that tell the rows of a listing apart; none where that is not certain.
 
         It is of a number of its own, and of numbers that a listing comes sorted by. Keys of other
         rows, such as pairs of matched entries, may come twice for all that the documents say.
         """
-        keys = tuple(
-            key
-            for key in self.declared_keys
-            if key != "agreementNumber" and key not in self.path_params
-        )
+        keys = self.row_keys
         return keys if self.keyset or len(keys) == 1 else ()
 
     @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
-        return set(self.declared_keys) - set(self.path_params) == {
-            "agreementNumber",
-            self.keyset,
-        }
+        return self.row_keys == (self.keyset,)
 
     def doubts(self, agreement: Agreement) -> bool:
         """Return whether e-conomic may have rows that were not read, or parents with such rows."""

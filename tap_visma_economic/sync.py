@@ -204,8 +204,7 @@ class EconomicStream(Endpoint):
     def _look_for_twins(self, rows: Sequence[Row]) -> None:
         """Note rows of one page with the same key, where no document says that there are none."""
         if self.key_is_inferred:
-            names = [name for name in self.declared_keys if name != "agreementNumber"]
-            keys = list(zip(*(column(rows, name) for name in names), strict=True))
+            keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 

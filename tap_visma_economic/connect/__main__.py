@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tap_visma_economic import outlets
 from tap_visma_economic.connect import ends
 from tap_visma_economic.connect.installation import LOCALES
 from tap_visma_economic.errors import EconomicError, Stopped
@@ -88,10 +89,7 @@ def command(
 
 def main() -> None:
     """Run the command line, and end with an exit code of `ends` and without a traceback."""
-    if sys.stderr is None:  # closed: what is opened next must not get its number
-        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-    if sys.stdout is None:
-        sys.exit("stdout is closed: there is nowhere to write to")
+    outlets.ready()
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as error:

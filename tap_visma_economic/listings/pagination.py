@@ -7,7 +7,6 @@ and would answer 20 rows a page.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.pagination import BaseAPIPaginator
@@ -209,10 +208,10 @@ class Cursor(Paginator):
         Raises:
             BadAnswerError: rows are those of the page before, perhaps in place of others.
         """
-        rows = _told_apart(page, self._keys)
+        rows = _told_apart(page.rows, self._keys)
         again = rows & self._before
         if self._twins and again and rows != again:
-            again -= _told_apart(replace(page, rows=page.rows[:1]), self._keys)
+            again -= _told_apart(page.rows[:1], self._keys)
         if again:
             raise BadAnswerError("e-conomic's cursor gave rows of the page before once more")
         self._before = rows
@@ -318,8 +317,8 @@ def _is_rising(keys: list[Any]) -> bool:
     return all(type(key) is int for key in keys) and keys == sorted(set(keys))
 
 
-def _told_apart(page: Page, keys: Sequence[str]) -> set[tuple[Any, ...]]:
-    columns = [column(page.rows, key) for key in keys]
+def _told_apart(rows: Sequence[Row], keys: Sequence[str]) -> set[tuple[Any, ...]]:
+    columns = [column(rows, key) for key in keys]
     try:
         return {row for row in zip(*columns, strict=True) if None not in row}
     except TypeError:  # a list or an object where a key should be

@@ -24,9 +24,11 @@ Converter = Callable[[Any], Any]
 _INTEGER = re.compile(r"[+-]?\d{1,400}")
 _NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.Z+-]*)?")
+_ZONE = r"Z|[+-]\d\d:?\d\d"
 _CIVIL = re.compile(
     r"(\d{4}-\d{2}-\d{2})"
-    r"(T00:00:00(\.0+)?(Z|[+-]\d\d:?\d\d)?|(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?))?"
+    rf"(T00:00:00(\.0+)?({_ZONE})?"
+    rf"|(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(?P<zone>{_ZONE})?))?"
 )
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})Z?")
 
