@@ -99,8 +99,12 @@ class Connect:
 
     def __call__(self, *arguments: str, typed: str = f"{APP}\n") -> Ended:
         """Run it to its end, with what is typed on standard input."""
+        return self.run(self.command(*arguments), typed)
+
+    def run(self, line: list[str], typed: str) -> Ended:
+        """Run another command line as this one is run."""
         done = subprocess.run(
-            self.command(*arguments),
+            line,
             input=typed,
             capture_output=True,
             text=True,

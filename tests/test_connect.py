@@ -9,7 +9,6 @@ import re
 import shlex
 import socket
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -220,17 +219,8 @@ def test_a_secret_token_in_place_of_the_public_one_is_neither_shown_nor_opened(
     connect: Connect, app: str
 ) -> None:
     command = [*connect.command()[:-1], "--paste"]
-    done = subprocess.run(
-        command,
-        input=f"{app}\n{APP}\n{GRANT}\n",
-        capture_output=True,
-        text=True,
-        cwd=connect.folder,
-        env=connect.env,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
+    done = connect.run(command, f"{app}\n{APP}\n{GRANT}\n")
+    assert done.exit_code == 1
     assert "secret token stands where its public token belongs" in done.stderr
     assert CANARY not in done.stdout + done.stderr
 
@@ -282,17 +272,8 @@ def test_a_standard_stream_that_takes_nothing_is_no_riddle(
     connect: Connect, redirection: str, code: int, words: str
 ) -> None:
     line = f"{shlex.join(connect.command('--paste', '--stdout'))} {redirection}"
-    done = subprocess.run(
-        ["sh", "-c", line],
-        input=f"{APP}\n{GRANT}\n",
-        capture_output=True,
-        text=True,
-        cwd=connect.folder,
-        env=connect.env,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code
+    done = connect.run(["sh", "-c", line], f"{APP}\n{GRANT}\n")
+    assert done.exit_code == code
     assert done.stderr.endswith(words)
     assert "Traceback" not in done.stderr
     assert CANARY not in done.stderr
