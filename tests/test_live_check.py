@@ -10,13 +10,15 @@ import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from scripts.live_check import __main__ as live_check
 from scripts.live_check import assumptions
 from scripts.update_docs import documents
+from tap_visma_economic.schemas import MODULE_VERSIONS
+from tap_visma_economic.streams import STREAMS
 from tests.conftest import ROOT, clean_environment
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.budget import Budget
@@ -69,7 +71,7 @@ class Lab:
         self.sandbox.service.budget = Budget(**how)
 
 
-Arrange = "Callable[[Lab], object]"
+Arrange: TypeAlias = "Callable[[Lab], object]"
 
 
 def as_it_is(lab: Lab) -> None:
@@ -150,6 +152,14 @@ def twice(rows: Any) -> Any:
 
 def numbers_up(endpoint: str, name: str, by: int) -> Arrange:
     return lambda lab: lab.each(endpoint, lambda row: {name: row[name] + by})
+
+
+def counted_from_one(lab: Lab) -> None:
+    lab.rows("customersapi:/Contacts", lambda rows: [row for row in rows if row["number"] == 1])
+
+
+def calendar_years(lab: Lab) -> None:
+    lab.rows("rest:/accounting-years", lambda rows: [it for it in rows if "/" not in it["year"]])
 
 
 def filters_taken(lab: Lab) -> None:
@@ -367,12 +377,21 @@ CASES = [
         "other numbers",
         check="delivery locations",
     ),
+    case("joined-numbers", UNKNOWN, counted_from_one, "may be chance", check="contacts"),
     case("draft-numbers", YES, as_it_is, "draftInvoiceNumber is the older API's"),
     case(
         "draft-numbers",
         NO,
         lambda lab: lab.each(DRAFTS, lambda row: {"number": row["draftInvoiceNumber"]}),
         "number is the older API's",
+    ),
+    case(
+        "draft-numbers",
+        UNKNOWN,
+        lambda lab: lab.each(
+            DRAFTS, lambda row: {"number": row["draftInvoiceNumber"], "draftInvoiceNumber": None}
+        ),
+        "which may be chance",
     ),
     case(
         "draft-numbers",
@@ -385,8 +404,9 @@ CASES = [
         "year-names",
         NO,
         lambda lab: lab.status("/accounting-years/2025_6_2026", 404),
-        "answered 404",
+        "not found: 404",
     ),
+    case("year-names", UNKNOWN, calendar_years, "every fiscal year is a calendar year"),
     case(
         "filters-of-entries",
         YES,
@@ -449,15 +469,9 @@ def test_both_answers_of_every_assumption_are_tried() -> None:
 
 
 def test_every_module_and_every_inferred_key_of_the_tap_is_asked_about() -> None:
-    from tap_visma_economic.schemas import MODULE_VERSIONS  # noqa: PLC0415
-    from tap_visma_economic.streams import STREAMS  # noqa: PLC0415
-
     assert assumptions.MODULES.keys() == MODULE_VERSIONS.keys()
-    inferred = {
-        f"{stream.module}:{stream.path}": stream.primary_keys[1:]  # type: ignore[attr-defined]
-        for stream in STREAMS
-        if stream.key_is_inferred
-    }
+    streams: list[Any] = [stream for stream in STREAMS if stream.key_is_inferred]
+    inferred = {f"{it.module}:{it.path}": it.primary_keys[1:] for it in streams}
     asked = {path.partition("?")[0]: keys for path, keys in assumptions.INFERRED.items()}
     assert asked == inferred
 
@@ -586,6 +600,40 @@ def test_a_host_that_does_not_answer_is_told(
     with pytest.raises(SystemExit, match=r"No answer from 127\.0\.0\.1"):
         run(monkeypatch, sandbox, tmp_path / "report.json")
     assert [wait for wait in waits if wait] == [6]
+
+
+@pytest.mark.parametrize("status", [302, 403, 500, 503])
+def test_a_refusal_of_everything_tells_nothing(
+    status: int, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
+) -> None:
+    with Sandbox({"demo": Grant(company())}) as sandbox:
+        sandbox.faults.add("", "status", status=status, times=None)
+        report = run(monkeypatch, sandbox, tmp_path / "report.json")
+    told = {key for key, it in report["findings"].items() if it["answer"] != UNKNOWN}
+    assert told == {"budget-told", "budget-used"}
+
+
+@pytest.mark.parametrize("role", ["Sales", "Bookkeeping"])
+def test_what_a_role_may_not_read_is_no_answer(
+    role: str, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
+) -> None:
+    with Sandbox({"demo": Grant(company(), role=role)}) as sandbox:
+        filters = Lab(sandbox, monkeypatch)
+        filters.status(r"^/accounting-years/[^/]+/entries", 403)
+        report = run(monkeypatch, sandbox, tmp_path / "report.json")
+    assert [key for key, it in report["findings"].items() if it["answer"] == NO] == []
+
+
+def test_a_year_with_a_letter_is_asked_for_in_economics_own_encoding(
+    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
+) -> None:
+    with Sandbox({"demo": Grant(company())}) as sandbox:
+        lab = Lab(sandbox, monkeypatch)
+        renamed = lambda row: {"year": row["year"].replace("/2026", "/2026a")}  # noqa: E731
+        lab.each("rest:/accounting-years", renamed)
+        report = run(monkeypatch, sandbox, tmp_path / "report.json", "--only=year-names")
+        assert sandbox.requests("/accounting-years/2025_6_2026a$")
+    assert report["findings"]["year-names"]["seen"] == "found"
 
 
 @pytest.mark.parametrize(

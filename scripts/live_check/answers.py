@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from tap_visma_economic.wire.budget import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     Judge: TypeAlias = "Callable[..., Finding]"
 
@@ -70,6 +70,13 @@ def ok(reply: Reply) -> Any:
     if reply.status != HTTPStatus.OK:
         raise CannotTell(f"answered {reply.status}")
     return reply.body
+
+
+def fault(reply: Reply) -> int:
+    """Return a status that says no to the request, and not that e-conomic is out of order."""
+    if not 400 <= reply.status < 500 or reply.status == HTTPStatus.TOO_MANY_REQUESTS:  # noqa: PLR2004
+        raise CannotTell(f"answered {reply.status}")
+    return reply.status
 
 
 def rows(reply: Reply) -> list[Row]:
@@ -123,13 +130,12 @@ def served(reply: Reply) -> Finding:
     raise CannotTell(f"answered {reply.status}")
 
 
-def gone(reply: Reply) -> Finding:
+def gone(current: Reply, reply: Reply) -> Finding:
     """Whether a version that is not served is told in one of the expected ways."""
+    ok(current)
     if reply.status == HTTPStatus.OK:
         raise CannotTell("this version is still served")
-    if not 400 <= reply.status < 500 or reply.status == HTTPStatus.TOO_MANY_REQUESTS:  # noqa: PLR2004
-        raise CannotTell(f"answered {reply.status}")
-    return Finding(reply.status in (400, 404, 410), f"told with {reply.status}")
+    return Finding(reply.status in (400, 404, 410), f"told with {fault(reply)}")
 
 
 def sorted_by(name: str) -> Judge:
@@ -155,7 +161,7 @@ def missing_module(*replies: Reply) -> Finding:
         return Finding(statuses == [403], f"told with {', '.join(map(str, statuses))}")
     if all(it.status == HTTPStatus.OK for it in replies):
         raise CannotTell("the agreement has the modules")
-    raise CannotTell(f"answered {replies[0].status}, without the code of a missing module")
+    raise CannotTell(f"answered {max(it.status for it in replies)}, without a module's code")
 
 
 def in_utc(reply: Reply) -> Finding:
@@ -215,10 +221,13 @@ def open_ones(reply: Reply) -> Finding:
     return Finding(False, "entries without a remainder were found as well")
 
 
-def counted(reply: Reply) -> Finding:
+def counted(listing: Reply, count: Reply) -> Finding:
     """Whether a listing has a count."""
-    whole = reply.status == HTTPStatus.OK and isinstance(reply.body, int)
-    return Finding(whole, "counted" if whole else f"not counted: answered {reply.status}")
+    ok(listing)
+    if count.status != HTTPStatus.OK:
+        return Finding(False, f"not counted: answered {fault(count)}")
+    whole = isinstance(count.body, int)
+    return Finding(whole, "counted" if whole else "not counted: no number")
 
 
 def tells_of_pages(_: Reply, reply: Reply) -> Finding:
@@ -349,6 +358,10 @@ def distinct(*names: str) -> Judge:
     return judge
 
 
+NEWEST = 20
+"""Invoices whose lines are asked for: so few that their lines fit on a page."""
+
+
 def same_documents(invoices: Reply, lines: Reply) -> Finding:
     """Whether `documentId` is the invoice's number, by what the lines add up to."""
     if "cursor" in ok(lines):
@@ -356,7 +369,8 @@ def same_documents(invoices: Reply, lines: Reply) -> Finding:
     sums: dict[int, Decimal] = defaultdict(Decimal)
     for row in rows(lines):
         sums[row["documentId"]] += Decimal(row.get("totalNetAmount", 0))
-    nets = {row["bookedInvoiceNumber"]: Decimal(row["netAmount"]) for row in rows(invoices)}
+    newest = rows(invoices)[:NEWEST]
+    nets = {row["bookedInvoiceNumber"]: Decimal(row["netAmount"]) for row in newest}
     nets = {number: net for number, net in nets.items() if net}
     agree = {number for number, net in nets.items() if sums.get(number) == net}
     if len({abs(net) for net in nets.values()}) < 2:  # noqa: PLR2004
@@ -373,31 +387,33 @@ def same_numbers(name: str) -> Judge:
     """Whether both APIs number what a customer has in the same way."""
 
     def judge(newer: Reply, older: Reply) -> Finding:
-        customer = first_customer(newer)
+        customer = latest_customer(newer)
         its = {it["number"] for it in rows(newer) if it["customerNumber"] == customer}
-        theirs = {it[name] for it in rows(older)}
-        if not its or not theirs:
-            raise CannotTell("only one of the two APIs lists any")
-        if its == theirs:
+        theirs = {it[name] for it in some(rows(older), "rows in the older API")}
+        if its == theirs and max(its) > len(its):
             return Finding(True, "the same numbers")
-        if its & theirs:
-            raise CannotTell("some numbers are the same")
+        if its & theirs:  # each API may count from one
+            raise CannotTell("some numbers are the same, which may be chance")
         return Finding(False, "other numbers")
 
     return judge
 
 
-def first_customer(newer: Reply) -> int:
-    """Return the customer of the first row that is not deleted."""
+def latest_customer(newer: Reply) -> int:
+    """Return the customer of the row with the highest number that is not deleted."""
     found = [row for row in rows(newer) if row.get("customerNumber") and not row.get("isDeleted")]
-    number: int = some(found, "rows of customers")[0]["customerNumber"]
+    latest = max(some(found, "rows of customers"), key=lambda row: row["number"])
+    number: int = latest["customerNumber"]
     return number
 
 
 def year_found(_: Reply, reply: Reply) -> Finding:
     """Whether a year such as 2025/2026 is found under 2025_6_2026."""
-    rows_found = reply.status == HTTPStatus.OK
-    return Finding(rows_found, "found" if rows_found else f"answered {reply.status}")
+    if reply.status == HTTPStatus.OK:
+        return Finding(True, "found")
+    if reply.status not in (400, 404):
+        raise CannotTell(f"answered {reply.status}")
+    return Finding(False, f"not found: {reply.status}")
 
 
 def refused(_: Reply, reply: Reply) -> Finding:
@@ -437,10 +453,8 @@ def other_drafts(older: Reply, newer: Reply) -> Finding:
     named = [row for row in drafts if row.get("draftInvoiceNumber") in known]
     if any(row["number"] != row["draftInvoiceNumber"] for row in named):
         return Finding(True, "draftInvoiceNumber is the older API's, number is another")
-    same = named or any(row["number"] in known for row in drafts)
-    return Finding(False, "number is the older API's" if same else "neither is the older API's")
-
-
-def numbers(found: Iterable[Row], name: str) -> str:
-    """Return the numbers of rows as a filter lists them."""
-    return ",".join(str(row[name]) for row in found)
+    if len(named) > 1:
+        return Finding(False, "number is the older API's")
+    if named or {row["number"] for row in drafts} & known:
+        raise CannotTell("a number is the same, which may be chance")
+    return Finding(False, "neither is the older API's")
