@@ -183,21 +183,33 @@ def case(key: str, answer: str, arrange: Any, words: str, *, check: str = "") ->
 
 
 CASES = [
-    case("instants-in-filters", YES, as_it_is, "taken"),
+    case("instants-in-filters", YES, as_it_is, "taken and obeyed"),
     case(
         "instants-in-filters",
         NO,
         lambda lab: lab.status(f"/Contacts.*{INSTANT}", 400, NO_FILTER),
         "refused with 400",
     ),
-    case("instants-in-filters", NO, pass_over_filters, "passed over: older rows came as well"),
+    case("instants-in-filters", NO, pass_over_filters, "older rows came as well"),
+    case(
+        "instants-in-filters",
+        NO,
+        lambda lab: lab.status(f"/Contacts.*{INSTANT}", 200, b'{"items":[]}'),
+        "nothing was found",
+    ),
     case(
         "instants-in-filters",
         UNKNOWN,
         lambda lab: lab.status("/Contacts", 503),
         "answered 503",
     ),
-    case("instants-in-changelog", YES, as_it_is, "taken"),
+    case(
+        "instants-in-filters",
+        UNKNOWN,
+        lambda lab: lab.rows("customersapi:/Contacts", lambda rows: []),
+        "there is nothing to find",
+    ),
+    case("instants-in-changelog", YES, as_it_is, "taken and obeyed"),
     case(
         "instants-in-changelog",
         NO,

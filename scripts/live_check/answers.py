@@ -107,16 +107,25 @@ def stamp(value: object) -> datetime | None:
     return datetime.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}", text) else None
 
 
-def taken_since(name: str, bound: str) -> Judge:
-    """Whether a filter that asks for what changed since an instant was taken and obeyed."""
+def latest(reply: Reply, name: str) -> datetime:
+    """Return the latest stamp of a page; any day if it has none."""
+    stamps = [it for row in rows(reply) if (it := stamp(row.get(name)))]
+    return max(stamps, default=datetime(2026, 1, 2, 3, 4, 5))  # noqa: DTZ001  as it is served
 
-    def judge(reply: Reply) -> Finding:
+
+def taken_since(name: str) -> Judge:
+    """Whether a filter that asks for what changed since the latest stamp was taken and obeyed."""
+
+    def judge(page: Reply, reply: Reply) -> Finding:
         if reply.status == HTTPStatus.BAD_REQUEST:
             return Finding(False, "refused with 400")
         stamps = [it for row in rows(reply) if (it := stamp(row.get(name)))]
-        if any(it < datetime.fromisoformat(bound) for it in stamps):
-            return Finding(False, "passed over: older rows came as well")
-        return Finding(True, "taken")
+        if not any(name in row for row in rows(page)):
+            raise CannotTell("taken, but there is nothing to find")
+        if not stamps or min(stamps) < latest(page, name):
+            seen = "older rows came as well" if stamps else "nothing was found"
+            return Finding(False, f"taken, but not obeyed: {seen}")
+        return Finding(True, "taken and obeyed")
 
     return judge
 
