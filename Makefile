@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint docs sandbox bench clean
+.PHONY: help demo live-check test test-slow lint docs sandbox bench clean
 
 PYTHON ?= python3
 PORT ?= 8765
 SCALE ?= small
 LIVE ?=
+COMPARE ?=
 QUICK ?=
 PYTEST_ARGS ?=
 
@@ -21,6 +22,9 @@ help: ## Say what there is
 
 demo: $(READY) ## Read a whole company through Meltano and check the books; LIVE=1 reads the demo company of e-conomic
 	@$(BIN)/python -m scripts.demo $(if $(LIVE),--live)
+
+live-check: $(READY) ## Ask e-conomic what its documents leave open, 60 calls at most; COMPARE=REPORT tells what has changed
+	@$(BIN)/python -m scripts.live_check $(if $(COMPARE),--compare "$(COMPARE)")
 
 test: lint ## Lint, types, layers and the whole suite but for the slow tests
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(PYTEST_ARGS)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from scripts.docs_site.domains import DOMAINS
+from scripts.live_check import assumptions
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.client import OpenApiStream
 from tap_visma_economic.config.settings import SETTINGS
@@ -192,6 +193,8 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield streams, _between(streams.read_text(encoding="utf-8"), "streams", streams_table())
     access = ROOT / "docs" / "access.md"
     yield access, _between(access.read_text(encoding="utf-8"), "access", access_table())
+    unsure = ROOT / "docs" / "unsure.md"
+    yield unsure, _between(unsure.read_text(encoding="utf-8"), "unsure", assumptions.table())
     meltano = ROOT / "meltano.yml"
     yield meltano, _between(meltano.read_text(encoding="utf-8"), "settings", meltano_settings())
 

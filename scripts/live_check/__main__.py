@@ -1,0 +1,229 @@
+"""`make live-check`: ask e-conomic which of the possible answers it gives, and write a report.
+
+At most 60 calls, GET only, with a pause between them. The report holds no amounts, names, texts,
+numbers or tokens: only which answer it was, statuses, codes, and the forms of dates and headers.
+Without tokens of your own in the environment it asks e-conomic's public demo company.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from decimal import Decimal
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from scripts.live_check.answers import CannotTell, Finding, Reply
+from scripts.live_check.assumptions import ASSUMPTIONS
+from tap_visma_economic.config.settings import OPENAPI_URL, PREFIX, REST_URL
+from tap_visma_economic.schemas import MODULE_VERSIONS
+from tap_visma_economic.wire.auth import Grant, origin_of
+from tap_visma_economic.wire.budget import told
+from tap_visma_economic.wire.retries import retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scripts.live_check.assumptions import Check
+
+MOST_CALLS = 60
+LONGEST_WAIT = 60.0
+"""Seconds. The script waits so long once, and stops when it would have to wait again."""
+
+ANSWERS = {True: "as assumed", False: "otherwise", None: "could not tell"}
+
+
+class TokensRefusedError(Exception):
+    """e-conomic answered 401."""
+
+
+@dataclass
+class Api:
+    """Both APIs, asked gently: no request twice, a pause before each, an end in time.
+
+    Args:
+        rest_url: where the older API is.
+        openapi_url: where the newer one is.
+        auth: puts the tokens on a request, and sends them nowhere else.
+        pause: seconds before each call.
+    """
+
+    rest_url: str
+    openapi_url: str
+    auth: Grant
+    pause: float
+    replies: list[Reply] = field(default_factory=list)
+    _known: dict[str, Reply] = field(default_factory=dict)
+    _stopped: str = ""
+    _waited: bool = False
+
+    def get(self, request: str) -> Reply:
+        """Return the answer to a request as the table writes it.
+
+        Raises:
+            CannotTell: it was not sent, or not answered.
+            TokensRefusedError: e-conomic does not know the tokens.
+        """
+        if request not in self._known:
+            self._known[request] = self._send(request)
+        return self._known[request]
+
+    def _send(self, request: str) -> Reply:
+        url, _, query = self._url(request).partition("?")
+        parameters = dict(pair.split("=", 1) for pair in query.split("&")) if query else {}
+        if len(self.replies) >= MOST_CALLS:
+            self._stopped = self._stopped or f"not asked: {MOST_CALLS} calls were made"
+        if self._stopped:
+            raise CannotTell(self._stopped)
+        time.sleep(self.pause)
+        try:
+            response = requests.get(
+                url, params=parameters, auth=self.auth, timeout=60, allow_redirects=False
+            )
+            reply = Reply(response.status_code, response.headers, _json(response))
+        except requests.RequestException as error:  # its words may hold a token
+            self._hold(LONGEST_WAIT / 10, f"not asked: no answer before ({type(error).__name__})")
+            raise CannotTell(f"no answer ({type(error).__name__})") from None
+        self.replies.append(reply)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            raise TokensRefusedError
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers = reply.headers
+            wait = retry_after(headers.get("Retry-After"), headers.get("Date"))
+            self._hold(wait, "not asked: e-conomic refused a call for its budget")
+            return self._send(request)
+        budget = told(reply.headers.get("X-RateLimiting"))
+        # Whether the figure means used or left, a bucket that is near neither end is in use.
+        if budget and 0.25 < budget.figure / budget.limit < 0.75:  # noqa: PLR2004
+            self._hold(budget.window, "not asked: the call budget is wanted by others")
+        return reply
+
+    def _url(self, request: str) -> str:
+        module, _, path = request.partition(":/")
+        if not module or request.startswith("/"):
+            return self.rest_url + request
+        name, _, version = module.partition("@")
+        return f"{self.openapi_url}/{name}/v{version or MODULE_VERSIONS[name]}/{path}"
+
+    def _hold(self, seconds: float, why: str) -> None:
+        if self._waited or seconds > LONGEST_WAIT:
+            self._stopped = why
+            return
+        self._waited = True
+        print(f"Waiting {seconds:.0f} seconds ...", flush=True)
+        time.sleep(seconds)
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError:
+        return None
+
+
+def find(api: Api, check: Check) -> tuple[Finding, list[Reply]]:
+    """Return what a check found, and the answers to its own requests."""
+    replies: list[Reply] = []
+    try:
+        for request in check.requests:
+            replies.append(api.get(request if isinstance(request, str) else request(*replies)))
+        return check.judge(*(replies if check.requests else api.replies)), replies
+    except CannotTell as why:
+        return Finding(None, str(why)), replies
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return Finding(None, "the answer has another form than is documented"), replies
+
+
+def live_check(api: Api, only: Sequence[str]) -> dict[str, Any]:
+    """Ask everything, or what `only` names, print each finding, and return the report."""
+    chosen = [it for it in ASSUMPTIONS if not only or it.key in only]
+    found: dict[str, Any] = {}
+    # Those that look at every answer come last.
+    for assumption in sorted(chosen, key=lambda it: not it.checks[0].requests):
+        print(f"\n{assumption.takes}")
+        for check in assumption.checks:
+            finding, replies = find(api, check)
+            key = f"{assumption.key}: {check.name}" if check.name else assumption.key
+            print(f"  {key}: {ANSWERS[finding.holds]}: {finding.words}", flush=True)
+            found[key] = {
+                "answer": ANSWERS[finding.holds],
+                "seen": finding.words,
+                "statuses": [reply.status for reply in replies],
+                "codes": sorted({code for reply in replies for code in reply.codes}),
+            }
+            if finding.holds is False:
+                print(f"  The tap then: {assumption.otherwise}")
+    real = (api.rest_url, api.openapi_url) == (REST_URL, OPENAPI_URL)
+    return {
+        "asked": "e-conomic" if real else "another host",
+        "day": datetime.now(timezone.utc).date().isoformat(),
+        "calls": len(api.replies),
+        "findings": found,
+    }
+
+
+def changes(earlier: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each finding that is another than in an earlier report."""
+    before, after = earlier["findings"], now["findings"]
+    for key in {**before, **after}:
+        old, new = (
+            f"{it[key]['answer']}: {it[key]['seen']}" if key in it else "not asked"
+            for it in (before, after)
+        )
+        if old != new:
+            yield f"{key}\n  was  {old}\n  now  {new}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make live-check", description=__doc__)
+    environment = os.environ.get
+    for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, default=environment(PREFIX + name.upper()) or usual)
+    parser.add_argument("--compare", type=Path, help="an earlier report: say what has changed")
+    name = f"live-check-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.json"
+    parser.add_argument("--report", type=Path, default=Path("output") / name, help="where it goes")
+    keys = [assumption.key for assumption in ASSUMPTIONS]
+    parser.add_argument("--only", action="append", choices=keys, default=[], metavar="KEY")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds before each call")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the checks; 0 if they could be made, whatever they found."""
+    options = _arguments()
+    try:
+        text = options.compare.read_text("utf-8") if options.compare else '{"findings": {}}'
+        earlier = json.loads(text)
+        list(changes(earlier, earlier))
+    except (OSError, ValueError, LookupError, TypeError):
+        sys.exit(f"{options.compare} is no report of make live-check")
+    rest_url, openapi_url = options.rest_url.rstrip("/"), options.openapi_url.rstrip("/")
+    app, grant = PREFIX + "APP_SECRET_TOKEN", PREFIX + "AGREEMENT_GRANT_TOKEN"
+    tokens = os.environ.get(app) or "demo", os.environ.get(grant) or "demo"
+    auth = Grant(*tokens, (origin_of(rest_url), origin_of(openapi_url)))
+    api = Api(rest_url, openapi_url, auth, options.pause)
+    try:
+        report = live_check(api, options.only)
+    except TokensRefusedError:
+        sys.exit(f"e-conomic refuses the tokens (401): see {app} and {grant}")
+    if not api.replies:
+        sys.exit(f"No answer from {origin_of(rest_url)[1]}: nothing could be told")
+    options.report.parent.mkdir(parents=True, exist_ok=True)
+    options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if options.compare:
+        print("\nWhat has changed:\n" + ("\n".join(changes(earlier, report)) or "nothing"))
+    print(f"\n{len(api.replies)} calls. Report: {options.report}. It holds nothing of the company.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
