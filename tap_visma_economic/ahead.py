@@ -56,11 +56,13 @@ class Step:
         stamps: columns of all its rows: agreementNumber and path parameters.
         page: what was read.
         state: the partition's state.
+        beforehand: what of it a STATE has to tell before they are.
     """
 
     stamps: Stamps
     page: Page
     state: dict[str, Any]
+    beforehand: dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -176,8 +178,8 @@ class Ahead:
     def _read(self, unit: Unit, reading: Reading) -> None:
         try:
             for stamps, page in reading.pages():
-                reading.saw(page.rows, page.clock)
-                if not self._hand_over(unit, Step(stamps, page, dict(unit.state))):
+                beforehand = reading.saw(page.rows, page.clock)
+                if not self._hand_over(unit, Step(stamps, page, dict(unit.state), beforehand)):
                     return
             reading.finish()
         except BaseException as error:  # noqa: BLE001  raised where the unit is written

@@ -192,6 +192,7 @@ class EconomicStream(Endpoint):
                 self._look_for_twins(step.page.rows)
                 records = recorder.records(step.page.rows, step.stamps)
                 if write:
+                    self._tell_beforehand(agreement, step)
                     self._write_records(records, counter)
                 else:
                     yield from self._counted(records, counter)
@@ -216,6 +217,14 @@ class EconomicStream(Endpoint):
         for name in set(partition) - set(state) - {"context", BEGUN}:
             del partition[name]
         partition.update(state)
+
+    def _tell_beforehand(self, agreement: Agreement, step: Step) -> None:
+        """Write a STATE at once where one has to precede the rows of a page."""
+        if step.beforehand:
+            self.get_context_state(agreement.context).update(step.beforehand)
+            self.state_manager.is_flushed = False
+            self._write_state_message()
+            self._tap.state_writer.finish()
 
     def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
         """All rows of an agreement are written; the bookmark stays where some may be missing."""

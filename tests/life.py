@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 import random
@@ -78,6 +79,7 @@ class Life:
         self._ever: set[str] = set()
         self._reserved: list[int] = []
         self._document_deleted = False
+        self._undone: list[int] = []
         self._kinds: list[Callable[[], object]] = [
             self.voucher_booked,
             self.voucher_booked_late,
@@ -90,6 +92,7 @@ class Life:
             self.paid_in_part,
             self.all_paid,
             self.match_undone,
+            self.match_made_again,
             self.dimension_moved,
             self.dimension_added_or_taken_off,
             self.row_edited,
@@ -210,7 +213,15 @@ class Life:
         by_entry = {i.entry: i.number for i in self._world.invoices}
         matched = {first for first, _ in self._world.ledger.matches} & by_entry.keys()
         if numbers := sorted(by_entry[entry] for entry in matched):
-            self.company.unmatch(self.random.choice(numbers))
+            self._undone.append(self.random.choice(numbers))
+            self.company.unmatch(self._undone[-1])
+
+    def match_made_again(self) -> None:
+        """All that have been undone, but for what was settled otherwise meanwhile."""
+        for number in dict.fromkeys(reversed(self._undone)):
+            with contextlib.suppress(ValueError):
+                self.company.rematch(number)
+        self._undone.clear()
 
     # Dimensions
 

@@ -105,14 +105,17 @@ class Nights(Warehouse):
 
     def run(self, *, breaks: bool = False) -> Run:
         """Run the tap once and load what it emits; `breaks` says that it is meant to fail."""
-        if self._versioned:  # a version is a second: two runs in the same one cannot be told apart
-            time.sleep(1 - time.time() % 1)
+        self._await_a_version()
         return super().run(breaks=breaks)
+
+    def run_and_cut(self, cut: Callable[[list[Any]], int]) -> int:
+        """Run the tap, and load its output as if it had been killed; see the base class."""
+        self._await_a_version()
+        return super().run_and_cut(cut)
 
     def run_and_end(self, number: signal.Signals, request: int) -> bool:
         """Begin a run and end it at a request; returns whether it had come that far."""
-        if self._versioned:
-            time.sleep(1 - time.time() % 1)
+        self._await_a_version()
         self.tap.plan(request, lambda: self.tap.send(number))
         run = self._tap(self._config, catalog=self._catalog, state=self.state)
         assert run.exit_code in {0, CODES[number]}, run.stderr
@@ -131,6 +134,11 @@ class Nights(Warehouse):
                 old = self._versions[stream]
                 for key in [key for key in old if old[key] != message["version"]]:
                     del old[key], self.tables[stream][key]
+
+    def _await_a_version(self) -> None:
+        """A version is a second: two runs in the same one cannot be told apart."""
+        if self._versioned:
+            time.sleep(1 - time.time() % 1)
 
     def pass_time(self, days: float) -> None:
         """Let the state be so many days older, for the tap tells days by the real clock."""

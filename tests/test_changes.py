@@ -195,10 +195,85 @@ def test_a_quiet_night_reads_no_edited_row_again(
     warehouse: Warehouse, sandbox: Sandbox, company: Company
 ) -> None:
     company.redimension(old_entry(company), DEPARTMENTS, 3, now() - dt.timedelta(hours=4))
+    began(warehouse, dt.timedelta(hours=5))
     warehouse.run()
+    assert asked_by_number(sandbox)
+    assert warehouse.wrong() == []
+    for _ in range(2):
+        warehouse.run()
+        assert not asked_by_number(sandbox)
+
+
+def asked_by_number(sandbox: Sandbox) -> list[str]:
+    filters = [str(request.query.get("filter")) for request in sandbox.log]
+    return [text for text in filters if "$in" in text]
+
+
+def began(warehouse: Warehouse, ago: dt.timedelta) -> None:
+    """Let the state be that of a run so long ago."""
+    assert warehouse.state is not None
+    (partition,) = warehouse.state["bookmarks"]["booked_entry_dimensions"]["partitions"]
+    partition["changes_since"] = f"{now() - ago:%Y-%m-%dT%H:%M:%SZ}"
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize("told_before", [False, True], ids=["first edit ever", "later edit"])
+def test_an_empty_answer_of_the_changelog_loses_no_edit(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company, told_before: bool
+) -> None:
+    """Once: the next run reads on from what the changelog was seen to tell."""
+    name = "booked_entry_dimensions"
+    warehouse = Warehouse(warm_tap, sandbox, company, name, lookback_minutes=0)
+    warehouse.begin_loaded(small_company)
+    number = old_entry(company)
+    began(warehouse, dt.timedelta(days=3))
+    if told_before:
+        company.redimension(number, DEPARTMENTS, 3, now() - dt.timedelta(days=2))
+        warehouse.run()
+    company.redimension(number, DEPARTMENTS, 1, now() - dt.timedelta(days=1))
+    began(warehouse, dt.timedelta(days=1, minutes=1))
+    sandbox.faults.add("/changelog", "status", status=200, body=b"[]")
     warehouse.run()
-    asked = [str(request.query.get("filter")) for request in sandbox.log]
-    assert not any("$in" in filter_ for filter_ in asked)
+    assert warehouse.wrong_in(name)
+    warehouse.run()
+    assert warehouse.wrong_in(name) == []
+
+
+def test_edited_rows_that_do_not_come_are_asked_for_once_more_and_in_the_next_run(
+    warehouse: Warehouse, sandbox: Sandbox, company: Company
+) -> None:
+    company.redimension(old_entry(company), DEPARTMENTS, 2, now())
+    wanted = r"booked-entries\?.*%24in"
+    sandbox.faults.add(wanted, "status", status=200, body=b'{"items":[]}', times=2)
+    run = warehouse.run()
+    assert [line for line in run.warnings if "booked_entry_dimensions" in line and "twice" in line]
+    assert warehouse.wrong()
+    began(warehouse, dt.timedelta(days=1))
+    sandbox.faults.add(wanted, "status", status=200, body=b'{"items":[]}')
+    run = warehouse.run()
+    assert warehouse.wrong() == []
+    assert not [line for line in run.warnings if "twice" in line]
+
+
+FORBIDDEN = b'{"title":"Forbidden","status":403,"errorCode":"AccessDeniedInsufficientRoles"}'
+
+
+def test_without_the_changelog_the_dimensions_are_read_in_full(
+    warehouse: Warehouse, sandbox: Sandbox, company: Company
+) -> None:
+    company.redimension(old_entry(company), DEPARTMENTS, 2, now())
+    sandbox.faults.add("/changelog", "status", status=403, body=FORBIDDEN, times=None)
+    run = warehouse.run()
+    assert warehouse.wrong_in("booked_entry_dimensions") == []
+    (line,) = [line for line in run.warnings if "everything is read again" in line]
+    assert "the changelog of edits may not be read: this grant may not read it (403)" in line
+    assert "Skipped for booked_entry_dimension_changes" not in line
+    company.redimension(old_entry(company), DEPARTMENTS, 1, now())
+    sandbox.faults.clear()
+    warehouse.run()
+    assert warehouse.wrong() == []
 
 
 def test_more_changes_than_the_changelog_lists_all_arrive_and_so_do_their_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.conftest import settings_for
@@ -63,6 +64,19 @@ class Warehouse:
         assert run.exit_code == int(breaks), run.stderr
         self.take(run)
         return run
+
+    def run_and_cut(self, cut: Callable[[list[Row]], int]) -> int:
+        """Run the tap, and load its output as if it had been killed after some of its messages.
+
+        Args:
+            cut: after how many, of all of them.
+        """
+        self._sandbox.log.clear()
+        run = self._tap(self._config, catalog=self._catalog, state=self.state)
+        assert run.exit_code == 0, run.stderr
+        count = cut(run.messages)
+        self.take(replace(run, messages=run.messages[:count]))
+        return count
 
     def take(self, run: Run) -> None:
         """Load what a run emitted, as far as it came."""

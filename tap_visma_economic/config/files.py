@@ -151,21 +151,19 @@ def _has_each_once(partitions: list[dict[str, Any]]) -> bool:
 def _is_partition(known: dict[str, Any]) -> bool:
     """Return whether a partition's state is of the shape in which this tap writes it."""
     context, points = known.get("context"), known.get("checkpoints") or []
+    opened = known.get("open") or []
     return (
         isinstance(context, dict)
         and type(context.get("agreementNumber", 0)) is int
         and isinstance(points, list)
-        and all(isinstance(point, list) and _are_integers(point, 2) for point in points)
-        and (known.get("open") is None or _are_integers(known["open"]))
+        and all(isinstance(point, list) and _are_two_integers(point) for point in points)
+        and isinstance(opened, list)
+        and all(type(item) in {int, str} for item in opened)
     )
 
 
-def _are_integers(value: object, count: int | None = None) -> bool:
-    return (
-        isinstance(value, list)
-        and all(type(item) is int for item in value)
-        and count in {None, len(value)}
-    )
+def _are_two_integers(point: list[object]) -> bool:
+    return [type(item) for item in point] == [int, int]
 
 
 def _is_list_of_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:

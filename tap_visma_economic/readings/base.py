@@ -31,10 +31,12 @@ class Change(NamedTuple):
     Args:
         number: the number of the row.
         rows: 1 if the edit added a row, -1 if it took one away, else 0.
+        at: when it was made, None if the changelog does not tell.
     """
 
     number: int
     rows: int
+    at: pendulum.DateTime | None = None
 
 
 class Source(Protocol):
@@ -70,8 +72,11 @@ class Reading(Protocol):
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield what has to be read."""
 
-    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
-        """Take note of a page whose rows have been written."""
+    def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
+        """Take note of a page, and return what the state has to tell before its rows are written.
+
+        A run may be killed once they are, before any other STATE.
+        """
 
     def finish(self) -> None:
         """Everything was read and written."""
@@ -91,8 +96,9 @@ class FullReading:
         """Yield the whole listing, as far as the start date lets it through."""
         return self._source.pages(self._by_date)
 
-    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:  # noqa: ARG002
         """Do nothing."""
+        return {}
 
     def finish(self) -> None:
         """Do nothing."""

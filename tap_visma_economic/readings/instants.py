@@ -65,7 +65,7 @@ class InstantReading:
         since = max((bound for bound in self._bounds if bound), default=None)
         return self._source.since(self._key, since) if since else self._source.pages(None)
 
-    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
         """Take note of a page and, on the first one, of the server's clock."""
         if self._began is None:
             self._began = clock or pendulum.now("UTC")
@@ -73,6 +73,7 @@ class InstantReading:
             text = _instant_of(value)
             if text[:-1] > self._latest[:-1]:
                 self._latest = text
+        return {}
 
     def finish(self) -> None:
         """Move the bookmark to the latest instant seen, at most to when the reading began."""

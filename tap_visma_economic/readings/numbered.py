@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
+from itertools import compress
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from tap_visma_economic.errors import UncountedError
+from tap_visma_economic.errors import AccessDeniedError, UncountedError
 from tap_visma_economic.listings.filters import both, compare, lists, one_of
-from tap_visma_economic.readings.base import earlier, known, move
+from tap_visma_economic.readings.base import earlier, known, move, parse_instant
 from tap_visma_economic.readings.openset import OpenSet
 from tap_visma_economic.rows.typed import column
 from tap_visma_economic.rows.values import MistypedError, instant_text, integer, number
@@ -31,6 +33,12 @@ logger = logging.getLogger("tap-visma-economic")
 
 OVERLAP = 1000
 """Numbers below the bookmark that are read again: numbers are not trusted to come in order."""
+
+_NAMED = 10
+"""Numbers that a line of the log names at most."""
+
+_AMOUNTS = frozenset({Decimal, int, NoneType})
+"""Types of amounts that are true where a row is open."""
 
 _ABOUT_ROWS = ("replication_key_value", "rows_to_bookmark", "checkpoints", "open", "open_from")
 """What the state says about rows, and which rows there are depends on the setting start_date."""
@@ -83,6 +91,7 @@ class NumberReading:
         self._highest: int | None = None
         self._at_highest = 0
         self._checkpoints: list[tuple[int, int]] = []
+        self._missing: set[int] = set()
 
     def pages(self) -> Iterator[tuple[Stamps, Page]]:
         """Yield new rows, and then those that have to be read again."""
@@ -103,18 +112,47 @@ class NumberReading:
         return iter(())
 
     def _numbered(self, numbers: Iterable[int]) -> Iterator[tuple[Stamps, Page]]:
-        """Yield the rows with these numbers."""
-        for some in lists(numbers):
-            yield from self._source.pages(one_of(self._key, some))
+        """Yield the rows with these numbers; those that do not come are asked for once more."""
+        self._missing = set(numbers)
+        for _ in range(2):
+            for some in lists(self._missing):
+                for stamps, page in self._source.pages(one_of(self._key, some)):
+                    self._missing -= {_integer_of(n) for n in column(page.rows, self._key)}
+                    yield stamps, page
+        gone = {number for number in self._missing if self._is_gone(number)}
+        self._missing -= gone
+        if gone:
+            logger.warning(
+                "%s: not in e-conomic any more, as its counts confirm: %s %s. The rows stay in "
+                "your tables: see the setting emit_activate_version_messages",
+                self._source,
+                self._key,
+                _named(gone),
+            )
+        if self._missing:
+            logger.warning(
+                "%s: asked for twice, and e-conomic did not give %s %s: these rows may be out of "
+                "date in your tables. The next run asks for them again",
+                self._source,
+                self._key,
+                _named(self._missing),
+            )
 
-    def saw(self, rows: Sequence[Row], clock: Clock) -> None:  # noqa: ARG002
+    def _is_gone(self, number: int) -> bool:  # noqa: ARG002
+        """Return whether a row that did not come is not there, rather than withheld."""
+        return False
+
+    def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:  # noqa: ARG002
         """Take note of a page; where the listing is sorted the bookmark follows page by page."""
         if self._new:
-            for value in column(rows, self._key):
-                self._count(_integer_of(value))
+            numbers = column(rows, self._key)
+            if not self._count_all(numbers):
+                for value in numbers:
+                    self._count(_integer_of(value))
             if self._ascending and self._highest is not None:
                 inside = 0 if self._single else self._at_highest
                 self._reached(self._highest - (1 if inside else 0), self._rows - inside)
+        return {}
 
     def finish(self) -> None:
         """Move the bookmark to the highest number, and keep the count of rows up to it."""
@@ -179,6 +217,17 @@ class NumberReading:
         value = known(self._state, self._key)
         return value if isinstance(value, int) else None
 
+    def _count_all(self, numbers: list[Any]) -> bool:
+        """Count numbers that rise beyond all before, and return whether they do."""
+        if not numbers or set(map(type, numbers)) != {int} or sorted(numbers) != numbers:
+            return False
+        if numbers[0] <= max(self._base[0], self._highest or 0):
+            return False
+        self._rows += len(numbers)
+        self._highest = numbers[-1]
+        self._at_highest = numbers.count(self._highest)
+        return True
+
     def _count(self, value: int | None) -> None:
         if value is None or (self._highest is not None and value < self._highest):
             self._ascending = False
@@ -218,70 +267,87 @@ class OpenNumberReading(NumberReading):
         super().__init__(*args, **kwargs)
         self._open_rows = open_rows
         self._kept = OpenSet(self._state)
-        self._dropped_from = self._kept.dropped_from
         self._unsettled = set(self._kept.numbers)
         self._open: set[int] = set()
 
     def _since(self) -> int | None:
+        if self._kept.damaged:
+            logger.warning(
+                "%s: everything is read again, for `open` in its state is damaged", self._source
+            )
+            return None
         since = super()._since()
-        return min(since, self._dropped_from) if since and self._dropped_from else since
+        return min(since, self._kept.open_from or since) if since else None
 
     def _again(self, since: int) -> Iterator[tuple[Stamps, Page]]:
-        if not since:  # everything has just been read
-            return
-        unlisted = self._unsettled | self._open
-        for stamps, page in self._open_pages():
-            unlisted -= {_integer_of(value) for value in column(page.rows, self._key)}
-            yield stamps, page
-        if not self._dropped_from:
-            yield from self._numbered(unlisted)
+        unlisted = set(self._unsettled)
+        if since:  # otherwise everything has just been read
+            unlisted |= self._open
+            for stamps, page in self._open_pages():
+                unlisted -= {_integer_of(value) for value in column(page.rows, self._key)}
+                yield stamps, page
+        yield from self._numbered(unlisted)
+
+    def _is_gone(self, number: int) -> bool:
+        """Return whether all rows around it were read, and it was not among them.
+
+        Up to `_base` counts prove that no row has gone.
+        """
+        return number in self._unsettled and (self.anew or number > self._base[0])
 
     def _open_pages(self) -> Iterator[tuple[Stamps, Page]]:
-        """Yield the rows that are open, as far as they are not read from `dropped_from` on.
+        """Yield the rows that are open.
 
         Whether a row without an amount is one whose amount is not zero, no document tells. Should
         e-conomic think so, the listing is most of the ledger, and is asked for in other words.
         """
-        below = compare(self._key, "lt", self._dropped_from) if self._dropped_from else None
-        among = both(below, self._by_date)
         amount, not_zero = self._open_rows.amount, self._open_rows.filter
-        for stamps, page in self._source.open_pages(both(not_zero, among)):
+        for stamps, page in self._source.open_pages(both(not_zero, self._by_date)):
             if not_zero and None in column(page.rows, amount):
                 break
             yield stamps, page
         else:
             return
         above_or_below = f"({compare(amount, 'gt', 0)}$or:{compare(amount, 'lt', 0)})"
-        yield from self._source.open_pages(both(among, above_or_below))
+        yield from self._source.open_pages(both(self._by_date, above_or_below))
 
-    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
-        """Take note of a page, and of which of its rows are open."""
+    def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
+        """Take note of a page, and of which of its rows are open.
+
+        The next run finds a row above the bookmark by its number, but an old one that was not open
+        before only by the state: were it settled again by then, the target would keep it open.
+        """
+        bookmark = self._bookmark
         super().saw(rows, clock)
-        opened: set[int] = set()
-        settled: set[int] = set()
-        amounts = column(rows, self._open_rows.amount)
-        for value, amount in zip(column(rows, self._key), amounts, strict=True):
-            row_number = _integer_of(value)
-            if row_number is not None:
-                (opened if _is_open(amount) else settled).add(row_number)
+        numbers: list[Any] = column(rows, self._key)
+        amounts: list[Any] = column(rows, self._open_rows.amount)
+        if set(map(type, numbers)) != {int} or not set(map(type, amounts)) <= _AMOUNTS:
+            numbers, amounts = [_integer_of(n) for n in numbers], [_is_open(a) for a in amounts]
+        opened = set(compress(numbers, amounts)) - {None}
+        settled = {*numbers} - opened - {None}
         self._unsettled -= opened | settled
         self._open -= settled
         self._open |= opened
-        self._kept.add(opened)
+        more = self._kept.add(opened)
+        is_old = bookmark is not None and any(number <= bookmark for number in more)
+        return {"open": self._state["open"]} if is_old else {}
 
     def finish(self) -> None:
-        """Keep which rows are open now."""
+        """Keep which rows are open now, and those that may be."""
         super().finish()
-        self._kept.keep(self._open)
+        self._kept.keep(self._open | self._missing)
 
 
 class ChangingNumberReading(NumberReading):
     """New rows, and rows whose numbers the changelog names since the last run.
 
     The state keeps when the last reading began (`changes_since`), by the server's clock or our own,
-    whichever was behind. Where an edit has added a row or taken one away, the count from there on
-    proves nothing, for a row taken away could hide another that has become visible late: everything
-    from there is read again.
+    whichever was behind, and the latest edit that the changelog told of (`changes_to`). It is read
+    from that edit on, so that an answer without any edit is no answer: nothing moves then.
+
+    Where an edit has added a row or taken one away, the count from there on proves nothing, for a
+    row taken away could hide another that has become visible late: everything from there is read
+    again.
 
     Args:
         lookback_minutes: how far before that the changelog is read.
@@ -290,15 +356,36 @@ class ChangingNumberReading(NumberReading):
     def __init__(self, *args: Any, lookback_minutes: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._changes_since = earlier(self._state.get("changes_since"), lookback_minutes)
+        self._changes_to = parse_instant(self._state.get("changes_to"))
         self._began = pendulum.now("UTC").replace(microsecond=0)
+        self._latest = self._changes_to
+        self._told = False
         self._changes: list[Change] = []
 
     def _since(self) -> int | None:
         if self._bookmark is not None:
-            for clock, changes in self._source.changed(self._changes_since):
-                self._was(clock)
-                self._changes += changes
+            try:
+                self._read_changelog()
+            except AccessDeniedError as error:
+                logger.warning(
+                    "%s: everything is read again, for the changelog of edits may not be read: %s",
+                    self._source,
+                    error,
+                )
+                return None
         return super()._since()
+
+    def _read_changelog(self) -> None:
+        since, last = self._changes_since, self._changes_to
+        for clock, changes in self._source.changed(min(since, last or since) if since else None):
+            self._was(clock)
+            for change in changes:
+                at = change.at
+                self._told = True
+                if at is None or since is None or at >= since or last is None or at > last:
+                    self._changes.append(change)
+                if at is not None and (self._latest is None or at > self._latest):
+                    self._latest = at
 
     def _touched_from(self) -> int | None:
         return min((change.number for change in self._changes if change.rows), default=None)
@@ -307,15 +394,19 @@ class ChangingNumberReading(NumberReading):
         if since:
             yield from self._numbered({c.number for c in self._changes if c.number < since})
 
-    def saw(self, rows: Sequence[Row], clock: Clock) -> None:
+    def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
         """Take note of a page and of the server's clock."""
-        super().saw(rows, clock)
         self._was(clock)
+        return super().saw(rows, clock)
 
     def finish(self) -> None:
-        """Keep from when on the changelog has to be read next time."""
+        """Keep from when on the changelog has to be read next time, if all it told of has come."""
         super().finish()
+        if self._missing or not (self._told or self.anew):
+            return
         self._state["changes_since"] = instant_text(self._began)
+        if self._latest:
+            self._state["changes_to"] = instant_text(self._latest)
 
     def _was(self, clock: Clock) -> None:
         """Note what time it was for the server: the reading began then, if not before."""
@@ -340,6 +431,11 @@ def _thinned(points: Iterable[tuple[int, int]], total: int) -> list[tuple[int, i
             kept.pop()
         kept.append(point)
     return kept[1:]
+
+
+def _named(numbers: set[int]) -> str:
+    some = ", ".join(map(str, sorted(numbers)[:_NAMED]))
+    return f"{some} and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else some
 
 
 def _integer_of(value: object) -> int | None:

@@ -9,7 +9,7 @@ from tap_visma_economic.config.settings import start_date, value_of
 from tap_visma_economic.errors import ConfigError, QueryRefusedError
 from tap_visma_economic.kinds import Replication
 from tap_visma_economic.listings.filters import compare
-from tap_visma_economic.readings.base import Change, FullReading
+from tap_visma_economic.readings.base import Change, FullReading, parse_instant
 from tap_visma_economic.readings.instants import InstantReading
 from tap_visma_economic.readings.numbered import (
     ChangingNumberReading,
@@ -87,6 +87,9 @@ class Source:
         self._stream = stream
         self._agreement = agreement
 
+    def __str__(self) -> str:
+        return f"{self._stream.name} of {self._agreement}"
+
     def pages(self, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
         """Yield the pages of all the stream's listings."""
         return self._stream.read(self._agreement, bound)
@@ -109,15 +112,15 @@ class Source:
         changelog = self._stream.beside(self._stream.changelog)
         if changelog is None:
             return
-        columns = (self._stream.declared_key, *EDITED)
-        ask = partial(changelog.column_pages, self._agreement, columns)
         key = changelog.declared_key
+        columns = (self._stream.declared_key, *EDITED, key)
+        ask = partial(changelog.column_pages, self._agreement, columns)
         for page, found in _since(changelog, key, since, ask) if since else ask(None):
             yield (
                 page.clock,
                 [
-                    Change(number, (after is not None) - (before is not None))
-                    for number, before, after in found
+                    Change(number, (after is not None) - (before is not None), parse_instant(at))
+                    for number, before, after, at in found
                     if isinstance(number, int)
                 ],
             )

@@ -103,6 +103,7 @@ class Company:
         self.name = world.name
         self.modules = world.modules
         self._kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
+        self._undone: dict[int, tuple[tuple[Entry, Entry], tuple[int, int]]] = {}
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
         """All rows of a listing in its default order.
@@ -314,7 +315,21 @@ class Company:
         matches = [pair for pair in self.world.ledger.matches if entry in pair]
         if not matches:
             raise KeyError(invoice_number)
-        self.world.ledger.unmatch(*max(matches, key=lambda pair: pair[1].number))
+        pair = max(matches, key=lambda pair: pair[1].number)
+        self._undone[invoice_number] = (pair, self.world.ledger.unmatch(*pair))
+        self._changed(self.world.today)
+
+    def rematch(self, invoice_number: int) -> None:
+        """Make the match of an invoice that was undone once more.
+
+        Raises:
+            KeyError: none of its matches was undone.
+            ValueError: one of the two entries has been settled otherwise.
+        """
+        (first, second), (amount, base) = self._undone.pop(invoice_number)
+        if abs(first.remainder) < abs(amount) or abs(second.remainder) < abs(amount):
+            raise ValueError(f"invoice {invoice_number} is settled")
+        self.world.ledger.match(first, second, amount, base)
         self._changed(self.world.today)
 
     def redimension(self, entry_number: int, dimension: int, key: int | None, at: datetime) -> None:

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from tap_visma_economic.errors import UncountedError
 from tap_visma_economic.kinds import OpenRows
 from tap_visma_economic.readings import numbered
+from tap_visma_economic.readings.base import Change
 from tap_visma_economic.readings.numbered import (
     OVERLAP,
     ChangingNumberReading,
     NumberReading,
     OpenNumberReading,
 )
+from tap_visma_economic.readings.openset import OpenSet
 from tests.unit.test_numbered import PAGE, Books
 
 State = dict[str, Any]
@@ -506,12 +508,12 @@ def test_open_rows_are_kept_and_asked_for_and_settled_ones_read_by_number() -> N
     books.put(7, remainder=1)
     books.put(9, remainder=1)
     read(open_rows(state, books))
-    assert (state["open"], state["open_from"]) == ([7, 2], None)
+    assert OpenSet(state).numbers == {7, 9}
     books.put(7, remainder=0)
     books.asked.clear()
     assert read(open_rows(state, books))[-2:] == [9, 7]
     assert books.asked == ["number$gte:2004", "remainder$ne:0", "number$in:[7]"]
-    assert state["open"] == [9]
+    assert OpenSet(state).numbers == {9}
 
 
 def test_a_first_reading_asks_for_nothing_twice() -> None:
@@ -553,16 +555,16 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
     rows = [(1, "?"), (2, None), (3, "0.00"), (4, "12.50"), (None, 5), (6, 0)]
     reading.saw([{"number": number, "remainder": amount} for number, amount in rows], NOON)
     reading.finish()
-    assert state["open"] == [1, 3]
+    assert OpenSet(state).numbers == {1, 4}
 
 
 def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
     state = at(10, 0, open=[3], open_from=None)
     reading = open_rows(state, Counted())
     reading.saw([{"number": 11, "remainder": 1}], NOON)
-    assert state["open"] == [3, 8]
+    assert OpenSet(state).numbers == {3, 11}
     reading.finish()
-    assert state["open"] == [11]
+    assert OpenSet(state).numbers == {11}
 
 
 def test_settled_rows_are_asked_for_in_order() -> None:
@@ -597,15 +599,16 @@ def test_open_rows_are_bound_by_date_too() -> None:
     assert books.asked[1:] == [f"remainder$ne:0$and:{day}"]
 
 
-def test_with_the_list_dropped_everything_from_the_lowest_open_number_is_read() -> None:
+def test_with_a_lowest_open_number_of_an_earlier_version_everything_above_is_read() -> None:
     books = Counted(*range(1, 1201))
     state = at(1200, 1200, open=None, open_from=70)
     books.put(40, remainder=1)
     books.put(100, remainder=1)
     numbers = read(open_rows(state, books))
-    assert books.asked == ["number$gte:70", "remainder$ne:0$and:number$lt:70"]
-    assert numbers == [*range(70, 1201), 40]
-    assert (state["open"], state["open_from"]) == ([40, 60], None)
+    assert books.asked == ["number$gte:70", "remainder$ne:0"]
+    assert numbers == [*range(70, 1201), 40, 100]
+    assert OpenSet(state).numbers == {40, 100}
+    assert OpenSet(state).open_from is None
 
 
 def test_another_start_date_forgets_which_rows_were_open() -> None:
@@ -664,14 +667,15 @@ def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_ba
             return iter(())
 
     state: State = {}
-    first = changing(state, Log(1))
+    first = changing(state, Log(1, 2))
+    list(first.pages())
     first.saw([{"number": 1}], NOON)
     first.saw([{"number": 2}], NOON.add(hours=1))
     assert "changes_since" not in state
     first.finish()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
-    state["rows_to_bookmark"] = 1
-    read(changing(state, Log(1), lookback_minutes=180))
+    state = at(2, 2, changes_since=state["changes_since"])
+    read(changing(state, Log(1, 2), lookback_minutes=180))
     assert since == [NOON.subtract(hours=3)]
 
 
@@ -681,6 +685,7 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
     monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
     state: State = {}
     reading = changing(state, Counted())
+    list(reading.pages())
     reading.saw([], None)
     reading.finish()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
@@ -694,6 +699,33 @@ def test_a_first_reading_needs_no_changelog() -> None:
     books = WithoutLog(1, 2)
     read(changing({}, books))
     assert books.asked == [None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "since", "to"),
+    [
+        ([], "2026-01-02T12:00:00Z", "2026-01-01T08:00:00Z"),
+        ([NOON.subtract(hours=28)], "2026-01-03T12:00:00Z", "2026-01-01T08:00:00Z"),
+        ([NOON.subtract(hours=28), NOON], "2026-01-03T12:00:00Z", "2026-01-02T12:00:00Z"),
+    ],
+)
+def test_the_changelog_is_read_from_the_last_edit_on_and_without_any_edit_is_no_answer(
+    answer: list[pendulum.DateTime], since: str, to: str
+) -> None:
+    asked: list[pendulum.DateTime | None] = []
+
+    class Log(Counted):
+        def changed(self, since_when: pendulum.DateTime | None) -> Any:
+            asked.append(since_when)
+            yield NOON.add(days=1), [Change(7, 0, when) for when in answer]
+
+    state = at(3000, 2, changes_since="2026-01-02T12:00:00Z", changes_to="2026-01-01T08:00:00Z")
+    books = Log(7, 3000)
+    books.now = int(NOON.add(days=1).timestamp())
+    read(changing(state, books, lookback_minutes=180))
+    assert asked == [NOON.subtract(hours=28)]
+    assert (state["changes_since"], state["changes_to"]) == (since, to)
+    assert ("number$in:[7]" in books.asked) == (NOON in answer), "an edit is read once"
 
 
 def test_only_edited_rows_below_what_was_read_are_read_by_number() -> None:

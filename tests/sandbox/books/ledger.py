@@ -233,8 +233,10 @@ class Ledger:
         self.matches.append((first, second))
         self._sorted = False
 
-    def unmatch(self, first: Entry, second: Entry) -> None:
+    def unmatch(self, first: Entry, second: Entry) -> tuple[int, int]:
         """Undo the match of two entries: both are as open again as they were before it.
+
+        Returns what was set off, for ``match``.
 
         Raises:
             KeyError: they are not matched.
@@ -242,6 +244,7 @@ class Ledger:
         amount, base = self._moved.pop((first, second))
         self._move(first, second, -amount, -base)
         self.matches.remove((first, second))
+        return amount, base
 
     def _move(self, first: Entry, second: Entry, amount: int, base: int) -> None:
         for entry, sign in ((first, 1), (second, -1)):
