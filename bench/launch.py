@@ -15,15 +15,13 @@ def main(pipe: str, *command: str) -> None:
     began = time.perf_counter()
     child = os.posix_spawn(command[0], command, os.environ)
     _, status, usage = os.wait4(child, 0)
-    ended = time.perf_counter()
-    told = {
-        "began": began,
-        "ended": ended,
+    cost = {
+        "seconds": time.perf_counter() - began,
         "cpu": usage.ru_utime + usage.ru_stime,
         "rss": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         "code": os.waitstatus_to_exitcode(status),
     }
-    os.write(int(pipe), json.dumps(told).encode())
+    os.write(int(pipe), json.dumps(cost).encode())
 
 
 if __name__ == "__main__":
