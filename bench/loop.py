@@ -7,7 +7,6 @@ record (`shape`), one encoding of each RECORD and one write of each megabyte.
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -61,15 +60,9 @@ def write(stream: str, read: Iterator[list[dict[str, Any]]]) -> None:
             )
             buffer += b"\n"
         if len(buffer) >= _FULL:
-            _flush(buffer)
-    _flush(buffer)
-
-
-def _flush(buffer: bytearray) -> None:
-    left = bytes(buffer)
-    while left:
-        left = left[os.write(1, left) :]
-    buffer.clear()
+            sys.stdout.buffer.write(buffer)
+            buffer.clear()
+    sys.stdout.buffer.write(buffer)
 
 
 def main(url: str, *streams: str) -> None:
