@@ -20,7 +20,7 @@ AGE_COLOURS = ("#2b6cb0", "#f0c48a", "#e6a05a", "#d67c36", "#b5501c")
 DEDUCTED_COLOUR = "#8b929a"
 MINUS = "\N{MINUS SIGN}"
 _SCALES = {1000: "thousand", 1_000_000: "million"}
-TOP, BOTTOM = 20, 52
+TOP, BOTTOM = 20, 62
 
 STYLE = Path(__file__).with_name("picture.css").read_text(encoding="utf-8")
 
