@@ -22,11 +22,7 @@ from bench.server import fast_server
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Measure everything.
-
-    Raises:
-        FailedError: a contender did not do its work; then there are no figures.
-    """
+    """Measure everything; a contender that does not do its work raises FailedError."""
     began = time.monotonic()
     results: dict[str, Any] = {"about": {**about(), "quick": quick}}
     with tempfile.TemporaryDirectory() as name, fast_server() as server:

@@ -66,7 +66,7 @@ def read(case: Case, server: FastServer, contenders: Contenders) -> Figures:
     """Return what each contender needed for its small and its large size, round by round.
 
     Raises:
-        FailedError: a contender did not do its work; then there are no figures.
+        FailedError: a contender did not do its work.
     """
     found: Figures = {contender: [] for contender in case.sizes}
     for turn in range(case.rounds):

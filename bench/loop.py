@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import requests
 
-from bench.listings import AGREEMENT, LISTINGS, PAGE
+from bench.listings import LISTINGS, PAGE
 from bench.shape import shaper
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def pages(session: requests.Session, url: str) -> Iterator[list[dict[str, Any]]]
 
 def write(stream: str, read: Iterator[list[dict[str, Any]]]) -> None:
     """Write every row as a RECORD message."""
-    encode, shape = msgspec.json.Encoder(decimal_format="number").encode, shaper(stream, AGREEMENT)
+    encode, shape = msgspec.json.Encoder(decimal_format="number").encode, shaper(stream)
     buffer = bytearray()
     for rows in read:
         extracted = datetime.now(timezone.utc)

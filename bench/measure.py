@@ -41,14 +41,7 @@ class FailedError(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command.
-
-    Args:
-        seconds: from its start to its end, Python's start included.
-        cpu: seconds of CPU, its own and the kernel's for it.
-        rss: the most memory it held at a time, in bytes.
-        records: RECORD messages that it wrote.
-    """
+    """One run of a command: wall and CPU seconds, peak memory in bytes, RECORD messages written."""
 
     seconds: float
     cpu: float

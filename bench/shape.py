@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bench.listings import AGREEMENT
 from bench.measure import ROOT
 
 if TYPE_CHECKING:
@@ -18,19 +19,14 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def shaper(stream: str, agreement: int) -> Callable[[Row], Row]:
-    """Return a function that makes a row of a stream its record, in place.
-
-    Args:
-        stream: the name of a stream.
-        agreement: the agreementNumber that every record carries.
-    """
+def shaper(stream: str) -> Callable[[Row], Row]:
+    """Return a function that makes a row of a stream its record, in place."""
     schema = ROOT / "tap_visma_economic" / "schemas" / f"{stream}.json"
     shape = _shaper(json.loads(schema.read_text(encoding="utf-8"))["properties"])
 
     def record(row: Row) -> Row:
         shape(row)
-        row["agreementNumber"] = agreement
+        row["agreementNumber"] = AGREEMENT
         return row
 
     return record

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import Tap
 from singer_sdk.streams import RESTStream
 
-from bench.listings import AGREEMENT, LISTINGS
+from bench.listings import LISTINGS
 from bench.shape import shaper
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class BookedEntries(RESTStream[Any]):
     def __init__(self, tap: Tap) -> None:
         super().__init__(tap, schema=tap.config["schema"])
         self.url_base = tap.config["url"]
-        self._shape = shaper(self.name, AGREEMENT)
+        self._shape = shaper(self.name)
 
     @property
     def http_headers(self) -> dict[str, str]:
