@@ -1,302 +1,130 @@
-"""What is measured, one function per kind; each returns plain figures that can be kept as JSON."""
+"""What is measured. Contenders take turns within a round: a slow minute meets all of them."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections import Counter
-from pathlib import Path
-from statistics import median
+from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from bench.ceiling import PAGE
-from bench.contenders import (
-    CONCURRENCY,
-    LOOP,
-    PARALLEL_AGREEMENTS,
-    ROOT,
-    STOCK,
-    TAP,
-    whole_run,
-)
-from bench.load import replay
+from bench.contenders import CONCURRENCY, LOOP, STOCK, TAP, Contenders, module
+from bench.listings import LISTINGS, PAGE
 from bench.measure import FailedError, run
+from tests.sandbox import Grant, Sandbox
+from tests.sandbox.company import build_company
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Mapping
+    from pathlib import Path
 
-    from bench.contenders import Contenders
-    from bench.measure import Measured
-    from bench.plan import BudgetRun, Cell
-    from bench.servers import Companies, FastServer
-
-    Say = Callable[[str], object]
+    from bench.server import FastServer
 
 Figures = dict[str, Any]
+Rows = dict[str, int]
 
-_ENTRIES = "/bookedEntriesapi/v4.0.0/booked-entries"
-_LINE_NUMBER = re.compile(r":\d+(?=\)?$)")
-
-
-def server_rate(server: FastServer, pages: int) -> Figures:
-    """Return how many rows a second the fast server gives, page by page, to one bare socket."""
-    rates = {}
-    for stream, target in (
-        ("booked_entries", _ENTRIES),
-        ("customers", "/customers?pagesize=1000"),
-    ):
-        server.begin(rows=2 * PAGE)
-        seconds = replay(server.url, [(target, "demo")] * pages)
-        rates[stream] = round(pages * PAGE / seconds)
-    return rates
+MIX = {"booked_entries": 45_000, "customers": 15_000, "invoices_booked": 15_000}
 
 
-def throughput(cell: Cell, server: FastServer, contenders: Contenders, say: Say) -> list[Figures]:
-    """Return what each contender needed for each number of rows, round by round.
+@dataclass(frozen=True)
+class Case:
+    """Streams that are read, so many times, at one latency (in seconds), by one or more contenders.
 
-    All take their turns within a round, so that a slow minute of the machine meets all of them.
+    `sizes` has for each contender the rows of each stream, small and large: the slope between the
+    two is what comes after the start-up. With `drift` 1 some rows have an undocumented property.
     """
-    found: dict[tuple[str, int], list[Figures]] = {}
-    for turn in range(cell.rounds):
-        for contender, rows in _turns(cell):
-            measured, asked = _read(server, contenders, contender, cell, rows)
-            figures = _figures(measured, sum(asked["calls"].values()))
-            found.setdefault((contender, rows), []).append(figures)
-            rate = rows / measured.seconds
-            say(
-                f"{cell.stream} {cell.latency} ms, round {turn + 1} of {cell.rounds}: "
-                f"{contender} {rows} rows, {measured.seconds:.2f} s, {rate:.0f} rows/s"
-            )
-    return [
-        {
-            "stream": cell.stream,
-            "latency": cell.latency,
-            "contender": contender,
-            "rows": rows,
-            "rounds": rounds,
-        }
-        for (contender, rows), rounds in found.items()
+
+    name: str
+    rounds: int
+    sizes: Mapping[str, tuple[Rows, Rows]]
+    latency: float = 0.0
+    drift: int = 0
+
+
+def cases(*, quick: bool) -> list[Case]:
+    """Return the cases: all of them in full, or small and once."""
+    part, rounds = (5, 1) if quick else (1, 5)
+
+    def ledger(small: int, large: int) -> tuple[Rows, Rows]:
+        return {"booked_entries": small // part}, {"booked_entries": large // part}
+
+    ten = ledger(50_000, 500_000)
+    mix = dict.fromkeys(MIX, 16), MIX
+    found = [
+        Case("ledger", rounds, {TAP: ten, STOCK: ledger(20_000, 60_000), LOOP: ten}),
+        Case("mix", rounds, {TAP: mix, LOOP: mix}),
+        Case("mix, drift", rounds, {TAP: mix, LOOP: mix}, drift=1),
     ]
-
-
-def _turns(cell: Cell) -> Iterator[tuple[str, int]]:
-    most = max(len(sizes) for sizes in cell.sizes.values())
-    for place in range(most):
-        for contender, sizes in cell.sizes.items():
-            if place < len(sizes):
-                yield contender, sizes[place]
-
-
-def _read(
-    server: FastServer, contenders: Contenders, contender: str, cell: Cell, rows: int
-) -> tuple[Measured, Any]:
-    latency = cell.latency / 1000
-    command = contenders.command(contender, cell.stream, rows, latency)
-    server.begin(rows=rows, latency=latency)
-    measured = run(command, folder=ROOT)
-    asked = server.asked()
-    if measured.records != rows:
-        raise FailedError(f"{contender} wrote {measured.records} of {rows} rows of {cell.stream}")
-    if asked["refused"]:
-        raise FailedError(f"{contender} met {asked['refused']} answers 429 without a budget")
-    return measured, asked
-
-
-def _figures(measured: Measured, calls: int) -> Figures:
-    return {
-        "seconds": round(measured.seconds, 4),
-        "first": round(measured.first or 0.0, 4),
-        "cpu": round(measured.cpu, 4),
-        "rss": measured.rss,
-        "calls": calls,
-        "written": measured.written,
-    }
-
-
-def startup(server: FastServer, contenders: Contenders, times: int, say: Say) -> Figures:
-    """Return the seconds of a whole run over a listing without rows.
-
-    Cold: without any compiled Python file, as in the first run of a new container. Warm: with them.
-    """
-    found: dict[str, dict[str, list[float]]] = {"cold": {}, "warm": {}}
-    for _ in range(times):
-        for state, seconds in found.items():
-            for contender in (TAP, STOCK, LOOP):
-                command = contenders.command(contender, "booked_entries", 0, 0.0)
-                server.begin(rows=0)
-                with tempfile.TemporaryDirectory() as empty:
-                    env = {"PYTHONPYCACHEPREFIX": empty} if state == "cold" else {}
-                    measured = run(command, folder=ROOT, env=env)
-                seconds.setdefault(contender, []).append(round(measured.seconds, 4))
-                say(f"start-up, {state}: {contender} {measured.seconds:.2f} s")
+    for stream in ("booked_entries", "customers"):
+        pages = {TAP: ({stream: 20 * PAGE}, {stream: 80 * PAGE})}
+        found.append(Case(f"{stream}, 300 ms", 1 if quick else 3, pages, latency=0.3))
     return found
 
 
-def company(companies: Companies, latency: int, runs: int, folder: Path, say: Say) -> Figures:
-    """Return what a small company's default run costs: all streams of the catalog, no state."""
-    latencies = [0, *[latency] * runs]
-    return _whole_runs(companies, ("demo",), latencies, folder, say)
+def read(case: Case, server: FastServer, contenders: Contenders) -> Figures:
+    """Return what each contender needed for its small and its large size, round by round.
 
-
-def agreements(companies: Companies, count: int, latency: int, folder: Path, say: Say) -> Figures:
-    """Return what the default run of many small companies costs."""
-    grants = tuple(f"company-{number}" for number in range(1, count + 1))
-    return _whole_runs(companies, grants, [0, latency], folder, say)
-
-
-def _whole_runs(
-    companies: Companies, grants: tuple[str, ...], latencies: list[int], folder: Path, say: Say
-) -> Figures:
-    """Run at each of these latencies; what is said of all is of those with the last one."""
-    command = whole_run(companies.url, folder, *grants)
-    at_once = CONCURRENCY * min(len(grants), PARALLEL_AGREEMENTS)
-    rounds: list[Figures] = []
-    told: Figures = {}
-    for latency in latencies:
-        companies.begin(latency / 1000)
-        measured = run(command, folder=ROOT)
-        told = companies.begin(0.0)
-        figures = _figures(measured, len(told["requests"]))
-        figures |= {"latency": latency, "records": measured.records}
-        figures |= {"statuses": told["statuses"], "most_at_once": told["most_at_once"]}
-        rounds.append(figures)
-        say(
-            f"{len(grants)} small companies, all streams, {latency} ms: {figures['calls']} calls, "
-            f"{measured.seconds:.2f} s"
-        )
-    slow = [figures for figures in rounds if figures["latency"] == latencies[-1]]
-    calls = median(figures["calls"] for figures in slow)
-    seconds = replay(companies.url, told["requests"], CONCURRENCY)
-    companies.begin(0.0)
-    return {
-        "companies": len(grants),
-        "latency": latencies[-1],
-        "at_once": at_once,
-        "rounds": rounds,
-        "calls": calls,
-        "seconds": median(figures["seconds"] for figures in slow),
-        "least_seconds": calls / at_once * latencies[-1] / 1000,
-        "server_calls_per_second": round(len(told["requests"]) / seconds),
-    }
-
-
-def budget(budget_run: BudgetRun, server: FastServer, contenders: Contenders, say: Say) -> Figures:
-    """Return how much of a call budget the tap uses while there is work, and the answers 429.
-
-    Small pages make many calls of few rows, so that the budget and not the machine is the limit.
+    Raises:
+        FailedError: a contender did not do its work.
     """
-    limit, window = budget_run.limit, budget_run.window
-    command = contenders.command(TAP, "booked_entries", budget_run.rows, 0.0)
-    server.begin(rows=budget_run.rows, page=budget_run.page, limit=limit, window=window)
-    measured = run(command, folder=ROOT)
-    asked = server.asked()
-    if measured.records != budget_run.rows:
-        raise FailedError(f"the tap wrote {measured.records} of {budget_run.rows} rows")
-    found = spending(asked["spent"], limit, window)
-    say(f"budget: {measured.seconds:.0f} s, {asked['refused']} times 429")
-    return {
-        "limit": limit,
-        "window": window,
-        "page": budget_run.page,
-        "seconds": round(measured.seconds, 2),
-        "calls": sum(asked["calls"].values()),
-        "refused": asked["refused"],
-        **found,
-    }
+    found: Figures = {contender: [] for contender in case.sizes}
+    for turn in range(case.rounds):
+        for place in (0, 1):
+            for contender, sizes in case.sizes.items():
+                rows = sizes[place]
+                server.begin(**rows, latency=case.latency, drift=case.drift)
+                measured = run(contenders.command(contender, *rows))
+                figures = {**asdict(measured), "calls": sum(server.asked().values())}
+                if measured.records != sum(rows.values()):
+                    raise FailedError(f"{contender} wrote {measured.records} rows of {rows}")
+                found[contender] += [[]] if place == 0 else []
+                found[contender][turn].append(figures)
+                say(f"{case.name}, round {turn + 1}: {contender} {rows} {measured.seconds:.2f} s")
+    return found
 
 
-def spending(spent: list[tuple[float, int, int]], limit: int, window: float) -> Figures:
-    """Return how a budget was used, from the server's notes of each call.
-
-    Args:
-        spent: seconds on a running clock, cost, and tokens in use after the call.
-        limit: tokens of the budget.
-        window: seconds in which it fills up again.
-
-    Returns:
-        `overall` and `steady`: tokens used per second as a share of what flows back, over the whole
-        run and in its second half, when what lay in the bucket at the start has been used;
-        `most`: the most tokens used within any such window, as a share of the bucket; `fullest`:
-        the most of the bucket that was in use at a time.
-    """
-    began, ended = spent[0][0], spent[-1][0]
-    middle = (began + ended) / 2
-    refill = limit / window
-
-    def rate(since: float) -> float:
-        tokens = sum(cost for at, cost, _ in spent if at > since)
-        return tokens / max(ended - since, 1e-9) / refill
-
-    return {
-        "overall": round(rate(began), 4),
-        "steady": round(rate(middle), 4),
-        "most": round(_most_within(spent, window) / limit, 4),
-        "fullest": round(max(used for _, _, used in spent) / limit, 4),
-    }
+def startup(rounds: int) -> Figures:
+    """Return the seconds of `--version`, after one run of each that does not count."""
+    found: dict[str, list[float]] = {TAP: [], STOCK: []}
+    for turn in range(rounds + 1):
+        for contender, seconds in found.items():
+            measured = run([*module(contender), "--version"])
+            seconds.extend([measured.seconds] if turn else [])
+    say(f"--version: {rounds} rounds")
+    return found
 
 
-def _most_within(spent: list[tuple[float, int, int]], window: float) -> int:
-    """Return the most tokens that were used within any so many seconds."""
-    most = tokens = first = 0
-    for at, cost, _ in spent:
-        tokens += cost
-        while spent[first][0] <= at - window:
-            tokens -= spent[first][1]
-            first += 1
-        most = max(most, tokens)
-    return most
+def company(rounds: int, latency: float, folder: Path) -> Figures:
+    """Return what a small company's default run costs: all streams, no state, on the sandbox."""
+    grants = {"demo": Grant(build_company(1234567, "Bench ApS", seed=1, entries=2_000))}
+    found = []
+    with Sandbox(grants, latency=latency) as sandbox:
+        command = Contenders(sandbox.url, folder).whole_run()
+        for _ in range(rounds):
+            sandbox.log.clear()
+            measured, calls = run(command), len(sandbox.log)
+            times = measured.seconds / (calls / CONCURRENCY * latency)
+            found.append({**asdict(measured), "calls": calls, "times": times})
+            say(f"small company: {calls} calls, {measured.seconds:.2f} s")
+    return {"latency": latency, "rounds": found}
 
 
-def profile(server: FastServer, contenders: Contenders, rows: int, say: Say) -> Figures:
-    """Return where the tap's time goes at 0 ms: shares of samples by function, all threads.
-
-    It takes py-spy, which is allowed to look into its own child; where it is not there or not
-    allowed to, the profile says so.
-    """
-    spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
-    if spy is None:
-        return {"missing": "py-spy is not installed"}
-    command = contenders.command(TAP, "booked_entries", rows, 0.0)
-    server.begin(rows=rows)
-    with tempfile.TemporaryDirectory() as folder:
-        samples = Path(folder) / "samples"
-        options = ["--format", "raw", "--gil", "--rate", "200", "--output", str(samples)]
-        done = subprocess.run(  # noqa: S603  the commands are the bench's own
-            [spy, "record", *options, "--", *command],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        if done.returncode or not samples.exists():
-            return {"missing": done.stderr.decode(errors="replace").strip()[-200:]}
-        lines = samples.read_text().splitlines()
-    say(f"profile: {len(lines)} stacks")
-    return {"rows": rows, **shares(lines)}
+def server_rates(server: FastServer, pages: int) -> Figures:
+    """Return how many rows a second the server gives a client that reads and forgets."""
+    rates = {}
+    for stream, listing in LISTINGS.items():
+        server.begin(**{stream: 2 * PAGE})
+        connection = HTTPConnection(urlsplit(server.url).netloc)
+        began = perf_counter()
+        for _ in range(pages):
+            connection.request("GET", f"{listing.path}?pagesize={PAGE}")
+            connection.getresponse().read()
+        rates[stream] = round(pages * PAGE / (perf_counter() - began))
+        connection.close()
+    return rates
 
 
-def shares(lines: list[str]) -> Figures:
-    """Return the shares of functions in collapsed stacks (`outer;inner 17`), imports left out.
-
-    Returns:
-        `samples`: how many; `own`: shares by the innermost function; `inside`: by every function of
-        the tap that is on the stack.
-    """
-    own: Counter[str] = Counter()
-    inside: Counter[str] = Counter()
-    for line in lines:
-        stack, _, count = line.rpartition(" ")
-        if "<frozen importlib" in stack:
-            continue
-        frames = [_LINE_NUMBER.sub("", frame) for frame in stack.split(";")]
-        own[frames[-1] or "outside of Python"] += int(count)
-        inside.update(dict.fromkeys({f for f in frames if "tap_visma_economic" in f}, int(count)))
-    total = own.total()
-    found: Figures = {
-        name: [(frame, round(count / total, 4)) for frame, count in counter.most_common(12)]
-        for name, counter in (("own", own), ("inside", inside))
-    }
-    return {"samples": total, **found}
+def say(line: str) -> None:
+    """Say how far it is."""
+    print(line, file=sys.stderr, flush=True)

@@ -5,93 +5,65 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from bench.books import AGREEMENT
+from bench.measure import ROOT
 
-ROOT = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CONCURRENCY = 4
-PARALLEL_AGREEMENTS = 4
-"""What the tap's settings of these names are set to, which is also their default."""
+"""What the tap's setting of this name is set to, which is also its default."""
 
-TAP = "tap"
-STOCK = "stock"
-LOOP = "loop"
-UNTOUCHED = "untouched"
+TAP, STOCK, LOOP = "tap", "stock", "loop"
+NAMES = {TAP: "this tap", STOCK: "stock SDK classes", LOOP: "bare loop"}
+_MODULES = {TAP: "tap_visma_economic", STOCK: "bench.stock", LOOP: "bench.loop"}
 
-NAMES = {
-    TAP: "this tap",
-    STOCK: "stock SDK classes",
-    LOOP: "bare loop",
-    UNTOUCHED: "bare loop, rows untouched",
-}
 
-_TAP = (sys.executable, "-m", "tap_visma_economic")
-_STOCK = (sys.executable, "-m", "bench.stock")
-_LOOP = (sys.executable, "-m", "bench.ceiling")
-_TOKENS = {"app_secret_token": "demo", "agreement_grant_token": "demo"}
+def module(contender: str) -> list[str]:
+    """Return the command that runs a contender, without arguments."""
+    return [sys.executable, "-m", _MODULES[contender]]
 
 
 class Contenders:
-    """The command lines for one server.
-
-    Args:
-        url: the server.
-        folder: where settings and catalogs are kept.
-    """
+    """The command lines for the server at `url`, settings and catalogs in `folder`."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url
         self._folder = folder
 
-    def command(self, contender: str, stream: str, rows: int, latency: float) -> list[str]:
-        """Return what reads one stream of a company with so many rows, and nothing else."""
-        if contender == TAP:
-            return self._with_catalog(_TAP, stream, tap_settings(self._url, "demo"))
+    def command(self, contender: str, *streams: str) -> list[str]:
+        """Return what reads these streams, and nothing else."""
+        if contender == LOOP:
+            return [*module(LOOP), self._url, *streams]
+        entries = [self._entry(stream) for stream in streams]
         if contender == STOCK:
-            settings = {"url": self._url, "agreement_number": AGREEMENT, **_TOKENS}
-            return self._with_catalog(_STOCK, stream, settings)
-        line = [*_LOOP, self._url, stream, "--rows", str(rows)]
-        if latency:
-            line += ["--concurrency", str(CONCURRENCY)]
-        return [*line, "--untouched"] if contender == UNTOUCHED else line
+            settings = {"url": self._url, "schema": entries[0]["schema"]}
+            return [*module(STOCK), "--config", self._file("stock", settings)]
+        return [*self.whole_run(), "--catalog", self._file("catalog", {"streams": entries})]
 
-    def _with_catalog(self, tap: tuple[str, ...], stream: str, settings: Any) -> list[str]:
-        config = self._folder / f"{tap[-1]}.json"
-        catalog = self._folder / f"{tap[-1]}.{stream}.json"
-        if not catalog.exists():
-            config.write_text(json.dumps(settings))
-            catalog.write_text(json.dumps(_selected([*tap, "--config", str(config)], stream)))
-        return [*tap, "--config", str(config), "--catalog", str(catalog)]
+    def whole_run(self) -> list[str]:
+        """Return what reads all of the tap's default streams."""
+        tokens = {"app_secret_token": "demo", "agreement_grant_token": "demo"}
+        urls = {"rest_url": self._url, "openapi_url": self._url}
+        config = self._file("tap", {**urls, **tokens, "concurrency": CONCURRENCY})
+        return [*module(TAP), "--config", config]
 
+    def _file(self, name: str, content: Any) -> str:
+        path = self._folder / f"{name}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return str(path)
 
-def whole_run(url: str, folder: Path, *grants: str) -> list[str]:
-    """Return what reads all default streams of these companies."""
-    config = folder / "whole.json"
-    config.write_text(json.dumps(tap_settings(url, *grants)))
-    return [*_TAP, "--config", str(config)]
+    def _entry(self, stream: str) -> Any:
+        """Return a stream's entry of the tap's catalog, selected."""
+        entry = next(each for each in self._catalog if each["tap_stream_id"] == stream)
+        root = next(each for each in entry["metadata"] if each["breadcrumb"] == [])
+        root["metadata"]["selected"] = True
+        return entry
 
-
-def tap_settings(url: str, *grants: str) -> dict[str, Any]:
-    """Return the tap's settings to read these companies from a server."""
-    return {
-        "rest_url": url,
-        "openapi_url": url,
-        "app_secret_token": "demo",
-        "agreements": [{"agreement_grant_token": grant} for grant in grants],
-        "concurrency": CONCURRENCY,
-        "parallel_agreements": PARALLEL_AGREEMENTS,
-    }
-
-
-def _selected(tap: list[str], stream: str) -> Any:
-    """Return a tap's catalog with one stream selected."""
-    done = subprocess.run(  # noqa: S603  the commands are the bench's own
-        [*tap, "--discover"], cwd=ROOT, capture_output=True, check=True
-    )
-    catalog = json.loads(done.stdout)
-    for entry in catalog["streams"]:
-        root = next(m["metadata"] for m in entry["metadata"] if m["breadcrumb"] == [])
-        root["selected"] = entry["tap_stream_id"] == stream
-    return catalog
+    @cached_property
+    def _catalog(self) -> Any:
+        command = [*self.whole_run(), "--discover"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603
+        return json.loads(done.stdout)["streams"]

@@ -1,149 +1,116 @@
-"""The figures as tables, which are Markdown and can be read on a terminal too."""
+"""From what was measured to what it says: ratios, whether the goals are met, and tables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import isnan, nan
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.contenders import LOOP, NAMES, STOCK, TAP
-from bench.figures import contenders_of, goals, middle, ratio, series
+from bench.contenders import CONCURRENCY, LOOP, NAMES, STOCK, TAP
+from bench.listings import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.figures import Figures
+    from bench.cases import Figures
+
+
+def slopes(figures: Figures, contender: str, what: str) -> list[float]:
+    """Return `seconds` or `cpu` a row beyond the start, round by round.
+
+    Not a number where the larger size took no longer, which only noise can do.
+    """
+    found = []
+    for small, large in figures[contender]:
+        more, rows = large[what] - small[what], large["records"] - small["records"]
+        found.append(more / rows if more > 0 else nan)
+    return found
+
+
+def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
+    """Return the ratios within each round."""
+    return [one / other for one, other in zip(over, under, strict=True)]
+
+
+class Goal(NamedTuple):
+    """What is to be, such as `>= 11`, and what each round gave."""
+
+    what: str
+    bound: str
+    rounds: Sequence[float]
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """Return the name, the goal, the median with the range, and whether it is met."""
+        numbers = [number for number in self.rounds if not isnan(number)] or [nan]
+        middle, limit = median(numbers), float(self.bound[2:])
+        met = middle >= limit if self.bound.startswith(">=") else middle <= limit
+        measured = f"{middle:.2f} ({min(numbers):.2f} to {max(numbers):.2f})"
+        return self.what, self.bound, measured, "yes" if met else "**no**"
+
+
+def goals(results: Figures) -> Iterator[Goal]:
+    """Yield every goal."""
+    cases = results["cases"]
+    stock, tap = (slopes(cases["ledger"], who, "seconds") for who in (STOCK, TAP))
+    yield Goal(
+        "booked_entries, 0 ms: steady rate, x stock SDK classes", ">= 11", ratios(stock, tap)
+    )
+    for mix in ("mix", "mix, drift"):
+        loop, tap = (slopes(cases[mix], who, "seconds") for who in (LOOP, TAP))
+        yield Goal(f"{mix}: steady rate, share of the bare loop's", ">= 0.85", ratios(loop, tap))
+        loop, tap = (slopes(cases[mix], who, "cpu") for who in (LOOP, TAP))
+        yield Goal(f"{mix}: CPU a row, x bare loop", "<= 1.3", ratios(tap, loop))
+    for stream in ("booked_entries", "customers"):
+        tap = slopes(cases[f"{stream}, 300 ms"], TAP, "seconds")
+        wire = [0.3 / CONCURRENCY / PAGE] * len(tap)
+        what = f"{stream}, 300 ms, 20 to 80 pages: share of the wire"
+        yield Goal(what, ">= 0.85", ratios(wire, tap))
+    times = [one["times"] for one in results["company"]["rounds"]]
+    yield Goal("small company, 250 ms: x requests / concurrency x latency", "<= 1.15", times)
+    version = ratios(results["startup"][TAP], results["startup"][STOCK])
+    yield Goal("--version: x stock SDK tap", "<= 1.05", version)
+    memory = [large["rss"] / small["rss"] for small, large in cases["ledger"][TAP]]
+    yield Goal("booked_entries: peak memory, x a tenth of the rows", "<= 1.1", memory)
 
 
 def text(results: Figures) -> str:
-    """Return everything that was found."""
+    """Return everything that was found, as Markdown."""
     return "\n".join(_lines(results)) + "\n"
 
 
 def _lines(results: Figures) -> Iterator[str]:
-    about = results["about"]
-    machine = f"{about['machine']}, {about['cores']} cores, {about['system']}"
-    yield f"Taken {about['taken']} on {machine}."
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    yield f"{versions}; commit {about['commit']}."
-    yield f"Load of the machine before: {about['load']}. {about['minutes']} minutes in all."
-    sections = (
-        ("Goals", _goals),
-        ("Throughput", _throughput),
-        ("Start-up", _startup),
-        ("Whole companies", _companies),
-        ("Call budget", _budget),
-        ("The servers alone", _servers),
-        ("Where the tap's time goes", _profile),
-    )
-    for title, section in sections:
-        yield from ("", f"### {title}", "")
-        yield from section(results)
+    yield "".join(f"- {name}: {value}\n" for name, value in results["about"].items())
+    if results["about"]["quick"]:
+        yield "**A quick look: small sizes, one round. Not for a comparison.**\n"
+    yield "## Goals\n"
+    heads = ("Ratio", "Goal", "Median (range) of the rounds", "Met")
+    yield from _table(heads, [goal.cells() for goal in goals(results)])
+    yield "\n## What each run took: medians\n"
+    names = ("Case", "Contender", "Rows", "Calls", "Seconds", "CPU s", "Peak MB")
+    yield from _table(names, list(_runs(results)))
+    yield "\n## The server alone, to a client that reads and forgets\n"
+    rates = [(stream, f"{rate:,} rows/s") for stream, rate in results["server"].items()]
+    yield from _table(("Listing", "Rate"), rates)
+
+
+def _runs(results: Figures) -> Iterator[tuple[str, ...]]:
+    for case, figures in results["cases"].items():
+        for contender, rounds in figures.items():
+            for runs in zip(*rounds, strict=True):
+                yield case, NAMES[contender], *_medians(runs)
+    yield "small company, 250 ms", NAMES[TAP], *_medians(results["company"]["rounds"])
+
+
+def _medians(runs: Sequence[Any]) -> Iterator[str]:
+    decimals = {"records": 0, "calls": 0, "seconds": 2, "cpu": 2, "rss": 0}
+    for what, digits in decimals.items():
+        unit = 1e6 if what == "rss" else 1
+        yield f"{median(one[what] for one in runs) / unit:.{digits}f}"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a Markdown table whose columns stand below one another; figures to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    right = [all(row[i][:1].isdigit() or not row[i] for row in rows) for i in range(len(heads))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(cells, widths, right, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    yield line(heads)
-    rules = ("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, right, strict=True))
-    yield f"|{'|'.join(rules)}|"
-    yield from (line(row) for row in rows)
-
-
-def _goals(results: Figures) -> Iterator[str]:
-    rows = [(goal.what, goal.measured, "yes" if goal.met else "**no**") for goal in goals(results)]
-    yield from _table(("Goal", "Measured", "Met"), rows)
-
-
-def _throughput(results: Figures) -> Iterator[str]:
-    heads = ("Stream", "Latency", "Contender", "Steady rows/s", "CPU µs/row", "x stock", "x loop")
-    whole = ("Rows", "Rows/s, start-up and all", "Peak MB", "Calls")
-    rows = []
-    for stream, latency, contender, measured in contenders_of(results):
-        against = [series(results, stream, latency, name) for name in (STOCK, LOOP)]
-        times = [f"{ratio(measured.steady, o.steady):.2f}" if o else "" for o in against]
-        steady = f"{middle(measured.steady):.0f}"
-        for place, size in enumerate(measured.sizes):
-            last = place == len(measured.sizes) - 1
-            slope = (steady, f"{measured.cpu:.1f}", *times) if last else ("", "", "", "")
-            each = (measured.whole(place), measured.rss(place), measured.calls(place))
-            cells = (stream, f"{latency} ms", NAMES[contender], *slope, f"{size}")
-            rows.append((*cells, *(f"{figure:.0f}" for figure in each)))
-    yield from _table((*heads, *whole), rows)
-
-
-def _startup(results: Figures) -> Iterator[str]:
-    rows = [
-        (NAMES[name], *(f"{middle(results['startup'][s][name]):.2f} s" for s in ("warm", "cold")))
-        for name in (TAP, STOCK, LOOP)
-    ]
-    yield from _table(("A whole run without rows", "Warm", "Cold (nothing compiled)"), rows)
-
-
-def _companies(results: Figures) -> Iterator[str]:
-    heads = ("Companies", "Latency", "Rows", "Calls", "Seconds", "CPU s", "Peak MB", "At once")
-    rows = [
-        (
-            f"{found['companies']}",
-            f"{one['latency']} ms",
-            f"{one['records']}",
-            f"{one['calls']}",
-            f"{one['seconds']:.2f}",
-            f"{one['cpu']:.2f}",
-            f"{one['rss'] / 1e6:.0f}",
-            f"{one['most_at_once']}",
-        )
-        for found in (results["company"], results["agreements"])
-        for one in found["rounds"]
-    ]
-    yield from _table(heads, rows)
-    for found in (results["company"], results["agreements"]):
-        yield ""
-        yield (
-            f"{found['companies']} companies: calls / {found['at_once']} x latency is "
-            f"{found['least_seconds']:.1f} s; it took {found['seconds']:.1f} s."
-        )
-
-
-def _budget(results: Figures) -> Iterator[str]:
-    found = results["budget"]
-    heads = ("Tokens", "Seconds", "Calls", "Overall", "Steady", "In any window", "Fullest", "429")
-    row = (
-        f"{found['limit']} per {found['window']} s",
-        f"{found['seconds']:.0f}",
-        f"{found['calls']}",
-        *(f"{found[name]:.1%}" for name in ("overall", "steady", "most", "fullest")),
-        f"{found['refused']}",
-    )
-    yield from _table(heads, [row])
-
-
-def _servers(results: Figures) -> Iterator[str]:
-    fast, slow = results["server"], [results["company"], results["agreements"]]
-    rows = [(f"bench server, {stream}", f"{rate} rows/s") for stream, rate in fast.items()]
-    for found in slow:
-        name = f"sandbox, what {found['companies']} companies were asked"
-        rows.append((name, f"{found['server_calls_per_second']} calls/s"))
-    yield from _table(("Server", "Rate, to a client that throws all away"), rows)
-
-
-def _profile(results: Figures) -> Iterator[str]:
-    found = results["profile"]
-    if "missing" in found:
-        yield f"Not taken: {found['missing']}"
-        return
-    yield f"{found['samples']} samples of {found['rows']} rows of booked_entries at 0 ms, all"
-    yield "threads, while Python runs (the GIL is held); imports left out."
-    yield ""
-    own = [(frame, f"{share:.1%}") for frame, share in found["own"]]
-    yield from _table(("Innermost function", "Share"), own)
-    yield ""
-    inside = [(frame, f"{share:.1%}") for frame, share in found["inside"]]
-    yield from _table(("Function of the tap, with all it calls", "Share"), inside)
+    """Yield a Markdown table whose columns can be read on a terminal too."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for cells in (heads, ["-" * width for width in widths], *rows):
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        yield f"| {' | '.join(padded)} |"

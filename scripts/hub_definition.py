@@ -1,10 +1,9 @@
-"""Write the tap's entry for Meltano Hub from what the tap says of itself.
+"""The tap's entry for Meltano Hub, from what the tap says of itself.
 
-`python -m scripts.hub_definition` writes `hub/tap-visma-economic.yml`; with `--check` it only says
-whether anything would change (exit 1). Settings, capabilities, description and Python versions come
-from `--about --format=json`; how Meltano calls the tap comes from this repository's `meltano.yml`;
-the repository's address, and by its owner the variant's name, from `[project.urls]` of
-`pyproject.toml`.
+`python -m scripts.update_docs` writes it to `hub/tap-visma-economic.yml`. Settings, capabilities,
+description and Python versions come from `--about --format=json`; how Meltano calls the tap comes
+from this repository's `meltano.yml`; the repository's address, and by its owner the variant's name,
+from `[project.urls]` of `pyproject.toml`.
 
 Meltano Hub keeps one file per variant, `_data/meltano/extractors/NAME/VARIANT.yml`, with its keys
 sorted.
@@ -12,18 +11,16 @@ sorted.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-
-from scripts.update_docs import meltano_setting
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "hub" / "tap-visma-economic.yml"
@@ -56,6 +53,7 @@ FOR_THE_HUB = {
 }
 
 
+@cache
 def about() -> dict[str, Any]:
     """Return what the tap's command line says with `--about --format=json`."""
     command = [sys.executable, "-m", "tap_visma_economic", "--about", "--format=json"]
@@ -92,6 +90,26 @@ def origin(pyproject: str, name: str) -> dict[str, str]:
     return {"repo": repo, "variant": urlsplit(repo).path.strip("/").split("/")[0].lower()}
 
 
+def kind_of(setting: dict[str, Any]) -> str:
+    """Return the kind that Meltano knows a setting by."""
+    if setting.get("format") == "date-time":
+        return "date_iso8601"
+    types = [setting["type"]] if isinstance(setting["type"], str) else setting["type"]
+    kind = next(name for name in types if name != "null")
+    return "decimal" if kind == "number" else str(kind)
+
+
+def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return a setting as meltano.yml declares it."""
+    entry: dict[str, Any] = {"name": name, "label": setting["title"], "kind": kind_of(setting)}
+    if setting.get("secret"):
+        entry["sensitive"] = True
+    if "default" in setting:
+        entry["value"] = setting["default"]
+    entry["description"] = setting["description"].strip()
+    return entry
+
+
 def hub_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
     """Return a setting as the Hub has it: as `meltano.yml` does, and a choice with its options."""
     entry = meltano_setting(name, setting)
@@ -103,15 +121,11 @@ def hub_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def definition(told: dict[str, Any], declared: dict[str, Any], pyproject: str) -> dict[str, Any]:
-    """Return the entry.
-
-    Args:
-        told: the answer of `--about --format=json`.
-        declared: the extractor as `meltano.yml` declares it.
-        pyproject: the text of `pyproject.toml`.
-    """
-    return {
+def text() -> str:
+    """Return what the file must hold."""
+    told, declared = about(), extractor()
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    entry = {
         **FOR_THE_HUB,
         **{name: declared[name] for name in FROM_MELTANO if name in declared},
         **origin(pyproject, told["name"]),
@@ -121,29 +135,5 @@ def definition(told: dict[str, Any], declared: dict[str, Any], pyproject: str) -
         "settings": [hub_setting(*item) for item in told["settings"]["properties"].items()],
         "supported_python_versions": told["supported_python_versions"],
     }
-
-
-def text() -> str:
-    """Return what the file must hold."""
-    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    entry = definition(about(), extractor(), pyproject)
-    head = "# Written by `python -m scripts.hub_definition`.\n"
+    head = "# Written by `python -m scripts.update_docs`.\n"
     return head + yaml.safe_dump(entry, sort_keys=True, allow_unicode=True, width=100)
-
-
-def main() -> int:
-    """Write the file, or say that it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
-    check = parser.parse_args().check
-    new = text()
-    stale = not FILE.exists() or FILE.read_text(encoding="utf-8") != new
-    if stale:
-        print(f"{FILE.relative_to(ROOT)}: {'out of date' if check else 'updated'}")
-    if stale and not check:
-        FILE.write_text(new, encoding="utf-8")
-    return int(stale and check)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,31 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COLUMNS = {
-    "accounting_years": {
-        "agreementNumber": "BIGINT",
-        "year": "VARCHAR",
-        "fromDate": "DATE",
-        "toDate": "DATE",
-    },
-    "accounting_year_totals": {
-        "agreementNumber": "BIGINT",
-        "accountingYear": "VARCHAR",
-        "accountNumber": "BIGINT",
-        "totalInBaseCurrency": "DECIMAL(18,2)",
-    },
-    "accounts": {
-        "agreementNumber": "BIGINT",
-        "accountNumber": "BIGINT",
-        "accountType": "VARCHAR",
-        "name": "VARCHAR",
-    },
-    "booked_entries": {
-        "agreementNumber": "BIGINT",
-        "entryNumber": "BIGINT",
-        "accountNumber": "BIGINT",
-        "date": "DATE",
-        "amountInBaseCurrency": "DECIMAL(18,2)",
-    },
+    "accounting_years": "agreementNumber BIGINT, year VARCHAR, fromDate DATE, toDate DATE",
+    "accounting_year_totals": (
+        "agreementNumber BIGINT, accountingYear VARCHAR, accountNumber BIGINT, "
+        "totalInBaseCurrency DECIMAL(18,2)"
+    ),
+    "accounts": "agreementNumber BIGINT, accountNumber BIGINT, accountType VARCHAR, name VARCHAR",
+    "booked_entries": (
+        "agreementNumber BIGINT, entryNumber BIGINT, accountNumber BIGINT, date DATE, "
+        "amountInBaseCurrency DECIMAL(18,2)"
+    ),
 }
 
 _BALANCES = """
@@ -139,14 +124,9 @@ def trial_balance(folder: Path) -> TrialBalance:
     return TrialBalance([Balance(*row) for row in rows], homeless)
 
 
-def _load(
-    database: duckdb.DuckDBPyConnection, stream: str, columns: dict[str, str], file: Path
-) -> None:
-    declared = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    database.execute(f"CREATE TABLE {stream} ({declared})")
+def _load(database: duckdb.DuckDBPyConnection, stream: str, columns: str, file: Path) -> None:
+    database.execute(f"CREATE TABLE {stream} ({columns})")
     if file.exists():  # target-jsonl makes no file for a stream without rows
-        database.execute(
-            f"INSERT INTO {stream} SELECT * FROM read_json(?, format='newline_delimited', "  # noqa: S608
-            f"columns={columns})",
-            [str(file)],
-        )
+        kinds = dict(column.split() for column in columns.split(", "))
+        read = f"read_json(?, format='newline_delimited', columns={kinds})"
+        database.execute(f"INSERT INTO {stream} SELECT * FROM {read}", [str(file)])  # noqa: S608

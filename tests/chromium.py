@@ -170,8 +170,9 @@ class Browser:
 
     def type(self, text: str) -> None:
         """Type into what has the focus."""
-        focused = self._call("GET", "/element/active")[_ELEMENT]
-        self._call("POST", f"/element/{focused}/value", {"text": text})
+        keys = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
+        source = {"type": "key", "id": "keyboard", "actions": keys}
+        self._call("POST", "/actions", {"actions": [source]})
 
     def until(self, true: Callable[[], bool]) -> bool:
         """Wait until something is true, and return whether it became so."""

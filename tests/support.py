@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.sandbox import Grant, Sandbox
-from tests.sandbox.company import build_company
+from tests.sandbox.company import ALL, build_company
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.conftest import Run
     from tests.sandbox.grants import CompanyLike
@@ -46,6 +46,22 @@ def small_grants(*tokens: str) -> dict[str, Grant]:
     return {
         token: Grant(build_company(NUMBER + place, f"Firma {place}", seed=place + 7, entries=300))
         for place, token in enumerate(tokens or (GRANT, GRANT_2, GRANT_3))
+    }
+
+
+def numbered_grants(entries: Mapping[int, int]) -> dict[str, Grant]:
+    """`company-1` and so on with so many entries each; from the third on they have no modules."""
+    return {
+        f"company-{number}": Grant(
+            build_company(
+                number,
+                f"Selskab {number} ApS",
+                seed=number,
+                entries=count,
+                modules=ALL if number < 3 else frozenset(),
+            )
+        )
+        for number, count in entries.items()
     }
 
 

@@ -14,9 +14,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from scripts.docs_site.__main__ import stage
-from scripts.docs_site.domains import DOMAINS
-from scripts.docs_site.sections import section
+from scripts.docs_site import section, stage
+from scripts.streams_page import DOMAINS
 from tests.conftest import made_once
 from tests.documents import ROOT
 
@@ -105,7 +104,7 @@ def inside(pages: dict[Path, Page], site: Path) -> Iterator[tuple[Path, str, Pat
 
 def test_every_page_of_the_navigation_is_there(pages: dict[Path, Page], site: Path) -> None:
     names = {path.relative_to(site).as_posix() for path in pages}
-    assert {f"streams/{domain.slug}/index.html" for domain in DOMAINS} <= names
+    assert {f"streams/{slug}/index.html" for slug in DOMAINS} <= names
     assert {"settings/index.html", "quickstart/index.html", "recipes/ledger/index.html"} <= names
 
 

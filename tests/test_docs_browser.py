@@ -1,4 +1,4 @@
-"""The documentation site in a real browser: wide and narrow, light and dark, and its search."""
+"""The documentation site in a real browser: wide and narrow, and its search."""
 
 from __future__ import annotations
 
@@ -21,19 +21,10 @@ if TYPE_CHECKING:
 WIDE, NARROW = 1400, 390
 
 BESIDE_THE_PAGE = """
-const frames = '.md-typeset__scrollwrap, pre, .er';
+const frames = '.md-typeset__scrollwrap, pre';
 const seen = [...document.querySelectorAll('article *')].filter(
   e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(frames));
 return [document.documentElement.scrollWidth > innerWidth, seen.map(e => e.outerHTML.slice(0, 80))];
-"""
-
-DARKNESS = """
-const probe = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-const light = colour => { probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1);
-  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-const name = document.querySelector('.er text');
-return [getComputedStyle(document.body).backgroundColor, getComputedStyle(name).fill].map(light);
 """
 
 FOUND = """
@@ -80,22 +71,10 @@ def test_no_page_is_wider_than_the_screen(
     wrong: dict[str, Any] = {}
     for name in names:
         browser.open(f"{address}{name}/")
-        wider, elements = browser.run(BESIDE_THE_PAGE)
-        if wider or elements:
-            wrong[name] = elements
+        if not browser.until(lambda: browser.run(BESIDE_THE_PAGE) == [False, []]):  # scripts load
+            wrong[name] = browser.run(BESIDE_THE_PAGE)
     assert len(names) > 30
     assert wrong == {}
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_pictures_can_be_read_on_a_light_and_on_a_dark_page(
-    browser: Browser, address: str, dark: bool
-) -> None:
-    browser.prefer(dark=dark)
-    browser.open(f"{address}streams/ledger/")
-    page, name = browser.run(DARKNESS)
-    assert (page < name) is dark
-    assert abs(page - name) > 90
 
 
 @pytest.mark.parametrize(
@@ -110,5 +89,6 @@ def test_pictures_can_be_read_on_a_light_and_on_a_dark_page(
 def test_search_finds(browser: Browser, address: str, words: str, page: str) -> None:
     browser.open(address)
     browser.run("document.querySelector('.md-search__button').click()")
+    assert browser.until(lambda: browser.run("return document.activeElement !== document.body"))
     browser.type(words)
     assert browser.until(lambda: f"{address}{page}" in browser.run(FOUND)), browser.run(FOUND)

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.docs_site import pages, pictures
-from scripts.docs_site.calls import fewest
-from scripts.docs_site.domains import DOMAINS
-from scripts.docs_site.relations import BY_STREAM, columns, relations
-from tap_visma_economic.streams import STREAMS
+from scripts import docs_site, streams_page
+from scripts.streams_page import ALL, JOINS, ROWS_PER_CALL, columns, joins
+from tap_visma_economic.kinds import Listing
 from tests.conftest import TapRunner, settings_for
 from tests.documents import ROOT
 from tests.sandbox.server import Sandbox
@@ -21,11 +19,10 @@ from tests.sandbox.standard import standard_grants
 from tests.test_records_arrive import endpoint
 
 if TYPE_CHECKING:
-    from scripts.docs_site.relations import Relation
+    from scripts.streams_page import Join
     from tests.conftest import Run
 
-RELATIONS = list(relations())
-ALL: list[Any] = list(STREAMS)
+RELATIONS = [join for own in joins().values() for join in own.values()]
 
 
 class Read:
@@ -47,7 +44,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
 
 
 @pytest.mark.parametrize("relation", RELATIONS, ids=lambda r: f"{r.stream}.{r.column}")
-def test_a_join_key_names_rows_that_are_there(relation: Relation, read: Read) -> None:
+def test_a_join_key_names_rows_that_are_there(relation: Join, read: Read) -> None:
     rows = read.run.records[relation.stream]
     rows = [row for row in rows if not relation.only or row["type"] in relation.only]
     named = {row.get(relation.column) for row in rows} - {None}
@@ -74,13 +71,14 @@ def test_nearly_every_join_key_has_rows_to_prove_it(read: Read) -> None:
 
 
 def test_exceptions_name_columns_that_exist() -> None:
-    assert [pair for pair in BY_STREAM if pair[1] not in columns(pair[0])] == []
+    named = [name.split(".") for name in (*JOINS["by_stream"], *JOINS["only"], *JOINS["assumed"])]
+    assert [pair for pair in named if pair[1:] and pair[1] not in columns(pair[0])] == []
 
 
 @pytest.mark.parametrize("stream", ALL, ids=lambda s: s.name)
 def test_every_column_has_a_meaning(stream: Any) -> None:
     for name, column in columns(stream.name).items():
-        assert len(pages.meaning(stream, name, column)) >= len("Name.")
+        assert len(streams_page.meaning(stream, name, column)) >= len("Name.")
 
 
 def test_no_meaning_is_left_over() -> None:
@@ -91,36 +89,25 @@ def test_no_meaning_is_left_over() -> None:
         for name, column in columns(stream.name).items()
         for key in _sources(stream.name, name, column)
     }
-    assert set(pages.MEANINGS) - needed == set()
+    assert set(streams_page.MEANINGS) - needed == set()
 
 
 def _sources(stream: str, name: str, column: dict[str, Any]) -> list[str]:
     joins = {(relation.stream, relation.column) for relation in RELATIONS}
     own = f"{stream}.{name}"
-    if own in pages.MEANINGS:
+    if own in streams_page.MEANINGS:
         return [own]
     return [] if "description" in column or (stream, name) in joins else [name]
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.slug)
-def test_a_picture_was_drawn_from_what_the_declarations_say_now(domain: Any) -> None:
-    """`python -m scripts.docs_site.pictures` draws it again."""
-    mark = f"source {pictures.fingerprint(pictures.source(domain))};"
-    assert mark in pictures.file_of(domain).read_text("utf-8")
-
-
-@pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.slug)
-def test_a_picture_shows_every_default_stream_of_its_domain(domain: Any) -> None:
-    shown = pictures.file_of(domain).read_text("utf-8")
-    expected = {stream.name for stream in domain.streams if stream.selected_by_default}
-    assert expected <= set(re.findall(r'font-weight="bold"[^>]*>(\w+)<', shown))
-
-
-def test_the_names_in_a_picture_take_the_colour_of_the_page() -> None:
-    """Text without a colour of its own is black, which a dark page does not show."""
-    style = (ROOT / "docs/assets/site.css").read_text("utf-8")
-    rules = re.findall(r"^\.er text \{\s*fill: (\w+);\s*\}", style, re.MULTILINE)
-    assert rules == ["currentColor"]
+def fewest(stream: Any, rows_of: dict[str, int]) -> int:
+    """The fewest calls that a full reading can take, given the rows of each stream."""
+    if stream.listing is Listing.SELF:
+        return 1
+    listings = rows_of[stream.parent.name] if stream.parent else 1
+    for values in stream.path_params.values():
+        listings *= len(values) if isinstance(values, tuple) else 1
+    return max(listings, -(-rows_of[stream.name] // ROWS_PER_CALL.get(stream.listing, 1_000_000)))
 
 
 @pytest.mark.parametrize("stream", ALL, ids=lambda s: s.name)
@@ -154,7 +141,7 @@ def test_a_page_on_moving_names_streams_and_keys_as_they_are(page: str) -> None:
 def test_the_pages_say_what_the_catalog_says(warm_tap: TapRunner) -> None:
     """Each page lists the columns of the catalog, neither more nor fewer."""
     catalog = warm_tap.discover({"all_streams": True})
-    text = "\n".join(pages.pages().values())
+    text = "\n".join(docs_site.pages().values())
     for stream in catalog["streams"]:
         begin = text.index(f"## {stream['tap_stream_id']} {{")
         part = text[begin : text.find("\n## ", begin + 1)]

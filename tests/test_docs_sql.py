@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import TapRunner, settings_for
 from tests.documents import every_block
+from tests.duck import typed_tables
 from tests.recipes import CHECKS
-from tests.typed_tables import typed_tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +30,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> duckdb
     folder = tmp_path_factory.mktemp("tables")
     run = TapRunner(folder)(settings_for(sandbox, "demo"))
     assert run.exit_code == 0, run.stderr
-    return typed_tables(run, folder)
+    return typed_tables(run)
 
 
 def test_every_query_has_a_check() -> None:

@@ -136,7 +136,7 @@ def faults(entry: dict[str, Any]) -> list[str]:
 
 
 def test_the_file_is_what_the_tap_says_of_itself() -> None:
-    """`python -m scripts.hub_definition` brings it up to date."""
+    """`python -m scripts.update_docs` brings it up to date."""
     assert hub_definition.text() == TEXT
 
 

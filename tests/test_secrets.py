@@ -21,8 +21,8 @@ import pytest
 from tap_visma_economic.config.settings import SETTINGS
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
-from tests.certificates import certificate
 from tests.conftest import clean_environment, settings_for
+from tests.sandbox.certificate import make_certificate
 from tests.support import (
     APP,
     CANARY,
@@ -380,13 +380,13 @@ def _pass_on(source: socket.socket, to: socket.socket, seen: list[bytes]) -> Non
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for a host that only a proxy finds."""
-    return certificate(tmp_path_factory.mktemp("tls"), "named", "DNS:e-conomic.test")
+    return make_certificate(tmp_path_factory.mktemp("tls"), "e-conomic.test")
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for this machine."""
-    return certificate(tmp_path_factory.mktemp("tls"), "local", "IP:127.0.0.1")
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.mark.parametrize("status", [200, 407])

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import settings_for
-from tests.sandbox.company import ALL, build_company
+from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Watched
+from tests.support import Watched, numbered_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,19 +66,7 @@ class Target:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Three companies of a test's own; the third has no modules."""
-    grants = {
-        f"company-{number}": Grant(
-            build_company(
-                number,
-                f"Selskab {number} ApS",
-                seed=number,
-                entries=120,
-                modules=ALL if number < 3 else frozenset(),
-            )
-        )
-        for number in NUMBERS
-    }
-    with Sandbox(grants) as running:
+    with Sandbox(numbered_grants(dict.fromkeys(NUMBERS, 120))) as running:
         yield running
 
 

@@ -19,9 +19,9 @@ import pytest
 
 from tests.conftest import settings_for
 from tests.pipelines.conftest import Pipeline, into, said
-from tests.sandbox.company import ALL, Company, build_company
-from tests.sandbox.grants import Grant
+from tests.sandbox.company import Company
 from tests.sandbox.server import Sandbox
+from tests.support import numbered_grants
 from tests.test_discovery import CONTRACT
 from tests.test_records_arrive import truth
 
@@ -212,20 +212,8 @@ def warehouse(
     postgres: Postgres,
 ) -> Iterator[Warehouse]:
     """Three companies of the test's own, the third without modules, and nothing loaded yet."""
-    grants = {
-        f"company-{number}": Grant(
-            build_company(
-                number,
-                f"Selskab {number} ApS",
-                seed=number,
-                entries=entries,
-                modules=ALL if number < 3 else frozenset(),
-            )
-        )
-        for number, entries in ENTRIES.items()
-    }
     pipeline = Pipeline(tmp_path_factory.mktemp("project"), installed)
-    with Sandbox(grants) as sandbox:
+    with Sandbox(numbered_grants(ENTRIES)) as sandbox:
         yield Warehouse(pipeline, sandbox, postgres, hard=request.param)
 
 

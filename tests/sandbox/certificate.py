@@ -1,4 +1,4 @@
-"""Certificates for a sandbox that speaks TLS, made with the command line of OpenSSL."""
+"""Certificates for local servers that speak TLS, made with the command line of OpenSSL."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ def make_certificate(folder: Path, name: str = "127.0.0.1") -> Path:
     if OPENSSL is None:
         raise FileNotFoundError("openssl")
     kind = "IP" if name.replace(".", "").isdigit() else "DNS"
-    file = folder / f"{name}.pem"
-    key = folder / f"{name}.key"
+    file, key = folder / f"{name}.pem", folder / f"{name}.key"
     command = [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     command += ["-subj", "/CN=sandbox", "-addext", f"subjectAltName={kind}:{name}"]
     command += ["-keyout", str(key), "-out", str(file)]
-    subprocess.run(command, check=True, capture_output=True)
-    with file.open("ab") as both:
-        both.write(key.read_bytes())
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    file.write_text(file.read_text() + key.read_text())
     return file

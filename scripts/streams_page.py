@@ -1,0 +1,272 @@
+"""What the documents say of streams, as Markdown: tables of all of them, and one page per domain.
+
+A domain is a module of `tap_visma_economic.streams`. What columns mean stands in their schema, in
+`joins.yml`, or in `meanings.yml`.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from tap_visma_economic import schemas
+from tap_visma_economic.access import ANY, paid_module_of, roles_of
+from tap_visma_economic.client import OpenApiStream
+from tap_visma_economic.kinds import Listing, Replication
+from tap_visma_economic.streams import STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AnyStream = Any
+"""A stream's class: the SDK types its attributes as an instance's."""
+
+ALL: tuple[AnyStream, ...] = STREAMS
+
+TITLES = {
+    "agreement": "Agreement and master data",
+    "ledger": "Ledger",
+    "customers": "Customers",
+    "suppliers": "Suppliers",
+    "products": "Products",
+    "sales": "Sales",
+    "projects": "Projects",
+    "subscriptions": "Subscriptions",
+    "dimensions": "Dimensions",
+}
+REPLICATION_WORDS = {
+    Replication.FULL: "full",
+    Replication.TIMESTAMP: "timestamp",
+    Replication.NUMBER: "number",
+    Replication.NUMBER_OPEN: "number and open",
+    Replication.NUMBER_CHANGES: "number and changes",
+}
+ROWS_PER_CALL = {Listing.COLLECTION: 1000, Listing.PAGED: 100, Listing.CHANGELOG: 100}
+"""The largest page that e-conomic serves for each kind of listing."""
+
+
+def _data(name: str) -> Any:
+    return yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+MEANINGS: dict[str, str] = _data("meanings.yml")
+JOINS = _data("joins.yml")
+
+DOMAINS: dict[str, list[AnyStream]] = {}
+for _stream in ALL:
+    DOMAINS.setdefault(_stream.__module__.rpartition(".")[2], []).append(_stream)
+_DOMAIN_OF = {stream.name: slug for slug, streams in DOMAINS.items() for stream in streams}
+
+
+def about(slug: str) -> str:
+    """Return what a domain is about, a sentence without its full stop."""
+    module = sys.modules[DOMAINS[slug][0].__module__]
+    return (module.__doc__ or "").strip().rstrip(".")
+
+
+class Join(NamedTuple):
+    """A column that names a row of another stream.
+
+    `assumed` where e-conomic's documents do not say that the two numbers are equal; `only` has the
+    values of the column `type` with which it names a row, none where it is any.
+    """
+
+    stream: str
+    column: str
+    target: str
+    key: str
+    assumed: bool
+    only: tuple[int, ...]
+
+
+@cache
+def joins() -> dict[str, dict[str, Join]]:
+    """Return every join by stream and column. `agreementNumber` belongs to each of them."""
+    found: dict[str, dict[str, Join]] = {}
+    for stream in ALL:
+        for column, facts in columns(stream.name).items():
+            name = f"{stream.name}.{column}"
+            joined = _named(name, column) if _can_be_key(facts) else None
+            if joined and joined != name:
+                target, _, key = joined.partition(".")
+                assumed = bool({name, target} & set(JOINS["assumed"]))
+                only = tuple(JOINS["only"].get(name, ()))
+                join = Join(stream.name, column, target, key, assumed, only)
+                found.setdefault(stream.name, {})[column] = join
+    return found
+
+
+def columns(stream: str) -> dict[str, dict[str, Any]]:
+    """Return the columns of a stream as its table has them, links left out."""
+    found: dict[str, dict[str, Any]] = schemas.catalog_schema(
+        schemas.load(stream), include_links=False
+    )["properties"]
+    return found
+
+
+def _types(column: dict[str, Any]) -> list[str]:
+    types = column.get("type", "any")
+    return [types] if isinstance(types, str) else [kind for kind in types if kind != "null"]
+
+
+def _can_be_key(column: dict[str, Any]) -> bool:
+    """Tell whether a column holds numbers or codes: `netAmountInBaseCurrency` is an amount."""
+    return bool({"integer", "string"} & set(_types(column))) and "format" not in column
+
+
+def _named(name: str, column: str) -> str | None:
+    if name in JOINS["by_stream"]:
+        found: str | None = JOINS["by_stream"][name]
+        return found
+    by_name = JOINS["by_name"]
+    endings = [e for e in by_name if column == e or column.endswith(e[0].upper() + e[1:])]
+    return by_name[max(endings, key=len)] if endings else None
+
+
+def cell(text: str) -> str:
+    """Return a text as a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def key_of(stream: AnyStream) -> str:
+    """Return a stream's key in words, `agreementNumber` left out where there is more."""
+    names = [f"`{column}`" for column in stream.primary_keys if column != "agreementNumber"]
+    return ", ".join(names) or "`agreementNumber` alone"
+
+
+def replication_of(stream: AnyStream) -> str:
+    """Return what a later run reads, in words."""
+    key = stream.replication_key
+    words = REPLICATION_WORDS[stream.replication] if isinstance(key, str) else "full"
+    return words if words == "full" else f"{words}, `{key}`"
+
+
+def calls(stream: AnyStream) -> str:
+    """Return what one full reading of a stream costs, in words."""
+    if stream.listing is Listing.SELF:
+        return "none of its own: every run begins with it"
+    pages = ROWS_PER_CALL.get(stream.listing)
+    fixed = [values for values in stream.path_params.values() if isinstance(values, tuple)]
+    below = [f"for each of {', '.join(values)}" for values in fixed]
+    below += [f"for each row of {_link(stream.parent.name)}"] if stream.parent else []
+    words = f", {' and '.join(below)}" if below else ""
+    return (f"1 per {pages:,} rows" if pages else "1") + words
+
+
+def streams_table() -> str:
+    """Return the tables of docs/streams/index.md, one per domain."""
+    head = ["| Stream | What it holds | Key | Replication | API |", "|---|---|---|---|---|"]
+    lines = []
+    for slug, streams in DOMAINS.items():
+        lines += [f"## {TITLES[slug]}", "", f"{about(slug)}.", "", *head]
+        for stream in streams:
+            api = stream.module if issubclass(stream, OpenApiStream) else "REST"
+            what = cell((stream.__doc__ or "").strip().splitlines()[0])
+            cells = [_marked(stream), what, key_of(stream), replication_of(stream), api]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _marked(stream: AnyStream) -> str:
+    return f"`{stream.name}`" if stream.selected_by_default else f"`{stream.name}` *"
+
+
+def access_table() -> str:
+    """Return the table of docs/access.md: streams by the role and the paid module they need."""
+    needed: dict[tuple[str, str], list[str]] = {}
+    for stream in ALL:
+        roles, module = roles_of(stream), paid_module_of(stream)
+        words = "not documented" if roles is None else " or ".join(roles)
+        words = "any" if roles and set(roles) == set(ANY) else words
+        needed.setdefault((words, module.name if module else "none"), []).append(_marked(stream))
+    head = ["| Role of the app | Paid module | Streams |", "|---|---|---|"]
+    rows = [f"| {role} | {paid} | {', '.join(names)} |" for (role, paid), names in needed.items()]
+    return "\n".join([*head, *sorted(rows), ""])
+
+
+def linked(text: str) -> str:
+    """Return docs/streams/index.md with links to the pages, which only the site has."""
+    for slug, streams in DOMAINS.items():
+        for stream in streams:
+            text = text.replace(f"\n| `{stream.name}` ", f"\n| {_link(stream.name)} ")
+        plain = f"## {TITLES[slug]}\n\n{about(slug)}."
+        text = text.replace(plain, f"{plain[:-1]}: [every column, and the join keys]({slug}.md).")
+    return text
+
+
+def _link(stream: str) -> str:
+    return f"[{stream}]({_DOMAIN_OF[stream]}.md#{stream})"
+
+
+def domain_page(slug: str) -> str:
+    """Return the page of one domain: every stream with its facts, join keys and columns."""
+    intro = f"{about(slug)}. [How to read this page](index.md#how-to-read-the-pages)."
+    lines = [f"# {TITLES[slug]}", "", intro, ""]
+    for stream in DOMAINS[slug]:
+        lines += [f"## {stream.name} {{ #{stream.name} }}", "", cell(stream.__doc__ or ""), ""]
+        lines += [f"- **{name}**: {fact}" for name, fact in _facts(stream) if fact]
+        lines += ["", *_joins(stream), *_columns(stream), ""]
+    return "\n".join(lines)
+
+
+def _facts(stream: AnyStream) -> Iterator[tuple[str, str]]:
+    roles, paid = roles_of(stream), paid_module_of(stream)
+    new = issubclass(stream, OpenApiStream)
+    api = f"the OpenAPI module `{stream.module}`" if new else "the REST API"
+    yield "Key", key_of(stream)
+    yield "Read again", replication_of(stream)
+    yield "Role", ", ".join(roles or ()).replace("ProjectEmployee", "Project employee")
+    yield "Module", f"{paid.name} (the company pays for it)" if paid else ""
+    yield "Calls", calls(stream)
+    yield "Endpoint", f"`{stream.path}` of {api}"
+    yield "Offered", "" if stream.selected_by_default else "only with `all_streams: true`"
+
+
+def _joins(stream: AnyStream) -> Iterator[str]:
+    own = joins().get(stream.name, {}).values()
+    if own:
+        yield from ("| Join key | Names a row of | |", "|---|---|---|")
+    for join in own:
+        remark = "assumed, not promised by e-conomic" if join.assumed else ""
+        remark = f"where `type` is {' or '.join(map(str, join.only))}" if join.only else remark
+        yield f"| `{join.column}` | {_link(join.target)} `.{join.key}` | {remark} |"
+    if own:
+        yield ""
+
+
+def _columns(stream: AnyStream) -> Iterator[str]:
+    table = columns(stream.name)
+    yield from (f'??? abstract "{len(table)} columns"', "", "    | Column | Type | Meaning |")
+    yield "    |---|---|---|"
+    for name, column in table.items():
+        yield f"    | `{name}` | {type_of(column)} | {meaning(stream, name, column)} |"
+
+
+def type_of(column: dict[str, Any]) -> str:
+    """Return a column's type as a reader of tables knows it."""
+    formats = {"date": "date", "date-time": "timestamp"}
+    if column.get("format") in formats:
+        return formats[column["format"]]
+    names = {"number": "decimal", "object": "JSON object", "array": "JSON list"}
+    return " or ".join(names.get(kind, kind) for kind in _types(column))
+
+
+def meaning(stream: AnyStream, name: str, column: dict[str, Any]) -> str:
+    """Return what a column means.
+
+    Raises:
+        KeyError: neither the schema nor a join key nor `meanings.yml` says it.
+    """
+    join = joins().get(stream.name, {}).get(name)
+    own = f"{stream.name}.{name}"
+    text = MEANINGS.get(own) or column.get("description")
+    if not text and join:
+        text = f"Names a row of {_link(join.target)}."
+    if not text and name not in MEANINGS and name in stream.primary_keys:
+        text = "Identifies the row."
+    return cell(text or MEANINGS[name])
