@@ -105,14 +105,15 @@ class ApiError(EconomicError):
 
 
 class GrantRefusedError(ApiError):
-    """401: the app secret is wrong, or the grant is wrong or was revoked."""
+    """401: the app secret is wrong, or the grant is wrong or has ended."""
 
     def explain(self) -> str:
         """Return what a 401 means and what to do."""
         return (
             "e-conomic refused the tokens (401). Either app_secret_token is wrong, or this "
-            "agreement_grant_token is wrong or was revoked in e-conomic: check both, or have the "
-            f"company's administrator grant the app access again{_quoted(self.said)}"
+            "agreement_grant_token is wrong or no longer valid: it may have been revoked, and is "
+            "reported to end when the user who gave it is deleted in e-conomic. Check both, or have "
+            f"the company's administrator grant the app access again{_quoted(self.said)}"
         )
 
 
