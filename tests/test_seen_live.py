@@ -82,7 +82,9 @@ def test_all_streams_of_years_read_a_year_whose_name_ends_in_a_letter(
         assert YEAR in {row[column] for row in run.records[stream]}, stream
     paths = {seen.path for seen in sandbox.log}
     assert "/accounting-years/2025_6_2026a/entries" in paths
-    of_year = [row["entryNumber"] for row in run.records["entries"] if row["accountingYear"] == YEAR]
+    of_year = [
+        row["entryNumber"] for row in run.records["entries"] if row["accountingYear"] == YEAR
+    ]
     rows = company.rows("rest:/accounting-years/{accountingYear}/entries", (YEAR,))
     assert sorted(of_year) == [row["entryNumber"] for row in rows]
 
