@@ -216,5 +216,7 @@ def test_an_id_beside_the_number_of_a_booked_invoice_hides_nothing(
     with Sandbox({"demo": Grant(altered)}) as sandbox:
         run = read(warm_tap, sandbox, "invoices_booked")
     numbers = [(row["bookedInvoiceNumber"], row["id"]) for row in run.records["invoices_booked"]]
-    booked = [row["bookedInvoiceNumber"] for row in company.rows("rest:/invoices/booked")]
+    booked: list[Any] = [
+        row["bookedInvoiceNumber"] for row in company.rows("rest:/invoices/booked")
+    ]
     assert numbers == [(number, number + 1) for number in booked]
