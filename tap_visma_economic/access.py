@@ -1,6 +1,7 @@
 """What a grant may read: one cheap call per stream tells, and no data is read.
 
-The roles and modules stated here explain a refusal; whether there is one, e-conomic says.
+The roles and modules stated here explain a refusal; whether there is one, e-conomic says
+(docs/economic-api.md#roles-and-modules).
 """
 
 from __future__ import annotations
@@ -204,7 +205,8 @@ def _ask_below(stream: EconomicStream, *, agreement: Agreement, findings: Findin
 def _parameters(stream: EconomicStream, above: Row | None) -> dict[str, Any]:
     """Return what fills a stream's path: of fixed values the first, else those of a row above.
 
-    Below an unknown parent the OpenAPI answers an empty listing (openapi NOTES 3): any will do.
+    Below an unknown parent the OpenAPI answers an empty listing, so that any will do
+    (docs/economic-api.md#openapi-listings).
     """
     return {
         name: source[0] if isinstance(source, tuple) else (above or {}).get(source, 1)

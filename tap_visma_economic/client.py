@@ -68,12 +68,12 @@ class RestApiStream(EconomicStream):
     def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
         """Return how many rows of one listing fit: a page of one row tells."""
         page = self.fetch(lane, context, {"pagesize": 1, **filtered(bound)})
-        if page.results is None and page.rows:  # not every nested listing tells (rest NOTES)
+        if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
             raise BadAnswerError(f"{self.path} does not tell how many rows it has")
         return page.results or 0
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
-        """Return `2026-01-02T03:04:05Z`; an offset is refused (rest NOTES, Filtering)."""
+        """Return `2026-01-02T03:04:05Z`; an offset is refused (docs/economic-api.md#filtering)."""
         return at.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss[Z]")
 
 
@@ -99,10 +99,10 @@ class OpenApiStream(EconomicStream):
     def validate_response(self, response: requests.Response) -> None:
         """Raise the error that an answer stands for, if it is one.
 
-        Below an unknown parent a listing is empty and not 404 (openapi NOTES 3): 404 on a listing
-        says that the module's version is gone. An object that is optional, such as a group's
-        settings, may be missing; how that is told is not documented, and an answer without one
-        tells it too.
+        Below an unknown parent a listing is empty and not 404: 404 on a listing says that the
+        module's version is gone (docs/economic-api.md#openapi-listings). An optional object, such
+        as a group's settings, may be missing; how that is told is not documented, and an answer
+        without one tells it too.
         """
         if self.optional and _is_nothing(response):
             raise NotFoundError(HTTPStatus.NOT_FOUND, response.request.path_url)
@@ -136,11 +136,11 @@ class OpenApiStream(EconomicStream):
         return OnePage(bound)
 
     def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
-        """Return how many rows of one listing fit, as its `/count` says (openapi NOTES 3.3)."""
+        """Return how many rows of one listing fit: see docs/economic-api.md#openapi-listings."""
         return self.ask(lane, context, filtered(bound), pages.count, suffix="/count")
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
-        """Return `2026-01-02T03:04:05`, as this API serves it (openapi NOTES 6)."""
+        """Return `2026-01-02T03:04:05`: see docs/economic-api.md#dates-and-time-zones."""
         return at.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss")
 
     @property

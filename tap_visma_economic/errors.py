@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import requests
 
 TOKEN_HEADERS = ("X-AppSecretToken", "X-AgreementGrantToken")
-"""The headers that carry the tokens (rest NOTES, Authentication)."""
+"""The headers that carry the tokens (docs/economic-api.md#authentication)."""
 
 _LONGEST_QUOTE = 300
 """Characters of e-conomic's own words that are passed on."""
@@ -105,14 +105,15 @@ class ApiError(EconomicError):
 
 
 class GrantRefusedError(ApiError):
-    """401: the app secret is wrong, or the grant is wrong or was revoked."""
+    """401: the app secret is wrong, or the grant is wrong or has ended."""
 
     def explain(self) -> str:
         """Return what a 401 means and what to do."""
         return (
             "e-conomic refused the tokens (401). Either app_secret_token is wrong, or this "
-            "agreement_grant_token is wrong or was revoked in e-conomic: check both, or have the "
-            f"company's administrator grant the app access again{_quoted(self.said)}"
+            "agreement_grant_token is wrong or no longer valid: it may have been revoked, and is "
+            "reported to end when the user who gave it is deleted in e-conomic. Check both, or "
+            f"have the company's administrator grant the app access again{_quoted(self.said)}"
         )
 
 
@@ -124,7 +125,7 @@ class AccessDeniedError(ApiError):
     """403: the app's role does not cover the collection, or a paid module is missing.
 
     Also another 4xx whose code says so: of a missing dimension module only the code is documented
-    (openapi NOTES 2).
+    (docs/economic-api.md#roles-and-modules).
     """
 
     def explain(self) -> str:
@@ -217,8 +218,8 @@ class TargetGone(BaseException):
 class _Complaint(msgspec.Struct):
     """The fields of both APIs' error bodies that help a user.
 
-    REST: `message, developerHint, errors, logId, errorCode` (rest NOTES, Errors).
-    OpenAPI: problem+json `title, detail, errors, traceId, errorCode` (openapi NOTES 7).
+    REST: `message, developerHint, errors, logId, errorCode`.
+    OpenAPI: problem+json `title, detail, errors, traceId, errorCode` (docs/economic-api.md#errors).
     """
 
     message: str | None = None
@@ -273,7 +274,7 @@ _ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
 
 _VERSION = re.compile(r"api ?version", re.IGNORECASE)
 """What web servers of e-conomic's kind call a version that they do not serve; e-conomic's own
-answer is not documented (openapi NOTES 1)."""
+answer is not documented (docs/economic-api.md#openapi-versions)."""
 
 
 def _by_class(status: int) -> type[ApiError]:
@@ -316,7 +317,7 @@ def _is_about_access(code: str, errors: object) -> bool:
 
 
 def _log_id(complaint: _Complaint, response: requests.Response) -> str:
-    """Return the id of a body, else that of the header, which all answers have (rest NOTES)."""
+    """Return the id of a body, else that of the header (docs/economic-api.md#errors)."""
     return complaint.logId or complaint.traceId or response.headers.get("X-RequestId", "")
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tap_visma_economic.tap import TapVismaEconomic
 
 POSTING = {"profitAndLoss", "status"}
-"""Account types that entries are booked on; the others are headings and sums (rest/accounts)."""
+"""Account types that entries are booked on; the others are headings and sums: see
+docs/economic-api.md#fiscal-years."""
 
 _CENT = Decimal("0.01")
 

@@ -375,7 +375,7 @@ def test_a_grant_revoked_before_the_run_is_refused_in_the_words_of_the_rest_api(
         sandbox.revoke(GRANT)
         run = warm_tap(settings_for(sandbox, GRANT))
     line = says_one_thing(run)
-    assert "or was revoked in e-conomic: check both, or have the company's administrator" in line
+    assert "end when the user who gave it is deleted in e-conomic. Check both, or have the" in line
     assert 'e-conomic says: "Unauthorized access' in line
 
 

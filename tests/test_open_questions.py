@@ -322,7 +322,7 @@ def test_a_listing_that_is_not_counted_is_read_to_its_end(warm_tap: TapRunner) -
 def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
     warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not every nested listing has `pagination` in its schema (rest NOTES, Collections)."""
+    """Some nested listings have no `pagination` (docs/economic-api.md#rest-collections)."""
     answer = rest.answer
 
     def bare(call: Any) -> Any:

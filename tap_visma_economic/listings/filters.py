@@ -1,4 +1,4 @@
-"""e-conomic's filter language, as both APIs speak it (rest NOTES, Filtering; openapi NOTES 4).
+"""e-conomic's filter language, as both APIs speak it (docs/economic-api.md#filtering).
 
 A filter is a plain string such as `entryNumber$gte:17$and:date$gte:2024-01-01`. Values are escaped
 so that no value can change what a filter means.

@@ -27,11 +27,11 @@ Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""
 
 REST_PAGE = 1000
-"""Rows a REST page may hold; 1001 is answered with 400 (rest NOTES, Collections)."""
+"""Rows a REST page may hold; 1001 is answered with 400 (docs/economic-api.md#rest-collections)."""
 
 PAGED_PAGE = 100
 PAGED_PAGES = 100
-"""Rows of a `/paged` page, and how many pages there are at most (openapi NOTES 3.2)."""
+"""Rows of a `/paged` page, and how many pages there are (docs/economic-api.md#openapi-listings)."""
 
 
 _MOST_STALE = 100

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ECONOMIC = str.maketrans({sign: f"_{number}_" for number, sign in enumerate("<>*%:&/\\_ ?.#+")})
-"""Signs that may not stand in a path, by e-conomic's table of self links (rest NOTES, Formats)."""
+"""Signs that may not stand in a path, by e-conomic's table (docs/economic-api.md#paths)."""
 
 
 def encoded(value: int | str) -> str:

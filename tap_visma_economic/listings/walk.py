@@ -86,8 +86,8 @@ class Walk:
     def begin(self) -> Begun:
         """Read the first page of the listing. May run in any thread.
 
-        Which listings are sorted by what, e-conomic's documents do not tell exactly (rest NOTES,
-        Sorting). One that is not is read by position.
+        Which listings are sorted by what, e-conomic's documents do not tell exactly
+        (docs/economic-api.md#sorting). One that is not is read by position.
         """
         paginator = self._paginator()
         plain = paginator.unsorted()

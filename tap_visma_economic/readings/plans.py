@@ -135,7 +135,8 @@ def _since(
     """Yield what an endpoint gives since an instant, asked for as exactly as it lets one ask.
 
     How the newer API takes an instant in a filter is not documented, only how it takes a day
-    (openapi NOTES 4): where the one is refused the other is tried, and then no filter at all.
+    (docs/economic-api.md#filtering): where the one is refused the other is tried, and then no
+    filter at all.
     """
     for literal in (stream.instant_literal(at), at.in_timezone("UTC").to_date_string()):
         found = ask(compare(key, "gte", literal))

@@ -19,7 +19,7 @@ def fault_of_next_page(link: str, asked: str) -> str | None:
     """Return what is wrong with the link to the page after the one that was asked for.
 
     Args:
-        link: `pagination.nextPage` (rest NOTES, Collections).
+        link: `pagination.nextPage` (docs/economic-api.md#rest-collections).
         asked: the URL of this page.
 
     Returns:

@@ -65,14 +65,14 @@ class _Pagination(msgspec.Struct):
 
 
 class _RestCollection(msgspec.Struct, Generic[T]):
-    """The envelope of a REST listing (rest NOTES, Collections). Small ones have no pagination."""
+    """A REST page; small listings have no pagination (docs/economic-api.md#rest-collections)."""
 
     collection: list[T]
     pagination: _Pagination | None = None
 
 
 class _CursorListing(msgspec.Struct, Generic[T]):
-    """An OpenAPI cursor page; `cursor` is absent on the last one (openapi NOTES 3.1)."""
+    """A cursor page; the last has no `cursor` (docs/economic-api.md#openapi-listings)."""
 
     items: list[T] | msgspec.UnsetType | None = msgspec.UNSET
     cursor: str | int | None = None  # a string so far, and "the identifier of the first item"
@@ -140,7 +140,7 @@ def rest_collection(response: requests.Response, form: RowForm | None = None) ->
     if not rows and pagination.results and not skipped_pages(response.request.url or ""):
         raise _bad(response, f"it has no rows and says that there are {pagination.results}")
     more = link is not None
-    if body.pagination is None:  # not every nested listing tells (rest NOTES, Collections)
+    if body.pagination is None:  # see docs/economic-api.md#rest-collections
         more = len(rows) >= _FULL_PAGE
     return Page(rows, more=more, results=pagination.results, clock=_clock(response))
 

@@ -94,12 +94,14 @@ def string(value: Any) -> str:
 
 
 def trimmed(value: Any) -> str:
-    """Return a string without blanks around it: VAT codes come padded from some endpoints."""
+    """Return a string without blanks around it, for VAT codes (docs/economic-api.md#values)."""
     return string(value).strip()
 
 
 def civil_date(value: Any) -> str:
-    """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing (openapi NOTES 6).
+    """Return `YYYY-MM-DD`; the newer API adds a midnight that means nothing.
+
+    See docs/economic-api.md#dates-and-time-zones.
 
     Raises:
         TimeOfDayError: the day comes with another time. With a zone it is the day in Denmark.

@@ -8,7 +8,7 @@ from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestA
 
 
 class Customers(RestApiStream):
-    """Customers; balance and amount due change without a proven change of `lastUpdated`."""
+    """Customers; balance and amount due change, and `lastUpdated` does not."""
 
     name = "customers"
     path = "/customers"

@@ -34,8 +34,8 @@ class Grant(AuthBase):
     """The right to read one agreement: an app's secret and that agreement's grant.
 
     A request carries the tokens of the grant it was prepared with, in the headers
-    `X-AppSecretToken` and `X-AgreementGrantToken` (rest NOTES, Authentication). There is no
-    "current agreement" that concurrent requests could mix up.
+    `X-AppSecretToken` and `X-AgreementGrantToken` (docs/economic-api.md#authentication). There is
+    no "current agreement" that concurrent requests could mix up.
 
     Args:
         app_secret: the app's secret token.

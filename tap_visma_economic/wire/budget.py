@@ -1,7 +1,7 @@
 """The call budget: how fast one agreement may be asked.
 
 e-conomic meters calls in tokens, in a bucket per agreement that all its integrations share, and
-tells of it on every answer (rest NOTES, Headers; openapi NOTES 8):
+tells of it on every answer (docs/economic-api.md#rate-limits):
 
     X-CallCost: 3
     X-RateLimiting: token-limit-10000-per-60-seconds: 147/10000

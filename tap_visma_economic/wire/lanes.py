@@ -29,7 +29,7 @@ logger = logging.getLogger("tap-visma-economic")
 
 MANY_CALLS = 40_000
 """Calls of one run after which the log warns, once: e-conomic's fair use is 50,000 in 24 hours for
-an agreement, whatever they cost in tokens (its fair use policy; rest NOTES, Rate limits)."""
+an agreement, whatever they cost in tokens (docs/economic-api.md#rate-limits)."""
 
 _WORTH_TELLING = 5.0
 """Seconds by which calls are spread out after which the log says so, once."""

@@ -68,7 +68,7 @@ MAX_TRIES = max(patience.tries for patience in PATIENCE.values())
 
 _SHORTEST_WAIT = 1.0
 _REFILL = 60.0
-"""Seconds in which an empty call budget is full again: `token-limit-10000-per-60-seconds`."""
+"""Seconds in which an empty call budget is full again (docs/economic-api.md#rate-limits)."""
 
 
 def retrying(

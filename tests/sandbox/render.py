@@ -107,7 +107,7 @@ class Renderer:
             return f'"{text[:19]}Z"'
         if "." in text:
             text = text.rstrip("0")
-        return f'"{text}"'  # no zone: as dates were seen to be served (openapi NOTES 6)
+        return f'"{text}"'  # no zone: docs/economic-api.md#dates-and-time-zones
 
 
 def _decimal(number: Decimal) -> str:

@@ -98,7 +98,7 @@ def test_an_error_without_code_and_retry_after_has_none() -> None:
     ],
 )
 def test_a_code_says_that_a_module_is_missing_whatever_the_status(body: Any, status: int) -> None:
-    """With which status the dimensions say so is not known (openapi NOTES 2)."""
+    """The dimensions' status for it is not known (docs/economic-api.md#roles-and-modules)."""
     error = error_of(answer(body, status))
     assert type(error) is AccessDeniedError
     assert str(error).startswith(f"this grant may not read it ({status}): ")

@@ -37,11 +37,11 @@ class Year:
 
 
 # Name, first month, months, closed. The third is a first broken year: a change of the accounting
-# year makes one of up to eighteen months.
+# year makes one of up to eighteen months. Its name ends in a letter, as was seen in production.
 _YEARS = (
     ("2023", (2023, 1), 12, True),
     ("2024", (2024, 1), 12, True),
-    ("2025/2026", (2025, 1), 18, False),
+    ("2025/2026a", (2025, 1), 18, False),
     ("2026/2027", (2026, 7), 12, False),
 )
 

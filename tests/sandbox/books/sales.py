@@ -232,7 +232,7 @@ def _extras(document: Document) -> Row:
         },
         "notes": {
             "heading": f"Levering {document.number}",
-            "textLine1": "Tak for ordren - vi glæder os!\nMed venlig hilsen",
+            "textLine1": "Tak for ordren - vi glæder os!\nMed venlig hilsen\r\n",
             "textLine2": 'Renter: 2 % pr. md. efter forfald; "gebyr" 100 kr.',
         },
         "references": references,
