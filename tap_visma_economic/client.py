@@ -55,7 +55,7 @@ class RestApiStream(EconomicStream):
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
             return pages.rest_collection(response, self.row_form)
-        return pages.single(response)
+        return pages.single(response, self.documented)
 
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
@@ -120,7 +120,7 @@ class OpenApiStream(EconomicStream):
         if self.listing is Listing.COLLECTION:
             return pages.cursor_listing(response, self.row_form)
         if self.listing is Listing.SINGLETON:
-            return pages.single(response)
+            return pages.single(response, self.documented)
         return pages.array(response, self.row_form)
 
     def get_new_paginator(self, bound: str | None = None) -> Paginator:

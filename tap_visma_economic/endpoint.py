@@ -19,6 +19,7 @@ from tap_visma_economic import schemas
 from tap_visma_economic.errors import (
     BadAnswerError,
     BudgetSpentError,
+    GatewayError,
     GrantRefusedError,
     NetworkError,
     NotFoundError,
@@ -147,7 +148,7 @@ class Endpoint(RESTStream["Query"]):
                     what=f"{self.name} (GET {request.path_url})",
                     max_tries=MAX_TRIES if patient else 1,
                 )
-            except (NetworkError, UnavailableError):
+            except (GatewayError, NetworkError, UnavailableError):
                 transport.give_up(request)
                 raise
             transport.found_again(request)
@@ -241,6 +242,16 @@ class Endpoint(RESTStream["Query"]):
     def deletes(self) -> bool:
         """Whether rows that are not read are taken out of the target's table."""
         return bool(self._tap.setting("emit_activate_version_messages"))
+
+    @cached_property
+    def documented(self) -> frozenset[str]:
+        """The properties that a row is documented to have, links apart."""
+        columns: Mapping[str, Any] = self._raw_schema["properties"]
+        return frozenset(
+            column.get("x-source", name).partition(".")[0]
+            for name, column in columns.items()
+            if not {"x-link", "x-stamp"} & column.keys()
+        )
 
     @property
     def declared_keys(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What can go wrong, in words that say what happened and what to do now.
 
 Everything that a user, a company's administrator or time can mend is an `EconomicError`; its text
-is shown as it is, without a traceback. None of them ever carries a token or a response body.
+is shown as it is, without a traceback. None of them ever carries a token, or more of a response
+than its words about the error.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class UncountedError(EconomicError):
 
 
 class UnreadableRowError(EconomicError):
-    """Rows whose keys no message can carry: they could not be told from others."""
+    """Rows without their keys, or with keys no message can carry: nothing tells them apart."""
 
 
 class ApiError(EconomicError):
@@ -71,7 +72,8 @@ class ApiError(EconomicError):
     Args:
         status: HTTP status code.
         path: path and query of the request, without the host.
-        said: e-conomic's own words: message and hint.
+        said: the words of the answer: e-conomic's message and hint, or a gateway's first words.
+        own: whether the answer has the form of e-conomic's errors.
         log_id: identifier of the line in e-conomic's log, which its support asks for.
         code: e-conomic's error code, such as `AccessDeniedAgreementMissingModules`.
         retry_after: raw `Retry-After` header, if there was one.
@@ -84,6 +86,7 @@ class ApiError(EconomicError):
         path: str,
         *,
         said: str = "",
+        own: bool = True,
         log_id: str | None = None,
         code: str | None = None,
         retry_after: str | None = None,
@@ -92,6 +95,7 @@ class ApiError(EconomicError):
         self.status = status
         self.path = path
         self.gist = said
+        self.own = own
         self.said = f"{said} (e-conomic's log id: {log_id})" if log_id else said
         self.code = code
         self.retry_after = retry_after
@@ -99,9 +103,10 @@ class ApiError(EconomicError):
         super().__init__(self.explain())
 
     def explain(self) -> str:
-        """Return one line: what happened, where, and e-conomic's own words."""
+        """Return one line: what happened, where, and the words of the answer."""
         reason = _reason(self.status)
-        return f"e-conomic answered {self.status} {reason} to GET {self.path}{_quoted(self.said)}"
+        said = _quoted(self.said, "e-conomic" if self.own else "The answer")
+        return f"e-conomic answered {self.status} {reason} to GET {self.path}{said}"
 
 
 class GrantRefusedError(ApiError):
@@ -170,14 +175,20 @@ class RedirectError(ApiError):
         )
 
 
-class BlockedError(ApiError):
-    """401 or 403 with a web page: the words of a firewall or proxy, not of e-conomic."""
+class GatewayError(ApiError):
+    """401, 403 or 404 in another form than that of e-conomic's errors.
+
+    Cloudflare and Envoy stand in front of e-conomic, and proxies and firewalls may stand before
+    them. What they refuse says nothing of tokens, roles or rows.
+    """
 
     def explain(self) -> str:
-        """Return who has probably answered."""
+        """Return who has probably answered, in which words, and where to look."""
         return (
-            f"{self.status} {_reason(self.status)} and a web page came as the answer to GET "
-            f"{self.path}: a firewall or proxy in between, not e-conomic, seems to have refused it"
+            f"{self.status} {_reason(self.status)} came as the answer to GET {self.path}, but not "
+            "in the form of e-conomic's errors: a firewall or proxy in between seems to have "
+            f"answered{_quoted(self.gist, 'It')}. Check what is in between, and the settings "
+            "rest_url, openapi_url and openapi_versions"
         )
 
 
@@ -230,7 +241,19 @@ class _Complaint(msgspec.Struct):
     errorCode: str | None = None  # noqa: N815
     logId: str | None = None  # noqa: N815
     traceId: str | None = None  # noqa: N815
+    httpStatusCode: Any = None  # noqa: N815
 
+    @property
+    def own(self) -> bool:
+        """Whether it has one of the fields by which e-conomic's errors differ from a gateway's.
+
+        Gateways answer with JSON too: `message` and `code` (Envoy), or problem+json (Cloudflare).
+        """
+        return any((self.errorCode, self.logId, self.traceId, self.httpStatusCode))
+
+
+_OWN_WORDS_ONLY = (GrantRefusedError, AccessDeniedError, NotFoundError)
+"""What only e-conomic can say: of the tokens, of what a grant may read, of what there is."""
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     HTTPStatus.BAD_REQUEST: QueryRefusedError,
@@ -249,19 +272,22 @@ def error_of(response: requests.Response) -> ApiError:
     """Return the error that an answer with any status but 200 stands for."""
     status = response.status_code
     kind = _BY_STATUS.get(status, _by_class(status))
-    if issubclass(kind, (GrantRefusedError, AccessDeniedError)) and _is_web_page(response):
-        kind = BlockedError
     complaint = _complaint(response.content)
     code = complaint.errorCode or ""
-    if kind in (QueryRefusedError, ApiError) and _is_about_access(code, complaint.errors):
+    own = complaint.own or _is_about_access(code, complaint.errors)
+    if kind in _OWN_WORDS_ONLY and not own:
+        kind = GatewayError
+    elif kind in (QueryRefusedError, ApiError) and _is_about_access(code, complaint.errors):
         kind = AccessDeniedError
     elif kind is QueryRefusedError and _VERSION.search(f"{code} {complaint.title}"):
         kind = RetiredVersionError
     request = response.request
+    said = quoted(_said(complaint), request, _LONGEST_QUOTE)
     return kind(
         status,
         request.path_url,
-        said=quoted(_said(complaint), request, _LONGEST_QUOTE),
+        said=said or quoted(_first_words(response), request),
+        own=own,
         log_id=quoted(_log_id(complaint, response), request) or None,
         code=quoted(code, request) or None,
         retry_after=response.headers.get("Retry-After"),
@@ -281,15 +307,11 @@ def _by_class(status: int) -> type[ApiError]:
     return {3: RedirectError, 4: ApiError, 5: ServerError}.get(status // 100, UnexpectedStatusError)
 
 
-def _is_web_page(response: requests.Response) -> bool:
-    return response.headers.get("Content-Type", "").lower().startswith("text/html")
-
-
 def _complaint(body: bytes) -> _Complaint:
     try:
         return msgspec.json.decode(body, type=_Complaint, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Complaint()  # an HTML page or nothing at all: the status must do
+        return _Complaint()  # a gateway's text or page, or nothing at all
 
 
 def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NAME) -> str:
@@ -309,6 +331,14 @@ def _said(complaint: _Complaint) -> str:
     words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
     words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
     return " ".join(" ".join(filter(None, words)).split())
+
+
+def _first_words(response: requests.Response) -> str:
+    """Return a text or web page, whose first words tell who answered; of nothing else any."""
+    if not response.headers.get("Content-Type", "").lower().startswith("text/"):
+        return ""
+    text = response.content.decode("utf-8", "replace")
+    return " ".join(re.sub(r"<[^<>]*>", " ", text).split())
 
 
 def _is_about_access(code: str, errors: object) -> bool:
@@ -331,8 +361,8 @@ def _text_of(item: object) -> str | None:
     return item if isinstance(item, str) else None
 
 
-def _quoted(said: str) -> str:
-    return f'. e-conomic says: "{said}"' if said else ""
+def _quoted(said: str, who: str = "e-conomic") -> str:
+    return f'. {who} says: "{said}"' if said else ""
 
 
 def _reason(status: int) -> str:

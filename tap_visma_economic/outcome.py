@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.errors import AccessDeniedError, EconomicError
 
@@ -15,6 +17,8 @@ class Outcome:
 
     def __init__(self) -> None:
         self._skipped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._denied: defaultdict[str, list[str]] = defaultdict(list)
+        self._not_denied: set[str] = set()
         self._failed: list[str] = []
         self._refused: list[str] = []
         self._kept: defaultdict[str, list[str]] = defaultdict(list)
@@ -32,6 +36,15 @@ class Outcome:
     def skip(self, stream: str, agreement: Agreement, error: AccessDeniedError) -> None:
         """A grant may not read a stream: that is left out, and the run is still a success."""
         self._skipped[str(agreement), error.reason(error.gist)].append(stream)
+        self.deny(stream, agreement)
+
+    def deny(self, stream: str, agreement: Agreement) -> None:
+        """A grant may not read a stream."""
+        self._denied[str(agreement)].append(stream)
+
+    def allow(self, agreement: Agreement) -> None:
+        """A grant may read a stream that tells more than `/self`."""
+        self._not_denied.add(str(agreement))
 
     def vanish(self, stream: str, agreement: Agreement) -> None:
         """What a listing belongs to was deleted before the listing could be read."""
@@ -40,10 +53,25 @@ class Outcome:
     def fail(self, stream: str, agreement: Agreement, error: EconomicError) -> None:
         """A stream of one agreement could not be read to its end."""
         self._failed.append(f"{stream}, {agreement}: {error}")
+        self._not_denied.add(str(agreement))
 
     def refuse(self, line: str) -> None:
         """A grant was refused: nothing more of that agreement is read in this run."""
         self._refused.append(line)
+
+    def conclude(self, paid: Collection[str]) -> None:
+        """All streams have been asked for: an agreement that was denied all of them is not read.
+
+        Args:
+            paid: streams of paid modules. A company may well lack those that were asked for.
+        """
+        for agreement, streams in self._denied.items():
+            if agreement not in self._not_denied and not set(streams) <= set(paid):
+                self.refuse(
+                    f"{agreement}: nothing but /self may be read: e-conomic denied all "
+                    f"{len(streams)} streams that were asked for. Check the app's role and the "
+                    "rights of the user who added the app; or take the company out of the settings"
+                )
 
     @property
     def exit_code(self) -> int:

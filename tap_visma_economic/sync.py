@@ -239,6 +239,8 @@ class EconomicStream(Endpoint):
                 now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                 self.get_context_state(agreement.context)[BEGUN] = now
         coverage.read(agreement, whole=bool(reading and reading.whole))
+        if self.listing is not Listing.SELF:
+            self._tap.outcome.allow(agreement)
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:

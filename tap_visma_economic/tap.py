@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from tap_visma_economic.sync import EconomicStream
 
 
+_PAID = {vars(stream)["name"] for stream in STREAMS if access.paid_module_of(stream)}
+
+
 class TapVismaEconomic(CommandLine):
     """Singer tap for Visma e-conomic, Danish cloud accounting."""
 
@@ -247,6 +250,7 @@ class TapVismaEconomic(CommandLine):
                 self.sync_all()
                 self._tell_what_is_selected()
                 self._reconcile()
+                self.outcome.conclude(_PAID)
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self.finish()  # a batch that was cut has no manifest: the state before it must do
             self.message_writer.flush()
@@ -327,7 +331,12 @@ class TapVismaEconomic(CommandLine):
             for name, found in findings.items():
                 if found.access is access.Access.FAILED and found.error and not agreement.refused:
                     self.outcome.fail(name, agreement, found.error)
+                elif found.access is access.Access.NO:
+                    self.outcome.deny(name, agreement)
+                elif found.access is access.Access.YES and name != AgreementsStream.name:
+                    self.outcome.allow(agreement)
             yield access.report(agreement, findings, STREAMS)
+        self.outcome.conclude(_PAID)
 
     def end(self) -> int:
         """Sum the run up, and return its exit code."""

@@ -317,9 +317,12 @@ def test_the_connection_test_says_which_role_is_missing(
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ({"title": "Missing modules: Project"}, "module: Missing modules: Project"),
-        ({"title": "Access forbidden"}, "module: needs Project (no. 4)"),
-        ({}, "module: needs Project (no. 4)"),
+        (
+            {"title": "Missing modules: Project", "traceId": "0-CPH"},
+            "module: Missing modules: Project",
+        ),
+        ({"title": "Access forbidden", "traceId": "0-CPH"}, "module: needs Project (no. 4)"),
+        ({"traceId": "0-CPH"}, "module: needs Project (no. 4)"),
     ],
 )
 def test_the_connection_test_says_which_module_is_missing(
@@ -339,7 +342,7 @@ def test_a_refusal_without_words_is_not_explained_by_a_guess(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     with three as sandbox:
-        sandbox.faults.add("/units", "status", status=403, times=None, body=b"{}")
+        sandbox.faults.add("/units", "status", status=403, times=None, body=b'{"logId": "0-CPH"}')
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
     assert told(run)["units"] == ("no", "role or module: e-conomic does not say which")
 
@@ -514,7 +517,8 @@ def test_an_answer_without_items_is_no_empty_listing(warm_tap: TapRunner, three:
 def test_a_token_that_e_conomic_repeats_is_not_shown(
     warm_tap: TapRunner, three: Sandbox, path: str, status: int
 ) -> None:
-    words = json.dumps({"message": f"The tokens {APP} and {GRANT} are not valid"}).encode()
+    says = {"message": f"The tokens {APP} and {GRANT} are not valid", "httpStatusCode": status}
+    words = json.dumps(says).encode()
     with three as sandbox:
         sandbox.faults.add(path, "status", status=status, body=words, times=None)
         run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("customers"))

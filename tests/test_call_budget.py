@@ -375,12 +375,19 @@ FORMS: dict[str, dict[str, Any]] = {
     "nothing per nothing": {"form": "token-limit-0-per-0-seconds: 0/0"},
     "negative": {"form": LIMIT + "-{figure}/{limit}", "call_cost": "-3"},
     "words": {"form": "ask again tomorrow", "call_cost": "cheap"},
+    "a limit in another notation than its name": {
+        "form": "token-limit-1e4-per-{window}-seconds: 1.5/1e4"
+    },
+    "a limit that is not its name's": {"form": LIMIT + "1/1"},
 }
+
+FULL = {"always full", "tokens left"}
+"""Forms in which a bucket looks as if others had used it up: a tenth of the pace is kept to."""
 
 
 @pytest.mark.parametrize(
     "form",
-    [pytest.param(form, marks=pytest.mark.slow if form == "always full" else ()) for form in FORMS],
+    [pytest.param(form, marks=pytest.mark.slow if form in FULL else ()) for form in FORMS],
 )
 def test_whatever_the_headers_say_a_run_that_is_refused_nothing_does_not_crawl(
     warm_tap: TapRunner, form: str
@@ -391,13 +398,13 @@ def test_whatever_the_headers_say_a_run_that_is_refused_nothing_does_not_crawl(
         run = warm_tap(settings_for(sandbox, GRANT))
     assert run.exit_code == 0, run.stderr
     assert whole(run, sandbox, GRANT)
-    longest = 0.25 * len(budget.spent) if form == "always full" else 10
+    longest = 0.25 * len(budget.spent) if form in FULL else 10
     assert budget.seconds < longest
-    assert bool(waits_told(run)) == (form == "always full")
+    assert bool(waits_told(run)) == (form in FULL)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["tokens left", "under another name", "cost L"])
+@pytest.mark.parametrize("form", ["under another name", "cost L"])
 def test_in_whatever_form_a_small_bucket_is_told_it_is_used_and_never_emptied(
     warm_tap: TapRunner, form: str
 ) -> None:
@@ -409,3 +416,17 @@ def test_in_whatever_form_a_small_bucket_is_told_it_is_used_and_never_emptied(
     assert budget.refused == 0
     assert budget.tokens > 1.2 * budget.limit
     assert budget.seconds < budget.tokens / (0.8 * 100) * 1.3 + 2
+
+
+# --- before anything is known ---
+
+
+def test_the_first_calls_of_a_company_do_not_wait_for_one_another(warm_tap: TapRunner) -> None:
+    budget = Budget(limit=10_000, window=6_000)
+    budget.spend(NUMBER, 5_000)  # by others: the figure is neither near nothing nor near the limit
+    with canary_sandbox(small_grants(GRANT), budget=budget, latency=0.3) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of(*FEW))
+        calls = sorted((r for r in sandbox.log if r.path != "/self"), key=lambda r: r.started)
+    assert run.exit_code == 0, run.stderr
+    first = calls[:CONCURRENCY]
+    assert max(r.started for r in first) < min(r.ended or 0 for r in first)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import settings_for
+from tests.sandbox.client import get
 from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants
 
 if TYPE_CHECKING:
@@ -40,8 +41,17 @@ def failed(run: Run) -> str:
     assert run.exit_code == 1
     assert run.records["units"] == []
     harmless(run)
+    return failed_line(run)
+
+
+def failed_line(run: Run) -> str:
     (line,) = [line for line in run.errors if "| Failed: " in line]
     return line
+
+
+def activated(run: Run) -> set[str]:
+    """Streams of which the target is told to take out the rows that did not come."""
+    return {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
 
 
 def harmless(run: Run) -> None:
@@ -92,6 +102,137 @@ def test_a_body_that_is_no_listing_is_no_page(warm_tap: TapRunner, body: bytes, 
     assert "the answer to GET /units" in line
     assert "is not what e-conomic documents" in line
     assert why in line
+
+
+ERROR = b'{"title": "Internal server error.", "status": 500}'
+SINGLES = {
+    "agreements": "^/self",
+    "customer_setup": "/Setup$",
+    "invoices_totals": "^/invoices/totals",
+    "invoices_booked_documents": r"^/invoices/booked/\d+$",
+    "product_group_accrual_settings": "/accrualsettings$",
+    "product_group_project_settings": "/projectsettings$",
+}
+"""Streams of single objects."""
+
+
+@pytest.mark.parametrize("stream", SINGLES)
+@pytest.mark.parametrize("body", [ERROR, b"{}", b'{"self": "https://restapi.e-conomic.com/self"}'])
+def test_an_object_without_a_documented_property_is_no_answer(
+    warm_tap: TapRunner, stream: str, body: bytes
+) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        rule = sandbox.faults.add(SINGLES[stream], "status", status=200, body=body, times=None)
+        settings = settings_for(
+            sandbox, GRANT, all_streams=True, emit_activate_version_messages=True, **QUICK
+        )
+        run = warm_tap(settings, catalog=warm_tap.catalog_of(stream, "units"))
+    assert rule.applied
+    assert run.exit_code == 1
+    assert "it has none of the documented properties" in run.stderr
+    assert run.records[stream] == []
+    assert stream not in activated(run)
+    keeps_secrets(run)
+
+
+@pytest.mark.parametrize("stream", SINGLES)
+def test_an_error_in_place_of_an_object_is_asked_for_again(
+    warm_tap: TapRunner, stream: str
+) -> None:
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        settings = settings_for(sandbox, GRANT, all_streams=True)
+        catalog = warm_tap.catalog_of(stream)
+        right = warm_tap(settings, catalog=catalog)
+        rule = sandbox.faults.add(SINGLES[stream], "status", status=200, body=ERROR)
+        run = warm_tap(settings, catalog=catalog)
+    assert rule.applied == 1
+    assert run.exit_code == 0, run.stderr
+    assert run.records[stream] == right.records[stream] != []
+
+
+@pytest.mark.parametrize(
+    "path", ["/units", "/Contacts", "/EventTypes", "/special", "/booked-entries"]
+)
+@pytest.mark.parametrize("rows", [True, False])
+def test_an_error_in_place_of_a_listing_or_of_its_rows_is_no_row(
+    warm_tap: TapRunner, path: str, rows: bool
+) -> None:
+    """An object for the whole listing, or in the listing as its only row."""
+    streams = {
+        "/units": ("units", b'{"collection": [%b]}'),
+        "/Contacts": ("customer_contacts", b'{"items": [%b]}'),
+        "/EventTypes": ("webhook_event_types", b"[%b]"),
+        "/special": ("special_prices", b'{"items": [%b]}'),
+        "/booked-entries": ("booked_entries", b'{"items": [%b]}'),
+    }
+    stream, around = streams[path]
+    body = around % ERROR if rows else ERROR
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        rule = sandbox.faults.add(f"{path}", "status", status=200, body=body, times=None)
+        catalog = warm_tap.catalog_of(stream, "vat_zones")
+        run = warm_tap(settings_for(sandbox, GRANT, **QUICK), catalog=catalog)
+    assert rule.applied
+    assert run.exit_code == 1
+    assert run.records[stream] == []
+    assert run.records["vat_zones"]
+
+
+# Rows without their keys
+
+KEYED = {
+    "units": ("/units", "unitNumber"),
+    "customer_contacts": ("/customersapi/v3.1.0/Contacts", "number"),
+    "booked_entries": ("/bookedEntriesapi/v4.0.0/booked-entries", "entryNumber"),
+}
+
+
+@pytest.mark.parametrize("stream", KEYED)
+@pytest.mark.parametrize("null", [True, False], ids=["null", "absent"])
+def test_a_row_without_its_key_is_held_back_and_the_others_are_written(
+    warm_tap: TapRunner, stream: str, null: bool
+) -> None:
+    path, key = KEYED[stream]
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        page = get(sandbox, path, GRANT).json
+        rows = page["collection" if "collection" in page else "items"]
+        numbers = [row[key] for row in rows]
+        for row in rows[1:3]:
+            del row[key]
+            if null:
+                row[key] = None
+        body = json.dumps(page, default=float).encode()
+        sandbox.faults.add(rf"{path}(\?|$)", "status", status=200, body=body, times=None)
+        config = settings_for(sandbox, GRANT, emit_activate_version_messages=True)
+        catalog = warm_tap.catalog_of(stream, "vat_zones")
+        first = warm_tap(config, catalog=catalog)
+        sandbox.faults.clear()
+        second = warm_tap(config, catalog=catalog, state=first.state)
+    assert first.exit_code == 1
+    line = failed_line(first)
+    assert f"Failed: {stream}, agreement {NUMBER} (Firma 0): 2 rows were not written" in line
+    assert f"agreementNumber {NUMBER}, no {key}." in line
+    assert "Correct them in e-conomic; the next run reads them" in line
+    assert [row[key] for row in first.records[stream]] == [numbers[0], *numbers[3:]]
+    assert activated(first) == {"vat_zones"}
+    keeps_secrets(first)
+    assert second.exit_code == 0, second.stderr
+    assert {row[key] for row in second.records[stream]} >= set(numbers)
+
+
+def test_rows_of_a_stream_below_others_need_their_keys_too(warm_tap: TapRunner) -> None:
+    """A part of the key stands in the path, a part in the row."""
+    body = b'{"collection": [{"customerContactNumber": 5}, {"name": "uden nummer"}]}'
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add(r"^/customers/\d+/contacts", "status", status=200, body=body, times=None)
+        run = warm_tap(
+            settings_for(sandbox, GRANT, all_streams=True),
+            catalog=warm_tap.catalog_of("rest_customer_contacts"),
+        )
+    assert run.exit_code == 1
+    records = run.records["rest_customer_contacts"]
+    assert {record["customerContactNumber"] for record in records} == {5}
+    assert f"{len(records)} rows were not written" in failed_line(run)
+    assert re.search(r"customerNumber \d+, no customerContactNumber", failed_line(run))
 
 
 def test_an_answer_that_unpacks_to_more_than_any_page_ends_early(warm_tap: TapRunner) -> None:

@@ -341,9 +341,9 @@ def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
 # How it is told that a product group has no settings
 
 
-@pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"null"), (404, b"")])
+@pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"null"), (404, None)])
 def test_a_group_without_settings_is_no_failure_however_that_is_told(
-    warm_tap: TapRunner, sandbox: Sandbox, status: int, body: bytes
+    warm_tap: TapRunner, sandbox: Sandbox, status: int, body: bytes | None
 ) -> None:
     """The sandbox answers 404; what e-conomic answers is not known."""
     config = settings_for(sandbox, "demo")

@@ -102,7 +102,7 @@ class Api:
             return self._send(request)
         budget = told(reply.headers.get("X-RateLimiting"))
         # Whether the figure means used or left, a bucket that is near neither end is in use.
-        if budget and 0.25 < budget.figure / budget.limit < 0.75:  # noqa: PLR2004
+        if budget and 0.25 < budget.used / budget.limit < 0.75:  # noqa: PLR2004
             self._hold(budget.window, "not asked: the call budget is wanted by others")
         return reply
 

@@ -259,7 +259,7 @@ def one_form(*replies: Reply) -> Finding:
 def means_used(*replies: Reply) -> Finding:
     """Whether the figure of the budget tells tokens used: the few calls of this script use few."""
     shares = [
-        it.figure / it.limit
+        it.used / it.limit
         for reply in replies
         if (it := told(reply.headers.get("X-RateLimiting")))
     ]

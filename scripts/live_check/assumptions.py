@@ -262,10 +262,12 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "missing-module",
-        "A missing role or module is told with 403.",
+        "A missing role or module is told with 403, in the form of e-conomic's other errors "
+        "(`logId`, `httpStatusCode`, `traceId` or `errorCode`).",
         "Documented; for projects also seen. For dimensions only a code is documented, and no "
-        "status.",
-        "Another 4xx with such a code is a skip as well.",
+        "status. REST's body is not known.",
+        "Another 4xx with such a code is a skip as well. A 403 in another form is taken for a "
+        "gateway's: the stream fails.",
         "test_open_questions.py::"
         "test_a_missing_module_is_a_skip_whatever_the_status_it_is_told_with",
         (Check(answers.missing_module, (_module("dimensionsapi"), _module("projectsapi"))),),
@@ -350,7 +352,7 @@ ASSUMPTIONS = (
         "budget-used",
         "The figure of the call budget tells tokens used.",
         "Seen; the name does not say.",
-        "What the figure means is learnt from the first answers.",
+        "If it told what is left, the tap would keep to a tenth of its pace.",
         "test_call_budget.py::"
         "test_whatever_the_headers_say_a_run_that_is_refused_nothing_does_not_crawl",
         (Check(answers.means_used),),
@@ -365,9 +367,11 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "no-settings",
-        "A product group without accrual or project settings answers 404.",
+        "A product group without accrual or project settings answers 404, in the form of "
+        "e-conomic's other errors.",
         "Not documented.",
-        "204 or `null` mean the same.",
+        "204 or `null` mean the same. An object without any documented property, or a 404 in "
+        "another form, fails the stream.",
         "test_open_questions.py::test_a_group_without_settings_is_no_failure_however_that_is_told",
         (Check(answers.no_settings, (GROUPS, _first_group)),),
     ),

@@ -55,7 +55,7 @@ class Desk:
             response = lane.send(request)
             if response.status_code != HTTPStatus.OK:
                 raise error_of(response)
-            return pages.single(response)
+            return pages.single(response, ("agreementNumber",))
 
         page = retrying(ask, stop=self._transport.stop, max_wait=_PATIENCE, what="GET /self")
         return agreement_of(lane, page)

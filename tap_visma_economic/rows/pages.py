@@ -20,7 +20,7 @@ from tap_visma_economic.rows.links import fault_of_next_page, skipped_pages
 from tap_visma_economic.rows.typed import Flaw, FlawedRow, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     import requests
 
@@ -161,9 +161,17 @@ def array(response: requests.Response, form: RowForm | None = None) -> Page:
     return Page(rows, clock=_clock(response))
 
 
-def single(response: requests.Response) -> Page:
-    """Return a bare JSON object as a page of one row."""
+def single(response: requests.Response, documented: Container[str]) -> Page:
+    """Return a bare JSON object as a page of one row.
+
+    Args:
+        response: the answer.
+        documented: properties of the object. Without any of them it is another one, such as an
+            error that came with status 200.
+    """
     row, found = _decode(_object, response)
+    if not any(name in documented for name in row):
+        raise _bad(response, "it has none of the documented properties")
     listed = [flaw._replace(place=(0, *flaw.place)) for flaw in found]
     return Page(_flawed([row], (), listed, response), clock=_clock(response))
 

@@ -4,8 +4,9 @@ Rows that came as objects of C are mended by their `RowForm`. All others, and th
 which anything is off, go through `Projection`. Both give the same records.
 
 Values that no message can carry (see `lenient`) are null in the record, and the row is named in the
-log. A row that cannot be told from others without such a value is refused: it is not written, and
-its stream has failed for its company, so that the bookmark stays in front of it.
+log. A row without its key, or whose key is such a value, cannot be told from others. It is refused:
+it is not written, and its stream has failed for its company, so that the bookmark stays in front of
+it.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Recorder:
         made = []
         for row in rows:
             record = self._project(row, stamps)
-            if not isinstance(row, FlawedRow) or self._accepts(row, record):
+            if self._accepts(row, record):
                 made.append(record)
         return made
 
@@ -84,21 +85,26 @@ class Recorder:
             UnreadableRowError: there are.
         """
         if self._refused:
-            named = "; ".join(self._refused[:_MOST_NAMED])
+            named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
             raise UnreadableRowError(
-                f"{len(self._refused)} rows were not written, for no message can carry their keys: "
-                f"{named}. All others were. Correct them in e-conomic; the next run reads them"
+                f"{len(self._refused)} rows were not written, for they have no key, or one that no "
+                f"message can carry: {named}. All others were. Correct them in e-conomic; the next "
+                "run reads them"
             )
 
-    def _accepts(self, row: FlawedRow, record: Record) -> bool:
+    def _accepts(self, row: Row, record: Record) -> bool:
         """Report what was left out of a row, and return whether it can be told from others."""
-        for flaw in row.flaws:
+        flaws = row.flaws if isinstance(row, FlawedRow) else ()
+        for flaw in flaws:
             self._drift.unreadable(flaw.path, flaw.why)
-        told = [
-            f"{key} {shown(str(record[key]))}" for key in self._keys if record.get(key) is not None
-        ]
-        if len(told) < len(self._keys):
-            told += [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in row.flaws]
+        missing = [key for key in self._keys if record.get(key) is None]
+        if not (missing or flaws):
+            return True
+        told = [f"{key} {shown(str(record[key]))}" for key in self._keys if key not in missing]
+        if missing:
+            told += [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in flaws]
+            if not flaws:
+                told += [f"no {key}" for key in missing]
             self._refused.append(", ".join(told))
             return False
         if self._named < _MOST_NAMED:
@@ -106,7 +112,7 @@ class Recorder:
                 "Left out for %s, row %s: %s",
                 self._agreement,
                 ", ".join(told),
-                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in row.flaws),
+                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in flaws),
             )
         self._named += 1
         return True

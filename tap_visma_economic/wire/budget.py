@@ -6,8 +6,8 @@ tells of it on every answer (docs/economic-api.md#rate-limits):
     X-CallCost: 3
     X-RateLimiting: token-limit-10000-per-60-seconds: 147/10000
 
-Other forms and missing values were seen, so what cannot be read is passed over. Whether the figure
-tells tokens used or tokens left is learnt from the answers.
+The figure tells tokens used, in every answer that was seen. Other forms and missing values were
+seen too, so what cannot be read, or contradicts itself, is passed over: 429 tells the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _LIMIT = re.compile(r"(\d+)\D{1,9}(\d+(?:\.\d+)?)[\s-]*(second|minute|hour)", re.IGNORECASE)
-_FIGURE = re.compile(r"(\d+)\s*/\s*(\d+)")
+_FIGURE = re.compile(r"(?<![\w.,-])(\d+)\s*/\s*(\d+)\s*$")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 _USUAL_COST = 3
@@ -37,18 +37,11 @@ _BURST = 0.04
 _MARGIN = 0.97
 """Share of the permitted pace that is kept to, so that burst and pace together stay below it."""
 
-_ROUNDING = 2.0
-"""Tokens by which figures may be off, being whole numbers."""
-
 _LEAST_PACE = 0.1
 """Share of the permitted pace that is kept even when others leave nothing."""
 
 _NOTHING = 0.001
 """Tokens that nobody waits for."""
-
-_ENOUGH_PROOF = 2
-_ENOUGH_ANSWERS = 10
-"""Answers after which the figure is taken for tokens used, as it was whenever it was seen live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +49,29 @@ class Told:
     """What one answer says of the budget.
 
     Args:
-        figure: tokens used, or tokens left.
+        used: tokens used.
         limit: tokens of a full bucket.
         window: seconds in which an empty bucket fills up.
     """
 
-    figure: int
+    used: int
     limit: int
     window: float
 
 
 def told(header: str | None) -> Told | None:
-    """Return what an `X-RateLimiting` header says, None where it makes no sense."""
+    """Return what an `X-RateLimiting` header says, None where it makes no sense.
+
+    A limit that is not the one of its own name, such as `token-limit-10000-...: 5/10`, makes none.
+    """
     text = header or ""
     figure = _FIGURE.search(text)
     if figure is None:
         return None
     limit, window = int(figure[2]), _USUAL_WINDOW
     if named := _LIMIT.search(text[: figure.start()]):
+        if int(named[1]) != limit:
+            return None
         window = float(named[2]) * _SECONDS[named[3].lower()]
     if limit <= 0 or window <= 0:
         return None
@@ -105,7 +103,6 @@ class Budget:
         self._lock = threading.Lock()
         self._told: Told | None = None
         self._told_at = 0.0
-        self._meaning = _Meaning()
         self._cost = _USUAL_COST
         self._expected: deque[int] = deque()
         self._purse = 0.0
@@ -115,11 +112,6 @@ class Budget:
         self.calls = 0
         self.tokens = 0
         self.left: float | None = None
-
-    @property
-    def unsure(self) -> bool:
-        """Whether the next call has to wait for the answer to this one, to tell used from left."""
-        return self._told is not None and self._meaning.used is None
 
     def hold(self, seconds: float) -> None:
         """Let nobody call for so long: e-conomic answered 429."""
@@ -142,16 +134,14 @@ class Budget:
                 return 0.0
             return wait
 
-    def answered(self, headers: Mapping[str, str] | None, *, refused: bool = False) -> int:
+    def answered(self, headers: Mapping[str, str] | None) -> int:
         """Take note of an answer, or of a call that got none, and return what it cost.
 
         Args:
             headers: of the answer; None if there was none.
-            refused: whether the bucket was too empty for the call.
         """
         with self._lock:
             now = self._clock()
-            alone = len(self._expected) <= 1
             expected = self._expected.popleft() if self._expected else self._cost
             self.calls += 1
             if headers is None:
@@ -159,30 +149,18 @@ class Budget:
             found = told(headers.get("X-RateLimiting"))
             known = found or self._told
             cost = cost_of(headers.get("X-CallCost"))
+            if known and cost and cost > known.limit:  # nobody could make such a call
+                found = cost = None
             if cost is not None:
-                cost = min(cost, known.limit if known else cost)
                 self._purse -= cost - expected
                 self._cost = max(cost, 1)
             self.tokens += cost or 0
             if found is not None:
-                self._learn(found, now, alone=alone, refused=refused)
+                if self._told is None:
+                    self._purse, self._purse_at = found.limit * _BURST - self._cost, now
+                self._told, self._told_at = found, now
+                self.left = found.limit - found.used
             return cost or 0
-
-    def _learn(self, found: Told, now: float, *, alone: bool, refused: bool) -> None:
-        if self._told is None:
-            self._purse, self._purse_at = found.limit * _BURST - self._cost, now
-        if refused:
-            self._meaning.empty(found)
-        elif alone and self._told is not None and self._told.limit == found.limit:
-            refill = (now - self._told_at) * found.limit / found.window
-            self._meaning.compare(self._told.figure, found, refill, self._cost)
-        else:
-            self._meaning.look(found, self._cost)
-        self._told, self._told_at = found, now
-        used = self._meaning.used
-        least = min(found.figure, found.limit - found.figure)
-        known = found.limit - found.figure if used else found.figure
-        self.left = least if used is None else known
 
     def _pace(self, now: float) -> float:
         """Return the seconds until the permitted pace lets one more call through."""
@@ -200,7 +178,7 @@ class Budget:
 
         Never so many that a run would stand still: others may use all there is, day and night.
         """
-        if self._told is None or self.left is None or self.unsure:
+        if self._told is None or self.left is None:
             return 0.0
         rate = self._told.limit / self._told.window
         left = self.left + (now - self._told_at) * rate - sum(self._expected) - self._cost
@@ -210,53 +188,3 @@ class Budget:
         cost = min(self._cost, self._told.limit * _BURST)
         longest = cost / (_LEAST_PACE * self._share * rate)
         return min(missing / rate, self._asked_at + longest - now)
-
-
-class _Meaning:
-    """Whether the figure of the header tells tokens used, or tokens left.
-
-    Between two answers a figure of tokens used rises by the cost and falls by the refill; one of
-    tokens left does the opposite. What others use in between only adds to the first and takes from
-    the second.
-    """
-
-    def __init__(self) -> None:
-        self.used: bool | None = None
-        self._proof = 0
-        self._answers = 0
-
-    def empty(self, found: Told) -> None:
-        """Take note of the figure of a bucket that is as good as empty."""
-        self.used = found.figure > found.limit - found.figure
-
-    def look(self, found: Told, cost: int) -> None:
-        """Take note of a figure: a full bucket shows at once what it counts."""
-        self._answers += 1
-        if self.used is None and found.figure == cost != found.limit - found.figure:
-            self.used = True
-        elif self.used is None and found.limit - found.figure == cost:
-            self._weigh(-1)
-        elif self.used is None and self._answers >= _ENOUGH_ANSWERS:
-            self.used = self._proof >= 0
-
-    def compare(self, before: int, found: Told, refill: float, cost: int) -> None:
-        """Take note of the figure after one call: how others' use would have to explain it.
-
-        One that stands still is not of this moment, and tells nothing.
-        """
-        if self.used is not None:
-            return
-        as_used = found.figure - (max(before - refill, 0) + cost)
-        as_left = min(before + refill, found.limit) - cost - found.figure
-        if found.figure == before:
-            pass
-        elif as_left < -_ROUNDING <= as_used or abs(as_used) <= _ROUNDING < as_left:
-            self._weigh(1)
-        elif as_used < -_ROUNDING <= as_left or abs(as_left) <= _ROUNDING < as_used:
-            self._weigh(-1)
-        self.look(found, cost)
-
-    def _weigh(self, proof: int) -> None:
-        self._proof += proof
-        if abs(self._proof) >= _ENOUGH_PROOF:
-            self.used = self._proof > 0

@@ -120,8 +120,6 @@ class Lane(Workers):
         """
         with self._turn:  # one after another: the budget is asked in the order of arrival
             self._wait()
-            if self.budget.unsure:
-                return self._send(request)
         return self._send(request)
 
     def close(self, error: EconomicError) -> None:
@@ -129,14 +127,13 @@ class Lane(Workers):
         self._closed = error
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        headers, refused = None, False
+        headers = None
         try:
             response = self._transport.send(request)
             headers = response.headers
-            refused = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
         finally:
-            self.budget.answered(headers, refused=refused)
-        if refused:
+            self.budget.answered(headers)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self._refused(retry_after(headers.get("Retry-After"), headers.get("Date")))
         else:
             self._refused_since, self.exhausted = None, False

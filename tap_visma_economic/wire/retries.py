@@ -13,9 +13,9 @@ import pendulum
 
 from tap_visma_economic.errors import (
     BadAnswerError,
-    BlockedError,
     CertificateError,
     EconomicError,
+    GatewayError,
     NetworkError,
     ServerError,
     SlowAnswerError,
@@ -58,7 +58,7 @@ PATIENCE: dict[type[EconomicError], Patience] = {
     NetworkError: Patience(tries=9, first=0.5),
     UnavailableError: Patience(tries=8),
     ServerError: Patience(tries=5),
-    BlockedError: Patience(tries=5),
+    GatewayError: Patience(tries=5),
     BadAnswerError: Patience(tries=5),
 }
 """What is tried again, and how often: of the lines that fit an error the first counts."""

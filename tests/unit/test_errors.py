@@ -15,6 +15,7 @@ from tap_visma_economic.errors import (
     AccessDeniedError,
     ApiError,
     EconomicError,
+    GatewayError,
     GrantRefusedError,
     NotFoundError,
     QueryRefusedError,
@@ -109,6 +110,12 @@ def test_a_code_says_that_a_module_is_missing_whatever_the_status(body: Any, sta
 )
 def test_a_status_that_has_a_meaning_of_its_own_keeps_it(status: int, kind: type[ApiError]) -> None:
     assert type(error_of(answer(OPENAPI_403, status))) is kind
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("body", [HTML, b"", {}, {"message": "Forbidden"}, {"title": "Forbidden"}])
+def test_what_only_e_conomic_can_say_counts_only_in_its_form(status: int, body: Any) -> None:
+    assert type(error_of(answer(body, status))) is GatewayError
 
 
 @pytest.mark.parametrize(
@@ -245,7 +252,7 @@ def test_a_status_without_a_name_is_told_by_its_number() -> None:
 
 
 def test_a_refused_grant_says_what_to_check() -> None:
-    text = str(error_of(answer({"message": "Unauthorized."}, 401)))
+    text = str(error_of(answer({"message": "Unauthorized.", "httpStatusCode": 401}, 401)))
     assert "app_secret_token" in text
     assert "agreement_grant_token" in text
     assert text.endswith('e-conomic says: "Unauthorized."')

@@ -274,32 +274,6 @@ def test_an_answer_ends_the_time_in_which_a_429_is_not_waited_for(clock: Clock) 
     assert not lane.exhausted
 
 
-# --- while nobody knows what the figure counts ---
-
-
-def test_calls_go_one_by_one_until_it_is_known_what_the_figure_counts(clock: Clock) -> None:
-    flying, most, lock = [0], [0], threading.Lock()
-    beside = threading.Event()
-
-    def answering(place: int) -> requests.Response:
-        with lock:
-            flying[0] += 1
-            most[0] = max(most[0], flying[0])
-        beside.wait(0.02)  # time for another, if it may
-        with lock:
-            flying[0] -= 1
-        figure = 5_000 + 300 * place * (-1) ** place
-        return answer({}, headers={"X-CallCost": "3", "X-RateLimiting": f"{figure}/10000"})
-
-    way = Way(answering, clock)
-    lane = lane_on(way)
-    lane.send(REQUEST)
-    assert lane.budget.unsure
-    for future in [lane.submit(partial(lane.send, REQUEST)) for _ in range(3)]:
-        future.result(SOON)
-    assert most == [1]
-
-
 # --- the end ---
 
 

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
 ROWS = [{"number": 1}, {"number": 2}]
-PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, pages.single)
+
+
+def single(response: requests.Response) -> pages.Page:
+    """A single object of which these properties are documented."""
+    return pages.single(response, {"agreementNumber", "number", "n", "a", "b"})
+
+
+PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, single)
 
 
 # --- REST ---
@@ -90,7 +97,7 @@ def test_an_array_is_its_rows() -> None:
 
 
 def test_a_single_object_is_a_page_of_one_row() -> None:
-    page = pages.single(answer({"agreementNumber": 1}))
+    page = single(answer({"agreementNumber": 1}))
     assert (page.rows, page.more) == ([{"agreementNumber": 1}], False)
 
 
@@ -115,7 +122,7 @@ def test_a_single_object_is_a_page_of_one_row() -> None:
         (pages.rest_collection, '{"collection": [{"n": %s}]}'),
         (pages.cursor_listing, '{"items": [{"n": %s}]}'),
         (pages.array, '[{"n": %s}]'),
-        (pages.single, '{"n": %s}'),
+        (single, '{"n": %s}'),
     ],
 )
 def test_numbers_keep_all_their_digits(
@@ -140,7 +147,7 @@ def test_every_kind_of_page_tells_the_servers_clock(parse: Parse) -> None:
         pages.rest_collection: {"collection": []},
         pages.cursor_listing: {},
         pages.array: [],
-        pages.single: {},
+        single: {"number": 1},
     }
     headers = {"Date": "Fri, 02 Jan 2026 12:00:00 GMT"}
     assert parse(answer(bodies[parse], headers=headers)).clock is not None
@@ -190,7 +197,10 @@ def test_what_is_not_documented_is_a_bad_answer(parse: Parse, body: bytes) -> No
         (pages.cursor_listing, {"items": ROWS, "cursor": {}}),
         (pages.cursor_listing, ROWS),
         (pages.array, {"items": ROWS}),
-        (pages.single, ROWS),
+        (single, ROWS),
+        (single, {}),
+        (single, {"title": "Internal server error.", "status": 500}),
+        (single, {"self": "https://restapi.e-conomic.com/self"}),
     ],
 )
 def test_another_form_than_documented_is_a_bad_answer(parse: Parse, body: Any) -> None:
@@ -207,7 +217,7 @@ AROUND = [
 BROKEN = [DEEP, b"1..5", b'"\\q"', b'"', b"True", b"[1,]", b"{,}", b"1,", b"\xff", b"\xef\xbb\xbf1"]
 
 
-@pytest.mark.parametrize(("parse", "around"), [*AROUND, (pages.single, b'{"a": %b}')])
+@pytest.mark.parametrize(("parse", "around"), [*AROUND, (single, b'{"a": %b}')])
 @pytest.mark.parametrize("value", BROKEN, ids=lambda value: repr(value[:8]))
 def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, value: bytes) -> None:
     with pytest.raises(BadAnswerError):
@@ -229,7 +239,7 @@ def test_a_value_that_no_message_can_carry_is_left_out_of_its_row(
 
 
 def test_a_single_object_can_lack_a_value_too() -> None:
-    (row,) = pages.single(answer(b'{"a": NaN, "b": 1}')).rows
+    (row,) = single(answer(b'{"a": NaN, "b": 1}')).rows
     assert isinstance(row, FlawedRow)
     assert ([flaw.path for flaw in row.flaws], row) == (["a"], {"a": None, "b": 1})
 
@@ -246,7 +256,7 @@ def test_a_single_object_can_lack_a_value_too() -> None:
         (pages.cursor_listing, b'{"items": [{"n": 1}], "cursor": NaN}'),
         (pages.array, b"[NaN]"),
         (pages.array, b"NaN"),
-        (pages.single, b"NaN"),
+        (single, b"NaN"),
         (pages.count, b"NaN"),
     ],
 )

@@ -100,14 +100,27 @@ def test_a_row_without_its_key_is_refused_and_the_others_are_written() -> None:
     with pytest.raises(UnreadableRowError) as raised:
         ledger.recorder.finish()
     assert (
-        "1 rows were not written, for no message can carry their keys: agreementNumber 7, "
-        "entryNumber '\\ud800' (text that is not Unicode)" in str(raised.value)
+        "1 rows were not written, for they have no key, or one that no message can carry: "
+        "agreementNumber 7, entryNumber '\\ud800' (text that is not Unicode)" in str(raised.value)
     )
 
 
 def test_a_refusal_names_twenty_rows_at_most() -> None:
     ledger = Ledger()
-    ledger.recorder.records([flawed({}, "entryNumber")] * 500, STAMPS)
+    flaws = [Flaw("entryNumber", "text that is not Unicode", f"\\ud8{n:02x}") for n in range(250)]
+    ledger.recorder.records([FlawedRow.of({}, [flaw]) for flaw in flaws] * 2, STAMPS)
     with pytest.raises(UnreadableRowError, match=r"^500 rows") as raised:
         ledger.recorder.finish()
     assert str(raised.value).count("entryNumber '") == 20
+
+
+@pytest.mark.parametrize("row", [{"text": "uden nummer"}, {"entryNumber": None, "text": "x"}])
+def test_a_row_that_came_without_its_key_is_refused_too(row: dict[str, Any]) -> None:
+    ledger = Ledger()
+    records = ledger.recorder.records([{"entryNumber": 1}, row, row], STAMPS)
+    assert [record["entryNumber"] for record in records] == [1]
+    assert not ledger.recorder.complete
+    with pytest.raises(UnreadableRowError) as raised:
+        ledger.recorder.finish()
+    assert str(raised.value).startswith("2 rows were not written")
+    assert ": agreementNumber 7, no entryNumber. All others were" in str(raised.value)
