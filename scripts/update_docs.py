@@ -51,8 +51,7 @@ _KINDS = {
 
 def declared_settings() -> dict[str, dict[str, Any]]:
     """Return every setting of the tap, its own first, as `--about` tells them."""
-    TapVismaEconomic.append_builtin_config(TapVismaEconomic.config_jsonschema)
-    properties: dict[str, dict[str, Any]] = TapVismaEconomic.config_jsonschema["properties"]
+    properties: dict[str, dict[str, Any]] = TapVismaEconomic.every_setting()["properties"]
     return properties
 
 
