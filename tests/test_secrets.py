@@ -23,14 +23,17 @@ from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.certificates import certificate
 from tests.conftest import clean_environment, settings_for
+from tests.sandbox import Grant
 from tests.support import (
     APP,
     CANARY,
     GRANT,
     GRANT_2,
     GRANT_3,
+    Altered,
     canary_sandbox,
     existing_tests,
+    keeps_secrets,
     named_tests,
     small_grants,
 )
@@ -217,6 +220,57 @@ def test_a_run_with_stream_maps_shows_neither_their_texts_nor_what_they_give(
     assert len(run.records["units"]) == 5
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "arrives"),
+    [
+        (
+            "customHeaders",
+            [{"key": "X-Api-Key", "value": f"{CANARY}1"}, {"key": "X-2", "value": f"{CANARY}2"}],
+            [{"key": "X-Api-Key", "value": "***"}, {"key": "X-2", "value": "***"}],
+        ),
+        ("url", f"https://a.dk/hook?key={CANARY}1&n=[NR]", "https://a.dk/hook?key=***&n=[NR]"),
+        ("url", f"https://u:{CANARY}1@a.dk/hook", "https://***@a.dk/hook"),
+        ("url", f"https://a.dk/?{CANARY}1", "https://a.dk/?***"),
+        ("url", f"https://a.dk/?{CANARY}1==", "https://a.dk/?***"),
+        ("url", f"https://a.dk/x#{CANARY}1", "https://a.dk/x"),
+        ("postData", f"n=[NEWNUMBER]&key={CANARY}1", "n=[NEWNUMBER]&key=***"),
+        ("postData", f"n=[NEWNUMBER]{CANARY}", "n=***"),
+        ("postData", f'{{"n": "[NEWNUMBER]", "key": "{CANARY}1=="}}', "***"),
+        ("postData", None, None),
+    ],
+)
+def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(
+    warm_tap: TapRunner, name: str, value: Any, arrives: Any
+) -> None:
+    """Names and merge fields stay."""
+    company = small_grants(GRANT)[GRANT].company
+
+    def alter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**rows[0], name: value}]
+
+    grants = {GRANT: Grant(Altered(company, "webhooksapi:/webhooks", alter))}
+    with canary_sandbox(grants) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("webhooks"))
+    assert run.exit_code == 0, run.stderr
+    (record,) = run.records["webhooks"]
+    assert record.get(name) == arrives
+    keeps_secrets(run)
+
+
+def test_no_secret_of_a_webhook_is_in_the_log_if_its_listing_cannot_be_read(
+    warm_tap: TapRunner,
+) -> None:
+    body = f'{{"items": [{{"eventType": "X", "postData": "{CANARY}1'.encode()
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("/webhooks", "status", status=200, body=body, times=None)
+        run = warm_tap(
+            settings_for(sandbox, GRANT, max_wait_minutes=0.01),
+            catalog=warm_tap.catalog_of("webhooks"),
+        )
+    assert run.exit_code == 1
+    keeps_secrets(run)
 
 
 def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: Path) -> None:
