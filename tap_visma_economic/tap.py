@@ -74,6 +74,7 @@ class TapVismaEconomic(CommandLine):
         if parse_env_config:
             filled |= self._from_environment()
         settings.check_tokens(filled, required=validate_config)
+        settings.keep_tokens_out_of_logs(filled)
         settings.check_maps(filled)
         logging.getLogger("singer_sdk.mapper").addFilter(_is_warning)  # its news quote settings
         try:

@@ -30,6 +30,7 @@ from tests.support import (
     GRANT,
     GRANT_2,
     GRANT_3,
+    NUMBER,
     Altered,
     canary_sandbox,
     existing_tests,
@@ -271,6 +272,48 @@ def test_no_secret_of_a_webhook_is_in_the_log_if_its_listing_cannot_be_read(
         )
     assert run.exit_code == 1
     keeps_secrets(run)
+
+
+@pytest.mark.parametrize("structured", [False, True])
+@pytest.mark.parametrize("wrong", ["ca_bundle", "bookmark", "catalog", "alias"])
+def test_a_token_in_the_wrong_place_is_not_repeated(
+    run_tap: TapRunner, wrong: str, structured: bool
+) -> None:
+    """What is no setting is told as it was typed, but for a token of this run."""
+    catalog = run_tap.catalog_of("openapi_accounts", "units")
+    partition = {"context": {"agreementNumber": NUMBER}, "replication_key": "lastUpdated"}
+    state = {
+        "bookmarks": {
+            "openapi_accounts": {"partitions": [{**partition, "replication_key_value": GRANT}]}
+        }
+    }
+    if wrong == "catalog":
+        catalog["streams"].append({**catalog["streams"][0], "tap_stream_id": GRANT})
+    more: dict[str, dict[str, Any]] = {
+        "ca_bundle": {"ca_bundle": f"/{GRANT}"},
+        "alias": {"stream_maps": {"units": {"__alias__": GRANT}}},
+    }
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        run = run_tap(
+            settings_for(sandbox, GRANT, all_streams=True, **more.get(wrong, {})),
+            catalog=catalog,
+            state=state if wrong == "bookmark" else None,
+            env=debugging(run_tap.folder, "", structured=structured),
+        )
+    if wrong in {"ca_bundle", "catalog"}:
+        assert "(a token)" in run.stderr
+    assert CANARY not in run.stderr
+
+
+def test_connecting_does_not_repeat_a_token_in_the_wrong_place(run_tap: TapRunner) -> None:
+    (run_tap.folder / "config.json").write_text(
+        json.dumps({"app_secret_token": APP, "ca_bundle": f"/{APP}"})
+    )
+    command = [sys.executable, "-m", "tap_visma_economic.connect", "--config-file=config.json"]
+    code, out, err = run_tap.execute(command, clean_environment())
+    assert code == 1
+    assert b"ca_bundle /(a token) cannot be used" in err
+    assert CANARY.encode() not in out + err
 
 
 def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: Path) -> None:
