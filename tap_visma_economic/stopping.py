@@ -20,6 +20,10 @@ T = TypeVar("T")
 _LOOK_EVERY = 0.1
 """Seconds between two looks at the flag while waiting."""
 
+SAME_STOP = 2.0
+"""Seconds in which another signal is the same stop: `meltano run` sends the tap a SIGTERM when it
+gets one itself, or Ctrl-C, although the system has already sent that to the whole process group."""
+
 
 class StopFlag:
     """Raised by SIGINT or SIGTERM; every wait in the tap ends when it is up.
@@ -30,6 +34,7 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.signum: int | None = None
+        self._since = 0.0
         self._over = False
 
     def finish(self) -> None:
@@ -37,14 +42,17 @@ class StopFlag:
         self._over = True
 
     def listen(self) -> None:
-        """Let SIGINT and SIGTERM raise this flag; a second signal ends the process at once."""
+        """Let SIGINT and SIGTERM raise this flag; a later signal ends the process at once."""
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.signum = signum
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        now = time.monotonic()
+        if self.signum is None:
+            self.signum, self._since = signum, now
+        elif now - self._since > SAME_STOP:
+            signal.signal(signum, signal.SIG_DFL)
+            signal.raise_signal(signum)
 
     def check(self) -> None:
         """Raise `Stopped` if the flag is up."""

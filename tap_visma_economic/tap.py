@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
-from singer_sdk.helpers._batch import BatchConfig
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 
 from tap_visma_economic import access
 from tap_visma_economic.agreements import read_agreements
@@ -36,7 +37,7 @@ from tap_visma_economic.wire.workers import Once
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreements import Agreement, Agreements
     from tap_visma_economic.endpoint import Endpoint
@@ -76,6 +77,7 @@ class TapVismaEconomic(CommandLine):
         if parse_env_config:
             filled |= self._from_environment()
         settings.check_tokens(filled, required=validate_config)
+        settings.keep_tokens_out_of_logs(filled)
         settings.check_maps(filled)
         logging.getLogger("singer_sdk.mapper").addFilter(_is_warning)  # its news quote settings
         try:
@@ -102,9 +104,8 @@ class TapVismaEconomic(CommandLine):
 
     def _from_environment(self) -> dict[str, Any]:
         """Return the settings in the environment, which the SDK reads but does not check."""
-        schema = self.config_jsonschema
+        schema = self.every_setting()
         found: dict[str, Any] | None = None
-        self.append_builtin_config(schema)
         files.load_variables(Path(".env"))
         nowhere = os.devnull  # the SDK would look above its own folder, and let that file win
         with contextlib.suppress(ValueError):  # its words would show the value
@@ -115,6 +116,13 @@ class TapVismaEconomic(CommandLine):
         for name in environment.unknown(schema, self._env_var_prefix):
             self.logger.warning("There is no setting for %s: it has no effect", name)
         return environment.with_numbers(found, schema)
+
+    @classmethod
+    def every_setting(cls) -> dict[str, Any]:
+        """Return the JSON Schema of all settings: the tap's own, and those that the SDK adds."""
+        schema = copy.deepcopy(cls.config_jsonschema)
+        cls.append_builtin_config(schema)
+        return schema
 
     def discover_streams(self) -> Sequence[EconomicStream]:
         """Return the streams of the catalog: no network, no credentials."""
@@ -298,7 +306,7 @@ class TapVismaEconomic(CommandLine):
         )
 
     def _warn_of_what_has_no_effect(self) -> None:
-        for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):
+        for name in sorted(set(self.config) - set(self.every_setting()["properties"])):
             shown = settings.shown_name(name, self.config)
             self.logger.warning("There is no setting %s: it has no effect", shown)
         missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
@@ -309,13 +317,25 @@ class TapVismaEconomic(CommandLine):
             )
 
     def _check_batches(self) -> None:
-        """See that the SDK knows the place that batches are to be written to."""
+        """See that the SDK can write batches as `batch_config` says.
+
+        Raises:
+            ConfigError: which part of it is wrong.
+        """
         if not (batches := self.config.get("batch_config")):
             return
-        try:
-            BatchConfig.from_dict(batches).storage.get_url("batch")
-        except (TypeError, ValueError):
-            raise ConfigError("batch_config: its storage is none that the SDK can use") from None
+        parts: dict[str, Callable[[Any], object]] = {
+            "encoding": BaseBatchFileEncoding.from_dict,
+            "storage": lambda storage: StorageTarget.from_dict(storage).get_url("batch"),
+        }
+        for name, make in parts.items():
+            if not batches.get(name):
+                raise ConfigError(f"batch_config has no {name}, which the SDK needs for batches")
+            try:
+                make(batches[name])
+            except (TypeError, ValueError):
+                wrong = f"batch_config: its {name} is none that the SDK can use"
+                raise ConfigError(wrong) from None
 
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""

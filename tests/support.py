@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import ALL, build_company
@@ -39,6 +42,18 @@ def canary_sandbox(grants: dict[str, Grant] | None = None, **options: Any) -> Sa
     sandbox = Sandbox(grants or small_grants(), **options)
     sandbox.app_secret = sandbox.service.app_secret = APP
     return sandbox
+
+
+def _versions_of_the_sdk() -> set[str]:
+    lock = (Path(__file__).parent.parent / "uv.lock").read_text("utf-8")
+    locked = re.findall(r'^name = "singer-sdk"\nversion = "(.+)"$', lock, re.MULTILINE)
+    return {*locked, version("singer-sdk")}
+
+
+of_the_locked_sdk = pytest.mark.skipif(
+    len(_versions_of_the_sdk()) > 1,
+    reason="what is written down of the SDK's settings is that of the version in uv.lock",
+)
 
 
 def small_grants(*tokens: str) -> dict[str, Grant]:

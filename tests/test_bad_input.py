@@ -117,6 +117,12 @@ WRONG_SETTINGS = [
     ({"ca_bundle": f"{GRANT}\ud800"}, "ca_bundle cannot be used: it is no path"),
     ({"batch_config": batches("zzz://c")}, "batch_config: its storage is none that the SDK"),
     ({"batch_config": batches(root="/", x=GRANT)}, "batch_config: its storage is none that the"),
+    ({"batch_config": {"storage": {"root": GRANT}}}, "batch_config has no encoding"),
+    ({"batch_config": {"encoding": {"format": "jsonl"}}}, "batch_config has no storage"),
+    (
+        {"batch_config": {"encoding": {"x": GRANT}, "storage": {"root": "/"}}},
+        "batch_config: its encoding is none that the SDK can use",
+    ),
 ]
 
 

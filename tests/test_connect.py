@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SECRET_NAME = "TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN"
 GRANT_NAME = "TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN"
+LIST_NAME = "TAP_VISMA_ECONOMIC_AGREEMENTS"
 SECOND_SECRET = CANARY + "app-of-somebody-else"
 
 
@@ -61,8 +62,8 @@ def until_it_strikes(fault: Fault) -> None:
         time.sleep(0.01)
 
 
-def config_in(folder: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads((folder / "config.json").read_text())
+def config_in(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "config.json").read_text())
     return found
 
 
@@ -179,6 +180,34 @@ def test_ctrl_c_while_asking_what_it_may_read_leaves_the_grant_stored(connect: C
     assert "Written to .env." in ended.stderr
     assert settings_in(connect.folder / ".env") == {SECRET_NAME: APP, GRANT_NAME: GRANT}
     ended.keeps_secrets()
+
+
+@pytest.mark.parametrize("store", ["--env-file=.env", "--config-file=config.json"])
+def test_two_companies_whose_browsers_come_back_at_once_are_both_stored(
+    connect: Connect, three: Sandbox, store: str
+) -> None:
+    assert connect.paste(GRANT, store).exit_code == 0
+    three.faults.add("/self", "delay", seconds=0.5, times=None)
+    options = ("--no-browser", store)
+    with (
+        connect.waiting(*options, secret=None) as second,
+        connect.waiting(*options, secret=None) as third,
+    ):
+        browsers = [
+            threading.Thread(target=approve, args=(running.url, company))
+            for company, running in enumerate((second, third), start=1)
+        ]
+        for browser in browsers:
+            browser.start()
+        ended = [second.wait(), third.wait()]
+        for browser in browsers:
+            browser.join()
+    assert [one.exit_code for one in ended] == [0, 0], ended
+    if store.endswith("json"):
+        held = config_in(connect.folder)["agreements"]
+    else:
+        held = json.loads(settings_in(connect.folder / ".env")[LIST_NAME])
+    assert {item["agreement_grant_token"] for item in held} == {GRANT_2, GRANT_3}
 
 
 def test_two_companies_connected_at_the_same_time_are_both_stored(connect: Connect) -> None:

@@ -22,6 +22,7 @@ from tap_visma_economic.config.settings import SETTINGS
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.conftest import clean_environment, settings_for
+from tests.sandbox import Grant
 from tests.sandbox.certificate import make_certificate
 from tests.support import (
     APP,
@@ -29,8 +30,11 @@ from tests.support import (
     GRANT,
     GRANT_2,
     GRANT_3,
+    NUMBER,
+    Altered,
     canary_sandbox,
     existing_tests,
+    keeps_secrets,
     named_tests,
     small_grants,
 )
@@ -217,6 +221,99 @@ def test_a_run_with_stream_maps_shows_neither_their_texts_nor_what_they_give(
     assert len(run.records["units"]) == 5
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "arrives"),
+    [
+        (
+            "customHeaders",
+            [{"key": "X-Api-Key", "value": f"{CANARY}1"}, {"key": "X-2", "value": f"{CANARY}2"}],
+            [{"key": "X-Api-Key", "value": "***"}, {"key": "X-2", "value": "***"}],
+        ),
+        ("url", f"https://a.dk/hook?key={CANARY}1&n=[NR]", "https://a.dk/hook?key=***&n=[NR]"),
+        ("url", f"https://u:{CANARY}1@a.dk/hook", "https://***@a.dk/hook"),
+        ("url", f"https://a.dk/?{CANARY}1", "https://a.dk/?***"),
+        ("url", f"https://a.dk/?{CANARY}1==", "https://a.dk/?***"),
+        ("url", f"https://a.dk/x#{CANARY}1", "https://a.dk/x"),
+        ("postData", f"n=[NEWNUMBER]&key={CANARY}1", "n=[NEWNUMBER]&key=***"),
+        ("postData", f"n=[NEWNUMBER]{CANARY}", "n=***"),
+        ("postData", f'{{"n": "[NEWNUMBER]", "key": "{CANARY}1=="}}', "***"),
+        ("postData", None, None),
+    ],
+)
+def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(
+    warm_tap: TapRunner, name: str, value: Any, arrives: Any
+) -> None:
+    """Names and merge fields stay."""
+    company = small_grants(GRANT)[GRANT].company
+
+    def alter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**rows[0], name: value}]
+
+    grants = {GRANT: Grant(Altered(company, "webhooksapi:/webhooks", alter))}
+    with canary_sandbox(grants) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("webhooks"))
+    assert run.exit_code == 0, run.stderr
+    (record,) = run.records["webhooks"]
+    assert record.get(name) == arrives
+    keeps_secrets(run)
+
+
+def test_no_secret_of_a_webhook_is_in_the_log_if_its_listing_cannot_be_read(
+    warm_tap: TapRunner,
+) -> None:
+    body = f'{{"items": [{{"eventType": "X", "postData": "{CANARY}1'.encode()
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        sandbox.faults.add("/webhooks", "status", status=200, body=body, times=None)
+        run = warm_tap(
+            settings_for(sandbox, GRANT, max_wait_minutes=0.01),
+            catalog=warm_tap.catalog_of("webhooks"),
+        )
+    assert run.exit_code == 1
+    keeps_secrets(run)
+
+
+@pytest.mark.parametrize("structured", [False, True])
+@pytest.mark.parametrize("wrong", ["ca_bundle", "bookmark", "catalog", "alias"])
+def test_a_token_in_the_wrong_place_is_not_repeated(
+    run_tap: TapRunner, wrong: str, structured: bool
+) -> None:
+    """What is no setting is told as it was typed, but for a token of this run."""
+    catalog = run_tap.catalog_of("openapi_accounts", "units")
+    partition = {"context": {"agreementNumber": NUMBER}, "replication_key": "lastUpdated"}
+    state = {
+        "bookmarks": {
+            "openapi_accounts": {"partitions": [{**partition, "replication_key_value": GRANT}]}
+        }
+    }
+    if wrong == "catalog":
+        catalog["streams"].append({**catalog["streams"][0], "tap_stream_id": GRANT})
+    more: dict[str, dict[str, Any]] = {
+        "ca_bundle": {"ca_bundle": f"/{GRANT}"},
+        "alias": {"stream_maps": {"units": {"__alias__": GRANT}}},
+    }
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        run = run_tap(
+            settings_for(sandbox, GRANT, all_streams=True, **more.get(wrong, {})),
+            catalog=catalog,
+            state=state if wrong == "bookmark" else None,
+            env=debugging(run_tap.folder, "", structured=structured),
+        )
+    if wrong in {"ca_bundle", "catalog"}:
+        assert "(a token)" in run.stderr
+    assert CANARY not in run.stderr
+
+
+def test_connecting_does_not_repeat_a_token_in_the_wrong_place(run_tap: TapRunner) -> None:
+    (run_tap.folder / "config.json").write_text(
+        json.dumps({"app_secret_token": APP, "ca_bundle": f"/{APP}"})
+    )
+    command = [sys.executable, "-m", "tap_visma_economic.connect", "--config-file=config.json"]
+    code, out, err = run_tap.execute(command, clean_environment())
+    assert code == 1
+    assert b"ca_bundle /(a token) cannot be used" in err
+    assert CANARY.encode() not in out + err
 
 
 def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from scripts.update_docs import documents
 from tap_visma_economic.config.settings import SETTINGS
+from tests.support import of_the_locked_sdk
+
+if TYPE_CHECKING:
+    from tests.conftest import TapRunner
 
 ROOT = Path(__file__).parent.parent
 KINDS = {
@@ -57,6 +61,38 @@ IN_README = {
 }
 
 
+@pytest.mark.parametrize(
+    ("settings", "arrives"),
+    [
+        ({"stream_maps": {"units": {"more": "'x'"}}}, {"more": "x"}),
+        (
+            {"stream_maps": {"units": {"more": "config['x']"}}, "stream_map_config": {"x": "y"}},
+            {"more": "y"},
+        ),
+        ({"flattening_enabled": True, "flattening_max_depth": 1}, {}),
+    ],
+)
+def test_a_settings_file_can_hold_the_settings_of_the_sdk(
+    warm_tap: TapRunner, config: dict[str, Any], settings: dict[str, Any], arrives: dict[str, Any]
+) -> None:
+    run = warm_tap({**config, **settings}, catalog=warm_tap.catalog_of("units"))
+    assert run.exit_code == 0, run.stderr
+    assert "no effect" not in run.stderr
+    assert all(arrives.items() <= row.items() for row in run.records["units"])
+    assert run.records["units"]
+
+
+def test_a_settings_file_can_ask_for_batches(
+    warm_tap: TapRunner, config: dict[str, Any], tmp_path: Path
+) -> None:
+    batches = {"encoding": {"format": "jsonl"}, "storage": {"root": f"file://{tmp_path}/batches"}}
+    run = warm_tap({**config, "batch_config": batches}, catalog=warm_tap.catalog_of("units"))
+    assert run.exit_code == 0, run.stderr
+    assert "no effect" not in run.stderr
+    (batch,) = (message for message in run.messages if message["type"] == "BATCH")
+    assert batch["stream"] == "units"
+
+
 def kind(setting: dict[str, Any]) -> str:
     if setting.get("format") == "date-time":
         return "date_iso8601"
@@ -68,6 +104,7 @@ def test_meltano_knows_the_same_settings_in_the_same_order() -> None:
     assert list(IN_MELTANO) == list(DECLARED)
 
 
+@of_the_locked_sdk
 @pytest.mark.parametrize("name", DECLARED)
 def test_meltano_knows_a_setting_as_the_tap_does(name: str) -> None:
     setting, entry = DECLARED[name], IN_MELTANO[name]
@@ -78,6 +115,7 @@ def test_meltano_knows_a_setting_as_the_tap_does(name: str) -> None:
     assert ("value" in entry, entry.get("value")) == ("default" in setting, setting.get("default"))
 
 
+@of_the_locked_sdk
 def test_meltano_knows_the_same_capabilities() -> None:
     assert EXTRACTOR["capabilities"] == sorted(ABOUT["capabilities"])
 
@@ -122,6 +160,7 @@ def test_the_readme_names_the_settings_of_the_sdk() -> None:
         assert f"`{name}`" in README
 
 
+@of_the_locked_sdk
 @pytest.mark.parametrize("path", ["README.md", "meltano.yml", "docs/streams/index.md"])
 def test_what_is_derived_from_the_code_is_up_to_date(path: str) -> None:
     """`python -m scripts.update_docs` brings it up to date."""

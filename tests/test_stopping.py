@@ -106,6 +106,8 @@ def test_a_signal_ends_the_run_within_two_seconds_and_the_next_run_goes_on(
         process = start(run_tap, run_tap.arguments(config, catalog=catalog))
         assert asked.wait(30)
         process.send_signal(signum)
+        time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)  # as `meltano run` does when it gets the signal itself
         first = ended(run_tap, process, within=2)
         sandbox.latency = 0
         sandbox.faults.clear()
@@ -175,8 +177,9 @@ def test_a_second_signal_ends_a_run_whose_target_does_not_read(
     blocked: subprocess.Popen[bytes],
 ) -> None:
     blocked.send_signal(signal.SIGTERM)
+    blocked.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
-        blocked.wait(0.5)  # it owes the target a whole line
+        blocked.wait(2.1)  # the same stop, and it owes the target a whole line
     blocked.send_signal(signal.SIGTERM)
     assert blocked.wait(2) == -signal.SIGTERM
 

@@ -259,9 +259,7 @@ def one_form(*replies: Reply) -> Finding:
 def means_used(*replies: Reply) -> Finding:
     """Whether the figure of the budget tells tokens used: the few calls of this script use few."""
     shares = [
-        it.used / it.limit
-        for reply in replies
-        if (it := told(reply.headers.get("X-RateLimiting")))
+        it.used / it.limit for reply in replies if (it := told(reply.headers.get("X-RateLimiting")))
     ]
     if not shares:
         raise CannotTell("no answer tells of the budget")

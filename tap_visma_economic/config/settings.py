@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import math
 import os
 import re
@@ -347,6 +349,20 @@ def without_tokens(text: str, config: Config) -> str:
             for written in (token, repr(token)[1:-1], json.dumps(token)[1:-1]):
                 text = text.replace(written, "(a token)")
     return text
+
+
+def keep_tokens_out_of_logs(config: Config) -> None:
+    """Mask the tokens in whatever this process logs from here on, whoever logs it."""
+
+    def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        made = logging.LogRecord(*args, **kwargs)
+        with contextlib.suppress(TypeError, ValueError):  # a faulty call: logging tells of it later
+            text = made.getMessage()
+            if (masked := without_tokens(text, config)) != text:
+                made.msg, made.args = masked, ()
+        return made
+
+    logging.setLogRecordFactory(record)
 
 
 def shown_name(name: str, config: Config) -> str:

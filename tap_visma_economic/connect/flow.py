@@ -68,7 +68,10 @@ def connect(wish: Wish) -> None:
     """
     held = companies.placeholders_out(wish.store.read())
     config = {**companies.placeholders_out(from_environment()), **held}
-    companies.check(config)
+    try:
+        companies.check(config)
+    except ConfigError as error:
+        raise ConfigError(settings.without_tokens(str(error), config)) from None
     wish.store.ready()  # nobody is to add the app for nothing
     app = wish.app or terminal.ask("App public token (or the app's installation URL)")
     installation_url(app, locale=wish.locale, redirect_url=None)  # a slip is said before the secret
@@ -83,7 +86,8 @@ def connect(wish: Wish) -> None:
             found, desk = _checked(config, secret, token)
             say(f"It works: {_named(found)}.")
             _tell_app(found)
-            _store(wish, desk, found, app_secret=secret.value, token=token)
+            with wish.store.alone():
+                _store(wish, desk, found, app_secret=secret.value, token=token)
         except EconomicError as error:
             tell(landing.failed(str(error)))
             raise
@@ -184,7 +188,8 @@ def _store(
 ) -> None:
     """Store the grant, unless its company is there already.
 
-    What is stored is read again: another company may have been connected during the wait.
+    What is stored is read again: another company may have been connected during the wait. Nobody
+    else may write in between (`Store.alone`).
     """
     held = companies.placeholders_out(wish.store.read())
     if held.get("app_secret_token", app_secret) != app_secret:

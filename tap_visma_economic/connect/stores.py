@@ -17,6 +17,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 from dotenv.main import resolve_variables
 from dotenv.parser import parse_stream
 
@@ -25,6 +30,7 @@ from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from dotenv.parser import Binding
 
@@ -57,6 +63,13 @@ class Store(Protocol):
             ConfigError: they cannot.
         """
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Wait until no other command is between reading and writing it, and keep others waiting.
+
+        Raises:
+            ConfigError: its folder cannot be read.
+        """
+
     def write(self, changes: Mapping[str, Any]) -> None:
         """Put settings in; None takes one out.
 
@@ -76,6 +89,10 @@ class StandardOutput:
 
     def ready(self) -> None:
         """Do nothing: it can be printed to."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Wait for nobody: nothing of it is read."""
+        return contextlib.nullcontext()
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Print the grant token, past the buffer: what is left there Python would write again."""
@@ -108,6 +125,10 @@ class ConfigFile:
     def ready(self) -> None:
         """See that the file can be replaced."""
         _ready(self._path)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other commands from the file."""
+        return _alone(self._path)
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Put settings in, in the order in which they stand there."""
@@ -147,6 +168,10 @@ class EnvFile:
         _ready(self._path)
         token = {"agreement_grant_token": "token"}
         self._text_with({"app_secret_token": "token", **token, "agreements": [token]})
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other commands from the file."""
+        return _alone(self._path)
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Replace the lines of the settings that change, and put new ones at the end."""
@@ -266,6 +291,27 @@ def _ready(path: Path) -> None:
     _text_of(path)
     with _beside(path):
         pass
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Lock a file's folder: the file itself is replaced, and a lock would go with the old one.
+
+    On Windows, and where a network drive knows no locks, nobody waits.
+    """
+    if not fcntl:
+        yield
+        return
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _replace(path: Path, text: str) -> None:

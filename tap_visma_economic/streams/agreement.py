@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
 from tap_visma_economic.client import Listing, OpenApiStream, RestApiStream
+from tap_visma_economic.errors import BadAnswerError
+
+if TYPE_CHECKING:
+    import requests
+
+    from tap_visma_economic.rows.pages import Page
+
+_MASK = "***"
+_FIELD = re.compile(r"([\w.-]+=)([^=].*)", re.ASCII | re.DOTALL)
+"""A name and a value, in an address after its `?` and in the data of a form."""
+_MERGE_FIELD = re.compile(r"\[\w+\]")
+"""What e-conomic puts a value in place of, such as `[NEWNUMBER]`: no secret."""
 
 
 class Agreements(RestApiStream):
@@ -118,12 +135,68 @@ class VatZones(RestApiStream):
 
 
 class Webhooks(OpenApiStream):
-    """Webhooks made through the API by the same app; webhooks made by hand are not listed."""
+    """Webhooks made through the API by the same app; webhooks made by hand are not listed.
+
+    What a webhook sends is often all that its receiver knows the sender by: values of headers, of
+    the address and of the data are masked, names and merge fields are kept.
+    """
 
     name = "webhooks"
     module = "webhooksapi"
     path = "/webhooks"
     primary_keys = ("agreementNumber", "eventType")
+
+    def parse_page(self, response: requests.Response) -> Page:
+        """Return an answer as a page, its secrets masked before anything else sees them.
+
+        Raises:
+            BadAnswerError: it is no JSON, so that nothing in it can be masked.
+        """
+        try:
+            answer = json.loads(response.content, object_hook=_masked_webhook)
+        except (ValueError, RecursionError):
+            raise BadAnswerError(
+                f"the answer to GET {response.request.path_url} is not JSON: its secrets cannot be "
+                "masked"
+            ) from None
+        masked = copy.copy(response)
+        masked._content = json.dumps(answer).encode()  # noqa: SLF001
+        return super().parse_page(masked)
+
+
+def _masked_webhook(thing: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of an answer; if it is a webhook, with its secrets masked."""
+    masks = {"customHeaders": _masked_headers, "url": _masked_url, "postData": _masked_data}
+    return {
+        name: masks[name](value) if name in masks and value else value
+        for name, value in thing.items()
+    }
+
+
+def _masked_headers(headers: Any) -> Any:
+    if isinstance(headers, list):
+        return [_masked_headers(header) for header in headers]
+    if isinstance(headers, dict):
+        return {
+            name: value if name == "key" or value is None else _MASK
+            for name, value in headers.items()
+        }
+    return _MASK
+
+
+def _masked_url(url: Any) -> str:
+    address, sign, query = str(url).partition("#")[0].partition("?")
+    address = re.sub(r"//[^/]*@", f"//{_MASK}@", address)
+    return address + sign + (_masked_data(query) if query else "")
+
+
+def _masked_data(data: Any) -> str:
+    """Return `name=value&...` with its values masked; of anything else, nothing is kept."""
+    parts = [_FIELD.fullmatch(part) for part in str(data).split("&")]
+    return "&".join(
+        part[1] + (part[2] if _MERGE_FIELD.fullmatch(part[2]) else _MASK) if part else _MASK
+        for part in parts
+    )
 
 
 class WebhookEventTypes(OpenApiStream):

@@ -94,14 +94,23 @@ def test_a_stop_is_not_taken_for_an_error() -> None:
 
 
 @pytest.mark.usefixtures("handlers")
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_raises_the_flag_and_a_second_one_ends_the_process(signum: int) -> None:
-    flag = StopFlag()
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("after", "ends"), [(0.0, False), (1.9, False), (2.1, True)])
+def test_a_signal_raises_the_flag_and_one_more_than_two_seconds_later_ends_the_process(
+    first: int, second: int, after: float, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time, flag = pass_time(monkeypatch), StopFlag()
+    raised: list[tuple[int, object]] = []
+    monkeypatch.setattr(
+        signal, "raise_signal", lambda number: raised.append((number, signal.getsignal(number)))
+    )
     flag.listen()
-    os.kill(os.getpid(), signum)
-    assert flag.signum == signum
-    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    os.kill(os.getpid(), first)
+    time.now += after
+    os.kill(os.getpid(), second)
+    assert flag.signum == first
+    assert raised == ([(second, signal.SIG_DFL)] if ends else [])
 
 
 # --- waiting for time to pass ---
