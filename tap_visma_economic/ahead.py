@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.readings.base import Reading, Stamps
+    from tap_visma_economic.readings.base import Stamps
+    from tap_visma_economic.readings.repeated import RepeatedReading
     from tap_visma_economic.rows.pages import Page
     from tap_visma_economic.stopping import StopFlag
     from tap_visma_economic.sync import EconomicStream
 
-    Begin = Callable[[EconomicStream, Agreement], tuple[Reading, dict[str, Any]]]
+    Begin = Callable[[EconomicStream, Agreement], tuple[RepeatedReading, dict[str, Any]]]
 
 UNITS_AHEAD = 2
 """Units begun per request that may be in flight: most are one answer, and wait for their turn."""
@@ -76,7 +77,7 @@ class Unit:
     """
 
     agreement: Agreement
-    reading: Reading | None = None
+    reading: RepeatedReading | None = None
     state: dict[str, Any] = field(default_factory=dict)
     steps: deque[Step] = field(default_factory=deque)
     error: BaseException | None = None
@@ -175,7 +176,7 @@ class Ahead:
 
     # In the unit's own thread
 
-    def _read(self, unit: Unit, reading: Reading) -> None:
+    def _read(self, unit: Unit, reading: RepeatedReading) -> None:
         try:
             for stamps, page in reading.pages():
                 beforehand = reading.saw(page.rows, page.clock)

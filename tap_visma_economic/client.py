@@ -126,7 +126,7 @@ class OpenApiStream(EconomicStream):
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
         if self.listing is Listing.COLLECTION:
-            return Cursor(bound, keys=self.told_apart_by, twins=self.key_is_inferred)
+            return Cursor(bound, keys=self.row_keys, twins=self.key_is_inferred)
         if self.listing is Listing.PAGED:
             return Paged(bound)
         if self.listing is Listing.CHANGELOG:

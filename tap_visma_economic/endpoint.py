@@ -32,7 +32,7 @@ from tap_visma_economic.errors import (
 )
 from tap_visma_economic.kinds import Listing
 from tap_visma_economic.listings.paths import fill
-from tap_visma_economic.listings.walk import Walk
+from tap_visma_economic.listings.walk import MOST_READINGS, Walk
 from tap_visma_economic.rows.drift import Drift
 from tap_visma_economic.rows.records import Projection, Rules
 from tap_visma_economic.wire.budget import cost_of
@@ -222,12 +222,17 @@ class Endpoint(RESTStream["Query"]):
         """Yield the pages of all listings in order, the first pages below parents asked for ahead.
 
         Where the path has fixed values, such as the statuses of a document, rows move from one
-        listing to the next: one that is sent is in the latter before it is asked for.
+        listing to another. All but the last are read again in reverse where what is not read is
+        deleted: a row that moved back, to a listing that had been read, is in there now.
         """
         if self.listing is Listing.SELF:
             yield dict(agreement.context), agreement.page
             return
-        walks = (Walk(self, agreement, context, bound) for context in self.contexts(agreement))
+        contexts = self.contexts(agreement)
+        if self.deletes and any(map(_is_fixed, self.path_params.values())):
+            forth = list(contexts)
+            contexts = iter([*forth, *forth[-2::-1]])
+        walks = (Walk(self, agreement, context, bound) for context in contexts)
         at_once = self.concurrency if self.parent else 1
         for walk, begun in agreement.lane.ahead(walks, Walk.begin, count=at_once):
             for page in walk.pages(begun):
@@ -269,16 +274,6 @@ class Endpoint(RESTStream["Query"]):
         return tuple(key for key in self.declared_keys if key not in elsewhere)
 
     @property
-    def told_apart_by(self) -> tuple[str, ...]:
-        """Properties that tell the rows of a listing apart; none where that is not certain.
-
-        It is of a number of its own, and of numbers that a listing comes sorted by. Keys of other
-        rows, such as pairs of matched entries, may come twice for all that the documents say.
-        """
-        keys = self.row_keys
-        return keys if self.keyset or len(keys) == 1 else ()
-
-    @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
         return self.row_keys == (self.keyset,)
@@ -287,6 +282,23 @@ class Endpoint(RESTStream["Query"]):
         """Return whether e-conomic may have rows that were not read, or parents with such rows."""
         above = self.parent is not None and self._tap.beside(self.parent).doubts(agreement)  # type: ignore[arg-type]
         return above or agreement.number in self.in_doubt
+
+    def keeps_moving(self, agreement: Agreement) -> None:
+        """Take note that no two readings held the same rows."""
+        self.in_doubt.add(agreement.number)
+        self.logger.warning(
+            "%s: rows came and went while %s was read %d times; the next run may have more",
+            agreement,
+            self.path,
+            MOST_READINGS,
+        )
+
+    def forget_parents(self, agreement: Agreement) -> None:
+        """Let the listings above this one be read anew."""
+        above = self.parent
+        while above is not None:
+            self._tap.forget_parents(above, agreement)
+            above = above.parent
 
     def has_vanished(self, agreement: Agreement, path: str) -> None:
         """Take note of a listing that is not there any more, or an object that never was."""
@@ -320,7 +332,7 @@ class Endpoint(RESTStream["Query"]):
 
         return key
 
-    def count(self, agreement: Agreement, bound: str) -> int:
+    def count(self, agreement: Agreement, bound: str | None) -> int:
         """Return how many rows of all listings fit."""
         lane = agreement.lane
         return sum(

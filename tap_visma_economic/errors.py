@@ -58,6 +58,19 @@ class BadAnswerError(EconomicError):
     """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
 
 
+class NotWholeError(BadAnswerError):
+    """A listing of which e-conomic counts more rows than it gave.
+
+    Args:
+        words: what came and what was counted.
+        mark: tells what came from what another reading gave.
+    """
+
+    def __init__(self, words: str, mark: int = 0) -> None:
+        super().__init__(words)
+        self.mark = mark
+
+
 class UncountedError(EconomicError):
     """e-conomic does not count these rows, though its documents say that it does."""
 

@@ -29,7 +29,7 @@ from tap_visma_economic.rows.recorder import Recorder
 from tap_visma_economic.rows.records import Projection, Rules
 from tap_visma_economic.rows.typed import column
 from tap_visma_economic.rows.values import instant_text
-from tap_visma_economic.versions import BEGUN, Coverage
+from tap_visma_economic.versions import BEGUN, ROWS, Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreements import Agreement
     from tap_visma_economic.ahead import Step
     from tap_visma_economic.kinds import OpenRows
-    from tap_visma_economic.readings.base import Reading
+    from tap_visma_economic.readings.repeated import RepeatedReading
     from tap_visma_economic.rows.records import Record, Row
     from tap_visma_economic.tap import TapVismaEconomic
 
@@ -161,14 +161,18 @@ class EconomicStream(Endpoint):
             self._write_state_message()
             self._tap.message_writer.flush()
 
-    def begin(self, agreement: Agreement) -> tuple[Reading, dict[str, Any]]:
+    def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
         """Return what this run asks of an agreement, and the state that the reading keeps.
 
         It may be read long before its turn to be written: the state is a copy until then.
         """
         _ = self.row_form  # made in the main thread, once
-        state = {**self._known_state(agreement)}
-        return reading_of(self, agreement, state, anew=self._anew), state
+        # What an older run read by a bookmark is not true any more after one that keeps none.
+        keeps_bookmark = self.replication_method == INCREMENTAL
+        state = {**self._known_state(agreement)} if keeps_bookmark else {}
+        unknown = int(self.deletes)  # the table may have some
+        before = self._tap.rows_before(agreement).get(self.name, unknown)
+        return reading_of(self, agreement, state, anew=self._anew, before=before), state
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
@@ -187,8 +191,8 @@ class EconomicStream(Endpoint):
                     self._end(agreement, step, coverage)
                     return
                 self._tap.stop.check()
-                if self.deletes and step.page.rows:
-                    self.get_context_state(agreement.context).setdefault(BEGUN, None)
+                if step.page.rows:
+                    self._now_has_rows(agreement)
                 self._look_for_twins(step.page.rows)
                 records = recorder.records(step.page.rows, step.stamps)
                 if write:
@@ -202,6 +206,12 @@ class EconomicStream(Endpoint):
                 if write:
                     self._end_page()
 
+    def _now_has_rows(self, agreement: Agreement) -> None:
+        """Let the state tell that rows were written, even if they do not all come."""
+        self._tap.rows_before(agreement).setdefault(self.name, 1)
+        if self.deletes:
+            self.get_context_state(agreement.context).setdefault(BEGUN, None)
+
     def _look_for_twins(self, rows: Sequence[Row]) -> None:
         """Note rows of one page with the same key, where no document says that there are none."""
         if self.key_is_inferred:
@@ -214,7 +224,7 @@ class EconomicStream(Endpoint):
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
-        for name in set(partition) - set(state) - {"context", BEGUN}:
+        for name in set(partition) - set(state) - {"context", BEGUN, ROWS}:
             del partition[name]
         partition.update(state)
 
@@ -228,11 +238,13 @@ class EconomicStream(Endpoint):
 
     def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
         """All rows of an agreement are written; the bookmark stays where some may be missing."""
+        reading = unit.reading
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
             self._move_on(agreement, unit.state)
-        reading = unit.reading
+            if reading and reading.anew:
+                self._tap.rows_before(agreement)[self.name] = reading.rows
         if reading and reading.anew:
             self._tap.read_anew.add(self.name)
             if self.deletes or self._tap.setting("full_refresh_days"):

@@ -29,6 +29,7 @@ from tap_visma_economic.reconciliation import reconcile
 from tap_visma_economic.stopping import StopFlag
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
+from tap_visma_economic.versions import ROWS
 from tap_visma_economic.wire.auth import Grant, origin_of
 from tap_visma_economic.wire.budget import Budget
 from tap_visma_economic.wire.lanes import Lane
@@ -209,6 +210,17 @@ class TapVismaEconomic(CommandLine):
         """The agreements that earlier runs have read, as the stream `agreements` remembers."""
         known = self.state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
         return {partition.get("context", {}).get("agreementNumber", 0) for partition in known}
+
+    def rows_before(self, agreement: Agreement) -> dict[str, int]:
+        """Return how many rows each stream of a company had when all of them were last read.
+
+        It is in the state of `agreements`: one for each stream would be three times as long.
+        """
+        state = self.beside(AgreementsStream).get_context_state(agreement.context)
+        found = state.setdefault(ROWS, {})
+        if not isinstance(found, dict):
+            found = state[ROWS] = {}
+        return found
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Note that an agreement's grant was refused: it is left alone for the rest of the run."""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 BEGUN = "full_read_at"
 """Entry of a partition's state: null once a row was written, then when all rows last were."""
 
+ROWS = "full_read_rows"
+"""Entry of a partition of `agreements`: by stream, how many rows there were when all were last
+read; 1 if that is not known yet."""
+
 
 class Coverage:
     """What one run has read of one stream, company by company.

@@ -23,8 +23,8 @@ IMPATIENT = {"request_timeout": 0.5}
 
 LISTINGS = {
     "booked_entries": ("bookedEntriesapi:/booked-entries", "entryNumber", r"/booked-entries(\?|$)"),
-    "customers": ("rest:/customers", "customerNumber", r"/customers\?"),
-    "products": ("rest:/products", "productNumber", r"/products\?"),
+    "customers": ("rest:/customers", "customerNumber", r"/customers\?pagesize=1000"),
+    "products": ("rest:/products", "productNumber", r"/products\?pagesize=1000"),
 }
 """Stream: endpoint, key, requests. One is read by cursor, one by key upward, one by position."""
 

@@ -7,6 +7,7 @@ and would answer 20 rows a page.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.pagination import BaseAPIPaginator
@@ -35,7 +36,7 @@ PAGED_PAGES = 100
 
 
 _MOST_STALE = 100
-"""Pages with nothing new, one after the other, that a listing may have: it has to end some time."""
+"""Pages without rows or seen before, one after the other, before a listing is taken for endless."""
 
 
 class Paginator(BaseAPIPaginator[Query]):
@@ -43,37 +44,79 @@ class Paginator(BaseAPIPaginator[Query]):
 
     Args:
         filter_: what all pages of this reading are filtered by.
+        keys: properties by which a row is looked up on the page before.
         **query: the other parameters of the first page.
     """
 
     shifts = False
     """Whether rows that come or go while pages are read move the rows of later pages."""
 
-    def __init__(self, filter_: str | None = None, **query: str | int) -> None:
+    _twins = False
+
+    repeats = 0
+    """How often in a row a page may come once more in place of another."""
+
+    def __init__(
+        self, filter_: str | None = None, *, keys: Sequence[str] = (), **query: str | int
+    ) -> None:
         self.filter = filter_
-        self._stale = 0
+        self._keys = keys
+        self._before: tuple[Sequence[Row], dict[tuple[Any, ...], int]] = ([], {})
+        self._mark: int | None = None
         self._seen: set[int | None] = {None}
+        self._repeated = 0
+        self._stale = 0
         super().__init__({**query, **filtered(filter_)})
 
-    def turn(self, page: Page) -> None:
-        """Go on to the next page, or finish.
+    def turn(self, page: Page) -> Page:
+        """Go on to the next page, or finish; return the page without rows of the one before.
+
+        A row that comes once more is no loss, and whether all came is for e-conomic's count to say.
+        A page of nothing else stands in place of another.
 
         Raises:
-            BadAnswerError: e-conomic sends the same pages, or pages without rows, again and again.
+            BadAnswerError: e-conomic sends the same rows again and again.
         """
         mark = mark_of(page.rows)
+        fresh = self._without_repeats(page)
+        old = page.rows and (mark == self._mark or not fresh.rows)
+        self._repeated = self._repeated + 1 if old and (page.more or len(page.rows) > 1) else 0
+        if self._repeated > self.repeats:
+            raise BadAnswerError("e-conomic gave the rows of the page before once more")
         self._stale = self._stale + 1 if mark in self._seen else 0
-        self._seen.add(mark)
         if self._stale > _MOST_STALE:
             raise BadAnswerError(
                 f"e-conomic gave {self._stale} pages in a row without rows, or that came before"
             )
+        self._mark = mark
+        self._seen.add(mark)
         try:
-            self.advance(cast("requests.Response", page))
+            self.advance(cast("requests.Response", fresh))
         except RuntimeError:
             raise BadAnswerError(
                 f"e-conomic says the page {self.current_value} follows itself"
             ) from None
+        return fresh
+
+    def _without_repeats(self, page: Page) -> Page:
+        """Return a page without the rows that equal one of the page before.
+
+        A key alone does not tell: no document says of some keys that they identify a row.
+        """
+        try:
+            keys = list(zip(*(column(page.rows, name) for name in self._keys), strict=True))
+            places = {key: place for place, key in enumerate(keys) if None not in key}
+        except TypeError:  # a list or an object where a key should be
+            keys, places = [], {}
+        (rows, before), self._before = self._before, (page.rows, places)
+        if before.keys().isdisjoint(places):
+            return page
+        fresh = [
+            row
+            for place, (key, row) in enumerate(zip(keys, page.rows, strict=True))
+            if key not in before or row != rows[before[key]] or (self._twins and not place)
+        ]
+        return replace(page, rows=fresh)
 
     def has_more(self, response: requests.Response) -> bool:
         """Return whether e-conomic said that another page follows."""
@@ -109,29 +152,18 @@ class OnePage(Paginator):
 
 
 class Offset(Paginator):
-    """A REST listing, page by page."""
+    """A REST listing, page by page. A page that comes twice is what a second reading is for."""
 
     shifts = True
+    repeats = 1
 
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
-        self._before: list[Row] = []
-        self._repeats = 0
 
     def more(self, page: Page) -> bool:
-        """Return whether another page follows; after a page without rows none does.
-
-        Raises:
-            BadAnswerError: the pages are all the same: the position is not understood. A page that
-                comes twice is what a second reading is for.
-        """
-        rows = list(page.rows)
-        self._repeats = self._repeats + 1 if rows and rows == self._before else 0
-        if self._repeats > 1:
-            raise BadAnswerError("e-conomic gave the same page three times, in place of others")
-        self._before = rows
-        return page.more and bool(rows)
+        """Return whether another page follows; after a page without rows none does."""
+        return page.more and bool(page.rows)
 
     def following(self, page: Page) -> Query | None:  # noqa: ARG002
         """Return the query for the next `skippages`."""
@@ -151,7 +183,7 @@ class Keyset(Paginator):
     def __init__(self, filter_: str | None = None, *, key: str) -> None:
         self.key = key
         self._end = float("-inf")
-        super().__init__(filter_, pagesize=REST_PAGE, sort=key)
+        super().__init__(filter_, keys=(key,), pagesize=REST_PAGE, sort=key)
 
     def following(self, page: Page) -> Query | None:
         """Return the query for the rows above the page's last key."""
@@ -187,45 +219,19 @@ class Cursor(Paginator):
 
     Args:
         filter_: what all pages of this reading are filtered by.
-        keys: properties that together tell a row from all others, if the listing comes sorted by
-            them or they are one.
-        twins: it is not certain that they do: two rows running may have the same key, the last of
-            a page and the first of the next among them.
+        keys: properties by which rows are looked up on the page before.
+        twins: it is not certain that they tell rows apart: the last row of a page and the first of
+            the next may be two that are the same.
     """
 
     def __init__(
         self, filter_: str | None = None, *, keys: Sequence[str] = (), twins: bool = False
     ) -> None:
-        self._keys = keys
+        super().__init__(filter_, keys=keys)
         self._twins = twins
-        self._before: set[tuple[Any, ...]] = set()
-        self._sent: set[str | None] = set()
-        super().__init__(filter_)
-
-    def more(self, page: Page) -> bool:
-        """Return whether e-conomic gave a cursor.
-
-        Raises:
-            BadAnswerError: rows are those of the page before, perhaps in place of others.
-        """
-        rows = _told_apart(page.rows, self._keys)
-        again = rows & self._before
-        if self._twins and again and rows != again:
-            again -= _told_apart(page.rows[:1], self._keys)
-        if again:
-            raise BadAnswerError("e-conomic's cursor gave rows of the page before once more")
-        self._before = rows
-        return page.more
 
     def following(self, page: Page) -> Query | None:
-        """Return the query with the next cursor; the filter must be sent again.
-
-        Raises:
-            BadAnswerError: the cursor leads back to a page that was read already.
-        """
-        if page.cursor in self._sent:
-            raise BadAnswerError("e-conomic's cursor leads back to a page that was read already")
-        self._sent.add(page.cursor)
+        """Return the query with the next cursor; the filter must be sent again."""
         return {**self.current_value, "cursor": page.cursor or ""}
 
 
@@ -237,19 +243,10 @@ class Paged(Paginator):
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pageSize=PAGED_PAGE, skipPages=0, **order)
-        self._before: list[Row] = []
 
     def more(self, page: Page) -> bool:
-        """Return whether the page was full, so that another may follow.
-
-        Raises:
-            BadAnswerError: its rows are those of the page before, in place of others.
-        """
-        rows = list(page.rows)
-        if len(rows) >= PAGED_PAGE and rows == self._before:
-            raise BadAnswerError("e-conomic gave the rows of the page before once more")
-        self._before = rows
-        return len(rows) >= PAGED_PAGE
+        """Return whether the page was full, so that another may follow."""
+        return len(page.rows) >= PAGED_PAGE
 
     def following(self, page: Page) -> Query | None:  # noqa: ARG002
         """Return the query for the next `skipPages`.
@@ -287,7 +284,7 @@ class PagedUpward(Paged):
         self._skipped += 1
         if self._skipped < PAGED_PAGES:
             return {**self.current_value, "skipPages": self._skipped}
-        self._skipped, self._before = 0, []  # the page to come begins with rows of this one
+        self._skipped, self._mark = 0, None  # the page to come begins with rows of this one
         since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
             raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
@@ -315,14 +312,6 @@ def keys_of(page: Page, key: str) -> list[Any]:
 
 def _is_rising(keys: list[Any]) -> bool:
     return all(type(key) is int for key in keys) and keys == sorted(set(keys))
-
-
-def _told_apart(rows: Sequence[Row], keys: Sequence[str]) -> set[tuple[Any, ...]]:
-    columns = [column(rows, key) for key in keys]
-    try:
-        return {row for row in zip(*columns, strict=True) if None not in row}
-    except TypeError:  # a list or an object where a key should be
-        return set()
 
 
 def _dig(row: dict[str, Any], key: str) -> Any:

@@ -156,12 +156,11 @@ class Stretches:
     def _read(self, stretch: _Stretch) -> None:
         try:
             while not self._left:
-                page = self._fetch(stretch.paginator)
+                page = stretch.paginator.turn(self._fetch(stretch.paginator))
                 with self._changed:
                     stretch.pages.append(page)
                     self._waiting += 1
                     self._changed.notify_all()
-                stretch.paginator.turn(page)
                 if stretch.paginator.finished:
                     stretch.done = True
                     return

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tap_visma_economic.errors import (
     AccessDeniedError,
-    BadAnswerError,
     EconomicError,
     NotFoundError,
+    NotWholeError,
     QueryRefusedError,
     UncountedError,
 )
@@ -25,7 +25,8 @@ from tap_visma_economic.listings.filters import both, compare
 from tap_visma_economic.listings.pagination import keys_of
 from tap_visma_economic.listings.paths import fill
 from tap_visma_economic.listings.stretches import Stretches
-from tap_visma_economic.listings.windows import STRETCH, WORTH, Window, windows
+from tap_visma_economic.listings.windows import PAGE, STRETCH, WORTH, Window, windows
+from tap_visma_economic.rows.typed import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,9 +46,6 @@ PAGES_WAITING = STRETCH + 2
 Windows read at once grow at the same pace: when the first has its last page, the others have all
 but theirs, and some are longer than was expected.
 """
-
-TOO_MANY = 500
-"""Rows that cannot have gone, and as many others come, in the seconds of a reading: half a page."""
 
 
 class Begun(NamedTuple):
@@ -126,7 +124,7 @@ class Walk:
 
     def pages(self, begun: Callable[[], Begun]) -> Iterator[Page]:
         """Yield all pages, none if what the listing belongs to is gone."""
-        rows = pages = 0
+        rows = pages = mark = 0
         told: int | None = None
         try:
             first = begun()
@@ -134,8 +132,9 @@ class Walk:
             reading = self._settled if first.paginator.shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
+                mark = hash((mark, mark_of(page.rows)))
                 told = page.results
-                yield page
+                yield page if told is not None else replace(page, results=self._total)
         except AccessDeniedError as error:
             if pages:
                 raise EconomicError(f"in the middle of {self._path}: {error}") from None
@@ -146,18 +145,16 @@ class Walk:
             self._endpoint.has_vanished(self._agreement, self._path)
             return
         if self._is_worth_a_count(rows, pages, told):
-            self._compare(rows)
+            self._compare(rows, mark)
 
     def _is_worth_a_count(self, rows: int, pages: int, told: int | None) -> bool:
         """Return whether what was read is compared with e-conomic's count: mostly one call more.
 
-        One page is believed. None at all is not, where a target would empty its table.
+        One page that is not full and says nothing of others is believed.
         """
         if not self._endpoint.counted or self._endpoint.listing is not Listing.COLLECTION:
             return False
-        if not rows and told is None and self._bound is None:
-            return self._endpoint.deletes
-        return (pages > 1 or told not in {None, rows}) and rows != self._total
+        return (pages > 1 or rows >= PAGE or told not in {None, rows}) and rows != self._total
 
     def _paginator(self, window: Window | None = None) -> Paginator:
         return self._endpoint.get_new_paginator(self._within(window))
@@ -168,12 +165,10 @@ class Walk:
     def _chain(self, begun: Begun) -> Iterator[Page]:
         """Yield the first page, and page after page what follows."""
         paginator, page = begun
-        yield page
+        yield paginator.turn(page)
         while not paginator.finished:
-            paginator.turn(page)
-            if not paginator.finished:
-                page = self._lane.run(partial(self._fetch, paginator))
-                yield page
+            page = self._lane.run(partial(self._fetch, paginator))
+            yield paginator.turn(page)
 
     # Upward by number
 
@@ -181,9 +176,8 @@ class Walk:
         page, cut = first.page, None
         with suppress(EconomicError):  # what cannot be counted is read page after page
             page, cut = self._cut(page)
-        page = replace(page, results=self._total)  # whoever shows progress wants to know
         if cut is None:
-            yield from self._chain(Begun(first.paginator, page))
+            yield from self._chain(first)
             return
         yield page
         at_once = self._endpoint.concurrency
@@ -261,23 +255,17 @@ class Walk:
             before = keys
             if readings < MOST_READINGS:
                 begun = self._lane.run(self.begin)
-        self._endpoint.in_doubt.add(self._agreement.number)
-        self._endpoint.logger.warning(
-            "%s: rows came and went while %s was read %d times; the next run may have more",
-            self._agreement,
-            self._endpoint.path,
-            MOST_READINGS,
-        )
+        self._endpoint.keeps_moving(self._agreement)
 
     # Is it all?
 
-    def _compare(self, rows: int) -> None:
+    def _compare(self, rows: int, mark: int) -> None:
         """Compare the rows that were read with e-conomic's own count.
 
         Rows that came while it was read make a difference too, so it is looked at twice.
 
         Raises:
-            BadAnswerError: a page's rows are missing, for there were more before and are now.
+            NotWholeError: there were more before, as far as that is known, and are now.
         """
         counts = []
         for _ in range(2):
@@ -296,10 +284,13 @@ class Walk:
                 return
             if counts[-1] == rows:
                 return
-        if self._total and min(self._total, *counts) - rows >= TOO_MANY:
-            raise BadAnswerError(
-                f"{self._path} is not whole: {rows} rows were read, e-conomic counted "
-                f"{self._total} before and counts {counts[-1]} now"
+        before = "" if self._total is None else f"{self._total} before and "
+        came = self._total is not None and self._total <= rows
+        if rows < counts[0] == counts[1] and not came:
+            raise NotWholeError(
+                f"{self._path} is not whole: {rows} rows were read, e-conomic counted {before}"
+                f"{counts[0]} now",
+                mark,
             )
         if counts[-1] > rows:
             self._endpoint.in_doubt.add(self._agreement.number)

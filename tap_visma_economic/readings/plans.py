@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_visma_economic.config.settings import start_date, value_of
-from tap_visma_economic.errors import ConfigError, QueryRefusedError
-from tap_visma_economic.kinds import Replication
+from tap_visma_economic.errors import ConfigError, QueryRefusedError, UncountedError
+from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.listings.filters import compare
 from tap_visma_economic.readings.base import Change, FullReading, parse_instant
 from tap_visma_economic.readings.instants import InstantReading
@@ -16,6 +16,7 @@ from tap_visma_economic.readings.numbered import (
     NumberReading,
     OpenNumberReading,
 )
+from tap_visma_economic.readings.repeated import RepeatedReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,8 +37,8 @@ EDITED = ("dimensionKeyFrom", "dimensionKeyTo")
 
 
 def reading_of(
-    stream: EconomicStream, agreement: Agreement, state: dict[str, Any], *, anew: bool
-) -> Reading:
+    stream: EconomicStream, agreement: Agreement, state: dict[str, Any], *, anew: bool, before: int
+) -> RepeatedReading:
     """Return what this run asks of a stream and an agreement.
 
     Args:
@@ -45,11 +46,16 @@ def reading_of(
         agreement: the company.
         state: what the last run knew, which the reading keeps up to date.
         anew: read everything, as if there were no bookmark.
+        before: how many rows there were when everything was last read.
 
     Raises:
         ConfigError: the catalog asks for a replication that the endpoint does not offer.
     """
     source = Source(stream, agreement)
+    return RepeatedReading(source, partial(_made, stream, source, state, anew=anew), before)
+
+
+def _made(stream: EconomicStream, source: Source, state: dict[str, Any], *, anew: bool) -> Reading:
     if stream.replication_method != INCREMENTAL:
         return FullReading(source, _bounds(stream).get("by_date"))
     key, declared = stream.replication_key, stream.declared_key
@@ -102,6 +108,23 @@ class Source:
     def count(self, bound: str) -> int:
         """Return how many rows the stream's listings hold that fit."""
         return self._stream.count(self._agreement, bound)
+
+    def forget_parents(self) -> None:
+        """Let the listings above the stream's be read anew."""
+        self._stream.forget_parents(self._agreement)
+
+    def count_all(self) -> int | None:
+        """Return how many rows e-conomic counts, None if it does not."""
+        if not self._stream.counted or self._stream.listing is not Listing.COLLECTION:
+            return None
+        try:
+            return self._stream.count(self._agreement, None)
+        except UncountedError:
+            return None
+
+    def keeps_moving(self) -> None:
+        """Take note that no two readings held the same rows."""
+        self._stream.keeps_moving(self._agreement)
 
     def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Stamps, Page]]:
         """Yield the pages of all rows whose instant is that one or later; others may be there."""

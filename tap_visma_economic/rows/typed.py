@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from msgspec import UNSET
+from msgspec.json import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -113,7 +114,11 @@ def column(rows: Sequence[Row], name: str) -> list[Any]:
 def mark_of(rows: Sequence[Row]) -> int | None:
     """Return a number that tells the rows of a page from those of another, None if there are none.
 
-    The first and the last row make it, in the form in which they are here.
+    The first and the last row make it, in the form in which they are here. What no message can
+    carry may be in them, and stands for its type.
     """
     found = rows.typed if isinstance(rows, TypedRows) else rows
-    return hash(repr((len(found), found[0], found[-1]))) if found else None
+    return hash(_encode((len(found), found[0], found[-1]))) if found else None
+
+
+_encode = Encoder(enc_hook=lambda value: type(value).__name__).encode

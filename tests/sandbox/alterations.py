@@ -109,6 +109,19 @@ def _page_before(page: Any, fault: Fault, query: dict[str, str], before: Any) ->
     return _with_rows(page, rows)
 
 
+def _rows_again(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
+    if before is None:
+        return page
+    return _with_rows(page, [*_rows(before)[-(fault.rows or 1) :], *_rows(page)])
+
+
+def _last_page(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
+    last = {name: value for name, value in page.items() if name != "cursor"}
+    if "pagination" in last:
+        last["pagination"] = {k: v for k, v in last["pagination"].items() if k != "nextPage"}
+    return last
+
+
 def _empty_page(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
     followed = isinstance(page, dict) and (
         page.get("cursor") or page.get("pagination", {}).get("nextPage")
@@ -132,5 +145,7 @@ _PAGES: dict[str, Callable[[Any, Fault, dict[str, str], Any], Any]] = {
     "same_cursor": _same_cursor,
     "next_page": _next_page,
     "page_before": _page_before,
+    "rows_again": _rows_again,
+    "last_page": _last_page,
     "empty_page": _empty_page,
 }

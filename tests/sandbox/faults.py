@@ -41,6 +41,8 @@ Kind = Literal[
     "same_cursor",  # an OpenAPI page whose cursor leads to itself
     "next_page",  # a REST page whose nextPage is `to`; by default the first page
     "page_before",  # the rows of the page before, the last `rows` of them if that is given
+    "rows_again",  # beside its own rows the last `rows` (1) of the page before
+    "last_page",  # it says that it is the last, though others follow
     "empty_page",  # no rows, though others follow: only where there is a next page
     # The headers are wrong.
     "clock",  # the Date header is `seconds` ahead
@@ -65,7 +67,8 @@ class Fault:
         to: where ``redirect`` and ``next_page`` lead.
         seconds: of ``delay``, ``drip``, ``refuse`` and ``clock``.
         after: bytes of the body that come as they should.
-        rows: rows of the page before that ``page_before`` puts in front; as many fall off the end.
+        rows: rows of the page before that ``page_before`` and ``rows_again`` put in front; with
+            ``page_before`` as many fall off the end.
     """
 
     pattern: str
@@ -137,4 +140,4 @@ class Faults:
     @property
     def look_back(self) -> bool:
         """Whether the page before may be asked for, so that pages have to be kept."""
-        return any(fault.kind == "page_before" for fault in self.rules)
+        return any(fault.kind in {"page_before", "rows_again"} for fault in self.rules)

@@ -35,12 +35,19 @@ def numbered(*numbers: int) -> Rows:
     return [{"number": number} for number in numbers]
 
 
-def read(paginator: Paginator, answer: Callable[[Query], Page], at_most: int = 300) -> list[Query]:
-    """Read a listing to its end and return the queries."""
+def read(
+    paginator: Paginator,
+    answer: Callable[[Query], Page],
+    at_most: int = 300,
+    rows: Rows | None = None,
+) -> list[Query]:
+    """Read a listing to its end and return the queries; the rows are added to `rows`."""
     queries = []
     for _ in range(at_most):
         queries.append(paginator.current_value)
-        paginator.turn(answer(paginator.current_value))
+        page = paginator.turn(answer(paginator.current_value))
+        if rows is not None:
+            rows.extend(page.rows)
         if paginator.finished:
             return queries
     raise AssertionError("the paginator does not come to an end")
@@ -160,7 +167,7 @@ def test_a_listing_of_one_page_needs_no_order() -> None:
 
 
 def test_a_keyset_page_that_follows_itself_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="do not come sorted by number"):
+    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
         read(Keyset(key="number"), lambda _: Page(numbered(1), more=True))
 
 
@@ -191,21 +198,35 @@ def test_an_empty_cursor_page_in_the_middle_does_not_end_the_listing() -> None:
     assert len(read(Cursor(), lambda _: next(pages))) == 2
 
 
-def test_a_cursor_that_leads_back_is_a_bad_answer() -> None:
-    cursors = itertools.cycle("ab")
-    with pytest.raises(BadAnswerError, match="leads back to a page"):
-        read(Cursor(), lambda _: Page(numbered(1), more=True, cursor=next(cursors)))
-
-
 def test_a_cursor_that_does_not_move_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="leads back to a page"):
-        read(Cursor(), lambda _: Page(numbered(1), more=True, cursor="a"))
+    pages = iter([Page(numbered(1), more=True, cursor="a"), Page([], more=True, cursor="a")])
+    with pytest.raises(BadAnswerError, match="follows itself"):
+        read(Cursor(), lambda _: next(pages))
 
 
-def test_rows_of_the_page_before_are_a_bad_answer() -> None:
-    """In place of the page's own last rows, as like as not."""
-    pages = iter([Page(numbered(1, 2, 3), more=True, cursor="a"), Page(numbered(3, 4, 5))])
-    with pytest.raises(BadAnswerError, match="rows of the page before"):
+def test_a_row_of_the_page_before_is_given_once() -> None:
+    pages = iter(
+        [
+            Page(numbered(1, 2, 3), more=True, cursor="a"),
+            Page(numbered(3, 4, 5), more=True, cursor="b"),
+            Page(numbered(5)),
+        ]
+    )
+    rows: Rows = []
+    read(Cursor(keys=["number"]), lambda _: next(pages), rows=rows)
+    assert rows == numbered(1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_a_page_of_nothing_but_rows_of_the_page_before_is_a_bad_answer(more: bool) -> None:
+    """In place of its own: it may hold others as well, but not in the same order."""
+    pages = iter(
+        [
+            Page(numbered(1, 2, 3), more=True, cursor="a"),
+            Page(numbered(2, 3), more=more, cursor="b"),
+        ]
+    )
+    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
         read(Cursor(keys=["number"]), lambda _: next(pages))
 
 
@@ -223,7 +244,9 @@ def test_rows_that_only_look_like_those_of_the_page_before_are_none(
     before: Rows, after: Rows
 ) -> None:
     pages = iter([Page(before, more=True, cursor="a"), Page(after)])
-    assert len(read(Cursor(keys=["number", "part"]), lambda _: next(pages))) == 2
+    rows: Rows = []
+    read(Cursor(keys=["number", "part"]), lambda _: next(pages), rows=rows)
+    assert rows == [*before, *after]
 
 
 # --- OpenAPI, /paged ---
@@ -346,7 +369,7 @@ def test_a_rest_listing_that_does_not_understand_positions_is_a_bad_answer() -> 
         asked.append(query)
         return Page(numbered(*range(10)), more=True)
 
-    with pytest.raises(BadAnswerError, match="the same page three times"):
+    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
         read(Offset(), answer)
     assert len(asked) == 3, "one that comes twice is what a second reading is for"
 
@@ -372,7 +395,7 @@ def test_pages_that_come_round_and_round_are_a_bad_answer(
     """With a new cursor each time, or in a listing by position that goes on behind its end."""
     pages = itertools.cycle(rows)
     cursors = itertools.count()
-    with pytest.raises(BadAnswerError, match=r"in a row without|three times|once more"):
+    with pytest.raises(BadAnswerError, match=r"in a row without|once more"):
         read(paginator(), lambda _: Page(next(pages), more=True, cursor=str(next(cursors))))
 
 
