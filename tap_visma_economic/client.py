@@ -54,8 +54,8 @@ class RestApiStream(EconomicStream):
     def parse_page(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
-            return pages.rest_collection(response, self.row_form)
-        return pages.single(response)
+            return pages.rest_collection(response, self.row_type)
+        return pages.single(response, self.row_type)
 
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
@@ -118,10 +118,10 @@ class OpenApiStream(EconomicStream):
     def parse_page(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
-            return pages.cursor_listing(response, self.row_form)
+            return pages.cursor_listing(response, self.row_type)
         if self.listing is Listing.SINGLETON:
-            return pages.single(response)
-        return pages.array(response, self.row_form)
+            return pages.single(response, self.row_type)
+        return pages.array(response, self.row_type)
 
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""

@@ -7,7 +7,8 @@ half's (`sync`), nor how either API pages and filters (`client`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -33,7 +34,8 @@ from tap_visma_economic.kinds import Listing
 from tap_visma_economic.listings.paths import fill
 from tap_visma_economic.listings.walk import Walk
 from tap_visma_economic.rows.drift import Drift
-from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.rows.records import Selection
+from tap_visma_economic.rows.row_type import RowType
 from tap_visma_economic.wire.budget import cost_of
 from tap_visma_economic.wire.retries import MAX_TRIES, retrying
 
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from tap_visma_economic.listings.pagination import Paginator, Query
     from tap_visma_economic.readings.base import Stamps
     from tap_visma_economic.rows.pages import Page
-    from tap_visma_economic.rows.records import Row
     from tap_visma_economic.tap import TapVismaEconomic
     from tap_visma_economic.wire.lanes import Lane
 
@@ -83,6 +84,7 @@ class Endpoint(RESTStream["Query"]):
     def __init__(self, tap: TapVismaEconomic) -> None:
         self._raw_schema = schemas.load(self.name)
         self._drift = Drift()
+        self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
         self.unsorted = False
         include_links = bool(tap.config.get("include_links"))
@@ -90,6 +92,11 @@ class Endpoint(RESTStream["Query"]):
         super().__init__(tap, schema=schema)
 
     # What the two APIs do differently
+
+    @property
+    @abstractmethod
+    def row_type(self) -> RowType:
+        """How rows become records."""
 
     @abstractmethod
     def parse_page(self, response: requests.Response) -> Page:
@@ -224,7 +231,8 @@ class Endpoint(RESTStream["Query"]):
         listing to the next: one that is sent is in the latter before it is asked for.
         """
         if self.listing is Listing.SELF:
-            yield dict(agreement.context), agreement.page
+            rows = agreement.page.typed.read_as(self.row_type)
+            yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         walks = (Walk(self, agreement, context, bound) for context in self.contexts(agreement))
         at_once = self.concurrency if self.parent else 1
@@ -296,18 +304,10 @@ class Endpoint(RESTStream["Query"]):
         self._tap.forget_parents(self.parent, agreement)
         return context not in list(self.contexts(agreement))
 
-    @cached_property
-    def key_of(self) -> Callable[[Row, Stamps], tuple[str | None, ...]]:
-        """What tells the rows of all listings apart; null where a row lacks it."""
-        keys = self.declared_keys
-        project = self._projection_of(keys)
-
-        def key(row: Row, context: Stamps) -> tuple[str | None, ...]:
-            record = project(row, context)
-            values = (record.get(name) for name in keys)
-            return tuple(None if value is None else str(value) for value in values)
-
-        return key
+    def keys_of(self, page: Page, context: Stamps) -> list[tuple[str | None, ...]]:
+        """Return what tells the rows of all listings apart; null where a row lacks it."""
+        keys = self._values(page, self.declared_keys, context)
+        return [tuple(None if value is None else str(value) for value in key) for key in keys]
 
     def count(self, agreement: Agreement, bound: str) -> int:
         """Return how many rows of all listings fit."""
@@ -353,14 +353,18 @@ class Endpoint(RESTStream["Query"]):
         self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
         """Yield each page with these columns of its rows, null where a row lacks one."""
-        project = self._projection_of(columns)
         for context, page in self.read(agreement, bound):
-            records = [project(row, context) for row in page.rows]
-            yield page, [tuple(map(record.get, columns)) for record in records]
+            yield page, self._values(page, columns, context)
 
-    def _projection_of(self, columns: tuple[str, ...]) -> Projection:
-        rules = Rules(Drift(), selected=lambda crumb: crumb[1] in columns)
-        return Projection(self._raw_schema, rules)
+    def _values(
+        self, page: Page, columns: tuple[str, ...], context: Stamps
+    ) -> list[tuple[Any, ...]]:
+        if columns not in self._row_types:
+            selection = Selection(lambda crumb: crumb[1] in columns)
+            self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
+        rows = page.typed.read_as(self._row_types[columns])
+        rows.finalize(context)
+        return rows.values(columns)
 
 
 def _is_fixed(values: str | tuple[str, ...]) -> bool:

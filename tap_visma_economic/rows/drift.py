@@ -23,9 +23,9 @@ class Drift:
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
 
-    def unknown(self, path: str) -> None:
-        """Note a property that no document names."""
-        self._seen[f"unknown property {path}"] += 1
+    def unknown(self, path: str, *, passed: bool = True, rows: int = 1) -> None:
+        """Note a property that no document names, and whether it is in the records."""
+        self._seen[f"unknown property {path}{'' if passed else ': left out'}"] += rows
 
     def missing(self, path: str) -> None:
         """Note a row without a property that no row can be without."""

@@ -1,7 +1,4 @@
-"""From the rows of a page to the records of a stream, on the fast or on the careful way.
-
-Rows that came as objects of C are mended by their `RowForm`. All others, and those of a page on
-which anything is off, go through `Projection`. Both give the same records.
+"""From the rows of a page to the records of a stream, and what is said of those that are flawed.
 
 Values that no message can carry (see `lenient`) are null in the record, and the row is named in the
 log. A row that cannot be told from others without such a value is refused: it is not written, and
@@ -13,64 +10,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import UnreadableRowError, shown
-from tap_visma_economic.rows.typed import FlawedRow, TypedRows
+from tap_visma_economic.rows.row_type import as_dictionary
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
 
     from tap_visma_economic.rows.drift import Drift
-    from tap_visma_economic.rows.forms import RowForm
-    from tap_visma_economic.rows.records import Projection, Record
-    from tap_visma_economic.rows.typed import Row
+    from tap_visma_economic.rows.records import Record
+    from tap_visma_economic.rows.typed import Flaw, Rows
 
 _MOST_NAMED = 20
 """Rows of one reading that the log names; the others are counted by `Drift`."""
 
 
-class Recorder:
+class RecordBuilder:
     """Makes the records of one stream and agreement, page by page.
 
     Args:
-        project: the careful way.
-        form: the fast way, None if records are needed as dictionaries.
         keys: columns that a row cannot be without.
         drift: where values that are left out are counted.
         logger: the stream's.
         agreement: the company, for the log.
+        mapped: whether the SDK changes records on their way out: it needs dictionaries.
     """
 
     def __init__(
         self,
-        project: Projection,
-        form: RowForm | None,
         *,
         keys: Sequence[str],
         drift: Drift,
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
         agreement: object,
+        mapped: bool = False,
     ) -> None:
-        self._project = project
-        self._form = form
         self._keys = keys
         self._drift = drift
         self._logger = logger
         self._agreement = agreement
+        self._mapped = mapped
         self._named = 0
         self._refused: list[str] = []
 
-    def records(self, rows: Sequence[Row], stamps: Mapping[str, Any]) -> Sequence[Any]:
+    def records(self, rows: Rows, stamps: Mapping[str, Any]) -> Sequence[Any]:
         """Return the records of a page: dictionaries, or what msgspec encodes like them."""
-        if self._form and isinstance(rows, TypedRows):
-            made = self._form.records(rows, stamps)
-            if made is not None:
-                return made
-        made = []
-        for row in rows:
-            record = self._project(row, stamps)
-            if not isinstance(row, FlawedRow) or self._accepts(row, record):
-                made.append(record)
-        return made
+        records: Sequence[Any] = rows.finalize(stamps)
+        for keys in rows.keyless().values():
+            for key in keys:
+                self._drift.missing(key)
+        refused = {
+            place
+            for place, flaws in rows.flaws.items()
+            if not self._accepts(flaws, as_dictionary(records[place]))
+        }
+        if refused:
+            records = [record for place, record in enumerate(records) if place not in refused]
+        return [as_dictionary(record) for record in records] if self._mapped else records
 
     @property
     def complete(self) -> bool:
@@ -90,15 +85,15 @@ class Recorder:
                 f"{named}. All others were. Correct them in e-conomic; the next run reads them"
             )
 
-    def _accepts(self, row: FlawedRow, record: Record) -> bool:
+    def _accepts(self, flaws: Sequence[Flaw], record: Record) -> bool:
         """Report what was left out of a row, and return whether it can be told from others."""
-        for flaw in row.flaws:
+        for flaw in flaws:
             self._drift.unreadable(flaw.path, flaw.why)
         told = [
             f"{key} {shown(str(record[key]))}" for key in self._keys if record.get(key) is not None
         ]
         if len(told) < len(self._keys):
-            told += [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in row.flaws]
+            told += [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in flaws]
             self._refused.append(", ".join(told))
             return False
         if self._named < _MOST_NAMED:
@@ -106,7 +101,7 @@ class Recorder:
                 "Left out for %s, row %s: %s",
                 self._agreement,
                 ", ".join(told),
-                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in row.flaws),
+                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in flaws),
             )
         self._named += 1
         return True
