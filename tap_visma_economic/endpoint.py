@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     import pendulum
     import requests
     from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.config.settings import Config
     from tap_visma_economic.listings.pagination import Paginator, Query
     from tap_visma_economic.readings.base import Stamps
     from tap_visma_economic.rows.pages import Page
@@ -82,7 +84,7 @@ class Endpoint(RESTStream["Query"]):
     _tap: TapVismaEconomic
 
     def __init__(self, tap: TapVismaEconomic) -> None:
-        self._raw_schema = schemas.load(self.name)
+        self._raw_schema = self.described(tap.config)
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
@@ -91,7 +93,17 @@ class Endpoint(RESTStream["Query"]):
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
 
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over the catalog's keys, selection and the properties that its schema has more."""
+        super().apply_catalog(catalog)
+        if entry := catalog.get_stream(self.name):
+            self._raw_schema = schemas.extended(self._raw_schema, entry.schema.to_dict())
+
     # What the two APIs do differently
+
+    def described(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
+        """Return the schema file of the stream; the settings may say that more is served."""
+        return schemas.load(self.name)
 
     @property
     @abstractmethod

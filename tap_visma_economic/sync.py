@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from msgspec import UNSET
+from singer_sdk.helpers._util import utc_now
+from singer_sdk.singerlib import RecordMessage
 
 from tap_visma_economic.ahead import Unit
 from tap_visma_economic.endpoint import Endpoint
@@ -35,6 +37,7 @@ from tap_visma_economic.versions import BEGUN, Coverage
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
+    from msgspec import UnsetType
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Counter
 
@@ -311,9 +314,15 @@ class EconomicStream(Endpoint):
             self._raw_schema,
             selection,
             self._drift,
-            absent=UNSET,
+            absent=self._absent,
             fill_booleans=self._documented,
+            as_text=self._tap.setting("decimals") != "number",
         )
+
+    @property
+    def _absent(self) -> UnsetType | None:
+        """What stands for a column that e-conomic leaves out."""
+        return UNSET if self._tap.setting("absent_columns") == "omit" else None
 
     def _record_builder(self, agreement: Agreement) -> RecordBuilder:
         return RecordBuilder(
@@ -357,6 +366,29 @@ class EconomicStream(Endpoint):
         except Exception as error:  # noqa: BLE001  whatever a user's expression comes to
             kind = type(error.__cause__ or error).__name__
             raise ConfigError(f"the stream map of {self.name} cannot be applied ({kind})") from None
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """Yield what the stream maps make of a record.
+
+        The SDK's own would drop what no schema names. Its flattening leaves out the columns of an
+        object that is null, and names the object instead.
+        """
+        fill = self.config.get("flattening_enabled") and self._absent is None
+        for stream_map in self.stream_maps:
+            mapped = stream_map.transform(record)
+            if mapped is None:
+                continue
+            if fill:
+                columns = dict.fromkeys(stream_map.transformed_schema["properties"])
+                mapped = columns | {
+                    k: v for k, v in mapped.items() if k in columns or v is not None
+                }
+            yield RecordMessage(
+                stream=stream_map.stream_alias,
+                record=mapped,
+                version=self._stream_version,
+                time_extracted=utc_now(),
+            )
 
     def _counted(
         self, records: Sequence[Record], counter: Counter

@@ -125,10 +125,9 @@ def test_a_key_of_another_type_keeps_its_row(warm_tap: TapRunner) -> None:
 
 @pytest.mark.parametrize("rows", [10, 2000])
 @pytest.mark.parametrize("lacking", [{}, {"number": None}])
-def test_a_key_that_is_missing_is_counted_and_its_row_passed_on(
+def test_a_row_without_its_key_is_held_back_and_its_stream_fails(
     warm_tap: TapRunner, rows: int, lacking: dict[str, None]
 ) -> None:
-    """On small pages and on large ones, which are read another way."""
     name = "x" * 30
     whole = [{"number": number, "name": name} for number in range(1, rows)]
     page = {"items": [*whole, {"name": name, **lacking}]}
@@ -136,10 +135,10 @@ def test_a_key_that_is_missing_is_counted_and_its_row_passed_on(
         body = json.dumps(page).encode()
         sandbox.faults.add("/Activities$", "status", status=200, body=body)
         run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("activities"))
-    assert run.exit_code == 0, run.stderr
-    assert len(run.records["activities"]) == rows
-    [line] = reports(run)
-    assert "number is missing where it is documented as always there (1 rows)" in line
+    assert run.exit_code == 1
+    assert [row["number"] for row in run.records["activities"]] == list(range(1, rows))
+    assert "1 rows were not written" in run.stderr
+    assert "no number" in run.stderr
 
 
 def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None:
@@ -149,16 +148,29 @@ def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None
         keeps_secrets(run)
 
 
-def test_rows_without_their_key_are_not_taken_for_one(warm_tap: TapRunner) -> None:
-    rows = [{"unitNumber": 1}, {"name": "a"}, {"name": "b"}, {"unitNumber": None, "name": "c"}]
-    body = json.dumps({"collection": rows, "pagination": {"results": 4}}).encode()
+def test_rows_without_their_key_delete_nothing(warm_tap: TapRunner) -> None:
+    rows = [{"unitNumber": 1}, {"name": "uden nummer"}, {"unitNumber": None, "name": "b"}]
+    body = json.dumps({"collection": rows, "pagination": {"results": 3}}).encode()
     with canary_sandbox(small_grants(GRANT)) as sandbox:
         sandbox.faults.add("/units", "status", status=200, body=body)
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
-    assert run.exit_code == 0, run.stderr
-    assert [record.get("name") for record in run.records["units"]] == [None, "a", "b", "c"]
-    (line,) = reports(run)
-    assert "unitNumber is missing where it is documented as always there (3 rows)" in line
+        config = settings_for(sandbox, GRANT, emit_activate_version_messages=True)
+        run = warm_tap(config, catalog=warm_tap.catalog_of("units"))
+    assert run.exit_code == 1
+    assert [record["unitNumber"] for record in run.records["units"]] == [1]
+    assert {message["type"] for message in run.messages} == {"SCHEMA", "RECORD", "STATE"}
+    assert "2 rows were not written, for their key is missing" in run.stderr
+
+
+def test_what_is_news_in_a_lifted_reference_is_in_the_record(warm_tap: TapRunner) -> None:
+    """And the log says what becomes of it, and how to keep it."""
+    run, _ = read(warm_tap, "customers", {"layout": {"layoutNumber": 19, "name": VALUE}})
+    changed = run.records["customers"][1]
+    assert (changed["layoutNumber"], changed["layout"]) == (19, {"name": VALUE})
+    assert "layout" not in run.records["customers"][0]
+    news, hint = reports(run)
+    assert "unknown property layout.name (2 rows)" in news
+    assert "SQL targets drop them" in hint
+    assert "catalog's schema" in hint
 
 
 def test_rows_of_two_pages_without_their_key_are_not_taken_for_one(warm_tap: TapRunner) -> None:
@@ -172,6 +184,5 @@ def test_rows_of_two_pages_without_their_key_are_not_taken_for_one(warm_tap: Tap
             body = json.dumps({"pagination": {}, **page}).encode()
             sandbox.faults.add(query, "status", status=200, body=body, times=None)
         run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
-    found = [record.get("name") or record["unitNumber"] for record in run.records["units"]]
-    assert found[:4] == [1, "a", "b", 2]
-    assert {1, 2} & set(found[4:]) == set(), "those that can be told apart come once"
+    assert [record["unitNumber"] for record in run.records["units"]] == [1, 2]
+    assert run.exit_code == 1

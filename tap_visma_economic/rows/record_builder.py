@@ -1,8 +1,8 @@
 """From the rows of a page to the records of a stream, and what is said of those that are flawed.
 
 Values that no message can carry (see `lenient`) are null in the record, and the row is named in the
-log. A row that cannot be told from others without such a value is refused: it is not written, and
-its stream has failed for its company, so that the bookmark stays in front of it.
+log. A row without its key is held back, whether that is missing, null or such a value: no target
+takes it. Its stream has failed for its company, so that the bookmark stays in front of it.
 """
 
 from __future__ import annotations
@@ -55,16 +55,17 @@ class RecordBuilder:
     def records(self, rows: Rows, stamps: Mapping[str, Any]) -> Sequence[Any]:
         """Return the records of a page: dictionaries, or what msgspec encodes like them."""
         records: Sequence[Any] = rows.finalize(stamps)
-        for keys in rows.keyless().values():
-            for key in keys:
-                self._drift.missing(key)
-        refused = {
-            place
-            for place, flaws in rows.flaws.items()
-            if not self._accepts(flaws, as_dictionary(records[place]))
-        }
-        if refused:
-            records = [record for place, record in enumerate(records) if place not in refused]
+        keyless = rows.keyless()
+        for place in sorted({*keyless, *rows.flaws}):
+            record, flaws = as_dictionary(records[place]), rows.flaws.get(place, ())
+            for flaw in flaws:
+                self._drift.unreadable(flaw.path, flaw.why)
+            if place in keyless:
+                self._refuse(record, keyless[place], flaws)
+            else:
+                self._name(record, flaws)
+        if keyless:
+            records = [record for place, record in enumerate(records) if place not in keyless]
         return [as_dictionary(record) for record in records] if self._mapped else records
 
     @property
@@ -81,27 +82,26 @@ class RecordBuilder:
         if self._refused:
             named = "; ".join(self._refused[:_MOST_NAMED])
             raise UnreadableRowError(
-                f"{len(self._refused)} rows were not written, for no message can carry their keys: "
-                f"{named}. All others were. Correct them in e-conomic; the next run reads them"
+                f"{len(self._refused)} rows were not written, for their key is missing or no "
+                f"message can carry it: {named}. All others were. Correct them in e-conomic; the "
+                "next run reads them"
             )
 
-    def _accepts(self, flaws: Sequence[Flaw], record: Record) -> bool:
-        """Report what was left out of a row, and return whether it can be told from others."""
-        for flaw in flaws:
-            self._drift.unreadable(flaw.path, flaw.why)
-        told = [
-            f"{key} {shown(str(record[key]))}" for key in self._keys if record.get(key) is not None
-        ]
-        if len(told) < len(self._keys):
-            told += [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in flaws]
-            self._refused.append(", ".join(told))
-            return False
+    def _refuse(self, record: Record, lacking: Sequence[str], flaws: Sequence[Flaw]) -> None:
+        why = [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in flaws]
+        why = why or [f"no {name}" for name in lacking]
+        self._refused.append(", ".join([*self._keys_of(record), *why]))
+
+    def _name(self, record: Record, flaws: Sequence[Flaw]) -> None:
         if self._named < _MOST_NAMED:
             self._logger.warning(
                 "Left out for %s, row %s: %s",
                 self._agreement,
-                ", ".join(told),
+                ", ".join(self._keys_of(record)),
                 "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in flaws),
             )
         self._named += 1
-        return True
+
+    def _keys_of(self, record: Record) -> list[str]:
+        there = (key for key in self._keys if record.get(key) is not None)
+        return [f"{key} {shown(str(record[key]))}" for key in there]

@@ -92,6 +92,7 @@ class RowType:
         drift: where departures from the documents are noted.
         absent: what stands for a column that e-conomic leaves out: null, or nothing.
         fill_booleans: give documented booleans that e-conomic leaves out as false.
+        as_text: give amounts, rates and quantities as texts in plain notation.
     """
 
     def __init__(
@@ -102,12 +103,14 @@ class RowType:
         *,
         absent: UnsetType | None = None,
         fill_booleans: bool = True,
+        as_text: bool = False,
     ) -> None:
         self._schema = schema
         self._selection = selection
         self._drift = drift
         self._absent = absent
         self._fill_booleans = fill_booleans
+        self._as_text = as_text
         self._lock = threading.Lock()
         self._current = self._compile(frozenset())
 
@@ -151,7 +154,7 @@ class RowType:
             return more
 
     def _compile(self, learnt: frozenset[Path]) -> Compiled:
-        code = Code(learnt, self._drift)
+        code = Code(learnt, self._drift, as_text=self._as_text)
         shape = Shape(code, "r", (), absent=self._absent, fill_booleans=self._fill_booleans)
         shape.build(self._schema, self._selection, required=self._schema["required"])
         compiled = Compiled(shape.struct(), shape, code.function(shape.lines), learnt, self._drift)

@@ -62,6 +62,8 @@ _TYPES: dict[str, Any] = {
 _PLACEHOLDERS: dict[Any, Any] = {int: 0, str: "", bool: False}
 """What stands in a Struct for a key that does not fit, until it is set."""
 
+_NOTHING = frozenset({NoneType, UnsetType})
+
 _MOST_REMEMBERED = 10_000
 """Texts that a memo holds before it starts over."""
 
@@ -85,16 +87,22 @@ class Memo(dict[Any, Any]):
 
 
 class Code:
-    """The function `finalize`: constants and variables. No text of a schema or a row is in it."""
+    """The function `finalize`: constants and variables. No text of a schema or a row is in it.
 
-    def __init__(self, learnt: frozenset[Path], drift: Drift) -> None:
+    Args:
+        learnt: properties that no document names.
+        drift: where their rows are counted.
+        as_text: numbers become texts in plain notation.
+    """
+
+    def __init__(self, learnt: frozenset[Path], drift: Drift, *, as_text: bool = False) -> None:
         self.learnt = learnt
         self._constants: dict[str, Any] = {
             "days": Memo(civil_date),
             "instants": Memo(instant),
             "trims": Memo(trimmed),
-            "numbers": frozenset({int, Decimal, NoneType, UnsetType}),
-            "number_of": _no_number,
+            "numbers": _NOTHING if as_text else _NOTHING | {int, Decimal},
+            "number_of": _plain if as_text else _no_number,
             "nested": frozenset({dict, list}),
             "open_object": _open_object,
             "passed": partial(_passed_on, drift=drift),
@@ -528,6 +536,15 @@ def _passed_on(value: Any, where: str, drift: Drift) -> Any:
 
 
 def _no_number(_: Any) -> Any:
+    raise MistypedError
+
+
+def _plain(value: Any) -> str:
+    """Return a number as text without an exponent, with all its digits."""
+    if type(value) is Decimal:
+        return format(value, "f")
+    if type(value) is int:
+        return str(value)
     raise MistypedError
 
 

@@ -82,8 +82,8 @@ def test_a_row_without_its_key_is_refused_and_the_others_are_written() -> None:
     with pytest.raises(UnreadableRowError) as raised:
         ledger.builder.finish()
     assert (
-        "1 rows were not written, for no message can carry their keys: agreementNumber 7, "
-        "entryNumber '\\udcff' (text that is not Unicode)" in str(raised.value)
+        "1 rows were not written, for their key is missing or no message can carry it: "
+        "agreementNumber 7, entryNumber '\\udcff' (text that is not Unicode)" in str(raised.value)
     )
 
 

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from tap_visma_economic.rows.typed import Rows
 
 STREAMS = sorted(
-    path.stem for path in Path(schemas.__file__).parent.glob("*.json") if path.stem != "modules"
+    path.stem
+    for path in Path(schemas.__file__).parent.glob("*.json")
+    if path.stem not in {"modules", "newer_versions"}
 )
 LIST = Envelope(list)
 STAMPS = {"agreementNumber": 7}
@@ -266,7 +268,7 @@ def test_what_is_learnt_of_one_answer_is_decoded_in_the_next() -> None:
         None,
         {"a": Decimal("1.50")},
     ]
-    assert stream.drift.report() == ["unknown property new (1 rows)"]
+    assert stream.drift.report()[0] == "unknown property new (1 rows)"
 
 
 def test_rows_keep_the_type_that_decoded_them() -> None:
@@ -311,8 +313,8 @@ def test_more_names_than_a_type_keeps_are_in_their_records_all_the_same() -> Non
 def test_a_name_that_no_field_can_have_is_left_out_and_reported(name: str) -> None:
     stream = Stream()
     assert stream.records([entry(1, **{name: 1}), entry(2, new=1)])[1]["new"] == 1
-    left, passed = sorted(stream.drift.report(), key=len, reverse=True)
-    assert left.endswith(": left out (1 rows)")
+    left, passed, _ = stream.drift.report()
+    assert left.startswith("left out: unknown property a")
     assert passed == "unknown property new (1 rows)"
 
 
