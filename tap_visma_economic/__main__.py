@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 
@@ -22,6 +23,7 @@ def main() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     outlets.ready()
+    gc.disable()
     try:
         from tap_visma_economic.config import environment  # noqa: PLC0415
         from tap_visma_economic.memory import share_heaps  # noqa: PLC0415
@@ -31,6 +33,8 @@ def main() -> None:
         from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
     except (AttributeError, ImportError) as error:
         sys.exit(_NOT_ALONE.format(error))
+    gc.enable()
+    gc.freeze()
     share_heaps()
     TapVismaEconomic.cli()
 

@@ -6,7 +6,7 @@ A stream class under `streams/` states facts over one of these two.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
+    from tap_visma_economic.config.settings import Config
     from tap_visma_economic.listings.pagination import Paginator
     from tap_visma_economic.readings.base import Stamps
     from tap_visma_economic.rows.pages import Page
@@ -54,8 +55,8 @@ class RestApiStream(EconomicStream):
     def parse_page(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
-            return pages.rest_collection(response, self.row_form)
-        return pages.single(response, self.documented)
+            return pages.rest_collection(response, self.row_type)
+        return pages.single(response, self.documented, self.row_type)
 
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
@@ -118,10 +119,10 @@ class OpenApiStream(EconomicStream):
     def parse_page(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
-            return pages.cursor_listing(response, self.row_form)
+            return pages.cursor_listing(response, self.row_type)
         if self.listing is Listing.SINGLETON:
-            return pages.single(response, self.documented)
-        return pages.array(response, self.row_form)
+            return pages.single(response, self.documented, self.row_type)
+        return pages.array(response, self.row_type)
 
     def get_new_paginator(self, bound: str | None = None) -> Paginator:
         """Return the plan for reading one listing, its rows filtered by `bound`."""
@@ -143,14 +144,22 @@ class OpenApiStream(EconomicStream):
         """Return `2026-01-02T03:04:05`: see docs/economic-api.md#dates-and-time-zones."""
         return at.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss")
 
+    def described(self, config: Config) -> dict[str, Any]:
+        """Return the schema file of the stream, with what a newer version of its module adds."""
+        return schemas.described(self.name, self.module, self._version_in(config))
+
+    @classmethod
+    def _version_in(cls, config: Config) -> str:
+        versions: Mapping[str, str] = config.get("openapi_versions") or {}
+        return versions.get(cls.module, schemas.MODULE_VERSIONS[cls.module])
+
     @property
     def _version(self) -> str:
-        versions: Mapping[str, str] = self.config.get("openapi_versions") or {}
-        return versions.get(self.module, schemas.MODULE_VERSIONS[self.module])
+        return self._version_in(self.config)
 
     @property
     def _documented(self) -> bool:
-        return self._version == schemas.MODULE_VERSIONS[self.module]
+        return schemas.is_described(self.module, self._version)
 
 
 def _is_nothing(response: requests.Response) -> bool:

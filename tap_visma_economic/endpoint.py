@@ -7,6 +7,7 @@ half's (`sync`), nor how either API pages and filters (`client`).
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import product
@@ -34,7 +35,8 @@ from tap_visma_economic.kinds import Listing
 from tap_visma_economic.listings.paths import fill
 from tap_visma_economic.listings.walk import MOST_READINGS, Walk
 from tap_visma_economic.rows.drift import Drift
-from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.rows.records import Selection
+from tap_visma_economic.rows.row_type import RowType
 from tap_visma_economic.wire.budget import cost_of
 from tap_visma_economic.wire.retries import MAX_TRIES, retrying
 
@@ -44,12 +46,13 @@ if TYPE_CHECKING:
     import pendulum
     import requests
     from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.config.settings import Config
     from tap_visma_economic.listings.pagination import Paginator, Query
     from tap_visma_economic.readings.base import Stamps
     from tap_visma_economic.rows.pages import Page
-    from tap_visma_economic.rows.records import Row
     from tap_visma_economic.tap import TapVismaEconomic
     from tap_visma_economic.wire.lanes import Lane
 
@@ -82,15 +85,31 @@ class Endpoint(RESTStream["Query"]):
     _tap: TapVismaEconomic
 
     def __init__(self, tap: TapVismaEconomic) -> None:
-        self._raw_schema = schemas.load(self.name)
+        self._raw_schema = self.described(tap.config)
         self._drift = Drift()
+        self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
         self.unsorted = False
         include_links = bool(tap.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
 
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over the catalog's keys, selection and the properties that its schema has more."""
+        super().apply_catalog(catalog)
+        if entry := catalog.get_stream(self.name):
+            self._raw_schema = schemas.extended(self._raw_schema, entry.schema.to_dict())
+
     # What the two APIs do differently
+
+    def described(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
+        """Return the schema file of the stream; the settings may say that more is served."""
+        return schemas.load(self.name)
+
+    @property
+    @abstractmethod
+    def row_type(self) -> RowType:
+        """How rows become records."""
 
     @abstractmethod
     def parse_page(self, response: requests.Response) -> Page:
@@ -226,7 +245,8 @@ class Endpoint(RESTStream["Query"]):
         deleted: a row that moved back, to a listing that had been read, is in there now.
         """
         if self.listing is Listing.SELF:
-            yield dict(agreement.context), agreement.page
+            rows = agreement.page.typed.read_as(self.row_type)
+            yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
         if self.deletes and any(map(_is_fixed, self.path_params.values())):
@@ -319,18 +339,10 @@ class Endpoint(RESTStream["Query"]):
         self._tap.forget_parents(self.parent, agreement)
         return context not in list(self.contexts(agreement))
 
-    @cached_property
-    def key_of(self) -> Callable[[Row, Stamps], tuple[str | None, ...]]:
-        """What tells the rows of all listings apart; null where a row lacks it."""
-        keys = self.declared_keys
-        project = self._projection_of(keys)
-
-        def key(row: Row, context: Stamps) -> tuple[str | None, ...]:
-            record = project(row, context)
-            values = (record.get(name) for name in keys)
-            return tuple(None if value is None else str(value) for value in values)
-
-        return key
+    def keys_of(self, page: Page, context: Stamps) -> list[tuple[str | None, ...]]:
+        """Return what tells the rows of all listings apart; null where a row lacks it."""
+        keys = self._values(page, self.declared_keys, context)
+        return [tuple(None if value is None else str(value) for value in key) for key in keys]
 
     def count(self, agreement: Agreement, bound: str | None) -> int:
         """Return how many rows of all listings fit."""
@@ -376,14 +388,18 @@ class Endpoint(RESTStream["Query"]):
         self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
         """Yield each page with these columns of its rows, null where a row lacks one."""
-        project = self._projection_of(columns)
         for context, page in self.read(agreement, bound):
-            records = [project(row, context) for row in page.rows]
-            yield page, [tuple(map(record.get, columns)) for record in records]
+            yield page, self._values(page, columns, context)
 
-    def _projection_of(self, columns: tuple[str, ...]) -> Projection:
-        rules = Rules(Drift(), selected=lambda crumb: crumb[1] in columns)
-        return Projection(self._raw_schema, rules)
+    def _values(
+        self, page: Page, columns: tuple[str, ...], context: Stamps
+    ) -> list[tuple[Any, ...]]:
+        if columns not in self._row_types:
+            selection = Selection(lambda crumb: crumb[1] in columns)
+            self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
+        rows = page.typed.read_as(self._row_types[columns])
+        rows.finalize(context)
+        return rows.values(columns)
 
 
 def _is_fixed(values: str | tuple[str, ...]) -> bool:

@@ -12,6 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
+from msgspec import UNSET
+from singer_sdk.helpers._util import utc_now
+from singer_sdk.singerlib import RecordMessage
 
 from tap_visma_economic.ahead import Unit
 from tap_visma_economic.endpoint import Endpoint
@@ -24,9 +27,9 @@ from tap_visma_economic.errors import (
 from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.readings.base import parse_instant
 from tap_visma_economic.readings.plans import INCREMENTAL, reading_of
-from tap_visma_economic.rows.forms import RowForm
-from tap_visma_economic.rows.recorder import Recorder
-from tap_visma_economic.rows.records import Projection, Rules
+from tap_visma_economic.rows.record_builder import RecordBuilder
+from tap_visma_economic.rows.records import Selection
+from tap_visma_economic.rows.row_type import RowType, as_dictionary
 from tap_visma_economic.rows.typed import column
 from tap_visma_economic.rows.values import instant_text
 from tap_visma_economic.versions import BEGUN, ROWS, Coverage
@@ -34,6 +37,7 @@ from tap_visma_economic.versions import BEGUN, ROWS, Coverage
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
+    from msgspec import UnsetType
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Counter
 
@@ -113,8 +117,7 @@ class EconomicStream(Endpoint):
         """Yield the records of one agreement, or of all, without bookmarks or messages."""
         for agreement in self._agreements(context):
             for stamps, page in self.read(agreement, None):
-                for row in page.rows:
-                    yield self._project(row, stamps)
+                yield from map(as_dictionary, page.typed.finalize(stamps))
 
     def log_sync_costs(self) -> None:
         """Write the last STATE: this is the SDK's last call, after all streams have been read."""
@@ -166,7 +169,7 @@ class EconomicStream(Endpoint):
 
         It may be read long before its turn to be written: the state is a copy until then.
         """
-        _ = self.row_form  # made in the main thread, once
+        _ = self.row_type  # made in the main thread, once
         # What an older run read by a bookmark is not true any more after one that keeps none.
         keeps_bookmark = self.replication_method == INCREMENTAL
         state = {**self._known_state(agreement)} if keeps_bookmark else {}
@@ -183,24 +186,24 @@ class EconomicStream(Endpoint):
             EconomicError: it could not be read to the end.
             AccessDeniedError: nothing of it may be read.
         """
-        recorder = self._recorder(agreement)
+        builder = self._record_builder(agreement)
         with self._tap.ahead.unit(self, agreement) as steps:
             for step in _denied_at_once(steps):
                 if isinstance(step, Unit):
-                    recorder.finish()
+                    builder.finish()
                     self._end(agreement, step, coverage)
                     return
                 self._tap.stop.check()
                 if step.page.rows:
                     self._now_has_rows(agreement)
                 self._look_for_twins(step.page.rows)
-                records = recorder.records(step.page.rows, step.stamps)
+                records = builder.records(step.page.typed, step.stamps)
                 if write:
                     self._tell_beforehand(agreement, step)
                     self._write_records(records, counter)
                 else:
                     yield from self._counted(records, counter)
-                if recorder.complete:
+                if builder.complete:
                     self._move_on(agreement, step.state)
                 self._tap.progress.wrote(self.name, step, agreement.lane.budget.left)
                 if write:
@@ -327,32 +330,30 @@ class EconomicStream(Endpoint):
     # What is written
 
     @cached_property
-    def _rules(self) -> Rules:
-        return Rules(
+    def row_type(self) -> RowType:
+        """How rows become records."""
+        selection = Selection(self.mask.__getitem__, bool(self.config.get("include_links")))
+        return RowType(
+            self._raw_schema,
+            selection,
             self._drift,
-            selected=self.mask.__getitem__,
-            include_links=bool(self.config.get("include_links")),
+            absent=self._absent,
+            fill_booleans=self._documented,
+            as_text=self._tap.setting("decimals") != "number",
         )
 
-    @cached_property
-    def _project(self) -> Projection:
-        return Projection(self._raw_schema, self._rules, fill_booleans=self._documented)
+    @property
+    def _absent(self) -> UnsetType | None:
+        """What stands for a column that e-conomic leaves out."""
+        return UNSET if self._tap.setting("absent_columns") == "omit" else None
 
-    @cached_property
-    def row_form(self) -> RowForm | None:
-        """How the rows of large pages are decoded; None if the SDK needs them as dictionaries."""
-        if self._is_mapped or self.config.get("batch_config"):
-            return None
-        return RowForm(self._raw_schema, self._rules, fill_booleans=self._documented)
-
-    def _recorder(self, agreement: Agreement) -> Recorder:
-        return Recorder(
-            self._project,
-            self.row_form,
+    def _record_builder(self, agreement: Agreement) -> RecordBuilder:
+        return RecordBuilder(
             keys=self.declared_keys,
             drift=self._drift,
             logger=self.logger,
             agreement=agreement,
+            mapped=self._is_mapped or bool(self.config.get("batch_config")),
         )
 
     @property
@@ -388,6 +389,29 @@ class EconomicStream(Endpoint):
         except Exception as error:  # noqa: BLE001  whatever a user's expression comes to
             kind = type(error.__cause__ or error).__name__
             raise ConfigError(f"the stream map of {self.name} cannot be applied ({kind})") from None
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """Yield what the stream maps make of a record.
+
+        The SDK's own would drop what no schema names. Its flattening leaves out the columns of an
+        object that is null, and names the object instead.
+        """
+        fill = self.config.get("flattening_enabled") and self._absent is None
+        for stream_map in self.stream_maps:
+            mapped = stream_map.transform(record)
+            if mapped is None:
+                continue
+            if fill:
+                columns = dict.fromkeys(stream_map.transformed_schema["properties"])
+                mapped = columns | {
+                    k: v for k, v in mapped.items() if k in columns or v is not None
+                }
+            yield RecordMessage(
+                stream=stream_map.stream_alias,
+                record=mapped,
+                version=self._stream_version,
+                time_extracted=utc_now(),
+            )
 
     def _counted(
         self, records: Sequence[Record], counter: Counter

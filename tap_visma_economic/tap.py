@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
+from singer_sdk.helpers._catalog import get_selected_schema
 
-from tap_visma_economic import access
+from tap_visma_economic import access, schemas
 from tap_visma_economic.agreements import read_agreements
 from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.command_line import CommandLine, about_maps
@@ -93,13 +94,22 @@ class TapVismaEconomic(CommandLine):
             settings.check(self.config)
 
     def setup_mapper(self) -> None:
-        """Make the stream maps.
+        """Make the stream maps, over schemas whose numbers have the form the settings name.
+
+        A catalog cannot carry it: the SDK's has no precision.
 
         Raises:
             MappingError: they cannot be used.
         """
         try:
             super().setup_mapper()
+            decimals = self.setting("decimals")
+            for entry in self.catalog.streams if decimals != "number" else ():
+                name = entry.stream or entry.tap_stream_id
+                mask = entry.metadata.resolve_selection()
+                selected = get_selected_schema(name, entry.schema.to_dict(), mask)
+                schema = schemas.with_decimals(selected, decimals)
+                self.mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise MappingError from error  # an expression of theirs failed
 

@@ -48,7 +48,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
         self._encode = encoder.encode
         self._encode_lines = encoder.encode_lines
-        self._buffer = bytearray()
+        self._parts: list[bytes | memoryview] = []
+        self._waiting = 0
         self._flushed = time.monotonic()
         self.written = 0
 
@@ -58,8 +59,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     def write_message(self, message: Message) -> None:
         """Take a message; all but a RECORD are written at once."""
-        self._buffer += self.serialize_message(message)
-        if not isinstance(message, RecordMessage) or len(self._buffer) >= _FULL:
+        self._take(self.serialize_message(message))
+        if not isinstance(message, RecordMessage) or self._waiting >= _FULL:
             self.flush()
 
     def write_records(
@@ -74,12 +75,15 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         head = self._encode(message)[:-1] + b',"record":'
         tail = b',"time_extracted":' + self._encode(utc_now()) + b"}\n"
         # No newline is ever inside an encoded record: JSON escapes it.
-        lines = self._encode_lines(records)[:-1]
-        self._buffer += head
-        self._buffer += lines.replace(b"\n", tail + head)
-        self._buffer += tail
-        if len(self._buffer) >= _FULL:
+        lines = self._encode_lines(records).replace(b"\n", tail + head)
+        self._take(head)
+        self._take(memoryview(lines)[: -len(head)])
+        if self._waiting >= _FULL:
             self.flush()
+
+    def _take(self, part: bytes | memoryview) -> None:
+        self._parts.append(part)
+        self._waiting += len(part)
 
     def end_page(self) -> None:
         """A page is written: let what waits go if it has waited long enough."""
@@ -92,10 +96,10 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         Raises:
             TargetGone: the target closed the pipe.
         """
-        lines, self._buffer = self._buffer, bytearray()
+        left = memoryview(b"".join(self._parts))
+        self._parts.clear()
+        self.written, self._waiting = self.written + self._waiting, 0
         self._flushed = time.monotonic()
-        self.written += len(lines)
-        left = memoryview(lines)
         try:
             while left:  # an unbuffered stdout takes a part only, if a signal comes while it waits
                 left = left[sys.stdout.buffer.write(left) :]

@@ -128,7 +128,6 @@ def test_a_key_of_another_type_keeps_its_row(warm_tap: TapRunner) -> None:
 def test_a_key_that_is_missing_is_counted_and_its_row_held_back(
     warm_tap: TapRunner, rows: int, lacking: dict[str, None]
 ) -> None:
-    """On small pages and on large ones, which are read another way."""
     name = "x" * 30
     whole = [{"number": number, "name": name} for number in range(1, rows)]
     page = {"items": [*whole, {"name": name, **lacking}]}
@@ -139,8 +138,8 @@ def test_a_key_that_is_missing_is_counted_and_its_row_held_back(
     assert run.exit_code == 1
     assert [record["number"] for record in run.records["activities"]] == [*range(1, rows)]
     assert "Failed: activities" in run.stderr
-    [line] = reports(run)
-    assert "number is missing where it is documented as always there (1 rows)" in line
+    assert " 1 rows were not written" in run.stderr
+    assert "no number" in run.stderr
 
 
 def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None:
@@ -150,18 +149,29 @@ def test_a_run_over_documented_data_reports_nothing(warm_tap: TapRunner) -> None
         keeps_secrets(run)
 
 
-def test_rows_without_their_key_are_not_taken_for_one(warm_tap: TapRunner) -> None:
-    rows = [{"unitNumber": 1}, {"name": "a"}, {"name": "b"}, {"unitNumber": None, "name": "c"}]
-    body = json.dumps({"collection": rows, "pagination": {"results": 4}}).encode()
+def test_rows_without_their_key_delete_nothing(warm_tap: TapRunner) -> None:
+    rows = [{"unitNumber": 1}, {"name": "uden nummer"}, {"unitNumber": None, "name": "b"}]
+    body = json.dumps({"collection": rows, "pagination": {"results": 3}}).encode()
     with canary_sandbox(small_grants(GRANT)) as sandbox:
         sandbox.faults.add("/units", "status", status=200, body=body)
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
+        config = settings_for(sandbox, GRANT, emit_activate_version_messages=True)
+        run = warm_tap(config, catalog=warm_tap.catalog_of("units"))
     assert run.exit_code == 1
     assert [record["unitNumber"] for record in run.records["units"]] == [1]
-    assert "Failed: units, " in run.stderr
-    assert " 3 rows were not written" in run.stderr
-    (line,) = reports(run)
-    assert "unitNumber is missing where it is documented as always there (3 rows)" in line
+    assert {message["type"] for message in run.messages} == {"SCHEMA", "RECORD", "STATE"}
+    assert " 2 rows were not written, for they have no key" in run.stderr
+
+
+def test_what_is_news_in_a_lifted_reference_is_in_the_record(warm_tap: TapRunner) -> None:
+    """And the log says what becomes of it, and how to keep it."""
+    run, _ = read(warm_tap, "customers", {"layout": {"layoutNumber": 19, "name": VALUE}})
+    changed = run.records["customers"][1]
+    assert (changed["layoutNumber"], changed["layout"]) == (19, {"name": VALUE})
+    assert "layout" not in run.records["customers"][0]
+    news, hint = reports(run)
+    assert "unknown property layout.name (2 rows)" in news
+    assert "SQL targets drop them" in hint
+    assert "catalog's schema" in hint
 
 
 def test_rows_of_two_pages_without_their_key_hide_no_other(warm_tap: TapRunner) -> None:

@@ -56,7 +56,7 @@ def test_every_stream_has_a_file_and_every_file_a_stream() -> None:
         for file in files("tap_visma_economic.schemas").iterdir()
         if file.name.endswith(".json")
     }
-    assert found == {*NAMES, "modules"}
+    assert found == {*NAMES, "modules", "newer_versions"}
 
 
 def test_a_stream_that_does_not_exist_has_no_file() -> None:

@@ -219,8 +219,8 @@ ASSUMPTIONS = (
         "Newer versions answer as well, where `openapi_versions` names them: `bookedEntriesapi` "
         "5.0.0 to 7.0.0, `accountsapi` 7.0.1, `journalsapi` 15.0.1 and 16.0.1 are known of.",
         "e-conomic's lists of changes.",
-        "The stream fails and names the setting. With a version that is served, columns that the "
-        "schemas lack come along, and the log lists them.",
+        "The stream fails and names the setting. What these versions are known to add is typed; "
+        "with any other, columns that the schemas lack come along, and the log lists them.",
         "test_bad_input.py::test_a_version_that_is_not_served_is_named",
         tuple(Check(answers.served, (_module(name),), name.replace("@", " ")) for name in NEWER),
     ),

@@ -89,6 +89,14 @@ PAYMENT_DETAILS = (
     "ocrLineMessage",
 )
 
+VOUCHER_ENTRIES = (
+    "financeVouchers",
+    "customerPayments",
+    "supplierInvoices",
+    "supplierPayments",
+    "manualCustomerInvoices",
+)
+
 CORRECTIONS = (
     Correction(
         ("entries",),
@@ -224,6 +232,34 @@ RECORDED = (
     ),
     Correction(
         ("invoices_booked_documents",), "lines[].unit.products", "link", "recorded document, 2022"
+    ),
+    Correction(("products",), "minimumStock", "number", "on every product, seen live 2026"),
+    Correction(
+        ("customers",), "paymentTerms.paymentTermsType", "string", "recorded customers, 2026"
+    ),
+    *(
+        Correction(("customer_groups",), f"account.vatAccount.{name}", kind, "seen live, 2026")
+        for name, kind in (("vatCode", "string"), ("self", "link"))
+    ),
+    Correction(
+        ("journal_entries",), "contraVatAccount.ratePercentage", "number", "seen live, 2026"
+    ),
+    *(
+        Correction(
+            ("journal_vouchers",),
+            f"entries.{kind}[].{path}",
+            type_,
+            "the entries of /journals have it, seen live 2026",
+        )
+        for kind in VOUCHER_ENTRIES
+        for path, type_ in (
+            ("amountDefaultCurrency", "number"),
+            ("remainderDefaultCurrency", "number"),
+            ("journalEntryNumber", "integer"),
+            ("contraVatAccount.ratePercentage", "number"),
+            ("voucher.accountingYear.year", "string"),
+            ("voucher.accountingYear.self", "link"),
+        )
     ),
     Correction(
         ("journal_entries",),

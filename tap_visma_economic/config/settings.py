@@ -190,6 +190,24 @@ SETTINGS = th.PropertiesList(
         description="Keep the links between resources (`self` and others) that e-conomic sends.",
     ),
     th.Property(
+        "decimals",
+        th.StringType,
+        allowed_values=["number", "x-singer.decimal", "string"],
+        default="number",
+        title="Decimals",
+        description="The form of amounts, rates and quantities: `number`; `x-singer.decimal`, "
+        "which targets built on the Singer SDK make an exact DECIMAL of; or `string`.",
+    ),
+    th.Property(
+        "absent_columns",
+        th.StringType,
+        allowed_values=["null", "omit"],
+        default="null",
+        title="Absent columns",
+        description="What becomes of a column that e-conomic leaves out of a row: `null`, so that "
+        "every record has all columns in one order, or `omit` for smaller records.",
+    ),
+    th.Property(
         "rest_url",
         th.StringType,
         default=REST_URL,

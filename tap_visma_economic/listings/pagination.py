@@ -14,7 +14,7 @@ from singer_sdk.pagination import BaseAPIPaginator
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.listings.filters import both, compare
-from tap_visma_economic.rows.typed import column, mark_of
+from tap_visma_economic.rows.typed import column, mark_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,11 +112,13 @@ class Paginator(BaseAPIPaginator[Query]):
         if before.keys().isdisjoint(places):
             return page
         fresh = [
-            row
-            for place, (key, row) in enumerate(zip(keys, page.rows, strict=True))
-            if key not in before or row != rows[before[key]] or (self._twins and not place)
+            place
+            for place, key in enumerate(keys)
+            if key not in before
+            or page.rows[place] != rows[before[key]]
+            or (self._twins and not place)
         ]
-        return replace(page, rows=fresh)
+        return replace(page, rows=taken(page.rows, fresh))
 
     def has_more(self, response: requests.Response) -> bool:
         """Return whether e-conomic said that another page follows."""

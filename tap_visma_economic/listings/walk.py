@@ -26,7 +26,7 @@ from tap_visma_economic.listings.pagination import keys_of
 from tap_visma_economic.listings.paths import fill
 from tap_visma_economic.listings.stretches import Stretches
 from tap_visma_economic.listings.windows import PAGE, STRETCH, WORTH, Window, windows
-from tap_visma_economic.rows.typed import mark_of
+from tap_visma_economic.rows.typed import mark_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -241,15 +241,15 @@ class Walk:
         for readings in range(1, MOST_READINGS + 1):
             keys: set[tuple[str | None, ...]] = set()
             for page in self._chain(begun):
-                keyed = [(self._endpoint.key_of(row, self.context), row) for row in page.rows]
-                keys.update(key for key, _ in keyed)
+                keyed = self._endpoint.keys_of(page, self.context)
+                keys.update(keyed)
                 fresh = {
-                    (*key, place if None in key else None): row
-                    for place, (key, row) in enumerate(keyed)
+                    (*key, place if None in key else None): place
+                    for place, key in enumerate(keyed)
                     if None in key or key not in seen
                 }
-                seen.update(key for key, _ in keyed)
-                yield replace(page, rows=list(fresh.values()))
+                seen.update(keyed)
+                yield replace(page, rows=taken(page.rows, list(fresh.values())))
             if begun.paginator.count == 1 or keys == before:
                 return
             before = keys

@@ -107,7 +107,7 @@ class RepeatedReading:
             )
 
     def saw(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
-        """Take note of a page, and return what the state has to tell before its rows are written."""
+        """Take note of a page; return what the state has to tell before its rows are written."""
         return self._reading.saw(rows, clock)
 
     def finish(self) -> None:

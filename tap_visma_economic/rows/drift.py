@@ -12,6 +12,11 @@ _MOST_LINES = 50
 _LONGEST = 300
 """Characters of one that are told: a property's name is e-conomic's, and may be any text."""
 
+_HOW_TO_KEEP = (
+    "unknown properties are in the records and not in the SCHEMA, so that SQL targets drop them. "
+    "To keep one, add it to the catalog's schema (in Meltano: the extra `schema`)"
+)
+
 
 class Drift:
     """Counts a stream's departures from the documents, by path, never with a value.
@@ -22,14 +27,12 @@ class Drift:
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
+        self._more = False
 
-    def unknown(self, path: str) -> None:
-        """Note a property that no document names."""
-        self._seen[f"unknown property {path}"] += 1
-
-    def missing(self, path: str) -> None:
-        """Note a row without a property that no row can be without."""
-        self._seen[f"{path} is missing where it is documented as always there"] += 1
+    def unknown(self, path: str, *, passed: bool = True, rows: int = 1) -> None:
+        """Note a property that no document names, and whether it is in the records."""
+        self._seen[f"{'' if passed else 'left out: '}unknown property {path}"] += rows
+        self._more |= passed
 
     def mistyped(self, path: str, expected: str, value: object, outcome: str) -> None:
         """Note a value of another type than documented, and what became of it."""
@@ -60,9 +63,13 @@ class Drift:
         lines = [
             f"{shown(what, _LONGEST)} ({count} rows)" for what, count in sorted(self._seen.items())
         ]
+        hint = [_HOW_TO_KEEP] if self._more else []
         self._seen.clear()
+        self._more = False
         more = len(lines) - _MOST_LINES
-        return lines if more <= 0 else [*lines[:_MOST_LINES], f"{more} other departures"]
+        if more > 0:
+            lines = [*lines[:_MOST_LINES], f"{more} other departures"]
+        return lines + hint
 
 
 _TYPE_NAMES = {

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FILES = files(__name__)
 
@@ -27,6 +30,23 @@ def _read(name: str) -> Any:
 
 MODULE_VERSIONS: dict[str, str] = _read("modules")
 """The version of each OpenAPI module that the schema files describe."""
+
+NEWER_VERSIONS: dict[str, dict[str, dict[str, Any]]] = _read("newer_versions")
+"""By module and newer version: the properties that are known to be added to its streams."""
+
+DECIMAL = {
+    "type": ["string", "null"],
+    "format": "x-singer.decimal",
+    "precision": 38,
+    "scale": 18,
+}
+"""How the SDK's targets know a decimal number; without both limits one is rounded."""
+
+_DECIMALS: dict[str, dict[str, Any]] = {
+    "number": {"type": ["number", "null"]},
+    "string": {"type": ["string", "null"]},
+    DECIMAL["format"]: DECIMAL,  # type: ignore[dict-item]
+}
 
 
 @cache
@@ -40,6 +60,66 @@ def load(stream_name: str) -> dict[str, Any]:
     """
     schema: dict[str, Any] = _read(stream_name)
     return schema
+
+
+def described(stream_name: str, module: str, version: str) -> dict[str, Any]:
+    """The schema file of a stream, with the properties that a newer version of its module adds."""
+    raw = load(stream_name)
+    added: dict[str, Any] = {}
+    for newer, streams in NEWER_VERSIONS.get(module, {}).items():
+        if numbers_of(newer) <= numbers_of(version):
+            added |= streams.get(stream_name, {})
+    return {**raw, "properties": {**raw["properties"], **added}} if added else raw
+
+
+def is_described(module: str, version: str) -> bool:
+    """Whether it is known what a version of a module serves."""
+    return version == MODULE_VERSIONS[module] or version in NEWER_VERSIONS.get(module, {})
+
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """A version such as 5.10.0, as what can be compared."""
+    return tuple(map(int, version.split(".")))
+
+
+def extended(raw: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema file with the properties that a catalog's schema has more.
+
+    A link or a reference that is left out otherwise stays if the catalog has more of it.
+
+    Args:
+        raw: A schema file, or any part of it.
+        wanted: The catalog's schema of the same part.
+    """
+    made = dict(raw)
+    columns: dict[str, Any] = raw.get("properties", {})
+    if columns:
+        made["properties"] = dict(columns)
+        for name, column in (wanted.get("properties") or {}).items():
+            if name not in raw.get("x-omit", ()):
+                known = columns.get(name)
+                plain = with_decimals(column, "number")
+                made["properties"][name] = extended(known, column) if known else plain
+    if raw.get("items") and wanted.get("items"):
+        made["items"] = extended(raw["items"], wanted["items"])
+    if made != raw:
+        made.pop("x-link", None)
+    return made if made != raw else raw
+
+
+def with_decimals(schema: Mapping[str, Any], decimals: str) -> dict[str, Any]:
+    """A plain JSON Schema whose numbers have the form that the setting `decimals` names."""
+    made = dict(schema)
+    kinds = schema.get("type", ())
+    if schema.get("format") == DECIMAL["format"] or "number" in kinds:
+        made = {word: made[word] for word in made if word not in DECIMAL}
+        return {**made, **_DECIMALS[decimals]}
+    if "properties" in schema:
+        columns = schema["properties"].items()
+        made["properties"] = {name: with_decimals(column, decimals) for name, column in columns}
+    if "items" in schema:
+        made["items"] = with_decimals(schema["items"], decimals)
+    return made
 
 
 def catalog_schema(raw: dict[str, Any], *, include_links: bool) -> dict[str, Any]:

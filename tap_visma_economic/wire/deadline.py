@@ -30,6 +30,10 @@ LARGEST = 1 << 27
 hold more than any machine has."""
 
 
+_AT_ONCE = 1 << 18
+"""Bytes that are read at once, as far as they are there."""
+
+
 class _Reader(io.RawIOBase):
     """What a socket sends, until the timeout that the socket has now is used up.
 
@@ -70,7 +74,7 @@ class _Reader(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp: Any = io.BufferedReader(_Reader(self.fp.detach(), sock))
+        self.fp: Any = io.BufferedReader(_Reader(self.fp.detach(), sock), _AT_ONCE)
 
 
 class _HTTPConnection(HTTPConnection):
@@ -84,10 +88,10 @@ class _HTTPSConnection(HTTPSConnection):
 
 
 class _Answer(requests.Response):
-    def iter_content(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+    def iter_content(self, *_: Any, **__: Any) -> Iterator[Any]:
         size = 0
         try:
-            for part in super().iter_content(*args, **kwargs):
+            for part in super().iter_content(_AT_ONCE):
                 size += len(part)
                 if size > LARGEST:
                     raise self._bad(f"it has more than {LARGEST >> 20} MB")

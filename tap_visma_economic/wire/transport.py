@@ -63,6 +63,7 @@ class Transport(Workers):
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         self._given_up: set[str] = set()
+        self._settings: dict[str, Any] = {}
         self._verify: str | bool = ca_bundle or True
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
 
@@ -88,11 +89,7 @@ class Transport(Workers):
             BadAnswerError: it could not be unpacked.
             ConfigError: no request can be sent at all.
         """
-        settings = self.session.merge_environment_settings(
-            request.url or "", {}, stream=False, verify=self._verify, cert=None
-        )
-        if origin_of(request.url or "")[1] in LOOPBACK:
-            settings["proxies"] = {}  # a local address is local: no proxy gets to see its tokens
+        settings = self._settings_for(request)
         try:
             return self.session.send(
                 request, timeout=self.timeout, allow_redirects=False, **settings
@@ -112,6 +109,18 @@ class Transport(Workers):
             unfit = f"look at the proxy in the environment ({type(error).__name__})"
             why = error if isinstance(error, OSError) else unfit
             raise ConfigError(f"no request can be sent: {why}") from None
+
+    def _settings_for(self, request: requests.PreparedRequest) -> Any:
+        """Return what the environment says about a host: it is asked once."""
+        host = _host(request)
+        if host not in self._settings:
+            settings = self.session.merge_environment_settings(
+                request.url or "", {}, stream=False, verify=self._verify, cert=None
+            )
+            if origin_of(request.url or "")[1] in LOOPBACK:
+                settings["proxies"] = {}  # a local address is local: no proxy sees its tokens
+            self._settings[host] = settings
+        return self._settings[host]
 
     def give_up(self, request: requests.PreparedRequest) -> None:
         """A host could not be reached in spite of all tries: from now on one try must do.

@@ -11,6 +11,9 @@ import pytest
 from scripts.trial_balance import trial_balance
 from tests.conftest import settings_for
 from tests.pipelines.conftest import Pipeline, said, streams_of
+from tests.sandbox import Grant
+from tests.sandbox.company import build_company
+from tests.sandbox.server import Sandbox
 from tests.test_discovery import CONTRACT, DEFAULT
 from tests.test_records_arrive import truth
 
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.local import Run
-    from tests.sandbox.server import Sandbox
 
 OVERLAP = 1000
 LOOKBACK = dt.timedelta(minutes=180)
@@ -106,6 +108,29 @@ def test_a_second_run_reads_the_full_streams_in_full(first: Path, second: Path) 
     before, after = rows_in(first), rows_in(second)
     full = [stream for stream in DEFAULT if CONTRACT[stream]["replication"] == "full"]
     assert {s: len(after[s]) for s in full} == {s: len(before[s]) for s in full}
+
+
+def test_a_property_that_the_extra_schema_adds_is_a_column(installed: Path, tmp_path: Path) -> None:
+    company = build_company(1234567, "Firma", seed=7, entries=300)
+    for row in company.rows("rest:/customers")[1:3]:
+        row["score"] = "12.50"
+    pipeline = Pipeline(tmp_path / "project", installed)
+    project = tmp_path / "project" / "meltano.yml"
+    extra = "    schema:\n      customers:\n        score: {type: [number, 'null']}\n"
+    name = "  - name: tap-visma-economic\n"
+    text = project.read_text("utf-8")
+    assert text.count(name) == 1
+    project.write_text(text.replace(name, name + extra), encoding="utf-8")
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        run = load(pipeline, settings_for(sandbox, "demo"), tmp_path / "rows")
+    assert run.exit_code == 0, said(run)
+    assert [row["score"] for row in rows_in(tmp_path / "rows")["customers"][:4]] == [
+        None,
+        12.5,
+        12.5,
+        None,
+    ]
+    assert "unknown property score" not in said(run)
 
 
 def test_several_companies_and_all_streams_can_be_set_in_the_environment(

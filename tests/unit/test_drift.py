@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tap_visma_economic.rows.drift import Drift, type_name
+from tap_visma_economic.rows.drift import _HOW_TO_KEEP, Drift, type_name
 
 
 def test_what_was_not_noted_is_not_reported() -> None:
@@ -23,6 +23,7 @@ def test_departures_are_counted_by_path_and_reported_in_order() -> None:
         "balance is a string where a number is documented: left out (1 rows)",
         "unknown property delivery.new (1 rows)",
         "unknown property new (2 rows)",
+        _HOW_TO_KEEP,
     ]
 
 

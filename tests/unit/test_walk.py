@@ -116,9 +116,9 @@ class Rows:
         found = [(tests[name], int(value)) for name, value in BOUND.findall(bound or "")]
         return [row for row in self.rows if all(test(row["number"], v) for test, v in found)]
 
-    def key_of(self, row: Row, context: Row) -> tuple[str | None]:
-        number = row.get("number")
-        return (None if number is None else str(number),)
+    def keys_of(self, page: Page, context: Row) -> list[tuple[str | None]]:
+        numbers = [row.get("number") for row in page.rows]
+        return [(None if number is None else str(number),) for number in numbers]
 
     def keeps_moving(self, agreement: Any) -> None:
         self.in_doubt.add(agreement.number)

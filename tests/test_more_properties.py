@@ -1,0 +1,108 @@
+"""Properties that the schema files do not name: by the catalog's schema, or by a newer version."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import settings_for
+from tests.sandbox import Grant
+from tests.sandbox.company import build_company
+from tests.support import GRANT, NUMBER, canary_sandbox, small_grants
+
+if TYPE_CHECKING:
+    from tests.conftest import Run, TapRunner
+
+NEW = {"type": ["number", "null"]}
+
+
+def with_schema(catalog: dict[str, Any], stream: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """A catalog with more in the schema of a stream, as Meltano's extra `schema` makes it."""
+    entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == stream)
+    entry["schema"]["properties"] |= properties
+    return catalog
+
+
+def customers(tap: TapRunner, properties: dict[str, Any], **more: Any) -> Run:
+    """Read customers, of which the second and third have more than is documented."""
+    company = build_company(NUMBER, "Firma", seed=7, entries=300)
+    for row in company.rows("rest:/customers")[1:3]:
+        row |= {"score": "12.50", "layout": {"layoutNumber": 19, "name": "Standard"}}
+    catalog = with_schema(tap.catalog_of("customers"), "customers", properties)
+    with canary_sandbox({GRANT: Grant(company)}) as sandbox:
+        run = tap(settings_for(sandbox, GRANT, **more), catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    return run
+
+
+def test_a_property_that_the_catalogs_schema_adds_is_a_column(warm_tap: TapRunner) -> None:
+    run = customers(warm_tap, {"score": NEW})
+    assert run.schemas["customers"]["schema"]["properties"]["score"] == NEW
+    values = [record["score"] for record in run.records["customers"]]
+    assert values[:3] == [None, 12.5, 12.5]
+    assert set(values[3:]) == {None}, "null where it is absent, as any other column"
+    assert not [line for line in run.warnings if "unknown property score" in line]
+
+
+def test_so_is_one_inside_of_a_reference_that_would_go(warm_tap: TapRunner) -> None:
+    layout = {"type": ["object", "null"], "properties": {"name": {"type": ["string", "null"]}}}
+    run = customers(warm_tap, {"layout": layout, "score": NEW})
+    assert run.schemas["customers"]["schema"]["properties"]["layout"] == layout
+    records = run.records["customers"]
+    assert records[1]["layout"]["name"] == "Standard"
+    assert records[1]["layoutNumber"] == 19
+    assert not [line for line in run.warnings if "Not as documented" in line]
+
+
+def test_a_number_that_is_added_has_the_form_of_all_numbers(warm_tap: TapRunner) -> None:
+    run = customers(warm_tap, {"score": NEW}, decimals="x-singer.decimal")
+    column = run.schemas["customers"]["schema"]["properties"]["score"]
+    assert (column["format"], column["precision"], column["scale"]) == ("x-singer.decimal", 38, 18)
+    assert run.records["customers"][1]["score"] == "12.50"
+
+
+def test_a_token_cannot_be_added(warm_tap: TapRunner) -> None:
+    application = {"type": "object", "properties": {"appPublicToken": {"type": "string"}}}
+    catalog = warm_tap.catalog_of("agreements")
+    catalog = with_schema(catalog, "agreements", {"application": application})
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+    assert "appPublicToken" not in run.records["agreements"][0]["application"]
+
+
+ADDED = {
+    ("booked_entries", "costTypeNumber"): ("6.0.0", 7),
+    ("matched_entries", "matchedAmount"): ("7.0.0", 10.5),
+    ("matched_entries", "effectiveMatchDate"): ("7.0.0", "2026-01-31"),
+}
+
+
+@pytest.mark.parametrize("version", ["5.0.0", "6.0.0", "7.0.0", "7.1.0"])
+def test_what_a_newer_version_is_known_to_add_is_a_column(
+    warm_tap: TapRunner, version: str
+) -> None:
+    config = {"openapi_versions": {"bookedEntriesapi": version}}
+    catalog = warm_tap.catalog_of("booked_entries", "matched_entries", config=config)
+    pages = {
+        "/booked-entries$": [{"entryNumber": 1, "accountNumber": 1010, "costTypeNumber": 7}],
+        "/booked-entries/matched-pairs$": [
+            {
+                "entryNumber1": 1,
+                "entryNumber2": 2,
+                "matchedAmount": 10.50,
+                "effectiveMatchDate": "2026-01-31T00:00:00",
+            }
+        ],
+    }
+    with canary_sandbox(small_grants(GRANT)) as sandbox:
+        for path, rows in pages.items():
+            body = json.dumps({"items": rows}).encode()
+            sandbox.faults.add(path, "status", status=200, body=body, times=None)
+        run = warm_tap(settings_for(sandbox, GRANT, **config), catalog=catalog)
+    for (stream, column), (since, value) in ADDED.items():
+        described = run.schemas[stream]["schema"]["properties"]
+        assert (column in described) == (version >= since), (stream, column)
+        if stream in run.records and version >= since:
+            assert run.records[stream][0][column] == value
