@@ -82,14 +82,15 @@ def test_a_row_without_its_key_is_refused_and_the_others_are_written() -> None:
     with pytest.raises(UnreadableRowError) as raised:
         ledger.builder.finish()
     assert (
-        "1 rows were not written, for their key is missing or no message can carry it: "
+        "1 rows were not written, for they have no key, or one that no message can carry: "
         "agreementNumber 7, entryNumber '\\udcff' (text that is not Unicode)" in str(raised.value)
     )
 
 
 def test_a_refusal_names_twenty_rows_at_most() -> None:
     ledger = Ledger()
-    ledger.records(*[b'{"entryNumber": %b}' % BAD] * 500)
+    bad = [BAD[:-1] + b'%d"' % number for number in range(500)]
+    ledger.records(*[b'{"entryNumber": %b}' % text for text in bad])
     with pytest.raises(UnreadableRowError, match=r"^500 rows") as raised:
         ledger.builder.finish()
     assert str(raised.value).count("entryNumber '") == 20
