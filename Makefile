@@ -8,6 +8,7 @@ LIVE ?=
 COMPARE ?=
 QUICK ?=
 PYTEST_ARGS ?=
+LOCKED ?=
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -52,9 +53,12 @@ bench: $(READY) ## Measure the tap next to stock SDK classes and a bare loop; QU
 clean: ## Remove everything that was made here
 	rm -rf .venv .venv-dbt-* .meltano output build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-# uv is faster; where it does not get through to a package index, pip does it.
-$(READY): pyproject.toml
+# What uv.lock says. Where uv does not get through to PyPI, what it or pip finds in another index;
+# with LOCKED=1, as in CI, nothing but uv.lock will do.
+$(READY): pyproject.toml uv.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip uv || $(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev || $(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/uv sync --quiet --locked --inexact$(if $(LOCKED),, || \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev || \
+	  $(BIN)/python -m pip install --quiet --editable . --group dev)
 	touch $@

@@ -187,6 +187,7 @@ def test_two_companies_whose_browsers_come_back_at_once_are_both_stored(
     connect: Connect, three: Sandbox, store: str
 ) -> None:
     assert connect.paste(GRANT, store).exit_code == 0
+    # Between reading what is stored and writing it each asks whose grant is there.
     three.faults.add("/self", "delay", seconds=0.5, times=None)
     options = ("--no-browser", store)
     with (

@@ -110,6 +110,28 @@ def test_every_python_that_the_package_names_is_tested() -> None:
     assert matrix["python"] == PYTHONS == ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
+def test_other_versions_than_the_locked_ones_are_tried_each_week() -> None:
+    path = ROOT / ".github/workflows/dependencies.yml"
+    assert yaml.safe_load(path.read_text("utf-8"))[True]["schedule"]  # YAML reads `on` as true
+    tried = {one["versions"]: one for one in jobs(path)["test"]["strategy"]["matrix"]["include"]}
+    assert "--prerelease-package singer-sdk=allow" in tried["newest"]["tap"]
+    assert "--resolution lowest-direct" in tried["lowest"]["tap"]
+    assert tried["lowest"]["python"] == PYTHONS[0]
+
+
+def test_continuous_integration_takes_what_is_locked() -> None:
+    whole = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    assert whole["env"]["LOCKED"]
+    assert "uv sync --quiet --locked" in (ROOT / "Makefile").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "release.yml"])
+def test_what_builds_a_release_is_pinned(name: str) -> None:
+    run = [step.get("run", "") for step in steps(ROOT / ".github/workflows" / name)]
+    (install,) = (line for line in run if "pip install" in line and "twine" in line)
+    assert re.fullmatch(r"python -m pip install build==[\d.]+ twine==[\d.]+", install)
+
+
 def test_continuous_integration_runs_targets_that_there_are() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     run = " ".join(step.get("run", "") for step in steps(ROOT / ".github/workflows/ci.yml"))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-STEPS = re.findall(r"^([A-Z]+) (.+)$", DOCKERFILE, re.MULTILINE)
+STEPS = re.findall(r"^([A-Z]+) (.+)$", DOCKERFILE.replace("\\\n", ""), re.MULTILINE)
 REST_STREAMS = ("accounts", "agreements", "customers")
 
 
@@ -117,9 +117,9 @@ def test_what_the_dockerfile_runs_makes_a_tap_that_works(tmp_path: Path, sandbox
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
     (first, *others) = [words for step, words in STEPS if step == "RUN"]
-    assert [words.split()[0] for words in others] == ["useradd"]
-    commands = first.replace("/opt/tap", str(target)).replace("python ", f"{sys.executable} ", 1)
-    path = f"{target}/bin:/usr/bin:/bin"
+    assert [words.split(" && ")[-1].split()[0] for words in others] == ["useradd"]
+    commands = first.replace("/opt/", f"{target}/").replace("python ", f"{sys.executable} ", 1)
+    path = f"{target}/tap/bin:/usr/bin:/bin"
     subprocess.run(["bash", "-ec", commands], cwd=source, check=True, timeout=600)
     environment = {"PATH": path, **pandium(sandbox)}
     environment["TAP_VISMA_ECONOMIC_OPENAPI_URL"] = sandbox.url

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from scripts import hub_definition
 from tap_visma_economic.config.settings import SETTINGS
+from tests.support import of_the_locked_sdk
 
 ROOT = Path(__file__).parent.parent
 TEXT = hub_definition.FILE.read_text("utf-8")
@@ -135,6 +136,7 @@ def faults(entry: dict[str, Any]) -> list[str]:
     return [error.message for error in Draft202012Validator(HUB).iter_errors(entry)]
 
 
+@of_the_locked_sdk
 def test_the_file_is_what_the_tap_says_of_itself() -> None:
     """`python -m scripts.update_docs` brings it up to date."""
     assert hub_definition.text() == TEXT

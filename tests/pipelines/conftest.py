@@ -29,12 +29,18 @@ class Pipeline:
     Args:
         folder: where the project is.
         installed: a project whose plugins are installed; this one borrows them.
+        borrowed: the kinds of plugins that it borrows.
     """
 
-    def __init__(self, folder: Path, installed: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        installed: Path,
+        borrowed: tuple[str, ...] = ("extractors", "loaders"),
+    ) -> None:
         self.project = MeltanoProject(folder)
         (folder / ".meltano").mkdir()
-        for kind in ("extractors", "loaders"):
+        for kind in borrowed:
             (folder / ".meltano" / kind).symlink_to(installed / ".meltano" / kind)
 
     def run(self, target: str, config: dict[str, Any], target_settings: Mapping[str, str]) -> Run:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import settings_for
 from tests.pipelines.conftest import into, said
+from tests.sandbox import Grant
+from tests.support import GRANT, Altered, canary_sandbox, small_grants
 from tests.test_discovery import DEFAULT
 from tests.test_records_arrive import truth
 
@@ -133,3 +135,21 @@ def test_a_second_run_writes_recent_and_open_entries_again_and_no_others(
         "FROM economic.booked_entries) AS ends ORDER BY again"
     )
     assert rows == [["f", "f"], ["t", "t"]]
+
+
+def test_nul_in_a_text_does_not_end_the_load(pipeline: Pipeline, postgres: Postgres) -> None:
+    """With what meltano.yml sets for the loader; PostgreSQL itself has no NUL."""
+
+    def alter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**rows[0], "name": "a\0b"}]
+
+    company = Altered(small_grants(GRANT)[GRANT].company, "rest:/units", alter)
+    with canary_sandbox({GRANT: Grant(company)}) as sandbox:
+        settings = {
+            **into(postgres),
+            "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "nul",
+            "TAP_VISMA_ECONOMIC__SELECT": '["units.*"]',
+        }
+        run = pipeline.run("target-postgres", settings_for(sandbox, GRANT), settings)
+    assert run.exit_code == 0, said(run)
+    assert postgres.query("SELECT name FROM nul.units") == [["a\N{REPLACEMENT CHARACTER}b"]]
