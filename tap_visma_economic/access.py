@@ -19,17 +19,17 @@ from tap_visma_economic.errors import (
     NotFoundError,
     shown,
 )
+from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Listing
-from tap_visma_economic.listings.filters import compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.listings.pagination import Query
-    from tap_visma_economic.readings.base import Stamps
-    from tap_visma_economic.rows.records import Row
-    from tap_visma_economic.sync import EconomicStream
+    from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.pagination import Query
+    from tap_visma_economic.records.records import Row
+    from tap_visma_economic.replication.base import PathContext
+    from tap_visma_economic.stream import EconomicStream
     from tap_visma_economic.tap import TapVismaEconomic
 
 # What e-conomic documents
@@ -214,15 +214,15 @@ def _parameters(stream: EconomicStream, above: Row | None) -> dict[str, Any]:
     }
 
 
-def _ask(stream: EconomicStream, agreement: Agreement, context: Stamps) -> Row | None:
+def _ask(stream: EconomicStream, agreement: Agreement, context: PathContext) -> Row | None:
     """Ask as little as e-conomic lets one ask; return a row if one had to be read."""
     if stream.listing is Listing.SELF:
         return agreement.page.rows[0]
     listed = isinstance(stream, OpenApiStream) and stream.listing is Listing.COLLECTION
     if listed and stream.counted:
-        stream.count_one(agreement.lane, context, None)
+        stream.count_one(agreement.http, context, None)
         return None
-    page = stream.fetch(agreement.lane, context, _least(stream))
+    page = stream.fetch(agreement.http, context, _least(stream))
     return page.rows[0] if page.rows else None
 
 
@@ -234,7 +234,7 @@ def _least(stream: EconomicStream) -> Query:
         return {}
     if not isinstance(stream, OpenApiStream):
         return {"pagesize": 1}
-    key = next(name for name in stream.declared_keys if name != "agreementNumber")
+    key = next(name for name in stream.own_primary_keys if name != "agreementNumber")
     return {"filter": compare(key, "eq", 0)}  # not counted, nor paged by size: numbers begin at 1
 
 

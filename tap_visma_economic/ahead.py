@@ -22,17 +22,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import EconomicError
-from tap_visma_economic.listings.windows import WORTH
+from tap_visma_economic.key_ranges import WORTH_SPLITTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.readings.base import Stamps
-    from tap_visma_economic.readings.repeated import RepeatedReading
-    from tap_visma_economic.rows.pages import Page
-    from tap_visma_economic.stopping import StopFlag
-    from tap_visma_economic.sync import EconomicStream
+    from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.records.pages import Page
+    from tap_visma_economic.replication.base import PathContext
+    from tap_visma_economic.replication.repeated import RepeatedReading
+    from tap_visma_economic.signals import StopFlag
+    from tap_visma_economic.stream import EconomicStream
 
     Begin = Callable[[EconomicStream, Agreement], tuple[RepeatedReading, dict[str, Any]]]
 
@@ -54,13 +54,13 @@ class Step:
     """A page, and the state of its partition once its rows are written.
 
     Args:
-        stamps: columns of all its rows: agreementNumber and path parameters.
+        context: columns of all its rows: agreementNumber and path parameters.
         page: what was read.
         state: the partition's state.
         beforehand: what of it a STATE has to tell before they are.
     """
 
-    stamps: Stamps
+    context: PathContext
     page: Page
     state: dict[str, Any]
     beforehand: dict[str, Any]
@@ -178,9 +178,9 @@ class Ahead:
 
     def _read(self, unit: Unit, reading: RepeatedReading) -> None:
         try:
-            for stamps, page in reading.pages():
-                beforehand = reading.saw(page.rows, page.clock)
-                if not self._hand_over(unit, Step(stamps, page, dict(unit.state), beforehand)):
+            for context, page in reading.pages():
+                beforehand = reading.observe(page.rows, page.clock)
+                if not self._hand_over(unit, Step(context, page, dict(unit.state), beforehand)):
                     return
             reading.finish()
         except BaseException as error:  # noqa: BLE001  raised where the unit is written
@@ -208,6 +208,6 @@ class Ahead:
         """Whether more than this page may be read: units go on in the order of their turns."""
         if not page.more:
             return True
-        most = self._most_long if (page.results or 0) > WORTH else self._most_going_on
+        most = self._most_long if (page.results or 0) > WORTH_SPLITTING else self._most_going_on
         reading = (other for other in self._begun.values() if not other.done)
         return unit in islice(reading, most)

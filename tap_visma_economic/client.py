@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
 from tap_visma_economic.kinds import Listing, OpenRows, Replication
-from tap_visma_economic.listings.pagination import (
+from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
     Offset,
@@ -20,8 +20,8 @@ from tap_visma_economic.listings.pagination import (
     PagedUpward,
     filtered,
 )
-from tap_visma_economic.rows import pages
-from tap_visma_economic.sync import EconomicStream
+from tap_visma_economic.records import pages
+from tap_visma_economic.stream import EconomicStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_visma_economic.config.settings import Config
-    from tap_visma_economic.listings.pagination import Paginator
-    from tap_visma_economic.readings.base import Stamps
-    from tap_visma_economic.rows.pages import Page
-    from tap_visma_economic.wire.lanes import Lane
+    from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.pagination import Paginator
+    from tap_visma_economic.records.pages import Page
+    from tap_visma_economic.replication.base import PathContext
 
 __all__ = ["Listing", "OpenApiStream", "OpenRows", "Replication", "RestApiStream"]
 
@@ -58,17 +58,17 @@ class RestApiStream(EconomicStream):
             return pages.rest_collection(response, self.row_type)
         return pages.single(response, self.documented, self.row_type)
 
-    def get_new_paginator(self, bound: str | None = None) -> Paginator:
-        """Return the plan for reading one listing, its rows filtered by `bound`."""
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
+        """Return the plan for reading one listing, its rows filtered by `filter_`."""
         if self.listing is not Listing.COLLECTION:
-            return OnePage(bound)
+            return OnePage(filter_)
         if self.keyset:
-            return Keyset(bound, key=self.keyset)
-        return Offset(bound, sort=self.sort)
+            return Keyset(filter_, key=self.keyset)
+        return Offset(filter_, sort=self.sort)
 
-    def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
+    def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit: a page of one row tells."""
-        page = self.fetch(lane, context, {"pagesize": 1, **filtered(bound)})
+        page = self.fetch(http, context, {"pagesize": 1, **filtered(filter_)})
         if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
             raise BadAnswerError(f"{self.path} does not tell how many rows it has")
         return page.results or 0
@@ -124,21 +124,21 @@ class OpenApiStream(EconomicStream):
             return pages.single(response, self.documented, self.row_type)
         return pages.array(response, self.row_type)
 
-    def get_new_paginator(self, bound: str | None = None) -> Paginator:
-        """Return the plan for reading one listing, its rows filtered by `bound`."""
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
+        """Return the plan for reading one listing, its rows filtered by `filter_`."""
         if self.listing is Listing.COLLECTION:
-            return Cursor(bound, keys=self.row_keys, twins=self.key_is_inferred)
+            return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
         if self.listing is Listing.PAGED:
-            return Paged(bound)
+            return Paged(filter_)
         if self.listing is Listing.CHANGELOG:
-            key = self.declared_key
+            key = self.own_replication_key
             others = [name for name in self.row_keys if name != key]
-            return PagedUpward(bound, key=key, then=others)
-        return OnePage(bound)
+            return PagedUpward(filter_, key=key, then=others)
+        return OnePage(filter_)
 
-    def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
+    def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit: see docs/economic-api.md#openapi-listings."""
-        return self.ask(lane, context, filtered(bound), pages.count, suffix="/count")
+        return self.ask(http, context, filtered(filter_), pages.count, suffix="/count")
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
         """Return `2026-01-02T03:04:05`: see docs/economic-api.md#dates-and-time-zones."""

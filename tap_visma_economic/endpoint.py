@@ -19,12 +19,12 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import (
     BadAnswerError,
-    BudgetSpentError,
     GatewayError,
     GrantRefusedError,
     NetworkError,
     NotFoundError,
     QueryRefusedError,
+    RateLimitError,
     RetiredVersionError,
     TooManyRequestsError,
     UnavailableError,
@@ -32,13 +32,13 @@ from tap_visma_economic.errors import (
     error_of,
 )
 from tap_visma_economic.kinds import Listing
-from tap_visma_economic.listings.paths import fill
-from tap_visma_economic.listings.walk import MOST_READINGS, Walk
-from tap_visma_economic.rows.drift import Drift
-from tap_visma_economic.rows.records import Selection
-from tap_visma_economic.rows.row_type import RowType
-from tap_visma_economic.wire.budget import cost_of
-from tap_visma_economic.wire.retries import MAX_TRIES, retrying
+from tap_visma_economic.listing import MOST_READINGS, ListingReader
+from tap_visma_economic.paths import fill
+from tap_visma_economic.rate_limit import cost_of
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.records import Selection
+from tap_visma_economic.records.row_type import RowType
+from tap_visma_economic.retry import MAX_TRIES, retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog
 
-    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.config.settings import Config
-    from tap_visma_economic.listings.pagination import Paginator, Query
-    from tap_visma_economic.readings.base import Stamps
-    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.records.pages import Page
+    from tap_visma_economic.replication.base import PathContext
     from tap_visma_economic.tap import TapVismaEconomic
-    from tap_visma_economic.wire.lanes import Lane
 
 T = TypeVar("T")
 
@@ -116,15 +116,15 @@ class Endpoint(RESTStream["Query"]):
         """Return an answer as a page."""
 
     @abstractmethod
-    def get_new_paginator(self, bound: str | None = None) -> Paginator:
-        """Return the plan for reading one listing, its rows filtered by `bound`."""
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
+        """Return the plan for reading one listing, its rows filtered by `filter_`."""
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
         """Return an instant as this API's filters take it."""
 
     @abstractmethod
-    def count_one(self, lane: Lane, context: Stamps, bound: str | None) -> int:
+    def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit."""
 
     # One request: URL, tokens, retries, answer
@@ -158,9 +158,9 @@ class Endpoint(RESTStream["Query"]):
 
         def decorated(request: requests.PreparedRequest) -> Any:
             transport = self._tap.transport
-            patient = not transport.given_up(request)
+            patient = not transport.circuit_is_open(request)
             try:
-                answer = retrying(
+                answer = retry(
                     partial(func, request),
                     stop=self._tap.stop,
                     max_wait=self._tap.setting("max_wait_minutes") * 60 if patient else 0,
@@ -168,17 +168,17 @@ class Endpoint(RESTStream["Query"]):
                     max_tries=MAX_TRIES if patient else 1,
                 )
             except (GatewayError, NetworkError, UnavailableError):
-                transport.give_up(request)
+                transport.open_circuit(request)
                 raise
-            transport.found_again(request)
+            transport.close_circuit(request)
             return answer
 
         return decorated
 
     def ask(
         self,
-        lane: Lane,
-        context: Stamps,
+        http: HttpClient,
+        context: PathContext,
         query: Query,
         parse: Callable[[requests.Response], T],
         *,
@@ -195,29 +195,29 @@ class Endpoint(RESTStream["Query"]):
             url=request.url + suffix,
             params=request.encode_params(),
             headers=request.headers,
-            auth=lane.grant,
+            auth=http.authenticator,
         )
 
         def send(request: requests.PreparedRequest) -> T:
-            response = lane.send(request)
+            response = http.send(request)
             self._tap.costs.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
             try:
                 self.validate_response(response)
             except GrantRefusedError as error:
-                lane.close(error)
+                http.close(error)
                 raise
             except TooManyRequestsError as error:
-                if lane.exhausted:
-                    raise BudgetSpentError(error) from None
+                if http.exhausted:
+                    raise RateLimitError(error) from None
                 raise
             return parse(response)
 
         answer: T = self.request_decorator(send)(prepared)
         return answer
 
-    def fetch(self, lane: Lane, context: Stamps, query: Query) -> Page:
+    def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
         """Return one page. May run in any thread."""
-        return self.ask(lane, context, query, self.parse_page)
+        return self.ask(http, context, query, self.parse_page)
 
     def parse_response(self, response: requests.Response) -> Iterator[dict[str, Any]]:
         """Yield the rows of an answer as they came."""
@@ -225,7 +225,7 @@ class Endpoint(RESTStream["Query"]):
 
     # One agreement: its listings and their pages
 
-    def contexts(self, agreement: Agreement) -> Iterator[Stamps]:
+    def contexts(self, agreement: Agreement) -> Iterator[PathContext]:
         """Yield the stamps of every listing: one per combination of path parameters."""
         fixed = {name: values for name, values in self.path_params.items() if _is_fixed(values)}
         columns = {name: column for name, column in self.path_params.items() if name not in fixed}
@@ -234,10 +234,10 @@ class Endpoint(RESTStream["Query"]):
             parents = self._tap.parent_keys(self.parent, agreement, tuple(columns.values()))  # type: ignore[arg-type]
         for keys in parents:
             for values in product(*fixed.values()):
-                stamps = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
-                yield {**agreement.context, **stamps}
+                context = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
+                yield {**agreement.context, **context}
 
-    def read(self, agreement: Agreement, bound: str | None) -> Iterator[tuple[Stamps, Page]]:
+    def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages of all listings in order, the first pages below parents asked for ahead.
 
         Where the path has fixed values, such as the statuses of a document, rows move from one
@@ -252,9 +252,9 @@ class Endpoint(RESTStream["Query"]):
         if self.deletes and any(map(_is_fixed, self.path_params.values())):
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
-        walks = (Walk(self, agreement, context, bound) for context in contexts)
+        walks = (ListingReader(self, agreement, context, filter_) for context in contexts)
         at_once = self.concurrency if self.parent else 1
-        for walk, begun in agreement.lane.ahead(walks, Walk.begin, count=at_once):
+        for walk, begun in agreement.http.ahead(walks, ListingReader.begin, count=at_once):
             for page in walk.pages(begun):
                 yield walk.context, page
 
@@ -279,7 +279,7 @@ class Endpoint(RESTStream["Query"]):
         )
 
     @property
-    def declared_keys(self) -> tuple[str, ...]:
+    def own_primary_keys(self) -> tuple[str, ...]:
         """The primary key that the class declares: a catalog may name another, or none at all.
 
         What tells rows apart is not for a catalog to say, or rows would be taken for one.
@@ -291,7 +291,7 @@ class Endpoint(RESTStream["Query"]):
     def row_keys(self) -> tuple[str, ...]:
         """What of the primary key stands in a row: not the agreement, nor what is in the path."""
         elsewhere = {"agreementNumber", *self.path_params}
-        return tuple(key for key in self.declared_keys if key not in elsewhere)
+        return tuple(key for key in self.own_primary_keys if key not in elsewhere)
 
     @property
     def is_unique(self) -> bool:
@@ -326,7 +326,7 @@ class Endpoint(RESTStream["Query"]):
         if not self.optional:
             self._tap.outcome.vanish(self.name, agreement)
 
-    def may_be_missing(self, agreement: Agreement, context: Stamps) -> bool:
+    def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
 
         What belongs to a parent that is still there must answer: e-conomic may not have understood
@@ -339,20 +339,20 @@ class Endpoint(RESTStream["Query"]):
         self._tap.forget_parents(self.parent, agreement)
         return context not in list(self.contexts(agreement))
 
-    def keys_of(self, page: Page, context: Stamps) -> list[tuple[str | None, ...]]:
+    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
         """Return what tells the rows of all listings apart; null where a row lacks it."""
-        keys = self._values(page, self.declared_keys, context)
+        keys = self._values(page, self.own_primary_keys, context)
         return [tuple(None if value is None else str(value) for value in key) for key in keys]
 
-    def count(self, agreement: Agreement, bound: str | None) -> int:
+    def count(self, agreement: Agreement, filter_: str | None) -> int:
         """Return how many rows of all listings fit."""
-        lane = agreement.lane
+        http = agreement.http
         return sum(
-            lane.run(partial(self.count_of, lane, context, bound))
+            http.run(partial(self.count_of, http, context, filter_))
             for context in self.contexts(agreement)
         )
 
-    def count_of(self, lane: Lane, context: Stamps, bound: str | None) -> int:
+    def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit. May run in any thread.
 
         Raises:
@@ -360,39 +360,39 @@ class Endpoint(RESTStream["Query"]):
             EconomicError: it could not be asked.
         """
         try:
-            return self.count_one(lane, context, bound)
+            return self.count_one(http, context, filter_)
         except (BadAnswerError, NotFoundError, QueryRefusedError, RetiredVersionError) as error:
             raise UncountedError(str(error)) from None
 
     def keys(
-        self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
+        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
         """Yield these columns of every row: what a stream below this one fills its path with.
 
         Raises:
             BadAnswerError: a row lacks one of them.
         """
-        for found in self.columns(agreement, columns, bound):
+        for found in self.columns(agreement, columns, filter_):
             if any(value is None for value in found):
                 raise BadAnswerError(f"a row of {self.name} came without {', '.join(columns)}")
             yield found
 
     def columns(
-        self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
+        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
         """Yield these columns of every row, null where a row lacks one."""
-        for _, found in self.column_pages(agreement, columns, bound):
+        for _, found in self.column_pages(agreement, columns, filter_):
             yield from found
 
     def column_pages(
-        self, agreement: Agreement, columns: tuple[str, ...], bound: str | None = None
+        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
         """Yield each page with these columns of its rows, null where a row lacks one."""
-        for context, page in self.read(agreement, bound):
+        for context, page in self.read(agreement, filter_):
             yield page, self._values(page, columns, context)
 
     def _values(
-        self, page: Page, columns: tuple[str, ...], context: Stamps
+        self, page: Page, columns: tuple[str, ...], context: PathContext
     ) -> list[tuple[Any, ...]]:
         if columns not in self._row_types:
             selection = Selection(lambda crumb: crumb[1] in columns)

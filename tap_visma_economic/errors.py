@@ -209,7 +209,7 @@ class TooManyRequestsError(ApiError):
     """429: the agreement's call budget is used up for now."""
 
 
-class BudgetSpentError(EconomicError):
+class RateLimitError(EconomicError):
     """429, and the agreement's call budget would not be back in time: it is not waited for.
 
     Args:

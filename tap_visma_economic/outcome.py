@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.errors import AccessDeniedError, EconomicError
 
 
-class Outcome:
+class Report:
     """Notes what did not go as planned while the rest of a run goes on."""
 
     def __init__(self) -> None:

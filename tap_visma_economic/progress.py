@@ -47,8 +47,8 @@ class Progress:
             return
         if stream != self._name:
             self._name, self._rows, self._total = stream, 0, 0
-        if step.stamps is not self._listing:  # the first page of a listing tells how long it is
-            self._listing = step.stamps
+        if step.context is not self._listing:  # the first page of a listing tells how long it is
+            self._listing = step.context
             told = step.page.results if step.page.more else len(step.page.rows)
             known = self._total is not None and told is not None
             self._total = (self._total or 0) + (told or 0) if known else None

@@ -18,33 +18,33 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.helpers._catalog import get_selected_schema
 
 from tap_visma_economic import access, schemas
-from tap_visma_economic.agreements import read_agreements
+from tap_visma_economic.activate_version import ROWS
+from tap_visma_economic.agreement import read_agreements
 from tap_visma_economic.ahead import Ahead
-from tap_visma_economic.command_line import CommandLine, about_maps
+from tap_visma_economic.auth import EconomicAuthenticator, origin_of
+from tap_visma_economic.cli import CommandLine, about_maps
 from tap_visma_economic.config import environment, files, settings
 from tap_visma_economic.costs import Costs
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
-from tap_visma_economic.outcome import Outcome
+from tap_visma_economic.http import HttpClient
+from tap_visma_economic.outcome import Report
 from tap_visma_economic.progress import Progress, progress
-from tap_visma_economic.reconciliation import reconcile
-from tap_visma_economic.stopping import StopFlag
+from tap_visma_economic.rate_limit import RateLimit
+from tap_visma_economic.reconcile import reconcile
+from tap_visma_economic.session import Transport
+from tap_visma_economic.signals import StopFlag
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements as AgreementsStream
-from tap_visma_economic.versions import ROWS
-from tap_visma_economic.wire.auth import Grant, origin_of
-from tap_visma_economic.wire.budget import Budget
-from tap_visma_economic.wire.lanes import Lane
-from tap_visma_economic.wire.transport import Transport
-from tap_visma_economic.wire.workers import Once
+from tap_visma_economic.workers import SingleFlight
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tap_visma_economic.agreements import Agreement, Agreements
+    from tap_visma_economic.agreement import Agreement, Agreements
     from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.errors import GrantRefusedError
-    from tap_visma_economic.sync import EconomicStream
+    from tap_visma_economic.stream import EconomicStream
 
 
 _PAID = {vars(stream)["name"] for stream in STREAMS if access.paid_module_of(stream)}
@@ -68,13 +68,13 @@ class TapVismaEconomic(CommandLine):
         **kwargs: Any,
     ) -> None:
         self.stop = StopFlag()
-        self.outcome = Outcome()
+        self.outcome = Report()
         self.costs = Costs()
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
         self._making = threading.RLock()
         self._beside: dict[type[EconomicStream], EconomicStream] = {}
-        self._parent_keys: Once[Any, list[tuple[Any, ...]]] = Once(self.stop)
+        self._parent_keys: SingleFlight[Any, list[tuple[Any, ...]]] = SingleFlight(self.stop)
         filled = settings.with_environment(config or {})
         if parse_env_config:
             filled |= self._from_environment()
@@ -179,14 +179,14 @@ class TapVismaEconomic(CommandLine):
                 self.logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
         secret = self.config["app_secret_token"]
-        lanes = [
-            (where, self._lane(Grant(secret, token, origins)))
+        clients = [
+            (where, self._http(EconomicAuthenticator(secret, token, origins)))
             for where, token in settings.grant_tokens(self.config)
         ]
         stream = AgreementsStream(self)  # whether it is selected or not
         agreements = read_agreements(
-            lanes,
-            lambda lane: stream.fetch(lane, {}, {}),
+            clients,
+            lambda http: stream.fetch(http, {}, {}),
             self.transport,
             count=self._most_requests,
         )
@@ -196,11 +196,11 @@ class TapVismaEconomic(CommandLine):
             stream.get_context_state(agreement.context)
         return agreements
 
-    def _lane(self, grant: Grant) -> Lane:
-        return Lane(
+    def _http(self, grant: EconomicAuthenticator) -> HttpClient:
+        return HttpClient(
             self.transport,
             grant,
-            Budget(float(self.setting("rate_limit_share"))),
+            RateLimit(float(self.setting("rate_limit_share"))),
             most=self.setting("concurrency"),
             max_wait=float(self.setting("max_wait_minutes")) * 60,
         )
@@ -404,10 +404,10 @@ class TapVismaEconomic(CommandLine):
     def _tell_costs(self) -> None:
         self.logger.info("What it took:\n%s", self.costs.table())
         for agreement in self.agreements:
-            if agreement.lane.waited >= 1:
+            if agreement.http.waited >= 1:
                 self.logger.info(
                     "Waited %.0f s in all for the call budget of %s",
-                    agreement.lane.waited,
+                    agreement.http.waited,
                     agreement,
                 )
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.wire.auth import Grant as Tokens
-from tap_visma_economic.wire.auth import origin_of
-from tap_visma_economic.wire.transport import Transport
+from tap_visma_economic.auth import EconomicAuthenticator as Tokens
+from tap_visma_economic.auth import origin_of
+from tap_visma_economic.session import Transport
+from tap_visma_economic.signals import StopFlag
 from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company

@@ -13,8 +13,8 @@ from bench.contenders import CONCURRENCY, TAP, Contenders
 from bench.measure import ROOT, run
 from bench.server import fast_server
 from tap_visma_economic.ahead import PAGES_AHEAD
-from tap_visma_economic.listings.stretches import FIRST_PAGES
-from tap_visma_economic.listings.walk import PAGES_WAITING
+from tap_visma_economic.listing import PAGES_WAITING
+from tap_visma_economic.stretches import FIRST_PAGES
 from tests.conftest import clean_environment
 
 if TYPE_CHECKING:

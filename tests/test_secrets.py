@@ -138,11 +138,11 @@ logging.getLogger("urllib3").setLevel(logging.DEBUG)
 print("loud", file=sys.stderr)
 """
 BROKEN = """
-import tap_visma_economic.rows.pages
+import tap_visma_economic.records.pages
 def broken(response, *_):
     tokens = dict(response.request.headers)
     raise RuntimeError(f"a defect at {response.request.path_url}")
-tap_visma_economic.rows.pages.rest_collection = broken
+tap_visma_economic.records.pages.rest_collection = broken
 """
 JSON_LOG = """
 version: 1

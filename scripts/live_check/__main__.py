@@ -23,11 +23,11 @@ import requests
 
 from scripts.live_check.answers import CannotTell, Finding, Reply
 from scripts.live_check.assumptions import ASSUMPTIONS
+from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config.settings import OPENAPI_URL, PREFIX, REST_URL
+from tap_visma_economic.rate_limit import told
+from tap_visma_economic.retry import retry_after
 from tap_visma_economic.schemas import MODULE_VERSIONS
-from tap_visma_economic.wire.auth import Grant, origin_of
-from tap_visma_economic.wire.budget import told
-from tap_visma_economic.wire.retries import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ class Api:
 
     rest_url: str
     openapi_url: str
-    auth: Grant
+    auth: EconomicAuthenticator
     pause: float
     replies: list[Reply] = field(default_factory=list)
     _known: dict[str, Reply] = field(default_factory=dict)
@@ -209,7 +209,7 @@ def main() -> int:
     rest_url, openapi_url = options.rest_url.rstrip("/"), options.openapi_url.rstrip("/")
     app, grant = PREFIX + "APP_SECRET_TOKEN", PREFIX + "AGREEMENT_GRANT_TOKEN"
     tokens = os.environ.get(app) or "demo", os.environ.get(grant) or "demo"
-    auth = Grant(*tokens, (origin_of(rest_url), origin_of(openapi_url)))
+    auth = EconomicAuthenticator(*tokens, (origin_of(rest_url), origin_of(openapi_url)))
     api = Api(rest_url, openapi_url, auth, options.pause)
     try:
         report = live_check(api, options.only)

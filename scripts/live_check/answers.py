@@ -17,7 +17,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tap_visma_economic.wire.budget import told
+from tap_visma_economic.rate_limit import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from scripts.live_check import answers
 from scripts.live_check.answers import rows, some
-from tap_visma_economic.listings.paths import encoded
+from tap_visma_economic.paths import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,9 +19,9 @@ import pendulum
 from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
+from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.schemas import MODULE_VERSIONS
-from tap_visma_economic.wire.auth import LOOPBACK
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

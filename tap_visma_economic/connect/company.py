@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.agreements import agreement_of
+from tap_visma_economic.agreement import agreement_of
+from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import settings
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError, error_of
-from tap_visma_economic.rows import pages
-from tap_visma_economic.wire.auth import Grant, origin_of
-from tap_visma_economic.wire.budget import Budget
-from tap_visma_economic.wire.lanes import Lane
-from tap_visma_economic.wire.retries import retrying
+from tap_visma_economic.http import HttpClient
+from tap_visma_economic.rate_limit import RateLimit
+from tap_visma_economic.records import pages
+from tap_visma_economic.retry import retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tap_visma_economic.agreements import Agreement
-    from tap_visma_economic.wire.transport import Transport
+    from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.session import Transport
 
 _PATIENCE = 60.0
 """Seconds that one question may wait for e-conomic, with a person in front of the screen."""
@@ -45,20 +45,20 @@ class Desk:
         Raises:
             EconomicError: e-conomic refused the tokens, or did not answer.
         """
-        grant = Grant(self._app_secret, token, [origin_of(self._url)])
-        lane = Lane(self._transport, grant, Budget(1), most=1, max_wait=_PATIENCE)
+        grant = EconomicAuthenticator(self._app_secret, token, [origin_of(self._url)])
+        http = HttpClient(self._transport, grant, RateLimit(1), most=1, max_wait=_PATIENCE)
         request = self._transport.prepare(
             "GET", self._url, headers={"Accept": "application/json"}, auth=grant
         )
 
         def ask() -> pages.Page:
-            response = lane.send(request)
+            response = http.send(request)
             if response.status_code != HTTPStatus.OK:
                 raise error_of(response)
             return pages.single(response, ("agreementNumber",))
 
-        page = retrying(ask, stop=self._transport.stop, max_wait=_PATIENCE, what="GET /self")
-        return agreement_of(lane, page)
+        page = retry(ask, stop=self._transport.stop, max_wait=_PATIENCE, what="GET /self")
+        return agreement_of(http, page)
 
     def known(self, named: Sequence[tuple[str, str]]) -> Known:
         """Ask for each of the grants that settings hold already which company it opens.

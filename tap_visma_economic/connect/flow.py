@@ -19,13 +19,13 @@ from tap_visma_economic.connect.listener import Listener
 from tap_visma_economic.connect.stores import from_environment
 from tap_visma_economic.connect.terminal import say
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError
-from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.wire.transport import Transport
+from tap_visma_economic.session import Transport
+from tap_visma_economic.signals import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tap_visma_economic.agreements import Agreement
+    from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.connect.stores import Store
 
 _TRIES = 3

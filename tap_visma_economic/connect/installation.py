@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.connect.ends import NotGrantedError
 from tap_visma_economic.errors import ConfigError
-from tap_visma_economic.wire.auth import LOOPBACK
 
 REQUEST_ACCESS = "https://secure.e-conomic.com/secure/api1/requestaccess.aspx"
 

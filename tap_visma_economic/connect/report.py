@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.access import Access, ask_all
-from tap_visma_economic.stopping import signals_wait
+from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.tap import TapVismaEconomic
 
 if TYPE_CHECKING:

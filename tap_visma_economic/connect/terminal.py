@@ -90,8 +90,8 @@ def has_browser() -> bool:
         return True
     if os.environ.get("SSH_CONNECTION"):
         return False  # a window would open on the far machine's screen, if it has one
-    windows = sys.platform in {"darwin", "win32"}
-    return windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    key_ranges = sys.platform in {"darwin", "win32"}
+    return key_ranges or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def open_browser(url: str) -> bool:

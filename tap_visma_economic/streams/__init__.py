@@ -17,7 +17,7 @@ from tap_visma_economic.streams import (
 )
 
 if TYPE_CHECKING:
-    from tap_visma_economic.sync import EconomicStream
+    from tap_visma_economic.stream import EconomicStream
 
 STREAMS: tuple[type[EconomicStream], ...] = (
     agreement.Agreements,

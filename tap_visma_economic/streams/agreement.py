@@ -13,7 +13,7 @@ from tap_visma_economic.errors import BadAnswerError
 if TYPE_CHECKING:
     import requests
 
-    from tap_visma_economic.rows.pages import Page
+    from tap_visma_economic.records.pages import Page
 
 _MASK = "***"
 _FIELD = re.compile(r"([\w.-]+=)([^=].*)", re.ASCII | re.DOTALL)

@@ -16,12 +16,12 @@ import atheris
 with atheris.instrument_imports(include=["tap_visma_economic", "json"]):
     from tap_visma_economic import schemas
     from tap_visma_economic.errors import BadAnswerError
-    from tap_visma_economic.rows import pages
-    from tap_visma_economic.rows.drift import Drift
-    from tap_visma_economic.rows.record_builder import RecordBuilder
-    from tap_visma_economic.rows.records import Selection
-    from tap_visma_economic.rows.row_type import RowType
-    from tap_visma_economic.wire.retries import retry_after
+    from tap_visma_economic.records import pages
+    from tap_visma_economic.records.drift import Drift
+    from tap_visma_economic.records.record_builder import RecordBuilder
+    from tap_visma_economic.records.records import Selection
+    from tap_visma_economic.records.row_type import RowType
+    from tap_visma_economic.retry import retry_after
 
 import msgspec
 

@@ -12,16 +12,16 @@ import pytest
 
 from tap_visma_economic.ahead import LEAST_AHEAD, PAGES_AHEAD, UNITS_AHEAD, Ahead, Step, Unit
 from tap_visma_economic.errors import EconomicError, Stopped
-from tap_visma_economic.listings.windows import WORTH
-from tap_visma_economic.rows.pages import Page
-from tap_visma_economic.stopping import StopFlag
+from tap_visma_economic.key_ranges import WORTH_SPLITTING
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.signals import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 COMPANIES = 100
-LONG = WORTH + 1
+LONG = WORTH_SPLITTING + 1
 
 
 @dataclass(eq=False)
@@ -78,7 +78,7 @@ class Reading:
         finally:
             self.world.ended.add(self.name)
 
-    def saw(self, rows: Any, clock: Any) -> None:
+    def observe(self, rows: Any, clock: Any) -> None:
         self.state["upto"] = rows[-1]["number"]
 
     def finish(self) -> None:
@@ -280,7 +280,7 @@ def test_a_stop_ends_the_wait_for_a_page(reader: Callable[..., Reader]) -> None:
 
     def begin(stream: Any, agreement: Any) -> Any:
         reading, state = made.world.begin(stream, agreement)
-        reading.saw = wait
+        reading.observe = wait
         return reading, state
 
     ahead = Ahead(made.stop, begin, requests=4, long=2)

@@ -7,18 +7,18 @@ import copy
 import pytest
 import requests
 
+from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.errors import ConfigError
-from tap_visma_economic.wire.auth import Grant, origin_of
 
 REST = "https://restapi.e-conomic.com"
 OPENAPI = "https://apis.e-conomic.com"
 
 
-def grant(token: str = "grant-token") -> Grant:
-    return Grant("app-secret", token, [origin_of(REST), origin_of(OPENAPI)])
+def grant(token: str = "grant-token") -> EconomicAuthenticator:
+    return EconomicAuthenticator("app-secret", token, [origin_of(REST), origin_of(OPENAPI)])
 
 
-def prepared(url: str, auth: Grant) -> requests.PreparedRequest:
+def prepared(url: str, auth: EconomicAuthenticator) -> requests.PreparedRequest:
     return requests.Request("GET", url, auth=auth).prepare()
 
 
@@ -74,7 +74,7 @@ def test_requests_of_two_agreements_keep_their_own_grants() -> None:
 def test_a_grant_shows_no_token(shown: object) -> None:
     assert callable(shown)
     text = shown(grant())
-    assert text == "Grant(<tokens>)"
+    assert text == "EconomicAuthenticator(<tokens>)"
 
 
 def test_a_grant_keeps_its_tokens_out_of_what_is_printed_of_a_copy() -> None:

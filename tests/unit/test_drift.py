@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tap_visma_economic.rows.drift import _HOW_TO_KEEP, Drift, type_name
+from tap_visma_economic.records.drift import _HOW_TO_KEEP, Drift, type_name
 
 
 def test_what_was_not_noted_is_not_reported() -> None:

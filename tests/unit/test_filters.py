@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.listings.filters import both, compare, escape, lists, one_of
+from tap_visma_economic.filters import both, compare, escape, lists, one_of
 from tests.sandbox.filters import Condition, Group, Literal, parse_filter
 
 WITH_A_MEANING = st.text(alphabet="$()*,[]:andoreqlikenull ", max_size=30)

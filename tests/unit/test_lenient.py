@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_visma_economic.rows.lenient import strict_json
-from tap_visma_economic.rows.values import DEEPEST
+from tap_visma_economic.records.lenient import strict_json
+from tap_visma_economic.records.values import DEEPEST
 
 if TYPE_CHECKING:
-    from tap_visma_economic.rows.lenient import Place
+    from tap_visma_economic.records.lenient import Place
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 

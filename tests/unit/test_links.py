@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_visma_economic.rows.links import fault_of_next_page, skipped_pages
+from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
 
 ASKED = "https://restapi.e-conomic.com/units?pagesize=1000&skippages=3"
 PARTS = ["https://", "//", "restapi.e-conomic.com", "evil.example", "@", ":", "443", "/", "\\", "?"]

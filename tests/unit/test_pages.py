@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import BadAnswerError
-from tap_visma_economic.rows import pages
+from tap_visma_economic.records import pages
 from tests.unit.answers import answer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import BadAnswerError
-from tap_visma_economic.listings.pagination import (
+from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
     Offset,
@@ -20,12 +20,12 @@ from tap_visma_economic.listings.pagination import (
     Paged,
     PagedUpward,
 )
-from tap_visma_economic.rows.pages import Page
+from tap_visma_economic.records.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_visma_economic.listings.pagination import Paginator, Query
+    from tap_visma_economic.pagination import Paginator, Query
 
 Rows = list[dict[str, Any]]
 
@@ -95,8 +95,8 @@ def keyset_listing(numbers: list[int], size: int) -> Callable[[Query], Page]:
             number
             for number in sorted(numbers)
             if all(
-                number > int(bound) or (sign == "gte" and number == int(bound))
-                for sign, bound in bounds
+                number > int(filter_) or (sign == "gte" and number == int(filter_))
+                for sign, filter_ in bounds
             )
         ]
         return Page(numbered(*found[:size]), more=len(found) > size)
@@ -116,8 +116,8 @@ def test_a_keyset_listing_arrives_whole_and_once(
         arrived.extend(row["number"] for row in page.rows)
         return page
 
-    bound = None if since is None else f"number$gte:{since}"
-    read(Keyset(bound, key="number"), answer)
+    filter_ = None if since is None else f"number$gte:{since}"
+    read(Keyset(filter_, key="number"), answer)
     assert arrived == sorted(number for number in numbers if since is None or number >= since)
 
 

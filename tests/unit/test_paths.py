@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.listings.paths import encoded, fill
+from tap_visma_economic.paths import encoded, fill
 from tests.sandbox.routes import match
 from tests.sandbox.values import decode_path_part, path_part
 

@@ -9,11 +9,11 @@ import pytest
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import UnreadableRowError
-from tap_visma_economic.rows import pages
-from tap_visma_economic.rows.drift import Drift
-from tap_visma_economic.rows.record_builder import RecordBuilder
-from tap_visma_economic.rows.records import Selection
-from tap_visma_economic.rows.row_type import RowType, as_dictionary
+from tap_visma_economic.records import pages
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.record_builder import RecordBuilder
+from tap_visma_economic.records.records import Selection
+from tap_visma_economic.records.row_type import RowType, as_dictionary
 from tests.unit.answers import answer
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from tap_visma_economic.rows.drift import _HOW_TO_KEEP, Drift
-from tap_visma_economic.rows.records import Selection
-from tap_visma_economic.rows.row_type import RowType, as_dictionary
-from tap_visma_economic.rows.typed import Envelope
+from tap_visma_economic.records.drift import _HOW_TO_KEEP, Drift
+from tap_visma_economic.records.records import Selection
+from tap_visma_economic.records.row_type import RowType, as_dictionary
+from tap_visma_economic.records.typed import Envelope
 
 if TYPE_CHECKING:
-    from tap_visma_economic.rows.records import Breadcrumb, Record
+    from tap_visma_economic.records.records import Breadcrumb, Record
 
 SELF = "https://restapi.e-conomic.com/somewhere"
 
@@ -48,7 +48,7 @@ class Read:
         schema: the stream's schema file.
         row: what e-conomic sent.
         unwanted: properties that the user deselected, by their dotted path.
-        stamps: path parameters.
+        context: path parameters.
         include_links: the setting.
         fill_booleans: whether the schema describes what is served.
     """
@@ -59,7 +59,7 @@ class Read:
         row: dict[str, Any],
         *,
         unwanted: tuple[str, ...] = (),
-        stamps: dict[str, Any] | None = None,
+        context: dict[str, Any] | None = None,
         include_links: bool = False,
         fill_booleans: bool = True,
     ) -> None:
@@ -77,7 +77,7 @@ class Read:
             fill_booleans=fill_booleans,
         )
         _, rows = row_type.decode(_encode([row]), Envelope(list))
-        [record] = rows.finalize({"agreementNumber": 1, **(stamps or {})})
+        [record] = rows.finalize({"agreementNumber": 1, **(context or {})})
         whole = as_dictionary(record)
         self.keyless = rows.keyless()
         self.agreement = whole.pop("agreementNumber")
@@ -107,13 +107,13 @@ PERIOD = a_stream(
 
 
 def test_path_parameters_are_columns_under_their_own_name() -> None:
-    read = Read(PERIOD, {}, stamps={"accountingYear": "2025/2026", "accountingYearPeriod": 3})
+    read = Read(PERIOD, {}, context={"accountingYear": "2025/2026", "accountingYearPeriod": 3})
     assert read.record == {"year": "2025/2026", "periodNumber": 3}
 
 
 def test_no_row_can_change_a_path_parameter() -> None:
-    stamps = {"accountingYear": "2025/2026", "accountingYearPeriod": 3}
-    assert Read(PERIOD, {"periodNumber": None}, stamps=stamps).record["periodNumber"] == 3
+    context = {"accountingYear": "2025/2026", "accountingYearPeriod": 3}
+    assert Read(PERIOD, {"periodNumber": None}, context=context).record["periodNumber"] == 3
 
 
 def test_a_lifted_column_that_is_a_path_parameter_is_the_one_that_was_asked_for() -> None:
@@ -121,7 +121,7 @@ def test_a_lifted_column_that_is_a_path_parameter_is_the_one_that_was_asked_for(
     customer = {**an_object(customerNumber=WHOLE, self=LINK), "x-link": True}
     schema = a_stream(keys=("customerNumber",), customerNumber=column, customer=customer)
     row = {"customer": {"customerNumber": None, "self": SELF}}
-    assert Read(schema, row, stamps={"customerNumber": 7}).record == {"customerNumber": 7}
+    assert Read(schema, row, context={"customerNumber": 7}).record == {"customerNumber": 7}
 
 
 # --- lifted columns ---

@@ -17,19 +17,19 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from tap_visma_economic import schemas
-from tap_visma_economic.rows import row_type as row_types
-from tap_visma_economic.rows import shape
-from tap_visma_economic.rows.drift import Drift
-from tap_visma_economic.rows.records import Selection
-from tap_visma_economic.rows.row_type import RowType, as_dictionary
-from tap_visma_economic.rows.typed import Envelope, column
-from tap_visma_economic.rows.values import MistypedError
+from tap_visma_economic.records import row_type as row_types
+from tap_visma_economic.records import shape
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.records import Selection
+from tap_visma_economic.records.row_type import RowType, as_dictionary
+from tap_visma_economic.records.typed import Envelope, column
+from tap_visma_economic.records.values import MistypedError
 
 if TYPE_CHECKING:
     from msgspec import UnsetType
 
-    from tap_visma_economic.rows.records import Breadcrumb
-    from tap_visma_economic.rows.typed import Rows
+    from tap_visma_economic.records.records import Breadcrumb
+    from tap_visma_economic.records.typed import Rows
 
 STREAMS = sorted(
     path.stem
@@ -57,7 +57,7 @@ class Stream:
     ) -> None:
         self.schema = schemas.load(schema) if isinstance(schema, str) else schema
         self.drift = Drift()
-        self.stamps = {
+        self.context = {
             column.get("x-stamp", "agreementNumber"): 7 if "integer" in column["type"] else "2025"
             for name, column in self.schema["properties"].items()
             if "x-stamp" in column or name == "agreementNumber"
@@ -70,7 +70,7 @@ class Stream:
         return self.row_type.decode(body, LIST)[1]
 
     def records(self, rows: Any) -> list[dict[str, Any]]:
-        return [as_dictionary(record) for record in self.decode(rows).finalize(self.stamps)]
+        return [as_dictionary(record) for record in self.decode(rows).finalize(self.context)]
 
     def conformed(self, rows: list[Any]) -> list[dict[str, Any]]:
         """The records of rows of which each is taken for one that does not fit."""
@@ -78,7 +78,7 @@ class Stream:
         assert compiled
         made = [compiled.conform(row) for row in rows]
         with suppress(MistypedError):  # a row without a key that is lifted: all else is done
-            compiled.finalize(made, self.stamps)
+            compiled.finalize(made, self.context)
         return [as_dictionary(record) for record in made]
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic import stopping
+from tap_visma_economic import signals
 from tap_visma_economic.errors import Stopped
-from tap_visma_economic.stopping import StopFlag
+from tap_visma_economic.signals import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def pass_time(
 ) -> Time:
     """Put a clock of this kind in the place of the real one."""
     time = Time(then)
-    monkeypatch.setattr(stopping, "time", time)
+    monkeypatch.setattr(signals, "time", time)
     return time
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from tap_visma_economic.errors import BadAnswerError, Stopped
-from tap_visma_economic.listings.stretches import FIRST_PAGES, Stretches
-from tap_visma_economic.listings.windows import Window
-from tap_visma_economic.rows.pages import Page
-from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.wire.workers import Workers
+from tap_visma_economic.key_ranges import KeyRange
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.stretches import FIRST_PAGES, Stretches
+from tap_visma_economic.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +42,7 @@ class Threads(Workers):
 class Asking:
     """What to ask for in a window of so many pages."""
 
-    window: int
+    key_range: int
     pages: int
     page: int = 1
 
@@ -74,28 +74,28 @@ class Listing:
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def windows(self) -> Iterator[Window]:
-        return (Window(number, None) for number in range(len(self.pages)))
+    def key_ranges(self) -> Iterator[KeyRange]:
+        return (KeyRange(number, None) for number in range(len(self.pages)))
 
     def fetch(self, asking: Any) -> Page:
         with self.lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            self.act(asking.window, asking.page)
+            self.act(asking.key_range, asking.page)
         finally:
             with self.lock:
                 self.at_once -= 1
-        self.fetched.append((asking.window, asking.page))
-        return Page([{"window": asking.window, "page": asking.page}])
+        self.fetched.append((asking.key_range, asking.page))
+        return Page([{"window": asking.key_range, "page": asking.page}])
 
     def read(
-        self, windows: Iterable[Window] | None = None, most: int = MOST
+        self, key_ranges: Iterable[KeyRange] | None = None, most: int = MOST
     ) -> Iterator[tuple[int, int]]:
         stretches = Stretches(
             self.threads,
-            iter(windows or self.windows()),
-            lambda window: Asking(window.above, self.pages[window.above]),  # type: ignore[arg-type,return-value]
+            iter(key_ranges or self.key_ranges()),
+            lambda key_range: Asking(key_range.above, self.pages[key_range.above]),  # type: ignore[arg-type,return-value]
             self.fetch,
             at_once=AT_ONCE,
             most=most,
@@ -121,7 +121,7 @@ def settled(found: Callable[[], object]) -> Any:
 @pytest.mark.parametrize("pages", [[], [1], [3, 1, 4], [1] * 50, [9] * 7, [40, 1, 1, 40]])
 @pytest.mark.parametrize("most", [1, 4, MOST])
 def test_all_pages_come_in_order(pages: list[int], most: int) -> None:
-    listing = Listing(pages, lambda window, page: time.sleep((window * 7 + page) % 3 * 0.001))
+    listing = Listing(pages, lambda key_range, page: time.sleep((key_range * 7 + page) % 3 * 0.001))
     assert list(listing.read(most=most)) == listing.all
 
 
@@ -135,10 +135,10 @@ def test_windows_are_read_at_once_as_long_as_there_are_any() -> None:
 def test_who_is_done_with_a_short_window_begins_another() -> None:
     begun = threading.Event()
 
-    def act(window: int, page: int) -> None:
-        if window == 5:
+    def act(key_range: int, page: int) -> None:
+        if key_range == 5:
             begun.set()
-        if window == 0 and page == 2:
+        if key_range == 0 and page == 2:
             assert begun.wait(5)
 
     listing = Listing([3, 1, 1, 1, 1, 1], act)
@@ -162,8 +162,8 @@ def test_whose_turn_it_is_goes_on_however_many_pages_wait() -> None:
     full = threading.Event()
     listing = Listing([30] * 4)
 
-    def act(window: int, page: int) -> None:
-        if (window, page) == (0, 1):
+    def act(key_range: int, page: int) -> None:
+        if (key_range, page) == (0, 1):
             assert full.wait(5)
 
     listing.act = act
@@ -175,8 +175,8 @@ def test_whose_turn_it_is_goes_on_however_many_pages_wait() -> None:
 
 
 def test_an_error_comes_after_the_pages_before_it() -> None:
-    def act(window: int, page: int) -> None:
-        if (window, page) == (2, 3):
+    def act(key_range: int, page: int) -> None:
+        if (key_range, page) == (2, 3):
             raise BadAnswerError("no page")
 
     listing = Listing([4] * 6, act)
@@ -187,14 +187,14 @@ def test_an_error_comes_after_the_pages_before_it() -> None:
 
 
 def test_an_error_in_finding_a_window_is_raised_after_the_pages_before_it() -> None:
-    def windows() -> Iterator[Window]:
-        yield Window(0, None)
+    def key_ranges() -> Iterator[KeyRange]:
+        yield KeyRange(0, None)
         raise BadAnswerError("cannot count")
 
     listing = Listing([2, 1])
     got: list[tuple[int, int]] = []
     with pytest.raises(BadAnswerError, match="cannot count"):
-        got.extend(listing.read(windows()))
+        got.extend(listing.read(key_ranges()))
     assert got == [(0, 1), (0, 2)]
 
 
@@ -212,15 +212,15 @@ def test_windows_are_found_while_those_before_are_read() -> None:
     found: list[int] = []
     enough = threading.Event()
 
-    def windows() -> Iterator[Window]:
+    def key_ranges() -> Iterator[KeyRange]:
         for number in range(9):
             found.append(number)
             if number == 2 * AT_ONCE - 1:
                 enough.set()
-            yield Window(number, None)
+            yield KeyRange(number, None)
 
     listing = Listing([1] * 9, lambda *_: enough.wait(5))
-    reading = listing.read(windows())
+    reading = listing.read(key_ranges())
     next(reading)
     assert enough.is_set()
     assert list(reading) == listing.all[1:]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.rows.values import (
+from tap_visma_economic.records.values import (
     MistypedError,
     TimeOfDayError,
     anything,
@@ -30,7 +30,7 @@ from tap_visma_economic.rows.values import (
 if TYPE_CHECKING:
     from datetime import date
 
-    from tap_visma_economic.rows.values import Converter
+    from tap_visma_economic.records.values import Converter
 
 CONVERTERS = (integer, number, boolean, string, trimmed, civil_date, instant)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from tap_visma_economic.errors import Stopped
-from tap_visma_economic.stopping import StopFlag
-from tap_visma_economic.wire.workers import Once, Workers
+from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.workers import SingleFlight, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def test_a_stop_ends_the_wait_for_an_outcome(threads: Threads) -> None:
 
 
 def test_one_finds_out_and_all_who_ask_get_it(threads: Threads) -> None:
-    once: Once[str, int] = Once(threads.stop)
+    once: SingleFlight[str, int] = SingleFlight(threads.stop)
     calls: list[int] = []
     free = threading.Event()
 
@@ -127,7 +127,7 @@ def test_one_finds_out_and_all_who_ask_get_it(threads: Threads) -> None:
 
 
 def test_an_error_reaches_all_who_wait_and_is_then_forgotten(threads: Threads) -> None:
-    once: Once[str, int] = Once(threads.stop)
+    once: SingleFlight[str, int] = SingleFlight(threads.stop)
     begun, asked = threading.Event(), threading.Event()
 
     def fail() -> int:
@@ -150,7 +150,7 @@ def test_an_error_reaches_all_who_wait_and_is_then_forgotten(threads: Threads) -
 
 
 def test_what_is_forgotten_is_found_out_anew(threads: Threads) -> None:
-    once: Once[tuple[str, int], int] = Once(threads.stop)
+    once: SingleFlight[tuple[str, int], int] = SingleFlight(threads.stop)
     for name in ("a", "b"):
         once.get((name, 1), lambda: 1)
     once.forget(lambda name: name[0] == "a")

@@ -1,0 +1,136 @@
+"""Windows: a long listing cut by number, so that several stretches of it are read at once.
+
+Numbers are sparse (phone numbers serve as customer numbers), so windows are found by counting: the
+first page tells how densely numbers lie, a count tells whether they go on like that, and where they
+do not, halves are counted. Windows only say what is asked for at the same time. They meet without a
+gap and the last one has no end, so whatever was counted, no row is outside them; a window of more
+rows than were expected is read on page by page. If a count fails, what follows is one window.
+
+Where counts are right, counts and pages of windows together are about a tenth more calls than there
+are full pages of rows. For the oddest numbers they are a fifth more, and six: windows that are not
+dense expect eight pages, one count is allowed for thirty-two pages, each count makes at most one
+window more than that, and each window has one page that is not full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from tap_visma_economic.errors import EconomicError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PAGE = 1000
+"""Rows of a page."""
+
+PAGES_PER_RANGE = 8
+"""Pages of a window whose rows do not lie densely: half of its last page is wasted on average."""
+
+WORTH_SPLITTING = 20 * PAGE
+"""Rows that must be left for windows to be worth their counts."""
+
+_DENSE = 0.93
+"""Rows per number from which on a thousand numbers are as good as a page."""
+
+_EVEN = 0.1
+"""How far from the middle the count of a half may be for rows to lie evenly."""
+
+_WITHIN = 0.9
+"""How much of what is left is cut at once, where the last number is only guessed."""
+
+_FARTHER = 16
+"""How much farther to look for rows that are not where those before let expect them."""
+
+_HIGHEST = 2**31 - 1
+"""Up to where is counted: a filter may refuse a greater number (they are 32 bits wide)."""
+
+Count = Callable[[int, int], int]
+"""Counts the rows whose numbers are above the first argument, up to the second."""
+
+
+class KeyRange(NamedTuple):
+    """Numbers that are read together.
+
+    Args:
+        above: the number before the first one.
+        upto: the last one; None where the window has no end.
+    """
+
+    above: int
+    upto: int | None
+
+
+def key_ranges(
+    first: Sequence[int], left: int, count: Count, *, unique: bool
+) -> Iterator[KeyRange]:
+    """Cut what follows the first page of a listing.
+
+    Args:
+        first: numbers of the first page, ascending.
+        left: rows that follow.
+        count: counts rows between two numbers, one call each.
+        unique: no two rows have the same number.
+    """
+    density = len(first) / (first[-1] - first[0] + 1)
+    cut = _Cut(count, unique=unique, counts=max(3, left // PAGE // 32))
+    for above, upto in pairwise(chain(cut.ends(first[-1], left, density), [None])):
+        assert above is not None  # noqa: S101  only the last end is
+        yield KeyRange(above, upto)
+
+
+class _Cut:
+    """Finds where windows end, at the price of so many counts."""
+
+    def __init__(self, count: Count, *, unique: bool, counts: int) -> None:
+        self._count = count
+        self._unique = unique
+        self._counts = counts
+
+    def ends(self, low: int, left: int, density: float) -> Iterator[int]:
+        """Yield `low`, and then the last numbers of all windows but the one without end."""
+        yield low
+        with suppress(EconomicError):
+            yield from self._above(low, left, density)
+
+    def _above(self, low: int, left: int, density: float) -> Iterator[int]:
+        while left > PAGES_PER_RANGE * PAGE and self._counts and low < _HIGHEST:
+            dense = self._unique and density >= _DENSE
+            high = _bounded(low + int(left / density * (1 if dense else _WITHIN)) + 1)
+            rows = self._rows(low, high)
+            while rows < left / 2 and self._counts and high < _HIGHEST:
+                high = _bounded(low + (high - low) * _FARTHER)
+                dense = False
+                rows = self._rows(low, high)
+            yield from self._split(low, high, rows, even=dense)
+            low, left, density = high, left - rows, max(rows, 1) / (high - low)
+
+    def _split(self, low: int, high: int, rows: int, *, even: bool) -> Iterator[int]:
+        """Yield the ends of windows between two numbers that so many rows lie between."""
+        if rows <= 0:  # numbers without rows belong to the next window
+            return
+        if even or rows <= PAGES_PER_RANGE * PAGE or high - low == 1 or not self._counts:
+            yield from self._even(low, high, rows)
+            return
+        middle = (low + high) // 2
+        lower = self._rows(low, middle)
+        even = abs(lower / rows - 1 / 2) <= _EVEN
+        yield from self._split(low, middle, lower, even=even)
+        yield from self._split(middle, high, rows - lower, even=even)
+
+    def _even(self, low: int, high: int, rows: int) -> Iterator[int]:
+        dense = self._unique and rows >= _DENSE * (high - low)
+        width = PAGE if dense else -(-(high - low) * PAGES_PER_RANGE * PAGE // rows)
+        yield from range(low + width, high, width)
+        yield high
+
+    def _rows(self, low: int, high: int) -> int:
+        self._counts -= 1
+        return self._count(low, high)
+
+
+def _bounded(number: int) -> int:
+    return min(number, _HIGHEST)

@@ -1,0 +1,314 @@
+"""Reading one listing: page after page, or many key ranges of it at once.
+
+No row may be left out while others come and go. A long listing that is read upward by number is cut
+into key ranges (see `key_ranges`); one that only pages by position is read until two passes hold
+the same rows; and what was read is compared with e-conomic's own count.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from tap_visma_economic.errors import (
+    AccessDeniedError,
+    EconomicError,
+    NotFoundError,
+    NotWholeError,
+    QueryRefusedError,
+    UncountedError,
+)
+from tap_visma_economic.filters import both, compare
+from tap_visma_economic.key_ranges import (
+    PAGE,
+    PAGES_PER_RANGE,
+    WORTH_SPLITTING,
+    KeyRange,
+    key_ranges,
+)
+from tap_visma_economic.kinds import Listing
+from tap_visma_economic.pagination import keys_of
+from tap_visma_economic.paths import fill
+from tap_visma_economic.records.typed import mark_of, taken
+from tap_visma_economic.stretches import Stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.endpoint import Endpoint
+    from tap_visma_economic.pagination import Paginator
+    from tap_visma_economic.records.pages import Page
+    from tap_visma_economic.replication.base import PathContext
+
+MOST_READINGS = 3
+"""How often a listing is read that rows coming or going can shift, until it stands still."""
+
+PAGES_WAITING = PAGES_PER_RANGE + 2
+"""Pages for each request in flight that are read before their turn.
+
+Windows read at once grow at the same pace: when the first has its last page, the others have all
+but theirs, and some are longer than was expected.
+"""
+
+
+class FirstPage(NamedTuple):
+    """A reading that has begun.
+
+    Args:
+        paginator: what to ask for after the page.
+        page: the first one.
+    """
+
+    paginator: Paginator
+    page: Page
+
+
+class ListingReader:
+    """One listing of one agreement.
+
+    Args:
+        endpoint: asks for its pages.
+        agreement: whose listing it is.
+        context: agreementNumber and what fills the path: columns of all its rows.
+        filter_: what its rows are filtered by.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, agreement: Agreement, context: PathContext, filter_: str | None
+    ) -> None:
+        self._endpoint = endpoint
+        self._agreement = agreement
+        self._http = agreement.http
+        self.context = context
+        self._filter = filter_
+        self._total: int | None = None
+        self._following: int | None = None
+
+    def begin(self) -> FirstPage:
+        """Read the first page of the listing. May run in any thread.
+
+        Which listings are sorted by what, e-conomic's documents do not tell exactly
+        (docs/economic-api.md#sorting). One that is not is read by position.
+        """
+        paginator = self._paginator()
+        plain = paginator.unsorted()
+        if plain is None:
+            return FirstPage(paginator, self._fetch(paginator))
+        if not self._endpoint.unsorted:
+            with suppress(QueryRefusedError):  # which may also be about the filter
+                for _ in range(2):  # rows that go in between look as if they were out of order
+                    page = self._fetch(paginator)
+                    if not paginator.comes_in_order(page):
+                        break
+                    if self._rest_is_above(page):
+                        return FirstPage(paginator, page)
+        begun = FirstPage(plain, self._fetch(plain))
+        if not self._endpoint.unsorted:
+            self._endpoint.unsorted = True
+            self._endpoint.logger.warning(
+                "e-conomic does not sort %s as it was asked to: it is read in the order in which "
+                "it comes, until two readings are the same",
+                self._endpoint.path,
+            )
+        return begun
+
+    def _rest_is_above(self, page: Page) -> bool:
+        """Return whether the rows that follow a first page have higher numbers than its last.
+
+        A first page may rise by chance. What is not above it would never be asked for.
+        """
+        key = self._endpoint.keyset
+        if not page.more or not key or page.results is None:
+            return True
+        with suppress(UncountedError):
+            self._following = self._between(keys_of(page, key)[-1], None)
+            return self._following >= page.results - len(page.rows)
+        return True
+
+    def pages(self, begun: Callable[[], FirstPage]) -> Iterator[Page]:
+        """Yield all pages, none if what the listing belongs to is gone."""
+        rows = pages = mark = 0
+        told: int | None = None
+        try:
+            first = begun()
+            self._total = first.page.results
+            reading = self._settled if first.paginator.shifts else self._upward
+            for page in reading(first):
+                rows, pages = rows + len(page.rows), pages + 1
+                mark = hash((mark, mark_of(page.rows)))
+                told = page.results
+                yield page if told is not None else replace(page, results=self._total)
+        except AccessDeniedError as error:
+            if pages:
+                raise EconomicError(f"in the middle of {self._path}: {error}") from None
+            raise
+        except NotFoundError:
+            if not self._endpoint.may_be_missing(self._agreement, self.context):
+                raise
+            self._endpoint.has_vanished(self._agreement, self._path)
+            return
+        if self._is_worth_a_count(rows, pages, told):
+            self._compare(rows, mark)
+
+    def _is_worth_a_count(self, rows: int, pages: int, told: int | None) -> bool:
+        """Return whether what was read is compared with e-conomic's count: mostly one call more.
+
+        One page that is not full and says nothing of others is believed.
+        """
+        if not self._endpoint.counted or self._endpoint.listing is not Listing.COLLECTION:
+            return False
+        return (pages > 1 or rows >= PAGE or told not in {None, rows}) and rows != self._total
+
+    def _paginator(self, key_range: KeyRange | None = None) -> Paginator:
+        return self._endpoint.get_new_paginator(self._within(key_range))
+
+    def _fetch(self, paginator: Paginator) -> Page:
+        return self._endpoint.fetch(self._http, self.context, paginator.current_value)
+
+    def _chain(self, begun: FirstPage) -> Iterator[Page]:
+        """Yield the first page, and page after page what follows."""
+        paginator, page = begun
+        yield paginator.turn(page)
+        while not paginator.finished:
+            page = self._http.run(partial(self._fetch, paginator))
+            yield paginator.turn(page)
+
+    # Upward by number
+
+    def _upward(self, first: FirstPage) -> Iterator[Page]:
+        page, cut = first.page, None
+        with suppress(EconomicError):  # what cannot be counted is read page after page
+            page, cut = self._cut(page)
+        if cut is None:
+            yield from self._chain(first)
+            return
+        yield page
+        at_once = self._endpoint.concurrency
+        most = at_once * PAGES_WAITING
+        yield from Stretches(
+            self._http, cut, self._paginator, self._fetch, at_once=at_once, most=most
+        ).pages()
+
+    def _cut(self, page: Page) -> tuple[Page, Iterator[KeyRange] | None]:
+        """Return the first page and the windows that follow it, None if it is not worth it.
+
+        A number may stand on several rows. Those of the page's last number are read again with the
+        window that begins with it: more of them may follow.
+        """
+        key, unique = self._endpoint.keyset, self._endpoint.is_unique
+        if not page.more or not key or not self._endpoint.counted:
+            return page, None
+        if self._total is None:
+            self._total = self._http.run(self._count)
+        numbers = keys_of(page, key)
+        if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
+            return page, None
+        kept = page
+        if not unique:
+            kept = replace(page, rows=page.rows[: numbers.index(numbers[-1])])
+            numbers = [*numbers[: len(kept.rows)], numbers[-1] - 1]
+        left = self._total - len(kept.rows)
+        if left <= WORTH_SPLITTING or not kept.rows:
+            return page, None
+        if self._following is None:
+            self._following = self._http.run(partial(self._between, numbers[-1], None))
+        if self._following < left:  # rows that follow have lower numbers
+            return page, None
+        return kept, key_ranges(numbers, left, self._between, unique=unique)
+
+    def _between(self, above: int, upto: int | None) -> int:
+        return self._count(KeyRange(above, upto))
+
+    def _count(self, key_range: KeyRange | None = None) -> int:
+        """Return e-conomic's count. May run in any thread."""
+        return self._endpoint.count_of(self._http, self.context, self._within(key_range))
+
+    def _within(self, key_range: KeyRange | None) -> str | None:
+        key = self._endpoint.keyset
+        if key_range is None or key is None:
+            return self._filter
+        upto = None if key_range.upto is None else compare(key, "lte", key_range.upto)
+        return both(self._filter, compare(key, "gt", key_range.above), upto)
+
+    # By position
+
+    def _settled(self, begun: FirstPage) -> Iterator[Page]:
+        """Yield a listing that rows coming or going can shift, read until it stands still.
+
+        One page cannot shift. Several are read again until two readings hold the same keys; later
+        readings give only rows that have not been seen. A row without its key cannot be told from
+        others: it is given each time, rather than be taken for one of them.
+        """
+        seen: set[tuple[str | None, ...]] = set()
+        before: set[tuple[str | None, ...]] | None = None
+        for readings in range(1, MOST_READINGS + 1):
+            keys: set[tuple[str | None, ...]] = set()
+            for page in self._chain(begun):
+                keyed = self._endpoint.keys_of(page, self.context)
+                keys.update(keyed)
+                fresh = {
+                    (*key, place if None in key else None): place
+                    for place, key in enumerate(keyed)
+                    if None in key or key not in seen
+                }
+                seen.update(keyed)
+                yield replace(page, rows=taken(page.rows, list(fresh.values())))
+            if begun.paginator.count == 1 or keys == before:
+                return
+            before = keys
+            if readings < MOST_READINGS:
+                begun = self._http.run(self.begin)
+        self._endpoint.keeps_moving(self._agreement)
+
+    # Is it all?
+
+    def _compare(self, rows: int, mark: int) -> None:
+        """Compare the rows that were read with e-conomic's own count.
+
+        Rows that came while it was read make a difference too, so it is looked at twice.
+
+        Raises:
+            NotWholeError: there were more before, as far as that is known, and are now.
+        """
+        counts = []
+        for _ in range(2):
+            try:
+                counts.append(self._http.run(self._count))
+            except UncountedError as error:
+                self._endpoint.in_doubt.add(self._agreement.number)
+                self._endpoint.logger.warning(
+                    "%s: %d rows of %s were read, which cannot be compared with e-conomic's own "
+                    "count: %s",
+                    self._agreement,
+                    rows,
+                    self._path,
+                    error,
+                )
+                return
+            if counts[-1] == rows:
+                return
+        before = "" if self._total is None else f"{self._total} before and "
+        came = self._total is not None and self._total <= rows
+        if rows < counts[0] == counts[1] and not came:
+            raise NotWholeError(
+                f"{self._path} is not whole: {rows} rows were read, e-conomic counted {before}"
+                f"{counts[0]} now",
+                mark,
+            )
+        if counts[-1] > rows:
+            self._endpoint.in_doubt.add(self._agreement.number)
+        self._endpoint.logger.warning(
+            "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
+            "the next run has them",
+            self._agreement,
+            rows,
+            self._path,
+            counts[-1],
+        )
+
+    @property
+    def _path(self) -> str:
+        return fill(self._endpoint.path, self.context)

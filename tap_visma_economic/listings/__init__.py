@@ -1,1 +1,0 @@
-"""Listings: how one is filtered, paged and cut, so that no row is left out."""

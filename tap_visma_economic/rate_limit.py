@@ -1,0 +1,190 @@
+"""The call budget: how fast one agreement may be asked.
+
+e-conomic meters calls in tokens, in a bucket per agreement that all its integrations share, and
+tells of it on every answer (docs/economic-api.md#rate-limits):
+
+    X-CallCost: 3
+    X-RateLimiting: token-limit-10000-per-60-seconds: 147/10000
+
+The figure tells tokens used, in every answer that was seen. Other forms and missing values were
+seen too, so what cannot be read, or contradicts itself, is passed over: 429 tells the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LIMIT = re.compile(r"(\d+)\D{1,9}(\d+(?:\.\d+)?)[\s-]*(second|minute|hour)", re.IGNORECASE)
+_FIGURE = re.compile(r"(?<![\w.,-])(\d+)\s*/\s*(\d+)\s*$")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+_USUAL_COST = 3
+"""Tokens of a page, until an answer tells its own."""
+
+_USUAL_WINDOW = 60.0
+
+_BURST = 0.04
+"""Share of the bucket that may be spent at once: a small company's whole run."""
+
+_MARGIN = 0.97
+"""Share of the permitted pace that is kept to, so that burst and pace together stay below it."""
+
+_LEAST_PACE = 0.1
+"""Share of the permitted pace that is kept even when others leave nothing."""
+
+_NOTHING = 0.001
+"""Tokens that nobody waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one answer says of the budget.
+
+    Args:
+        used: tokens used.
+        limit: tokens of a full bucket.
+        window: seconds in which an empty bucket fills up.
+    """
+
+    used: int
+    limit: int
+    window: float
+
+
+def told(header: str | None) -> Told | None:
+    """Return what an `X-RateLimiting` header says, None where it makes no sense.
+
+    A limit that is not the one of its own name, such as `token-limit-10000-...: 5/10`, makes none.
+    """
+    text = header or ""
+    figure = _FIGURE.search(text)
+    if figure is None:
+        return None
+    limit, window = int(figure[2]), _USUAL_WINDOW
+    if named := _LIMIT.search(text[: figure.start()]):
+        if int(named[1]) != limit:
+            return None
+        window = float(named[2]) * _SECONDS[named[3].lower()]
+    if limit <= 0 or window <= 0:
+        return None
+    return Told(min(int(figure[1]), limit), limit, window)
+
+
+def cost_of(header: str | None) -> int | None:
+    """Return the tokens that an `X-CallCost` header names, None where it makes no sense."""
+    text = (header or "").strip()
+    return int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004
+
+
+class RateLimit:
+    """One agreement's bucket, as far as its answers tell of it. May be asked from any thread.
+
+    Args:
+        share: which part of the bucket this tap may use; the rest is left to others.
+        clock: seconds that only go forward.
+
+    Attributes:
+        calls: answers so far.
+        tokens: what they cost.
+        left: tokens that were left in the bucket after the last answer, None while unknown.
+    """
+
+    def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share = share
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: Told | None = None
+        self._told_at = 0.0
+        self._cost = _USUAL_COST
+        self._expected: deque[int] = deque()
+        self._purse = 0.0
+        self._purse_at = 0.0
+        self._held_until = 0.0
+        self._asked_at = 0.0
+        self.calls = 0
+        self.tokens = 0
+        self.left: float | None = None
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody call for so long: e-conomic answered 429."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def take(self) -> float:
+        """Take the tokens for one call, or return the seconds after which to ask again.
+
+        Returns:
+            0 if the call may be sent.
+        """
+        with self._lock:
+            now = self._clock()
+            wait = max(self._held_until - now, self._pace(now), self._reserve(now))
+            if wait <= 0:
+                self._asked_at = now
+                self._purse -= self._cost
+                self._expected.append(self._cost)
+                return 0.0
+            return wait
+
+    def answered(self, headers: Mapping[str, str] | None) -> int:
+        """Take note of an answer, or of a call that got none, and return what it cost.
+
+        Args:
+            headers: of the answer; None if there was none.
+        """
+        with self._lock:
+            now = self._clock()
+            expected = self._expected.popleft() if self._expected else self._cost
+            self.calls += 1
+            if headers is None:
+                return 0
+            found = told(headers.get("X-RateLimiting"))
+            known = found or self._told
+            cost = cost_of(headers.get("X-CallCost"))
+            if known and cost and cost > known.limit:  # nobody could make such a call
+                found = cost = None
+            if cost is not None:
+                self._purse -= cost - expected
+                self._cost = max(cost, 1)
+            self.tokens += cost or 0
+            if found is not None:
+                if self._told is None:
+                    self._purse, self._purse_at = found.limit * _BURST - self._cost, now
+                self._told, self._told_at = found, now
+                self.left = found.limit - found.used
+            return cost or 0
+
+    def _pace(self, now: float) -> float:
+        """Return the seconds until the permitted pace lets one more call through."""
+        if self._told is None:
+            return 0.0
+        rate = self._share * _MARGIN * self._told.limit / self._told.window
+        full = self._told.limit * _BURST
+        self._purse = min(self._purse + (now - self._purse_at) * rate, full)
+        self._purse_at = now
+        missing = min(self._cost, full) - self._purse
+        return missing / rate if missing > _NOTHING else 0.0
+
+    def _reserve(self, now: float) -> float:
+        """Return the seconds until the bucket holds more than what is left to others.
+
+        Never so many that a run would stand still: others may use all there is, day and night.
+        """
+        if self._told is None or self.left is None:
+            return 0.0
+        rate = self._told.limit / self._told.window
+        left = self.left + (now - self._told_at) * rate - sum(self._expected) - self._cost
+        missing = (1 - self._share) * self._told.limit - left
+        if missing <= _NOTHING:
+            return 0.0
+        cost = min(self._cost, self._told.limit * _BURST)
+        longest = cost / (_LEAST_PACE * self._share * rate)
+        return min(missing / rate, self._asked_at + longest - now)

@@ -1,0 +1,205 @@
+"""Pages: what one answer of e-conomic holds, decoded once.
+
+Its rows are decoded by the stream's `RowType`. What strict decoding refuses is read by `lenient`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+import pendulum
+
+from tap_visma_economic.errors import BadAnswerError, quoted, shown
+from tap_visma_economic.records.lenient import strict_json
+from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
+from tap_visma_economic.records.typed import Envelope, Flaw, Row, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    import requests
+
+    from tap_visma_economic.records.lenient import Found
+    from tap_visma_economic.records.row_type import RowType
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer.
+
+    Args:
+        rows: what it holds, numbers with a decimal point as Decimal (see `typed`).
+        more: e-conomic says that another page follows.
+        cursor: where the next page of an OpenAPI cursor listing begins.
+        results: rows of the whole listing, where e-conomic says it (REST).
+        clock: the server's clock when it answered, from the `Date` header.
+    """
+
+    rows: Sequence[Row]
+    more: bool = False
+    cursor: str | None = None
+    results: int | None = None
+    clock: pendulum.DateTime | None = None
+
+    @property
+    def typed(self) -> Rows:
+        """Its rows as they were decoded."""
+        assert isinstance(self.rows, Rows)  # noqa: S101  e-conomic's are
+        return self.rows
+
+
+_FULL_PAGE = 1000
+"""Rows of a REST page as it is asked for."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
+"""What strict decoding raises; InvalidOperation, if an exponent is out of every range."""
+
+
+class _Pagination(msgspec.Struct):
+    results: int | None = None
+    nextPage: str | None = None  # noqa: N815
+
+
+class _RestCollection(msgspec.Struct, Generic[T]):
+    """A REST page; small listings have no pagination (docs/economic-api.md#rest-collections)."""
+
+    collection: list[T]
+    pagination: _Pagination | None = None
+
+
+class _CursorListing(msgspec.Struct, Generic[T]):
+    """A cursor page; the last has no `cursor` (docs/economic-api.md#openapi-listings)."""
+
+    items: list[T] | msgspec.UnsetType | None = msgspec.UNSET
+    cursor: str | int | None = None  # a string so far, and "the identifier of the first item"
+
+
+_REST_COLLECTION = Envelope(_RestCollection, "collection")
+_CURSOR_LISTING = Envelope(_CursorListing, "items")
+_ARRAY = Envelope(list)
+_SINGLE = Envelope(None)
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
+
+
+def _read(
+    response: requests.Response, envelope: Envelope, row_type: RowType | None
+) -> tuple[Any, Rows]:
+    """Return an answer and its rows; without a type as dictionaries."""
+
+    def decode(content: bytes) -> tuple[Any, Rows]:
+        if row_type:
+            return row_type.decode(content, envelope)
+        answer = _decoder(envelope.around(Row)).decode(content)
+        return answer, Rows(content, envelope, envelope.rows(answer))
+
+    try:
+        return decode(response.content)
+    except _UNREADABLE as error:
+        why = str(error)
+    try:
+        content, found = strict_json(response.content, envelope.depth)
+        answer, rows = decode(content)
+    except (*_UNREADABLE, ValueError):
+        raise _bad(response, why) from None
+    rows.flaws = _flaws(envelope, found, response)
+    return answer, rows
+
+
+def rest_collection(response: requests.Response, row_type: RowType | None = None) -> Page:
+    """Return a page of a REST listing."""
+    body, rows = _read(response, _REST_COLLECTION, row_type)
+    pagination = body.pagination or _Pagination()
+    link = pagination.nextPage
+    if link is not None:
+        fault = fault_of_next_page(link, response.request.url or "")
+        if fault or not rows:
+            raise _bad(response, fault or "it has no rows and says that more follow")
+    if not rows and pagination.results and not skipped_pages(response.request.url or ""):
+        raise _bad(response, f"it has no rows and says that there are {pagination.results}")
+    more = link is not None
+    if body.pagination is None:  # see docs/economic-api.md#rest-collections
+        more = len(rows) >= _FULL_PAGE
+    return Page(rows, more=more, results=pagination.results, clock=_clock(response))
+
+
+def cursor_listing(response: requests.Response, row_type: RowType | None = None) -> Page:
+    """Return a page of an OpenAPI cursor listing."""
+    body, rows = _read(response, _CURSOR_LISTING, row_type)
+    if body.items is msgspec.UNSET and any(_read(response, _SINGLE, None)[1]):
+        # Nulls are left out, so that an empty listing may be {}; something else is no listing.
+        raise _bad(response, "it has no items")
+    cursor = "" if body.cursor is None else str(body.cursor)
+    return Page(rows, more=bool(cursor), cursor=cursor or None, clock=_clock(response))
+
+
+def array(response: requests.Response, row_type: RowType | None = None) -> Page:
+    """Return a bare JSON array: OpenAPI's `/paged` listings and short lists."""
+    _, rows = _read(response, _ARRAY, row_type)
+    return Page(rows, clock=_clock(response))
+
+
+def single(
+    response: requests.Response, documented: Container[str], row_type: RowType | None = None
+) -> Page:
+    """Return a bare JSON object as a page of one row.
+
+    Args:
+        response: the answer.
+        documented: properties of the object. Without any of them it is another one, such as an
+            error that came with status 200.
+        row_type: what decodes it.
+    """
+    _, rows = _read(response, _SINGLE, row_type)
+    if not any(name in documented for name in rows[0]):
+        raise _bad(response, "it has none of the documented properties")
+    return Page(rows, clock=_clock(response))
+
+
+def count(response: requests.Response) -> int:
+    """Return a bare JSON integer: how many rows there are."""
+    try:
+        number: int = _decoder(int).decode(response.content)
+    except _UNREADABLE as error:
+        raise _bad(response, str(error)) from None
+    return number
+
+
+def _flaws(
+    envelope: Envelope, found: Sequence[Found], response: requests.Response
+) -> dict[int, list[Flaw]]:
+    """Return what was left out of rows, by their place."""
+    flaws: dict[int, list[Flaw]] = {}
+    for (*where, last), why, text in found:
+        if len(where) < envelope.depth - 1 or (envelope.name and where[0] != envelope.name):
+            raise _bad(response, f"{shown(str(last))} is {why}")
+        steps = [*where, last][envelope.depth - 1 :]
+        place = where[envelope.depth - 2] if envelope.depth > 1 else 0
+        path = ".".join("[]" if isinstance(step, int) else str(step) for step in steps)
+        flaws.setdefault(int(place), []).append(Flaw(path, why, text))
+    return flaws
+
+
+def _bad(response: requests.Response, why: str) -> BadAnswerError:
+    kind = quoted(response.headers.get("Content-Type", "no content type"), response.request)
+    return BadAnswerError(
+        f"the answer to GET {response.request.path_url} is not what e-conomic documents "
+        f"({kind}, {len(response.content)} bytes): {why}"
+    )
+
+
+def _clock(response: requests.Response) -> pendulum.DateTime | None:
+    try:
+        return pendulum.instance(parsedate_to_datetime(response.headers.get("Date", "")))
+    except (TypeError, ValueError, OverflowError):
+        return None

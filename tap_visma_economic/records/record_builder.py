@@ -1,0 +1,107 @@
+"""From the rows of a page to the records of a stream, and what is said of those that are flawed.
+
+Values that no message can carry (see `lenient`) are null in the record, and the row is named in the
+log. A row without its key is held back, whether that is missing, null or such a value: no target
+takes it. Its stream has failed for its company, so that the bookmark stays in front of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_visma_economic.errors import UnreadableRowError, shown
+from tap_visma_economic.records.row_type import as_dictionary
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping, Sequence
+
+    from tap_visma_economic.records.drift import Drift
+    from tap_visma_economic.records.records import Record
+    from tap_visma_economic.records.typed import Flaw, Rows
+
+_MOST_NAMED = 20
+"""Rows of one reading that the log names; the others are counted by `Drift`."""
+
+
+class RecordBuilder:
+    """Makes the records of one stream and agreement, page by page.
+
+    Args:
+        keys: columns that a row cannot be without.
+        drift: where values that are left out are counted.
+        logger: the stream's.
+        agreement: the company, for the log.
+        mapped: whether the SDK changes records on their way out: it needs dictionaries.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Sequence[str],
+        drift: Drift,
+        logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+        agreement: object,
+        mapped: bool = False,
+    ) -> None:
+        self._keys = keys
+        self._drift = drift
+        self._logger = logger
+        self._agreement = agreement
+        self._mapped = mapped
+        self._named = 0
+        self._refused: list[str] = []
+
+    def records(self, rows: Rows, context: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the records of a page: dictionaries, or what msgspec encodes like them."""
+        records: Sequence[Any] = rows.finalize(context)
+        keyless = rows.keyless()
+        for place in sorted({*keyless, *rows.flaws}):
+            record, flaws = as_dictionary(records[place]), rows.flaws.get(place, ())
+            for flaw in flaws:
+                self._drift.unreadable(flaw.path, flaw.why)
+            if place in keyless:
+                self._refuse(record, keyless[place], flaws)
+            else:
+                self._name(record, flaws)
+        if keyless:
+            records = [record for place, record in enumerate(records) if place not in keyless]
+        return [as_dictionary(record) for record in records] if self._mapped else records
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has become a record."""
+        return not self._refused
+
+    def finish(self) -> None:
+        """Raise an error that names the rows which have not become records, if there are any.
+
+        Raises:
+            UnreadableRowError: there are.
+        """
+        if self._refused:
+            named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
+            raise UnreadableRowError(
+                f"{len(self._refused)} rows were not written, for they have no key, or one that no "
+                f"message can carry: {named}. All others were. Correct them in e-conomic; the next "
+                "run reads them"
+            )
+
+    def _refuse(self, record: Record, lacking: Sequence[str], flaws: Sequence[Flaw]) -> None:
+        why = [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in flaws]
+        why = why or [f"no {name}" for name in lacking]
+        self._refused.append(", ".join([*self._keys_of(record), *why]))
+
+    def _name(self, record: Record, flaws: Sequence[Flaw]) -> None:
+        if self._named < _MOST_NAMED:
+            self._logger.warning(
+                "Left out for %s, row %s: %s",
+                self._agreement,
+                ", ".join(self._keys_of(record)),
+                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in flaws),
+            )
+        self._named += 1
+
+    def _keys_of(self, record: Record) -> list[str]:
+        there = (key for key in self._keys if record.get(key) is not None)
+        return [f"{key} {shown(str(record[key]))}" for key in there]

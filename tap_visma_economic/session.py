@@ -1,0 +1,146 @@
+"""The way out: one HTTP session for all agreements, and the threads that use it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+import urllib3.exceptions
+
+from tap_visma_economic.auth import LOOPBACK, origin_of
+from tap_visma_economic.connection_errors import explained
+from tap_visma_economic.deadline import DeadlineAdapter
+from tap_visma_economic.errors import ConfigError, NetworkError
+from tap_visma_economic.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from tap_visma_economic.signals import StopFlag
+
+T = TypeVar("T")
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """Return None: requests would look at the address of a redirect even if told not to go."""
+        return None
+
+
+class Transport(Workers):
+    """Sends prepared requests. Whose turn it is, `clients` decides.
+
+    Args:
+        stop: ends every wait when the run is asked to stop.
+        workers: requests in flight at the same time.
+        timeout: seconds to wait for a connection, and then for the whole answer.
+        user_agent: what the tap calls itself.
+        ca_bundle: path of a file with certificates to trust instead of the usual ones.
+
+    Attributes:
+        pool: the threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop: StopFlag,
+        workers: int,
+        timeout: float,
+        user_agent: str,
+        ca_bundle: str | None,
+    ) -> None:
+        super().__init__(stop)
+        self.timeout = timeout
+        self.session = _Session()
+        self.session.headers["User-Agent"] = user_agent
+        # Cookies could tie one agreement's requests to another's: none is ever stored.
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=workers)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self._open_circuits: set[str] = set()
+        self._settings: dict[str, Any] = {}
+        self._verify: str | bool = ca_bundle or True
+        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
+
+    def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
+        """Return a request of this session; the arguments are those of `requests.Request`.
+
+        Raises:
+            ConfigError: a URL or header of the settings cannot be sent.
+        """
+        try:
+            return self.session.prepare_request(requests.Request(*args, **kwargs))
+        except (requests.RequestException, UnicodeError) as error:
+            name = type(error).__name__
+            raise ConfigError(
+                f"the settings rest_url, openapi_url or user_agent cannot be sent ({name})"
+            ) from None
+
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send one request once, and read the whole answer. Redirects are not followed.
+
+        Raises:
+            NetworkError: no answer, or one that broke off or did not come in time.
+            BadAnswerError: it could not be unpacked.
+            ConfigError: no request can be sent at all.
+        """
+        settings = self._settings_for(request)
+        try:
+            return self.session.send(
+                request, timeout=self.timeout, allow_redirects=False, **settings
+            )
+        except requests.RequestException as error:
+            raise explained(
+                error, host=_host(request), path=request.path_url, timeout=self.timeout
+            ) from None
+        except urllib3.exceptions.LocationParseError:
+            raise ConfigError(f"no host can have the name {_host(request)}") from None
+        except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
+            name = type(error).__name__
+            raise NetworkError(f"GET {request.path_url} failed ({name})") from None
+        except (OSError, ValueError) as error:
+            # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
+            # The words of a ValueError could quote a header, or the password of a proxy.
+            unfit = f"look at the proxy in the environment ({type(error).__name__})"
+            why = error if isinstance(error, OSError) else unfit
+            raise ConfigError(f"no request can be sent: {why}") from None
+
+    def _settings_for(self, request: requests.PreparedRequest) -> Any:
+        """Return what the environment says about a host: it is asked once."""
+        host = _host(request)
+        if host not in self._settings:
+            settings = self.session.merge_environment_settings(
+                request.url or "", {}, stream=False, verify=self._verify, cert=None
+            )
+            if origin_of(request.url or "")[1] in LOOPBACK:
+                settings["proxies"] = {}  # a local address is local: no proxy sees its tokens
+            self._settings[host] = settings
+        return self._settings[host]
+
+    def open_circuit(self, request: requests.PreparedRequest) -> None:
+        """A host could not be reached in spite of all tries: from now on one try must do.
+
+        Otherwise each of its streams would wait anew, and a run take minutes to say the same thing.
+        """
+        self._open_circuits.add(_host(request))
+
+    def circuit_is_open(self, request: requests.PreparedRequest) -> bool:
+        """Return whether a request's host could not be reached the last time."""
+        return _host(request) in self._open_circuits
+
+    def close_circuit(self, request: requests.PreparedRequest) -> None:
+        """A host has answered."""
+        self._open_circuits.discard(_host(request))
+
+    def submit(self, action: Callable[[], T]) -> Future[T]:
+        """Run an action in a thread."""
+        return self.pool.submit(action)
+
+
+def _host(request: requests.PreparedRequest) -> str:
+    return (request.url or "").split("://", 1)[-1].split("/", 1)[0]

@@ -1,0 +1,746 @@
+"""Readings by number: what they ask for, how the bookmark moves, and what is kept of counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic.errors import UncountedError
+from tap_visma_economic.kinds import OpenRows
+from tap_visma_economic.replication import by_number as module
+from tap_visma_economic.replication.base import Change
+from tap_visma_economic.replication.by_number import (
+    OVERLAP,
+    ByNumber,
+    ByNumberWithChangelog,
+    ByNumberWithOpenItems,
+)
+from tap_visma_economic.replication.open_items import OpenSet
+from tests.unit.test_by_number_pages import PAGE, Books
+
+State = dict[str, Any]
+
+NOON = pendulum.datetime(2026, 1, 2, 12)
+
+
+@pytest.fixture
+def short_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overlap of one page of these books, as a real one is of real books."""
+    monkeypatch.setattr(module, "OVERLAP", PAGE)
+
+
+class Counted(Books):
+    """Books that note which counts they are asked for."""
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__()
+        self.counts: list[str] = []
+        for number in numbers:
+            self.put(number)
+
+    def count(self, filter_: str) -> int:
+        self.counts.append(filter_)
+        return super().count(filter_)
+
+
+def by_number(
+    state: State,
+    books: Books | None = None,
+    *,
+    single: bool = True,
+    ascending: bool = True,
+    **more: Any,
+) -> ByNumber:
+    """A reading by the property `number`."""
+    return ByNumber(books or Counted(), state, "number", single=single, ascending=ascending, **more)
+
+
+def see(reading: ByNumber, *numbers: Any) -> None:
+    """Show a page of these numbers."""
+    reading.observe([{"number": number} for number in numbers], NOON)
+
+
+def read(reading: ByNumber, pages: int | None = None) -> list[int]:
+    """Run a reading to its end, or cut it after so many pages; the numbers of what it read."""
+    numbers: list[int] = []
+    for turn, (_, page) in enumerate(reading.pages()):
+        if turn == pages:
+            return numbers
+        numbers += [row["number"] for row in page.rows]
+        reading.observe(page.rows, page.clock)
+    reading.finish()
+    return numbers
+
+
+def at(value: Any, rows: Any = None, key: str = "number", **more: Any) -> State:
+    """A state with its bookmark at a value, and so many rows up to it."""
+    counted = {} if rows is None else {"rows_to_bookmark": rows}
+    return {"replication_key": key, "replication_key_value": value, **counted, **more}
+
+
+def reached(state: State) -> Any:
+    """Where the bookmark is, and how many rows there are up to it."""
+    return (state.get("replication_key_value"), state.get("rows_to_bookmark"))
+
+
+def checkpoints(state: State) -> list[tuple[int, int]]:
+    return [(number, rows) for number, rows in state["checkpoints"]]
+
+
+# --- how the bookmark moves ---
+
+
+def test_a_sorted_listing_moves_its_bookmark_after_each_page() -> None:
+    state: State = {}
+    reading = by_number(state)
+    see(reading, 1, 2, 3)
+    assert state["replication_key"] == "number"
+    assert reached(state) == (3, 3)
+    see(reading, 4, 9)
+    assert reached(state) == (9, 5)
+
+
+def test_a_reading_without_rows_moves_nothing() -> None:
+    state: State = {}
+    reading = by_number(state)
+    see(reading)
+    reading.finish()
+    assert state == {"start_date": None}
+
+
+def test_a_number_that_a_page_may_end_inside_of_is_left_for_the_next_page() -> None:
+    state: State = {}
+    reading = by_number(state, single=False)
+    see(reading, 1, 2, 3, 3)
+    assert reached(state) == (2, 2)
+    see(reading, 3, 3, 4)
+    assert reached(state) == (3, 6)
+    reading.finish()
+    assert reached(state) == (4, 7)
+
+
+def test_a_page_of_one_number_moves_the_bookmark_below_it() -> None:
+    state: State = {}
+    reading = by_number(state, single=False)
+    see(reading, 3, 3)
+    see(reading, 3, 3)
+    assert reached(state) == (2, 0)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_listing_that_is_not_sorted_moves_its_bookmark_at_the_end(single: bool) -> None:
+    state: State = {}
+    reading = by_number(state, ascending=False, single=single)
+    see(reading, 1, 2, 3)
+    see(reading, 2)
+    assert reached(state) == (None, None)
+    reading.finish()
+    assert reached(state) == (3, 4)
+
+
+@pytest.mark.parametrize(("page", "rows"), [((5, 4, 6), 6), ((5, None, 6), 5), ((5, "x", 7), 5)])
+def test_a_listing_that_proves_unsorted_moves_its_bookmark_at_the_end(
+    page: tuple[Any, ...], rows: int
+) -> None:
+    state: State = {}
+    reading = by_number(state)
+    see(reading, 1)
+    see(reading, *page)
+    see(reading, 8, 9)
+    assert reached(state) == (1, 1)
+    reading.finish()
+    assert reached(state) == (9, rows)
+
+
+def test_the_same_number_twice_is_no_disorder() -> None:
+    state: State = {}
+    see(by_number(state), 5, 5)
+    assert reached(state) == (5, 2)
+
+
+def test_disorder_between_two_pages_counts_too() -> None:
+    state: State = {}
+    reading = by_number(state)
+    see(reading, 5)
+    see(reading, 4, 9)
+    assert reached(state) == (5, 1)
+
+
+def test_rows_without_a_number_move_nothing() -> None:
+    state: State = {}
+    reading = by_number(state)
+    see(reading, None, "seven", [7])
+    reading.finish()
+    assert state == {"start_date": None}
+
+
+def test_a_number_that_comes_as_text_is_the_number() -> None:
+    state: State = {}
+    see(by_number(state), "7")
+    assert reached(state) == (7, 1)
+
+
+@given(
+    known=st.none() | st.integers(1, 3000),
+    pages=st.lists(st.lists(st.integers(1, 3000), max_size=5), max_size=5),
+    single=st.booleans(),
+    ascending=st.booleans(),
+)
+def test_a_bookmark_never_moves_down(
+    known: int | None, pages: list[list[int]], single: bool, ascending: bool
+) -> None:
+    state: State = {} if known is None else at(known)
+    reading = by_number(state, single=single, ascending=ascending)
+    before = known or 0
+    for page in pages:
+        see(reading, *page)
+        assert state.get("replication_key_value", 0) >= before
+        before = state.get("replication_key_value", 0)
+    reading.finish()
+    highest = max([number for page in pages for number in page], default=0)
+    assert state.get("replication_key_value", 0) == max(highest, known or 0)
+
+
+@given(st.lists(st.lists(st.integers(1, 20), max_size=4), max_size=6))
+def test_a_bookmark_claims_no_number_that_may_still_come(pages: list[list[int]]) -> None:
+    numbers = sorted(number for page in pages for number in page)
+    state: State = {}
+    reading = by_number(state, single=False)
+    for page in pages:
+        shown, numbers = numbers[: len(page)], numbers[len(page) :]
+        see(reading, *shown)
+        assert all(number > state.get("replication_key_value", -1) for number in numbers)
+
+
+# --- what is asked for ---
+
+
+def test_without_a_bookmark_everything_is_read_and_nothing_counted() -> None:
+    books = Counted(*range(1, 8))
+    assert read(by_number({}, books)) == list(range(1, 8))
+    assert (books.asked, books.counts) == ([None], [])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        at(5000, 7, key="voucherNumber"),
+        at("5000", 7),
+        at(None, 7),
+        at(5000),
+        at(5000, "7"),
+        at(5000, 7, start_date="2024-01-01"),
+    ],
+    ids=["another key", "text", "null", "never counted", "count is text", "another start_date"],
+)
+def test_a_bookmark_that_says_too_little_is_none(state: State) -> None:
+    books = Counted(*range(1, 8))
+    read(by_number(state, books))
+    assert (books.asked, books.counts) == ([None], [])
+
+
+def test_numbers_are_read_again_from_an_overlap_below_the_bookmark() -> None:
+    books = Counted(*range(1, OVERLAP + 502))
+    state = at(OVERLAP + 500, OVERLAP + 500)
+    read(by_number(state, books))
+    assert books.counts == [f"number$lte:{OVERLAP + 500}"]
+    assert books.asked == ["number$gte:500"]
+    assert reached(state) == (OVERLAP + 501, OVERLAP + 501)
+
+
+def test_an_overlap_below_the_first_number_begins_with_it() -> None:
+    books = Counted(*range(1, 8))
+    read(by_number(at(7, 7), books))
+    assert books.asked == ["number$gte:1"]
+
+
+def test_an_overlap_is_a_thousand_numbers() -> None:
+    assert OVERLAP == 1000
+
+
+def test_rows_of_the_overlap_are_not_counted_twice() -> None:
+    state = at(7, 7)
+    books = Counted(*range(1, 8))
+    read(by_number(state, books))
+    assert reached(state) == (7, 7)
+    books.put(9)
+    read(by_number(state, books))
+    assert reached(state) == (9, 8)
+
+
+def test_a_row_that_came_below_the_bookmark_is_found_by_the_count_and_read() -> None:
+    state: State = {}
+    books = Counted(*range(5000, 5012))
+    read(by_number(state, books))
+    books.put(3)
+    assert 3 in read(by_number(state, books))
+    assert reached(state) == (5011, 13)
+
+
+def test_rows_that_went_are_noticed_and_counted_anew() -> None:
+    state: State = {}
+    books = Counted(*range(5000, 5012))
+    read(by_number(state, books))
+    del books.rows[5003, 0], books.rows[5011, 0]
+    read(by_number(state, books))
+    assert reached(state) == (5011, 10)
+    books.counts.clear()
+    read(by_number(state, books))
+    assert books.counts == ["number$lte:5011"]
+
+
+def test_a_number_below_one_is_read_where_no_checkpoint_holds() -> None:
+    state: State = {}
+    books = Counted(*range(1, 5))
+    read(by_number(state, books))
+    books.put(0)
+    assert read(by_number(state, books)) == [0, 1, 2, 3, 4]
+
+
+def test_a_highest_number_picked_by_hand_hides_no_number_below_it() -> None:
+    state: State = {}
+    books = Counted(1, 2, 90_000)
+    read(by_number(state, books))
+    books.put(3)
+    assert 3 in read(by_number(state, books))
+    assert reached(state) == (90_000, 4)
+
+
+@pytest.mark.parametrize("nights", [1, 40])
+def test_a_difference_costs_reading_twice_its_distance_from_the_end(
+    short_overlap: None, nights: int
+) -> None:
+    """Whether the ledger was read in one night or in forty."""
+    state: State = {}
+    numbers = [10 * number for number in range(1, 1 + 40 * PAGE)]
+    books = Counted()
+    for night in range(nights):
+        for number in numbers[night * len(numbers) // nights :][: len(numbers) // nights]:
+            books.put(number)
+        read(by_number(state, books))
+    for place, number in enumerate(numbers):
+        books.put(number - 5)
+        again = read(by_number({**state}, books))
+        del books.rows[number - 5, 0]
+        distance = len(numbers) - place
+        assert number - 5 in again
+        assert len(again) <= 2 * max(distance, PAGE) + PAGE
+
+
+def test_few_counts_locate_a_difference(short_overlap: None) -> None:
+    state: State = {}
+    books = Counted(*range(10, 10 + 100 * PAGE))
+    read(by_number(state, books))
+    points = checkpoints(state)
+    assert len(points) > 5
+    books.put(1)
+    read(by_number(state, books))
+    assert len(books.counts) <= 1 + len(points).bit_length()
+
+
+def test_a_reading_cut_before_it_passed_the_bookmark_leaves_the_state_as_it_was() -> None:
+    state: State = {}
+    books = Counted(*range(10, 10 + 10 * PAGE))
+    read(by_number(state, books))
+    before = {**state}
+    books.put(1)
+    read(by_number(state, books), pages=2)
+    assert state == before
+    assert 1 in read(by_number(state, books))
+
+
+def test_a_cut_first_reading_goes_on_where_it_was() -> None:
+    state: State = {}
+    books = Counted(*range(5000, 5000 + 10 * PAGE))
+    read(by_number(state, books), pages=2)
+    assert reached(state) == (5000 + 2 * PAGE - 1, 2 * PAGE)
+    read(by_number(state, books))
+    assert reached(state) == (5000 + 10 * PAGE - 1, 10 * PAGE)
+
+
+# --- checkpoints ---
+
+
+def test_a_million_rows_need_about_twenty_checkpoints() -> None:
+    state: State = {}
+    reading = by_number(state)
+    for page in range(1000):
+        see(reading, *range(page * 1000, (page + 1) * 1000))
+    assert 10 <= len(checkpoints(state)) <= 22
+
+
+def test_checkpoints_stay_few_over_many_nights(short_overlap: None) -> None:
+    state: State = {}
+    books = Counted()
+    for night in range(200):
+        for number in range(5):
+            books.put(5 * night + number + 1)
+        read(by_number(state, books))
+        assert 1 <= len(checkpoints(state)) <= 18
+
+
+def test_a_ledger_of_few_pages_needs_one_checkpoint() -> None:
+    state: State = {}
+    books = Counted()
+    for night in range(10):
+        for number in range(5):
+            books.put(5 * night + number + 1)
+        read(by_number(state, books))
+    assert len(checkpoints(state)) == 1
+
+
+def test_every_checkpoint_holds(short_overlap: None) -> None:
+    state: State = {}
+    books = Counted(*range(10, 10 + 100 * PAGE))
+    read(by_number(state, books))
+    books.put(1)
+    read(by_number(state, books))
+    assert len(checkpoints(state)) > 5
+    for number, rows in checkpoints(state):
+        assert rows == Books.count(books, f"number$lte:{number}")
+
+
+def test_a_checkpoint_lies_below_the_bookmark() -> None:
+    state: State = {}
+    reading = by_number(state)
+    see(reading, 1, 2, 3)
+    assert checkpoints(state) == []
+    see(reading, 4)
+    assert checkpoints(state) == [(3, 3)]
+    reading.finish()
+    assert checkpoints(state) == [(3, 3)]
+
+
+def test_where_a_reading_began_becomes_a_checkpoint() -> None:
+    state = at(500, 500)
+    books = Counted(*range(1, 501), 1000)
+    read(by_number(state, books))
+    assert (500, 500) in checkpoints(state)
+
+
+# --- the setting start_date ---
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [(None, "2024-01-01"), ("2024-01-01", None), ("2024-01-01", "2023-01-01")],
+)
+def test_another_start_date_starts_over(before: str | None, now: str | None) -> None:
+    state = at(5000, 5000, start_date=before, checkpoints=[[2500, 2500]])
+    reading = by_number(state, Counted(3), start_date=now)
+    assert state == {"replication_key": "number", "start_date": now}
+    read(reading)
+    assert reached(state) == (3, 1)
+    assert state["checkpoints"] == []
+
+
+@pytest.mark.parametrize("start_date", [None, "2024-01-01"])
+def test_the_same_start_date_goes_on(start_date: str | None) -> None:
+    state = at(7, 7, start_date=start_date)
+    books = Counted(*range(1, 8))
+    read(by_number(state, books, start_date=start_date))
+    assert books.asked == ["number$gte:1"]
+
+
+def test_a_bound_by_date_holds_for_rows_and_counts() -> None:
+    books = Counted(*range(1, 8))  # `version` stands for the date, it counts the bookings
+    state: State = {}
+    read(by_number(state, books, date_filter="version$gte:3"))
+    assert reached(state) == (7, 5)
+    read(by_number(state, books, date_filter="version$gte:3"))
+    assert books.asked == ["version$gte:3", "number$gte:1$and:version$gte:3"]
+    assert books.counts == ["number$lte:7$and:version$gte:3"]
+
+
+# --- reading everything again ---
+
+
+def test_a_reading_anew_asks_for_everything_and_keeps_the_bookmark() -> None:
+    state = at(90, 3, checkpoints=[[1, 1]])
+    books = Counted(*range(1, 8))
+    reading = by_number(state, books, anew=True)
+    read(reading)
+    assert (books.asked, books.counts) == ([None], [])
+    assert reached(state) == (90, 7)
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "anew", "whole"),
+    [
+        ({}, {}, True, True),
+        (at(7, 7), {}, False, False),
+        (at(7, 7), {"anew": True}, True, True),
+        ({}, {"by_date": "version$gte:3"}, True, False),
+    ],
+)
+def test_a_reading_tells_whether_it_read_everything(
+    state: State, more: dict[str, Any], anew: bool, whole: bool
+) -> None:
+    reading = by_number(state, Counted(*range(1, 8)), **more)
+    read(reading)
+    assert (reading.anew, reading.whole) == (anew, whole)
+
+
+# --- open rows ---
+
+
+def open_rows(state: State, books: Books, **more: Any) -> ByNumberWithOpenItems:
+    return ByNumberWithOpenItems(
+        books,
+        state,
+        "number",
+        single=True,
+        ascending=True,
+        open_rows=OpenRows(filter="remainder$ne:0"),
+        **more,
+    )
+
+
+def test_open_rows_are_kept_and_asked_for_and_settled_ones_read_by_number() -> None:
+    state: State = {}
+    books = Counted(*range(3001, 3005))
+    books.put(7, remainder=1)
+    books.put(9, remainder=1)
+    read(open_rows(state, books))
+    assert OpenSet(state).numbers == {7, 9}
+    books.put(7, remainder=0)
+    books.asked.clear()
+    assert read(open_rows(state, books))[-2:] == [9, 7]
+    assert books.asked == ["number$gte:2004", "remainder$ne:0", "number$in:[7]"]
+    assert OpenSet(state).numbers == {9}
+
+
+def test_a_first_reading_asks_for_nothing_twice() -> None:
+    books = Counted(1)
+    books.put(2, remainder=1)
+    read(open_rows({}, books))
+    assert books.asked == [None]
+
+
+def test_an_open_row_of_the_overlap_is_not_read_by_number_when_settled() -> None:
+    state: State = {}
+    books = Counted(1)
+    books.put(2, remainder=1)
+    read(open_rows(state, books))
+    books.put(2, remainder=0)
+    books.asked.clear()
+    read(open_rows(state, books))
+    assert books.asked == ["number$gte:1", "remainder$ne:0"]
+
+
+def test_settled_rows_are_asked_for_two_hundred_at_a_time_in_order() -> None:
+    state: State = {}
+    books = Counted(5000)
+    for number in range(1, 402):
+        books.put(number, remainder=1)
+    read(open_rows(state, books))
+    for number in range(1, 402):
+        books.put(number, remainder=0)
+    books.asked.clear()
+    read(open_rows(state, books))
+    lists = [filter_ for filter_ in books.asked if filter_ and "$in" in filter_]
+    assert [filter_.count(",") + 1 for filter_ in lists] == [200, 200, 1]
+    assert lists[0] == f"number$in:[{','.join(map(str, range(1, 201)))}]"
+
+
+def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
+    state: State = {}
+    reading = open_rows(state, Counted())
+    rows = [(1, "?"), (2, None), (3, "0.00"), (4, "12.50"), (None, 5), (6, 0)]
+    reading.observe([{"number": number, "remainder": amount} for number, amount in rows], NOON)
+    reading.finish()
+    assert OpenSet(state).numbers == {1, 4}
+
+
+def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
+    state = at(10, 0, open=[3], open_from=None)
+    reading = open_rows(state, Counted())
+    reading.observe([{"number": 11, "remainder": 1}], NOON)
+    assert OpenSet(state).numbers == {3, 11}
+    reading.finish()
+    assert OpenSet(state).numbers == {11}
+
+
+def test_settled_rows_are_asked_for_in_order() -> None:
+    state: State = {}
+    books = Counted(5000)
+    for number in (1, 8):  # a set has them the other way round
+        books.put(number, remainder=1)
+    read(open_rows(state, books))
+    for number in (1, 8):
+        books.put(number, remainder=0)
+    read(open_rows(state, books))
+    assert books.asked[-1] == "number$in:[1,8]"
+
+
+def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() -> None:
+    state = at(9, 0, open=[], open_from=None)
+    books = Counted()
+    books.put(10, remainder=1)
+    reading = open_rows(state, books)
+    for _, page in reading.pages():
+        reading.observe(page.rows, page.clock)
+        books.put(10, remainder=0)
+    reading.finish()
+    assert books.asked == ["number$gte:1", "remainder$ne:0", "number$in:[10]"]
+    assert state["open"] == []
+
+
+def test_open_rows_are_bound_by_date_too() -> None:
+    books = Counted(1, 2)
+    day = "version$gte:1"
+    read(open_rows(at(2, 2, open=[], open_from=None), books, date_filter=day))
+    assert books.asked[1:] == [f"remainder$ne:0$and:{day}"]
+
+
+def test_with_a_lowest_open_number_of_an_earlier_version_everything_above_is_read() -> None:
+    books = Counted(*range(1, 1201))
+    state = at(1200, 1200, open=None, open_from=70)
+    books.put(40, remainder=1)
+    books.put(100, remainder=1)
+    numbers = read(open_rows(state, books))
+    assert books.asked == ["number$gte:70", "remainder$ne:0"]
+    assert numbers == [*range(70, 1201), 40, 100]
+    assert OpenSet(state).numbers == {40, 100}
+    assert OpenSet(state).open_from is None
+
+
+def test_another_start_date_forgets_which_rows_were_open() -> None:
+    """They may be older than the new start: reading them by number would pass it by."""
+    state = at(30, 30, open=[3], open_from=None)
+    books = Counted(*range(1, 31))
+    day: dict[str, Any] = {"by_date": "version$gte:10", "start_date": "2024-01-01"}
+    read(open_rows(state, books, **day), pages=2)
+    assert min(read(open_rows(state, books, **day))) == 10
+
+
+def test_another_start_date_forgets_from_where_on_rows_were_open() -> None:
+    state = at(30, 30, open=None, open_from=3)
+    open_rows(state, Counted(), date_filter="version$gte:10", start_date="2024-01-01")
+    assert "open_from" not in state
+
+
+# --- counts that cannot be had ---
+
+
+def test_where_e_conomic_does_not_count_everything_is_read_again() -> None:
+    class Uncounted(Counted):
+        def count(self, filter_: str) -> int:
+            raise UncountedError(filter_)
+
+    state: State = {}
+    read(by_number(state, Counted(*range(1, 301))))
+    books = Uncounted(*range(1, 302))
+    again = by_number(state, books)
+    assert read(again) == list(range(1, 302))
+    assert books.asked == [None]
+    assert again.anew
+    assert reached(state) == (301, 301)
+
+
+# --- edited rows ---
+
+
+def changing(state: State, books: Books, *, lookback_minutes: int = 0) -> ByNumberWithChangelog:
+    return ByNumberWithChangelog(
+        books,
+        state,
+        "number",
+        single=True,
+        ascending=True,
+        lookback_minutes=lookback_minutes,
+    )
+
+
+def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_back() -> None:
+    since: list[pendulum.DateTime | None] = []
+
+    class Log(Counted):
+        def changed(self, since_when: pendulum.DateTime | None) -> Any:
+            since.append(since_when)
+            return iter(())
+
+    state: State = {}
+    first = changing(state, Log(1, 2))
+    list(first.pages())
+    first.observe([{"number": 1}], NOON)
+    first.observe([{"number": 2}], NOON.add(hours=1))
+    assert "changes_since" not in state
+    first.finish()
+    assert state["changes_since"] == "2026-01-02T12:00:00Z"
+    state = at(2, 2, changes_since=state["changes_since"])
+    read(changing(state, Log(1, 2), lookback_minutes=180))
+    assert since == [NOON.subtract(hours=3)]
+
+
+def test_where_the_server_tells_no_time_our_own_clock_stands_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    state: State = {}
+    reading = changing(state, Counted())
+    list(reading.pages())
+    reading.observe([], None)
+    reading.finish()
+    assert state["changes_since"] == "2026-01-02T12:00:00Z"
+
+
+def test_a_first_reading_needs_no_changelog() -> None:
+    class WithoutLog(Counted):
+        def changed(self, since: pendulum.DateTime | None) -> Any:
+            raise NotImplementedError
+
+    books = WithoutLog(1, 2)
+    read(changing({}, books))
+    assert books.asked == [None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "since", "to"),
+    [
+        ([], "2026-01-02T12:00:00Z", "2026-01-01T08:00:00Z"),
+        ([NOON.subtract(hours=28)], "2026-01-03T12:00:00Z", "2026-01-01T08:00:00Z"),
+        ([NOON.subtract(hours=28), NOON], "2026-01-03T12:00:00Z", "2026-01-02T12:00:00Z"),
+    ],
+)
+def test_the_changelog_is_read_from_the_last_edit_on_and_without_any_edit_is_no_answer(
+    answer: list[pendulum.DateTime], since: str, to: str
+) -> None:
+    asked: list[pendulum.DateTime | None] = []
+
+    class Log(Counted):
+        def changed(self, since_when: pendulum.DateTime | None) -> Any:
+            asked.append(since_when)
+            yield NOON.add(days=1), [Change(7, 0, when) for when in answer]
+
+    state = at(3000, 2, changes_since="2026-01-02T12:00:00Z", changes_to="2026-01-01T08:00:00Z")
+    books = Log(7, 3000)
+    books.now = int(NOON.add(days=1).timestamp())
+    read(changing(state, books, lookback_minutes=180))
+    assert asked == [NOON.subtract(hours=28)]
+    assert (state["changes_since"], state["changes_to"]) == (since, to)
+    assert ("number$in:[7]" in books.asked) == (NOON in answer), "an edit is read once"
+
+
+def test_only_edited_rows_below_what_was_read_are_read_by_number() -> None:
+    state: State = {}
+    books = Counted(1, 2, 2002, *range(3000, 3003))
+    read(changing(state, books))
+    for number in (2, 2002, 3001):
+        books.put(number, edit=True)
+    books.asked.clear()
+    read(changing(state, books))
+    assert books.asked == ["number$gte:2002", "number$in:[2]"]
+
+
+def test_a_checkpoint_at_a_number_that_lost_a_row_proves_nothing() -> None:
+    """The row that went hides one that came late: the count up to the checkpoint is the same."""
+    books = Counted(1, 2, 5, 9)
+    state = at(9, 4, checkpoints=[[5, 3]], changes_since="1970-01-01T00:00:00Z")
+    books.take(5, 0)
+    books.put(3)
+    assert read(changing(state, books)) == [1, 2, 3, 9]

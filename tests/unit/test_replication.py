@@ -1,0 +1,336 @@
+"""Readings by instant: what they ask for, and a bookmark that never moves down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.values import instant_text
+from tap_visma_economic.replication.base import FullTable, known, move, parse_instant
+from tap_visma_economic.replication.by_timestamp import ByTimestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_visma_economic.replication.base import Change, Clock, PathContext
+
+State = dict[str, Any]
+
+NOON = pendulum.datetime(2026, 1, 2, 12)
+PAGE = Page([{"number": 1}])
+
+
+class Listing:
+    """A stream of one agreement: notes the filters it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    def pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
+        self.asked.append(filter_)
+        yield {"agreementNumber": 1}, PAGE
+
+    def open_pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
+        raise NotImplementedError
+
+    def count(self, filter_: str) -> int:
+        raise NotImplementedError
+
+    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[PathContext, Page]]:
+        self.asked.append(f"{key}$gte:{instant_text(at)}")
+        yield {"agreementNumber": 1}, PAGE
+
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
+        raise NotImplementedError
+
+
+def reading(
+    state: State,
+    listing: Listing | None = None,
+    start: pendulum.DateTime | None = None,
+    *,
+    anew: bool = False,
+) -> ByTimestamp:
+    """A reading by lastUpdated with a look-back of three hours."""
+    return ByTimestamp(
+        listing or Listing(),
+        state,
+        "lastUpdated",
+        lookback_minutes=180,
+        start=start,
+        anew=anew,
+    )
+
+
+def asked(state: State, start: pendulum.DateTime | None = None) -> str | None:
+    """The filter a reading asks with."""
+    listing = Listing()
+    list(reading(state, listing, start).pages())
+    (filter_,) = listing.asked
+    return filter_
+
+
+def show(bookmark: ByTimestamp, *values: Any, clock: pendulum.DateTime | None = NOON) -> None:
+    """Show a written page of rows with these instants."""
+    bookmark.observe([{"lastUpdated": value} for value in values], clock)
+
+
+def reached(value: Any, key: str = "lastUpdated") -> State:
+    """A state with its bookmark at an instant."""
+    return {"replication_key": key, "replication_key_value": value}
+
+
+# --- what is asked for ---
+
+
+@pytest.mark.parametrize(
+    ("state", "bound"),
+    [
+        ({}, None),
+        (reached("2026-01-01T12:00:00Z"), "lastUpdated$gte:2026-01-01T09:00:00Z"),
+        (reached("2026-01-01T12:00:00+02:00"), "lastUpdated$gte:2026-01-01T07:00:00Z"),
+        (reached("2026-01-01T12:00:00"), "lastUpdated$gte:2026-01-01T09:00:00Z"),
+        (reached("2026-01-01T12:00:00Z", key="timestamp"), None),
+        (reached(20260101), None),
+        (reached("yesterday"), None),
+        (reached("0001-01-01T00:00:00Z"), None),
+    ],
+)
+def test_instants_are_read_again_from_the_look_back(state: State, filter_: str | None) -> None:
+    assert asked(state) == filter_
+
+
+@pytest.mark.parametrize(
+    ("state", "bound"),
+    [
+        ({}, "lastUpdated$gte:2026-01-02T12:00:00Z"),
+        (reached("2026-01-02T13:00:00Z"), "lastUpdated$gte:2026-01-02T12:00:00Z"),
+        (reached("2026-01-02T18:00:00Z"), "lastUpdated$gte:2026-01-02T15:00:00Z"),
+    ],
+)
+def test_nothing_older_than_the_start_is_read(state: State, filter_: str) -> None:
+    assert asked(state, start=NOON) == filter_
+
+
+@pytest.mark.parametrize(
+    ("before", "start", "bound"),
+    [
+        (None, NOON, "2026-01-04T09:00:00Z"),
+        (NOON, NOON, "2026-01-04T09:00:00Z"),
+        (NOON, NOON.add(hours=1), "2026-01-04T09:00:00Z"),
+        (NOON, NOON.subtract(hours=1), "2026-01-02T11:00:00Z"),
+        (NOON, None, None),
+    ],
+    ids=["the first", "the same", "a later one", "an earlier one", "none any more"],
+)
+def test_a_start_before_the_last_ones_starts_over(
+    before: pendulum.DateTime | None, start: pendulum.DateTime | None, filter_: str | None
+) -> None:
+    state = reached("2026-01-04T12:00:00Z")
+    if before:
+        first = reading(state, start=before)
+        first.finish()
+        assert state["start_date"] == "2026-01-02T12:00:00Z"
+    assert asked(dict(state), start) == (f"lastUpdated$gte:{filter_}" if filter_ else None)
+    second = reading(state, start=start)
+    assert second.anew == (filter_ != "2026-01-04T09:00:00Z")
+    assert second.whole == (filter_ is None)
+    second.finish()
+    assert state == {
+        **reached("2026-01-04T12:00:00Z"),
+        **({"start_date": instant_text(start)} if start else {}),
+    }
+
+
+@pytest.mark.parametrize(("hours", "healed"), [(23, False), (25, True)])
+def test_a_bookmark_more_than_a_day_ahead_is_none(
+    hours: int, healed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    ahead = NOON.add(hours=hours + 3)  # the look-back is taken off
+    state = reached(instant_text(ahead))
+    assert (asked(state) is None) == healed
+    bookmark = reading(state)
+    show(bookmark, "2026-01-02T10:00:00Z")
+    bookmark.finish()
+    assert state == reached("2026-01-02T10:00:00Z" if healed else instant_text(ahead))
+
+
+def test_a_reading_by_instant_yields_the_listings_pages() -> None:
+    assert list(reading({}).pages()) == [({"agreementNumber": 1}, PAGE)]
+
+
+def test_a_full_reading_asks_for_everything_and_keeps_nothing() -> None:
+    listing = Listing()
+    everything = FullTable(listing)
+    assert list(everything.pages()) == [({"agreementNumber": 1}, PAGE)]
+    before = dict(vars(everything))
+    everything.observe([{"lastUpdated": "2026-01-01T00:00:00Z"}], NOON)
+    everything.finish()
+    assert listing.asked == [None]
+    assert vars(everything) == before
+
+
+@pytest.mark.parametrize(
+    ("start", "bound"), [(None, None), (NOON, "lastUpdated$gte:2026-01-02T12:00:00Z")]
+)
+def test_a_reading_anew_asks_as_if_there_were_no_bookmark(
+    start: pendulum.DateTime | None, filter_: str | None
+) -> None:
+    listing = Listing()
+    list(reading(reached("2026-01-04T12:00:00Z"), listing, start, anew=True).pages())
+    assert listing.asked == [filter_]
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "anew", "tells"),
+    [
+        ({}, None, False, (True, True)),
+        ({}, NOON, False, (True, False)),
+        (reached("2026-01-04T12:00:00Z"), None, False, (False, False)),
+        (reached("2026-01-04T12:00:00Z"), None, True, (True, True)),
+        (reached("2026-01-04T12:00:00Z"), NOON, True, (True, False)),
+    ],
+)
+def test_a_reading_tells_whether_it_read_everything(
+    state: State, start: pendulum.DateTime | None, anew: bool, tells: tuple[bool, bool]
+) -> None:
+    bookmark = reading(state, None, start, anew=anew)
+    assert (bookmark.anew, bookmark.whole) == tells
+
+
+# --- how the bookmark moves ---
+
+
+def test_an_instant_bookmark_moves_at_the_end_only() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-01T10:00:00Z", "2026-01-01T08:00:00Z")
+    show(bookmark, "2026-01-01T09:00:00Z")
+    assert state == {}
+    bookmark.finish()
+    assert state == reached("2026-01-01T10:00:00Z")
+
+
+def test_fractions_of_a_second_count() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-01T10:00:00.500000Z", "2026-01-01T10:00:00Z")
+    bookmark.finish()
+    assert state == reached("2026-01-01T10:00:00.500000Z")
+
+
+def test_an_instant_bookmark_does_not_pass_the_servers_clock() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
+    bookmark.finish()
+    assert state == reached("2026-01-02T12:00:00Z")
+
+
+def test_the_clock_is_that_of_the_first_page() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-01T00:00:00Z")
+    show(bookmark, "2026-01-02T12:30:00Z", clock=NOON.add(hours=1))
+    bookmark.finish()
+    assert state == reached("2026-01-02T12:00:00Z")
+
+
+def test_an_empty_first_page_tells_the_clock_too() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark)
+    show(bookmark, "2026-01-02T12:30:00Z", clock=NOON.add(hours=1))
+    bookmark.finish()
+    assert state == reached("2026-01-02T12:00:00Z")
+
+
+def test_the_servers_clock_may_be_told_in_any_zone() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-03T00:00:00Z", clock=NOON.in_timezone("Europe/Copenhagen"))
+    bookmark.finish()
+    assert state == reached("2026-01-02T12:00:00Z")
+
+
+def test_where_the_server_tells_no_time_our_own_clock_stands_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-03T00:00:00Z", clock=None)
+    bookmark.finish()
+    assert state == reached("2026-01-02T12:00:00Z")
+
+
+@pytest.mark.parametrize("values", [(), (None,), ("", 17, "soon", "2026-02-30T00:00:00Z")])
+def test_a_listing_without_instants_moves_nothing(values: tuple[Any, ...]) -> None:
+    state = reached("2026-01-01T00:00:00Z")
+    bookmark = reading(state)
+    show(bookmark, *values)
+    bookmark.finish()
+    assert state == reached("2026-01-01T00:00:00Z")
+
+
+def test_a_listing_that_was_never_read_moves_nothing() -> None:
+    state: State = {}
+    reading(state).finish()
+    assert state == {}
+
+
+MOMENTS = st.integers(0, 10**6).map(lambda seconds: NOON.subtract(days=6).add(seconds=seconds))
+
+
+@given(known=MOMENTS, seen=st.lists(MOMENTS, max_size=6), clock=MOMENTS)
+def test_an_instant_bookmark_never_moves_down_nor_past_the_clock(
+    known: pendulum.DateTime, seen: list[pendulum.DateTime], clock: pendulum.DateTime
+) -> None:
+    state = reached(instant_text(known))
+    bookmark = reading(state)
+    show(bookmark, *map(instant_text, seen), clock=clock)
+    bookmark.finish()
+    latest = min(max(seen, default=known), clock)
+    assert state == reached(instant_text(max(known, latest)))
+
+
+def test_instants_are_compared_as_instants_whatever_their_form() -> None:
+    state = reached("2026-01-01T12:00:00+02:00")
+    bookmark = reading(state)
+    show(bookmark, "2026-01-01T11:00:00Z")
+    bookmark.finish()
+    assert state == reached("2026-01-01T11:00:00Z")
+
+
+@pytest.mark.parametrize("value", [None, 17, "", "soon", "2026-01-01/2026-01-02", []])
+def test_what_is_no_instant_is_none(value: Any) -> None:
+    assert parse_instant(value) is None
+
+
+def test_what_is_served_in_another_form_counts_as_the_instant_it_is() -> None:
+    state: State = {}
+    bookmark = reading(state)
+    show(bookmark, "2026-01-01T11:00:00+02:00", "2026-01-01T10:00:00", "2026-01-01T09:30:00Z")
+    bookmark.finish()
+    assert state == reached("2026-01-01T10:00:00Z")
+
+
+# --- the state ---
+
+
+def test_a_bookmark_is_known_by_its_key_only() -> None:
+    assert known(reached(17, key="entryNumber"), "entryNumber") == 17
+    assert known(reached(17, key="entryNumber"), "voucherNumber") is None
+    assert known({}, "entryNumber") is None
+
+
+def test_a_bookmark_that_moves_takes_its_key_along_and_leaves_the_rest() -> None:
+    state = {**reached(17, key="entryNumber"), "context": {"agreementNumber": 1}}
+    move(state, "voucherNumber", 5)
+    assert state == {**reached(5, key="voucherNumber"), "context": {"agreementNumber": 1}}

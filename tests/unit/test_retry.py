@@ -1,0 +1,307 @@
+"""Retries: when it is asked again, after how long, and when no more. Nothing here really waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_visma_economic import retry as retries
+from tap_visma_economic.errors import (
+    AccessDeniedError,
+    ApiError,
+    BadAnswerError,
+    ConfigError,
+    GrantRefusedError,
+    NetworkError,
+    NotFoundError,
+    RetiredVersionError,
+    ServerError,
+    Stopped,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from tap_visma_economic.retry import MAX_TRIES, RETRY_POLICIES, retry, retry_after
+from tap_visma_economic.signals import StopFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_visma_economic.errors import EconomicError
+
+NOON = pendulum.datetime(2026, 1, 2, 12)
+TRANSIENT = [
+    NetworkError("no answer"),
+    BadAnswerError("an HTML page"),
+    ServerError(500, "/customers"),
+    UnavailableError(503, "/customers"),
+]
+FINAL = [
+    ApiError(400, "/customers"),
+    GrantRefusedError(401, "/customers"),
+    AccessDeniedError(403, "/customers"),
+    NotFoundError(404, "/customers"),
+    RetiredVersionError(410, "/customers"),
+    ConfigError("no token"),
+    ValueError("a defect"),
+]
+
+
+def too_many(after: str | None = None) -> TooManyRequestsError:
+    """A 429 with its Retry-After."""
+    return TooManyRequestsError(429, "/customers", retry_after=after)
+
+
+class Clock(StopFlag):
+    """A flag whose waits are noted instead of waited; it may go up during one of them."""
+
+    now = 0.0
+
+    def __init__(self, up_during: int | None = None) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._up_during = up_during
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        Clock.now += seconds
+        if len(self.waits) == self._up_during:
+            self.signum = 15
+        self.check()
+
+
+class Action:
+    """Fails with each of these errors in turn, and then succeeds."""
+
+    def __init__(self, errors: Iterable[Exception]) -> None:
+        self._errors = iter(errors)
+        self.tries = 0
+
+    def __call__(self) -> str:
+        self.tries += 1
+        for error in self._errors:
+            raise error
+        return "a page"
+
+
+def ask(action: Action, stop: StopFlag, max_wait: float = 900.0) -> str:
+    """Ask as the streams do."""
+    return retry(action, stop=stop, max_wait=max_wait, what="customers (GET /customers)")
+
+
+@pytest.fixture(autouse=True)
+def longest_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: Clock.now))
+
+
+# --- which errors ---
+
+
+def test_what_succeeds_is_asked_for_once() -> None:
+    action, clock = Action([]), Clock()
+    assert ask(action, clock) == "a page"
+    assert (action.tries, clock.waits) == (1, [])
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+def test_what_may_pass_is_asked_for_again(error: EconomicError) -> None:
+    tries = RETRY_POLICIES[type(error)].tries
+    action = Action([error] * (tries - 1))
+    assert ask(action, Clock()) == "a page"
+    assert action.tries == tries >= 5
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+def test_what_does_not_pass_is_given_up(error: EconomicError) -> None:
+    action = Action([error] * 99)
+    with pytest.raises(type(error)) as raised:
+        ask(action, Clock())
+    assert raised.value is error
+    assert action.tries == RETRY_POLICIES[type(error)].tries
+
+
+@pytest.mark.parametrize("error", FINAL, ids=repr)
+def test_what_cannot_pass_is_not_asked_for_again(error: Exception) -> None:
+    action, clock = Action([error]), Clock()
+    with pytest.raises(type(error)):
+        ask(action, clock)
+    assert (action.tries, clock.waits) == (1, [])
+
+
+def test_who_asks_may_ask_for_fewer_tries() -> None:
+    action = Action([NetworkError("no answer")] * MAX_TRIES)
+    with pytest.raises(NetworkError):
+        retry(action, stop=Clock(), max_wait=900, what="GET /self", max_tries=2)
+    assert action.tries == 2
+
+
+def test_an_empty_budget_is_no_failure() -> None:
+    errors = [too_many("1")] * 50 + [NetworkError("no answer")] * (MAX_TRIES - 1)
+    action = Action(errors)
+    assert ask(action, Clock()) == "a page"
+    assert action.tries == 50 + MAX_TRIES
+
+
+def test_failures_count_across_an_empty_budget() -> None:
+    failure = NetworkError("no answer")
+    action = Action([failure, too_many("1")] * MAX_TRIES)
+    with pytest.raises(NetworkError):
+        ask(action, Clock())
+    assert action.tries == 2 * MAX_TRIES - 1
+
+
+# --- how long ---
+
+
+def test_waits_grow() -> None:
+    clock = Clock()
+    ask(Action([NetworkError("no answer")] * (MAX_TRIES - 1)), clock)
+    assert clock.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+
+
+def test_waits_are_jittered_down_to_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda least, _: least)
+    clock = Clock()
+    ask(Action([NetworkError("no answer")] * (MAX_TRIES - 1)), clock)
+    assert clock.waits == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+
+
+def test_an_empty_budget_is_waited_for_as_long_as_economic_says() -> None:
+    clock = Clock()
+    ask(Action([too_many("17"), too_many("3")]), clock)
+    assert clock.waits == [17.0, 3.0]
+
+
+def test_waiting_has_a_limit_all_in_all() -> None:
+    action, clock = Action([too_many("40")] * 9), Clock()
+    with pytest.raises(TooManyRequestsError):
+        ask(action, clock, max_wait=100)
+    assert clock.waits == [40.0, 40.0]
+
+
+def test_the_limit_itself_may_be_waited() -> None:
+    clock = Clock()
+    assert ask(Action([too_many("40"), too_many("60")]), clock, max_wait=100) == "a page"
+    assert clock.waits == [40.0, 60.0]
+
+
+def test_a_wait_beyond_the_limit_is_not_begun() -> None:
+    clock = Clock()
+    with pytest.raises(TooManyRequestsError):
+        ask(Action([too_many("999999")]), clock)
+    assert clock.waits == []
+
+
+def test_failures_have_the_same_limit() -> None:
+    clock = Clock()
+    with pytest.raises(NetworkError):
+        ask(Action([NetworkError("no answer")] * 9), clock, max_wait=3)
+    assert clock.waits == [0.5, 1.0]
+
+
+def test_a_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="tap-visma-economic"):
+        ask(Action([NetworkError("no answer")]), Clock())
+    assert caplog.messages == [
+        "Waiting 0.5 s before asking again for customers (GET /customers): no answer"
+    ]
+
+
+# --- stopping ---
+
+
+def test_after_a_stop_nothing_is_asked_for() -> None:
+    action, clock = Action([]), Clock()
+    clock.signum = 15
+    with pytest.raises(Stopped):
+        ask(action, clock)
+    assert action.tries == 0
+
+
+def test_a_stop_ends_a_wait_and_nothing_is_asked_for_again() -> None:
+    action, clock = Action([too_many("17")] * 9), Clock(up_during=2)
+    with pytest.raises(Stopped):
+        ask(action, clock)
+    assert action.tries == 2
+
+
+# --- Retry-After ---
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("30", 30.0),
+        (" 30 ", 30.0),
+        ("1", 1.0),
+        ("0", 1.0),
+        ("999999999", 999999999.0),
+        (None, 60.0),
+        ("", 60.0),
+        ("-5", 60.0),
+        ("1.5", 60.0),
+        ("soon", 60.0),
+        ("Fri, 32 Foo 2026 12:00:00 GMT", 60.0),
+        ("Fri, 02 Jan 99999999999999 12:00:00 GMT", 60.0),
+    ],
+)
+def test_retry_after_is_seconds_or_else_the_time_of_a_refill(
+    header: str | None, seconds: float
+) -> None:
+    assert retry_after(header) == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Fri, 02 Jan 2026 12:01:30 GMT", 90.0),
+        ("Fri, 02 Jan 2026 13:00:10 +0100", 10.0),
+        ("Fri, 02 Jan 2026 12:00:10 -0000", 10.0),
+        ("Fri, 02 Jan 2026 12:00:00 GMT", 1.0),
+        ("Thu, 02 Jan 2025 12:00:00 GMT", 1.0),
+    ],
+)
+def test_retry_after_may_be_a_date(
+    header: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    assert retry_after(header) == seconds
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,12} [A-Z][a-z]{2} [0-9:+ -]{1,40}"))
+def test_whatever_retry_after_says_some_time_is_waited(header: str) -> None:
+    assert retry_after(header) >= 1
+
+
+@pytest.mark.parametrize("own", ["2026-01-02T11:00:00Z", "2026-01-03T12:00:00Z"])
+def test_a_date_is_told_by_the_clock_of_its_own_answer(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", pendulum.parse(own).in_timezone)  # type: ignore[union-attr]
+    at = "Fri, 02 Jan 2026 12:01:30 GMT"
+    assert retry_after(at, "Fri, 02 Jan 2026 12:00:00 GMT") == 90
+    assert retry_after(at, "Fri, 02 Jan 2026 12:09:00 GMT") == 1
+
+
+@pytest.mark.parametrize("date", [None, "", "now", "Fri, 32 Foo 2026 12:00:00 GMT"])
+def test_without_a_clock_in_the_answer_ours_must_do(
+    date: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
+    assert retry_after("Fri, 02 Jan 2026 12:01:30 GMT", date) == 90
+
+
+def test_the_date_of_a_429_is_what_its_retry_after_is_told_by() -> None:
+    at, date = "Fri, 02 Jan 2026 12:00:20 GMT", "Fri, 02 Jan 2026 12:00:00 GMT"
+    refused = TooManyRequestsError(429, "/customers", retry_after=at, date=date)
+    failed = ServerError(503, "/customers", retry_after=at, date=date)
+    clock = Clock()
+    ask(Action([refused, failed]), clock)
+    assert clock.waits == [20.0, 20.0]
