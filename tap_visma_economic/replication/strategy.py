@@ -57,7 +57,7 @@ def reading_of(
 
 def _made(stream: EconomicStream, source: Source, state: dict[str, Any], *, anew: bool) -> Reading:
     if stream.replication_method != INCREMENTAL:
-        return FullTable(source, _bounds(stream).get("by_date"))
+        return FullTable(source, _bounds(stream).get("date_filter"))
     key, declared = stream.replication_key, stream.own_replication_key
     if not key or key != declared:
         raise ConfigError(f"{stream.name} cannot be read INCREMENTAL by {key!r}")
@@ -83,7 +83,7 @@ def _bounds(stream: EconomicStream) -> dict[str, str]:
     if start is None or stream.start_date_property is None:
         return {}
     day = start.to_date_string()
-    return {"by_date": compare(stream.start_date_property, "gte", day), "start_date": day}
+    return {"date_filter": compare(stream.start_date_property, "gte", day), "start_date": day}
 
 
 class Source:

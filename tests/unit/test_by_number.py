@@ -474,7 +474,7 @@ def test_a_reading_anew_asks_for_everything_and_keeps_the_bookmark() -> None:
         ({}, {}, True, True),
         (at(7, 7), {}, False, False),
         (at(7, 7), {"anew": True}, True, True),
-        ({}, {"by_date": "version$gte:3"}, True, False),
+        ({}, {"date_filter": "version$gte:3"}, True, False),
     ],
 )
 def test_a_reading_tells_whether_it_read_everything(
@@ -613,7 +613,7 @@ def test_another_start_date_forgets_which_rows_were_open() -> None:
     """They may be older than the new start: reading them by number would pass it by."""
     state = at(30, 30, open=[3], open_from=None)
     books = Counted(*range(1, 31))
-    day: dict[str, Any] = {"by_date": "version$gte:10", "start_date": "2024-01-01"}
+    day: dict[str, Any] = {"date_filter": "version$gte:10", "start_date": "2024-01-01"}
     read(open_rows(state, books, **day), pages=2)
     assert min(read(open_rows(state, books, **day))) == 10
 

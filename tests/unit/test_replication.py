@@ -89,7 +89,7 @@ def reached(value: Any, key: str = "lastUpdated") -> State:
 
 
 @pytest.mark.parametrize(
-    ("state", "bound"),
+    ("state", "filter_"),
     [
         ({}, None),
         (reached("2026-01-01T12:00:00Z"), "lastUpdated$gte:2026-01-01T09:00:00Z"),
@@ -106,7 +106,7 @@ def test_instants_are_read_again_from_the_look_back(state: State, filter_: str |
 
 
 @pytest.mark.parametrize(
-    ("state", "bound"),
+    ("state", "filter_"),
     [
         ({}, "lastUpdated$gte:2026-01-02T12:00:00Z"),
         (reached("2026-01-02T13:00:00Z"), "lastUpdated$gte:2026-01-02T12:00:00Z"),
@@ -118,7 +118,7 @@ def test_nothing_older_than_the_start_is_read(state: State, filter_: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("before", "start", "bound"),
+    ("before", "start", "filter_"),
     [
         (None, NOON, "2026-01-04T09:00:00Z"),
         (NOON, NOON, "2026-01-04T09:00:00Z"),
@@ -177,7 +177,7 @@ def test_a_full_reading_asks_for_everything_and_keeps_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "bound"), [(None, None), (NOON, "lastUpdated$gte:2026-01-02T12:00:00Z")]
+    ("start", "filter_"), [(None, None), (NOON, "lastUpdated$gte:2026-01-02T12:00:00Z")]
 )
 def test_a_reading_anew_asks_as_if_there_were_no_bookmark(
     start: pendulum.DateTime | None, filter_: str | None
