@@ -82,6 +82,7 @@ def tap_settings(url: str, *grants: str) -> dict[str, Any]:
         "agreements": [{"agreement_grant_token": grant} for grant in grants],
         "concurrency": CONCURRENCY,
         "parallel_agreements": PARALLEL_AGREEMENTS,
+        "absent_columns": "omit",  # as the others do, so that all write the same
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tap_visma_economic import schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Row = dict[str, Any]
 
@@ -32,26 +32,34 @@ def shaper(stream: str, agreement: int) -> Callable[[Row], Row]:
         for name, column in columns.items()
         if "x-source" in column
     ]
-    links = [name for name, column in columns.items() if "x-link" in column]
+    links = list(_links(columns))
     days = [name for name, column in columns.items() if column.get("format") == "date"]
     padded = [name for name, column in columns.items() if "x-trim" in column]
-    flags = [name for name, column in columns.items() if column["type"] == "boolean"]
+    absent = {name: False for name, column in columns.items() if column["type"] == "boolean"}
 
     def shape(row: Row) -> Row:
         for name, outer, inner in lifted:
             if outer in row:
                 row[name] = row[outer].get(inner)
-        for name in links:
-            row.pop(name, None)
+        for name, inner in links:
+            (row.get(name, {}) if inner else row).pop(inner or name, None)
         for name in days:
             if name in row:
                 row[name] = row[name][:_DAY]
         for name in padded:
             if name in row:
                 row[name] = row[name].strip()
-        for name in flags:
-            row.setdefault(name, False)
         row["agreementNumber"] = agreement
-        return row
+        return absent | row
 
     return shape
+
+
+def _links(columns: Row) -> Iterator[tuple[str, str | None]]:
+    """Yield the columns that are links, and the links in those that are objects."""
+    for name, column in columns.items():
+        if "x-link" in column:
+            yield name, None
+        else:
+            inside = column.get("properties", {})
+            yield from ((name, inner) for inner, part in inside.items() if "x-link" in part)
