@@ -101,7 +101,7 @@ class _Comparison:
         source: str = "",
         top: bool = False,
     ) -> list[str]:
-        if name not in record:
+        if record.get(name) is None and value is not None:
             left_out = value is False and (not top or (self.stream, name) in NULLABLE_BOOLEANS)
             return [] if left_out else [f"{path}{name}: missing, {value!r} expected"]
         return self.equal(record[name], value, source or name, f"{path}{name}")

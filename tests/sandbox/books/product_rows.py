@@ -55,6 +55,7 @@ def _rest_product(product: Product, group: Row) -> Row:
         "salesPrice": kr(product.price),
         "barCode": product.bar_code,
         "barred": product.barred,
+        "minimumStock": Decimal(0),
         "lastUpdated": product.changed,
         "productGroup": group,
         "unit": unit_body(product.unit) if product.unit else None,
