@@ -92,6 +92,7 @@ class ByNumber:
         self._at_highest = 0
         self._checkpoints: list[tuple[int, int]] = []
         self._missing: set[int] = set()
+        self._gone: set[int] = set()
 
     def pages(self) -> Iterator[tuple[PathContext, Page]]:
         """Yield new rows, and then those that have to be read again."""
@@ -119,15 +120,18 @@ class ByNumber:
                 for context, page in self._source.pages(one_of(self._key, some)):
                     self._missing -= {_integer_of(n) for n in column(page.rows, self._key)}
                     yield context, page
-        gone = {number for number in self._missing if self._is_gone(number)}
-        self._missing -= gone
-        if gone:
+        self._gone = {number for number in self._missing if self._is_gone(number)}
+        self._missing -= self._gone
+
+    def _warn(self) -> None:
+        """Report the rows that were asked for by number and did not come."""
+        if self._gone:
             logger.warning(
                 "%s: not in e-conomic any more, as its counts confirm: %s %s. The rows stay in "
                 "your tables: see the setting emit_activate_version_messages",
                 self._source,
                 self._key,
-                _named(gone),
+                _named(self._gone),
             )
         if self._missing:
             logger.warning(
@@ -156,6 +160,7 @@ class ByNumber:
 
     def finish(self) -> None:
         """Move the bookmark to the highest number, and keep the count of rows up to it."""
+        self._warn()
         value = self._bookmark or 0
         highest = max(value, self._highest or 0)
         if highest:
