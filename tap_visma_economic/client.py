@@ -50,7 +50,7 @@ class RestApiStream(EconomicStream):
     @property
     def url_base(self) -> str:
         """Where the API is."""
-        return str(self._tap.setting("rest_url")).rstrip("/")
+        return str(self.run.setting("rest_url")).rstrip("/")
 
     def parse_page(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
@@ -89,7 +89,7 @@ class OpenApiStream(EconomicStream):
     @property
     def url_base(self) -> str:
         """Where the module is, with its version."""
-        host = str(self._tap.setting("openapi_url")).rstrip("/")
+        host = str(self.run.setting("openapi_url")).rstrip("/")
         return f"{host}/{self.module}/v{self._version}"
 
     def get_url(self, context: Context | None) -> str:
