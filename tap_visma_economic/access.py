@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.pagination import Query
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.records import Row
-    from tap_visma_economic.replication.base import PathContext
     from tap_visma_economic.run import Run
 
 # What e-conomic documents
@@ -219,8 +219,7 @@ def _ask(stream: Endpoint, agreement: Agreement, context: PathContext) -> Row | 
     """Ask as little as e-conomic lets one ask; return a row if one had to be read."""
     if stream.listing is Listing.SELF:
         return agreement.page.rows[0]
-    listed = isinstance(stream, OpenApiStream) and stream.listing is Listing.COLLECTION
-    if listed and stream.counted:
+    if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
         return None
     page = stream.fetch(agreement.http, context, _least(stream))

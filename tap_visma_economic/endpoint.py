@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import HTTPRequest, PageContext
@@ -31,7 +31,7 @@ from tap_visma_economic.errors import (
     UncountedError,
     error_of,
 )
-from tap_visma_economic.kinds import Listing
+from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
 from tap_visma_economic.paths import fill
 from tap_visma_economic.rate_limit import cost_of
@@ -53,9 +53,10 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.config.settings import Config
     from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.base import PathContext
     from tap_visma_economic.run import Run
 
 T = TypeVar("T")
@@ -71,6 +72,11 @@ class Endpoint(RESTStream["Query"]):
     `optional` says of a single object that a parent may be without it; `key_is_inferred` where no
     document says that the primary key identifies a row.
 
+    Others say how new and changed rows are found: `replication` with the SDK's `replication_key`;
+    `start_date_property`, the date by which the setting start_date bounds rows that are numbered;
+    `open_rows` and `open_listing`, how rows that can still change are found; `changelog`, the
+    endpoint that tells which rows were edited.
+
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
         unsorted: e-conomic has turned out not to sort the listing as it was asked to.
@@ -83,6 +89,12 @@ class Endpoint(RESTStream["Query"]):
     keyset: ClassVar[str | None] = None
     optional: ClassVar[bool] = False
     key_is_inferred: ClassVar[bool] = False
+
+    replication: ClassVar[Replication] = Replication.TIMESTAMP
+    start_date_property: ClassVar[str | None] = None
+    open_rows: ClassVar[OpenRows | None] = None
+    open_listing: ClassVar[type[Endpoint] | None] = None
+    changelog: ClassVar[type[Endpoint] | None] = None
 
     def __init__(self, tap: Tap, run: Run) -> None:
         self.run = run
@@ -114,12 +126,15 @@ class Endpoint(RESTStream["Query"]):
         """How rows become records."""
 
     @abstractmethod
-    def parse_page(self, response: requests.Response) -> Page:
+    def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
 
     @abstractmethod
-    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
-        """Return the plan for reading one listing, its rows filtered by `filter_`."""
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
+        """Return the plan for reading one listing, its rows filtered by `filter_`.
+
+        It is told of pages, not of responses: the SDK's own loop could not use it.
+        """
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -132,9 +147,15 @@ class Endpoint(RESTStream["Query"]):
     # One request: URL, tokens, retries, answer
 
     @property
-    def requests_session(self) -> requests.Session:
-        """The one session that all streams and agreements share."""
-        return self.run.transport.session
+    def authenticator(self) -> NoReturn:
+        """No stream has one: each agreement has, and every request is given its agreement's.
+
+        See `HttpClient.authenticator`, which `ask` has a request prepared with.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("an agreement has an authenticator, and a stream has many")
 
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
@@ -219,11 +240,7 @@ class Endpoint(RESTStream["Query"]):
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
         """Return one page. May run in any thread."""
-        return self.ask(http, context, query, self.parse_page)
-
-    def parse_response(self, response: requests.Response) -> Iterator[dict[str, Any]]:
-        """Yield the rows of an answer as they came."""
-        yield from self.parse_page(response).rows
+        return self.ask(http, context, query, self.parse_response)
 
     # One agreement: its listings and their pages
 
@@ -249,7 +266,7 @@ class Endpoint(RESTStream["Query"]):
         deleted: a row that moved back, to a listing that had been read, is in there now.
         """
         if self.listing is Listing.SELF:
-            rows = agreement.page.typed.read_as(self.row_type)
+            rows = agreement.page.typed.read_as(self.row_type.decode)
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
@@ -292,10 +309,21 @@ class Endpoint(RESTStream["Query"]):
         return tuple(declared)
 
     @property
+    def own_replication_key(self) -> str:
+        """The replication key that the class declares, whatever a catalog says; may be empty."""
+        declared: object = type(self).replication_key
+        return declared if isinstance(declared, str) else ""
+
+    @property
     def row_keys(self) -> tuple[str, ...]:
         """What of the primary key stands in a row: not the agreement, nor what is in the path."""
         elsewhere = {"agreementNumber", *self.path_params}
         return tuple(key for key in self.own_primary_keys if key not in elsewhere)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether e-conomic tells how many rows a listing has."""
+        return self.counted and self.listing is Listing.COLLECTION
 
     @property
     def is_unique(self) -> bool:
@@ -324,24 +352,21 @@ class Endpoint(RESTStream["Query"]):
             self.run.stream(above).forget_keys(agreement)
             above = above.parent
 
-    def has_vanished(self, agreement: Agreement, path: str) -> None:
-        """Take note of a listing that is not there any more, or an object that never was."""
-        self.logger.debug("%s: nothing at %s", agreement, path)
-        if not self.optional:
-            self.run.outcome.vanish(self.name, agreement)
-
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
 
         What belongs to a parent that is still there must answer: e-conomic may not have understood
-        the path.
+        the path. A parent that is gone is noted.
         """
         if self.parent is None:
             return False
-        if self.optional:
-            return True
-        self.run.stream(self.parent).forget_keys(agreement)
-        return context not in list(self.contexts(agreement))
+        if not self.optional:
+            self.run.stream(self.parent).forget_keys(agreement)
+            if context in list(self.contexts(agreement)):
+                return False
+            self.run.outcome.vanish(self.name, agreement)
+        self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+        return True
 
     def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
         """Return what tells the rows of all listings apart; null where a row lacks it."""
@@ -410,6 +435,6 @@ class Endpoint(RESTStream["Query"]):
         if columns not in self._row_types:
             selection = Selection(lambda crumb: crumb[1] in columns)
             self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
-        rows = page.typed.read_as(self._row_types[columns])
+        rows = page.typed.read_as(self._row_types[columns].decode)
         rows.finalize(context)
         return rows.values(columns)

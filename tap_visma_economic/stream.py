@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from msgspec import UNSET
@@ -32,7 +32,7 @@ from tap_visma_economic.records.row_type import RowType, as_dictionary
 from tap_visma_economic.records.typed import column
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import parse_instant
-from tap_visma_economic.replication.strategy import INCREMENTAL, reading_of
+from tap_visma_economic.strategy import INCREMENTAL, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.ahead import Step
-    from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.records.records import Record, Row
     from tap_visma_economic.replication.repeated import RepeatedReading
     from tap_visma_economic.run import Run
@@ -53,19 +52,7 @@ FULL_TABLE = "FULL_TABLE"
 
 
 class EconomicStream(Endpoint):
-    """Base of all streams.
-
-    Class attributes say how new and changed rows are found: `replication` with the SDK's
-    `replication_key`; `start_date_property`, the date by which the setting start_date bounds rows
-    that are numbered; `open_rows` and `open_listing`, how rows that can still change are found;
-    `changelog`, the stream that tells which rows were edited.
-    """
-
-    replication: ClassVar[Replication] = Replication.TIMESTAMP
-    start_date_property: ClassVar[str | None] = None
-    open_rows: ClassVar[OpenRows | None] = None
-    open_listing: ClassVar[type[EconomicStream] | None] = None
-    changelog: ClassVar[type[EconomicStream] | None] = None
+    """Base of all streams."""
 
     def __init__(self, tap: Tap, run: Run) -> None:
         super().__init__(tap, run)
@@ -104,16 +91,6 @@ class EconomicStream(Endpoint):
         """
         return False
 
-    @property
-    def own_replication_key(self) -> str:
-        """The replication key that the class declares, whatever a catalog says; may be empty."""
-        declared: object = type(self).replication_key
-        return declared if isinstance(declared, str) else ""
-
-    def beside(self, other: type[EconomicStream] | None) -> EconomicStream | None:
-        """Return another stream of the same tap, whether the catalog holds it or not."""
-        return self.run.stream(other) if other else None
-
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the records of one agreement, or of all, without bookmarks or messages."""
         for agreement in self._agreements(context):
@@ -127,8 +104,8 @@ class EconomicStream(Endpoint):
 
     def doubts(self, agreement: Agreement) -> bool:
         """Return whether e-conomic may have rows that were not read, or edits that were not."""
-        changelog = self.beside(self.changelog)
-        return super().doubts(agreement) or bool(changelog and changelog.doubts(agreement))
+        edits = self.changelog is not None and self.run.stream(self.changelog).doubts(agreement)
+        return super().doubts(agreement) or edits
 
     # The loop
 
