@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.pagination import Query
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.records import Row
-    from tap_visma_economic.replication.base import PathContext
-    from tap_visma_economic.stream import EconomicStream
-    from tap_visma_economic.tap import TapVismaEconomic
+    from tap_visma_economic.run import Run
 
 # What e-conomic documents
 
@@ -142,46 +142,47 @@ Findings = dict[str, Finding]
 """By the stream's name."""
 
 
-def ask_all(tap: TapVismaEconomic, agreement: Agreement) -> Findings:
+def ask_all(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Findings:
     """Ask for every stream of the catalog once, parents before the streams below them.
 
     A parent that the catalog leaves out is asked for too, but not told of. After a 401 nothing more
     is asked: the rest is `NOT_ASKED`.
     """
     findings: Findings = {}
-    for generation in _generations(tap):
+    for generation in _generations(run, streams):
         ask = partial(_ask_below, agreement=agreement, findings=findings)
-        ahead = tap.transport.ahead(generation, ask, count=tap.setting("concurrency"))
+        ahead = run.transport.ahead(generation, ask, count=run.setting("concurrency"))
         for stream, outcome in ahead:
             found = outcome()
             findings[stream.name] = found
             if isinstance(found.error, GrantRefusedError):
-                tap.refuse(agreement, found.error)
+                run.refuse(agreement, found.error)
                 break
         if agreement.refused:
             break
-    return {name: findings.get(name, Finding(Access.NOT_ASKED)) for name in tap.streams}
+    not_asked = Finding(Access.NOT_ASKED)
+    return {stream.name: findings.get(stream.name, not_asked) for stream in streams}
 
 
-def _generations(tap: TapVismaEconomic) -> Iterator[list[EconomicStream]]:
+def _generations(run: Run, streams: Sequence[Endpoint]) -> Iterator[list[Endpoint]]:
     """Yield the streams without a parent, those below them, and so on."""
-    every: dict[type[Any], EconomicStream] = {}
+    every: dict[type[Any], Endpoint] = {}
 
-    def add(stream: EconomicStream) -> None:
+    def add(stream: Endpoint) -> None:
         if type(stream) not in every:
             every[type(stream)] = stream
             if stream.parent is not None:
-                add(stream.parent(tap))  # type: ignore[arg-type]
+                add(run.stream(stream.parent))
 
-    for stream in tap.streams.values():
-        add(stream)  # type: ignore[arg-type]
+    for stream in streams:
+        add(stream)
     parents: set[type[Any] | None] = {None}
     while generation := [stream for stream in every.values() if stream.parent in parents]:
         yield generation
         parents = {type(stream) for stream in generation}
 
 
-def _ask_below(stream: EconomicStream, *, agreement: Agreement, findings: Findings) -> Finding:
+def _ask_below(stream: Endpoint, *, agreement: Agreement, findings: Findings) -> Finding:
     """Ask for a stream, unless its parent has answered for it. May run in any thread."""
     parent: AnyStream = stream.parent
     above = findings[parent.name] if parent else None
@@ -202,7 +203,7 @@ def _ask_below(stream: EconomicStream, *, agreement: Agreement, findings: Findin
     return Finding(Access.YES, first={**context, **first} if first else None)
 
 
-def _parameters(stream: EconomicStream, above: Row | None) -> dict[str, Any]:
+def _parameters(stream: Endpoint, above: Row | None) -> dict[str, Any]:
     """Return what fills a stream's path: of fixed values the first, else those of a row above.
 
     Below an unknown parent the OpenAPI answers an empty listing, so that any will do
@@ -214,19 +215,18 @@ def _parameters(stream: EconomicStream, above: Row | None) -> dict[str, Any]:
     }
 
 
-def _ask(stream: EconomicStream, agreement: Agreement, context: PathContext) -> Row | None:
+def _ask(stream: Endpoint, agreement: Agreement, context: PathContext) -> Row | None:
     """Ask as little as e-conomic lets one ask; return a row if one had to be read."""
     if stream.listing is Listing.SELF:
         return agreement.page.rows[0]
-    listed = isinstance(stream, OpenApiStream) and stream.listing is Listing.COLLECTION
-    if listed and stream.counted:
+    if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
         return None
     page = stream.fetch(agreement.http, context, _least(stream))
     return page.rows[0] if page.rows else None
 
 
-def _least(stream: EconomicStream) -> Query:
+def _least(stream: Endpoint) -> Query:
     """Return the query for one row at most, or the one answer there is."""
     if stream.listing in {Listing.PAGED, Listing.CHANGELOG}:
         return {"pageSize": 1, "skipPages": 0}
@@ -238,7 +238,7 @@ def _least(stream: EconomicStream) -> Query:
     return {"filter": compare(key, "eq", 0)}  # not counted, nor paged by size: numbers begin at 1
 
 
-def _reason(stream: EconomicStream, agreement: Agreement, error: AccessDeniedError) -> str:
+def _reason(stream: Endpoint, agreement: Agreement, error: AccessDeniedError) -> str:
     """Return why e-conomic refuses: the module, the role, or its own words."""
     documented, has = roles_of(stream), roles(agreement)
     module = paid_module_of(stream)

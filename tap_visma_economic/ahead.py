@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_visma_economic.errors import EconomicError
 from tap_visma_economic.key_ranges import WORTH_SPLITTING
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.base import PathContext
     from tap_visma_economic.replication.repeated import RepeatedReading
     from tap_visma_economic.signals import StopFlag
-    from tap_visma_economic.stream import EconomicStream
 
-    Begin = Callable[[EconomicStream, Agreement], tuple[RepeatedReading, dict[str, Any]]]
+    Begin = Callable[["Stream", Agreement], tuple[RepeatedReading, dict[str, Any]]]
 
 UNITS_AHEAD = 2
 """Units begun per request that may be in flight: most are one answer, and wait for their turn."""
@@ -47,6 +46,15 @@ PAGES_AHEAD = 2
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks at whether the run is to stop."""
+
+
+class Stream(Protocol):
+    """What can be read ahead."""
+
+    name: str
+
+    def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
+        """Return what to ask of an agreement, and the state that the reading keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +111,15 @@ class Ahead:
         self._most_long = long
         self._threads = ThreadPoolExecutor(self._most_units + 1, thread_name_prefix="ahead")
         self._changed = threading.Condition()
-        self._coming: deque[tuple[EconomicStream, Agreement]] = deque()
+        self._coming: deque[tuple[Stream, Agreement]] = deque()
         self._begun: dict[tuple[str, int], Unit] = {}
 
-    def plan(self, units: Sequence[tuple[EconomicStream, Agreement]]) -> None:
+    def plan(self, units: Sequence[tuple[Stream, Agreement]]) -> None:
         """Say which units will be taken, in order."""
         self._coming = deque(units)
 
     @contextmanager
-    def unit(self, stream: EconomicStream, agreement: Agreement) -> Iterator[Iterator[Step | Unit]]:
+    def unit(self, stream: Stream, agreement: Agreement) -> Iterator[Iterator[Step | Unit]]:
         """Give the unit whose turn it is, its pages first and then, read to its end, itself.
 
         Units planned before it that were not taken are not needed any more.
@@ -163,7 +171,7 @@ class Ahead:
             if not agreement.refused:
                 self._start(stream, agreement)
 
-    def _start(self, stream: EconomicStream, agreement: Agreement) -> None:
+    def _start(self, stream: Stream, agreement: Agreement) -> None:
         unit = Unit(agreement)
         with self._changed:
             self._begun[stream.name, agreement.number] = unit

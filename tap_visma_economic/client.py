@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tap_visma_economic.config.settings import Config
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.pagination import Paginator
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.base import PathContext
 
 __all__ = ["Listing", "OpenApiStream", "OpenRows", "Replication", "RestApiStream"]
 
@@ -50,15 +50,15 @@ class RestApiStream(EconomicStream):
     @property
     def url_base(self) -> str:
         """Where the API is."""
-        return str(self._tap.setting("rest_url")).rstrip("/")
+        return str(self.run.setting("rest_url")).rstrip("/")
 
-    def parse_page(self, response: requests.Response) -> Page:
+    def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
             return pages.rest_collection(response, self.row_type)
         return pages.single(response, self.documented, self.row_type)
 
-    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
         """Return the plan for reading one listing, its rows filtered by `filter_`."""
         if self.listing is not Listing.COLLECTION:
             return OnePage(filter_)
@@ -89,7 +89,7 @@ class OpenApiStream(EconomicStream):
     @property
     def url_base(self) -> str:
         """Where the module is, with its version."""
-        host = str(self._tap.setting("openapi_url")).rstrip("/")
+        host = str(self.run.setting("openapi_url")).rstrip("/")
         return f"{host}/{self.module}/v{self._version}"
 
     def get_url(self, context: Context | None) -> str:
@@ -116,7 +116,7 @@ class OpenApiStream(EconomicStream):
                 error.status, error.path, said=error.gist, code=error.code
             ) from None
 
-    def parse_page(self, response: requests.Response) -> Page:
+    def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
         if self.listing is Listing.COLLECTION:
             return pages.cursor_listing(response, self.row_type)
@@ -124,7 +124,7 @@ class OpenApiStream(EconomicStream):
             return pages.single(response, self.documented, self.row_type)
         return pages.array(response, self.row_type)
 
-    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
         """Return the plan for reading one listing, its rows filtered by `filter_`."""
         if self.listing is Listing.COLLECTION:
             return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)

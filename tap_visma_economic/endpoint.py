@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import HTTPRequest, PageContext
@@ -31,7 +31,7 @@ from tap_visma_economic.errors import (
     UncountedError,
     error_of,
 )
-from tap_visma_economic.kinds import Listing
+from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
 from tap_visma_economic.paths import fill
 from tap_visma_economic.rate_limit import cost_of
@@ -39,22 +39,25 @@ from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.records import Selection
 from tap_visma_economic.records.row_type import RowType
 from tap_visma_economic.retry import MAX_TRIES, retry
+from tap_visma_economic.workers import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pendulum
     import requests
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.config.settings import Config
     from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.base import PathContext
-    from tap_visma_economic.tap import TapVismaEconomic
+    from tap_visma_economic.run import Run
 
 T = TypeVar("T")
 
@@ -69,6 +72,11 @@ class Endpoint(RESTStream["Query"]):
     `optional` says of a single object that a parent may be without it; `key_is_inferred` where no
     document says that the primary key identifies a row.
 
+    Others say how new and changed rows are found: `replication` with the SDK's `replication_key`;
+    `start_date_property`, the date by which the setting start_date bounds rows that are numbered;
+    `open_rows` and `open_listing`, how rows that can still change are found; `changelog`, the
+    endpoint that tells which rows were edited.
+
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
         unsorted: e-conomic has turned out not to sort the listing as it was asked to.
@@ -82,15 +90,21 @@ class Endpoint(RESTStream["Query"]):
     optional: ClassVar[bool] = False
     key_is_inferred: ClassVar[bool] = False
 
-    _tap: TapVismaEconomic
+    replication: ClassVar[Replication] = Replication.TIMESTAMP
+    start_date_property: ClassVar[str | None] = None
+    open_rows: ClassVar[OpenRows | None] = None
+    open_listing: ClassVar[type[Endpoint] | None] = None
+    changelog: ClassVar[type[Endpoint] | None] = None
 
-    def __init__(self, tap: TapVismaEconomic) -> None:
-        self._raw_schema = self.described(tap.config)
+    def __init__(self, tap: Tap, run: Run) -> None:
+        self.run = run
+        self._raw_schema = self.described(run.config)
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
         self.unsorted = False
-        include_links = bool(tap.config.get("include_links"))
+        self._parent_keys: SingleFlight[Any, list[tuple[Any, ...]]] = SingleFlight(run.stop)
+        include_links = bool(run.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
 
@@ -112,12 +126,15 @@ class Endpoint(RESTStream["Query"]):
         """How rows become records."""
 
     @abstractmethod
-    def parse_page(self, response: requests.Response) -> Page:
+    def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
 
     @abstractmethod
-    def get_new_paginator(self, filter_: str | None = None) -> Paginator:
-        """Return the plan for reading one listing, its rows filtered by `filter_`."""
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
+        """Return the plan for reading one listing, its rows filtered by `filter_`.
+
+        It is told of pages, not of responses: the SDK's own loop could not use it.
+        """
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -130,9 +147,15 @@ class Endpoint(RESTStream["Query"]):
     # One request: URL, tokens, retries, answer
 
     @property
-    def requests_session(self) -> requests.Session:
-        """The one session that all streams and agreements share."""
-        return self._tap.transport.session
+    def authenticator(self) -> NoReturn:
+        """No stream has one: each agreement has, and every request is given its agreement's.
+
+        See `HttpClient.authenticator`, which `ask` has a request prepared with.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("an agreement has an authenticator, and a stream has many")
 
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
@@ -146,7 +169,7 @@ class Endpoint(RESTStream["Query"]):
 
     def build_prepared_request(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
         """Return a request bound to the agreement whose grant comes as `auth`."""
-        return self._tap.transport.prepare(*args, **kwargs)
+        return self.run.transport.prepare(*args, **kwargs)
 
     def validate_response(self, response: requests.Response) -> None:
         """Raise the error that an answer stands for, if it is one."""
@@ -157,13 +180,13 @@ class Endpoint(RESTStream["Query"]):
         """Return a function that tries again where that can help (see `retries`)."""
 
         def decorated(request: requests.PreparedRequest) -> Any:
-            transport = self._tap.transport
+            transport = self.run.transport
             patient = not transport.circuit_is_open(request)
             try:
                 answer = retry(
                     partial(func, request),
-                    stop=self._tap.stop,
-                    max_wait=self._tap.setting("max_wait_minutes") * 60 if patient else 0,
+                    stop=self.run.stop,
+                    max_wait=self.run.setting("max_wait_minutes") * 60 if patient else 0,
                     what=f"{self.name} (GET {request.path_url})",
                     max_tries=MAX_TRIES if patient else 1,
                 )
@@ -200,7 +223,7 @@ class Endpoint(RESTStream["Query"]):
 
         def send(request: requests.PreparedRequest) -> T:
             response = http.send(request)
-            self._tap.costs.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
+            self.run.costs.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
             try:
                 self.validate_response(response)
             except GrantRefusedError as error:
@@ -217,21 +240,19 @@ class Endpoint(RESTStream["Query"]):
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
         """Return one page. May run in any thread."""
-        return self.ask(http, context, query, self.parse_page)
-
-    def parse_response(self, response: requests.Response) -> Iterator[dict[str, Any]]:
-        """Yield the rows of an answer as they came."""
-        yield from self.parse_page(response).rows
+        return self.ask(http, context, query, self.parse_response)
 
     # One agreement: its listings and their pages
 
     def contexts(self, agreement: Agreement) -> Iterator[PathContext]:
         """Yield the stamps of every listing: one per combination of path parameters."""
-        fixed = {name: values for name, values in self.path_params.items() if _is_fixed(values)}
-        columns = {name: column for name, column in self.path_params.items() if name not in fixed}
+        sources = self.path_params.items()
+        fixed = {name: values for name, values in sources if isinstance(values, tuple)}
+        columns = {name: column for name, column in sources if isinstance(column, str)}
         parents: Sequence[tuple[Any, ...]] = [()]
         if self.parent is not None:
-            parents = self._tap.parent_keys(self.parent, agreement, tuple(columns.values()))  # type: ignore[arg-type]
+            above = self.run.stream(self.parent)
+            parents = above.parent_keys(agreement, tuple(columns.values()))
         for keys in parents:
             for values in product(*fixed.values()):
                 context = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
@@ -245,11 +266,11 @@ class Endpoint(RESTStream["Query"]):
         deleted: a row that moved back, to a listing that had been read, is in there now.
         """
         if self.listing is Listing.SELF:
-            rows = agreement.page.typed.read_as(self.row_type)
+            rows = agreement.page.typed.read_as(self.row_type.decode)
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
-        if self.deletes and any(map(_is_fixed, self.path_params.values())):
+        if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
         walks = (ListingReader(self, agreement, context, filter_) for context in contexts)
@@ -261,12 +282,12 @@ class Endpoint(RESTStream["Query"]):
     @property
     def concurrency(self) -> int:
         """Requests of one agreement that may be in flight at the same time."""
-        return int(self._tap.setting("concurrency"))
+        return int(self.run.setting("concurrency"))
 
     @property
     def deletes(self) -> bool:
         """Whether rows that are not read are taken out of the target's table."""
-        return bool(self._tap.setting("emit_activate_version_messages"))
+        return bool(self.run.setting("emit_activate_version_messages"))
 
     @cached_property
     def documented(self) -> frozenset[str]:
@@ -288,10 +309,21 @@ class Endpoint(RESTStream["Query"]):
         return tuple(declared)
 
     @property
+    def own_replication_key(self) -> str:
+        """The replication key that the class declares, whatever a catalog says; may be empty."""
+        declared: object = type(self).replication_key
+        return declared if isinstance(declared, str) else ""
+
+    @property
     def row_keys(self) -> tuple[str, ...]:
         """What of the primary key stands in a row: not the agreement, nor what is in the path."""
         elsewhere = {"agreementNumber", *self.path_params}
         return tuple(key for key in self.own_primary_keys if key not in elsewhere)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether e-conomic tells how many rows a listing has."""
+        return self.counted and self.listing is Listing.COLLECTION
 
     @property
     def is_unique(self) -> bool:
@@ -300,7 +332,7 @@ class Endpoint(RESTStream["Query"]):
 
     def doubts(self, agreement: Agreement) -> bool:
         """Return whether e-conomic may have rows that were not read, or parents with such rows."""
-        above = self.parent is not None and self._tap.beside(self.parent).doubts(agreement)  # type: ignore[arg-type]
+        above = self.parent is not None and self.run.stream(self.parent).doubts(agreement)
         return above or agreement.number in self.in_doubt
 
     def keeps_moving(self, agreement: Agreement) -> None:
@@ -317,27 +349,24 @@ class Endpoint(RESTStream["Query"]):
         """Let the listings above this one be read anew."""
         above = self.parent
         while above is not None:
-            self._tap.forget_parents(above, agreement)
+            self.run.stream(above).forget_keys(agreement)
             above = above.parent
-
-    def has_vanished(self, agreement: Agreement, path: str) -> None:
-        """Take note of a listing that is not there any more, or an object that never was."""
-        self.logger.debug("%s: nothing at %s", agreement, path)
-        if not self.optional:
-            self._tap.outcome.vanish(self.name, agreement)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
         """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
 
         What belongs to a parent that is still there must answer: e-conomic may not have understood
-        the path.
+        the path. A parent that is gone is noted.
         """
         if self.parent is None:
             return False
-        if self.optional:
-            return True
-        self._tap.forget_parents(self.parent, agreement)
-        return context not in list(self.contexts(agreement))
+        if not self.optional:
+            self.run.stream(self.parent).forget_keys(agreement)
+            if context in list(self.contexts(agreement)):
+                return False
+            self.run.outcome.vanish(self.name, agreement)
+        self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+        return True
 
     def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
         """Return what tells the rows of all listings apart; null where a row lacks it."""
@@ -377,6 +406,15 @@ class Endpoint(RESTStream["Query"]):
                 raise BadAnswerError(f"a row of {self.name} came without {', '.join(columns)}")
             yield found
 
+    def parent_keys(self, agreement: Agreement, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Return these columns of every row, read once for all streams below this one."""
+        wanted = (agreement.number, columns)
+        return self._parent_keys.get(wanted, lambda: list(self.keys(agreement, columns)))
+
+    def forget_keys(self, agreement: Agreement) -> None:
+        """Let the listing be read anew for the streams below it: it may have changed."""
+        self._parent_keys.forget(lambda wanted: wanted[0] == agreement.number)
+
     def columns(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
@@ -397,10 +435,6 @@ class Endpoint(RESTStream["Query"]):
         if columns not in self._row_types:
             selection = Selection(lambda crumb: crumb[1] in columns)
             self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
-        rows = page.typed.read_as(self._row_types[columns])
+        rows = page.typed.read_as(self._row_types[columns].decode)
         rows.finalize(context)
         return rows.values(columns)
-
-
-def _is_fixed(values: str | tuple[str, ...]) -> bool:
-    return isinstance(values, tuple)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tap_visma_economic.errors import (
     AccessDeniedError,
@@ -28,20 +28,20 @@ from tap_visma_economic.key_ranges import (
     KeyRange,
     key_ranges,
 )
-from tap_visma_economic.kinds import Listing
 from tap_visma_economic.pagination import keys_of
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records.typed import mark_of, taken
 from tap_visma_economic.stretches import Stretches
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.endpoint import Endpoint
-    from tap_visma_economic.pagination import Paginator
+    from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.base import PathContext
 
 MOST_READINGS = 3
 """How often a listing is read that rows coming or going can shift, until it stands still."""
@@ -52,6 +52,29 @@ PAGES_WAITING = PAGES_PER_RANGE + 2
 Windows read at once grow at the same pace: when the first has its last page, the others have all
 but theirs, and some are longer than was expected.
 """
+
+
+class _Endpoint(Protocol):
+    keyset: ClassVar[str | None]
+    unsorted: bool
+    in_doubt: set[int]
+
+    @property
+    def logger(self) -> logging.Logger: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def is_counted(self) -> bool: ...
+    @property
+    def is_unique(self) -> bool: ...
+    def get_new_paginator(self, filter_: str | None) -> Paginator: ...
+    def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page: ...
+    def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int: ...
+    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]: ...
+    def keeps_moving(self, agreement: Agreement) -> None: ...
+    def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool: ...
 
 
 class FirstPage(NamedTuple):
@@ -77,7 +100,7 @@ class ListingReader:
     """
 
     def __init__(
-        self, endpoint: Endpoint, agreement: Agreement, context: PathContext, filter_: str | None
+        self, endpoint: _Endpoint, agreement: Agreement, context: PathContext, filter_: str | None
     ) -> None:
         self._endpoint = endpoint
         self._agreement = agreement
@@ -148,7 +171,6 @@ class ListingReader:
         except NotFoundError:
             if not self._endpoint.may_be_missing(self._agreement, self.context):
                 raise
-            self._endpoint.has_vanished(self._agreement, self._path)
             return
         if self._is_worth_a_count(rows, pages, told):
             self._compare(rows, mark)
@@ -158,7 +180,7 @@ class ListingReader:
 
         One page that is not full and says nothing of others is believed.
         """
-        if not self._endpoint.counted or self._endpoint.listing is not Listing.COLLECTION:
+        if not self._endpoint.is_counted:
             return False
         return (pages > 1 or rows >= PAGE or told not in {None, rows}) and rows != self._total
 
@@ -199,7 +221,7 @@ class ListingReader:
         window that begins with it: more of them may follow.
         """
         key, unique = self._endpoint.keyset, self._endpoint.is_unique
-        if not page.more or not key or not self._endpoint.counted:
+        if not page.more or not key or not self._endpoint.is_counted:
             return page, None
         if self._total is None:
             self._total = self._http.run(self._count)

@@ -8,9 +8,7 @@ and would answer 20 rows a page.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
-
-from singer_sdk.pagination import BaseAPIPaginator
+from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.filters import both, compare
@@ -19,10 +17,8 @@ from tap_visma_economic.records.typed import column, mark_of, taken
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import requests
-
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.typed import Row
+    from tap_visma_economic.records.records import Row
 
 Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""
@@ -39,13 +35,20 @@ _MOST_STALE = 100
 """Pages without rows or seen before, one after the other, before a listing is taken for endless."""
 
 
-class Paginator(BaseAPIPaginator[Query]):
-    """Base: the SDK's paginator, told of decoded pages instead of responses.
+class Paginator:
+    """Base: what the SDK's `BaseAPIPaginator` is, but told of decoded pages and not of responses.
+
+    One is asked for by `current_value` until it is `finished`.
 
     Args:
         filter_: what all pages of this reading are filtered by.
         keys: properties by which a row is looked up on the page before.
         **query: the other parameters of the first page.
+
+    Attributes:
+        current_value: the query of the page to ask for.
+        count: pages that were read.
+        finished: there is nothing more to ask for.
     """
 
     shifts = False
@@ -66,7 +69,9 @@ class Paginator(BaseAPIPaginator[Query]):
         self._seen: set[int | None] = {None}
         self._repeated = 0
         self._stale = 0
-        super().__init__({**query, **filtered(filter_)})
+        self.current_value: Query = {**query, **filtered(filter_)}
+        self.count = 0
+        self.finished = False
 
     def turn(self, page: Page) -> Page:
         """Go on to the next page, or finish; return the page without rows of the one before.
@@ -90,12 +95,13 @@ class Paginator(BaseAPIPaginator[Query]):
             )
         self._mark = mark
         self._seen.add(mark)
-        try:
-            self.advance(cast("requests.Response", fresh))
-        except RuntimeError:
-            raise BadAnswerError(
-                f"e-conomic says the page {self.current_value} follows itself"
-            ) from None
+        self.count += 1
+        self.finished = not self.has_more(fresh)
+        if not self.finished:
+            following = self.get_next(fresh)
+            if following == self.current_value:
+                raise BadAnswerError(f"e-conomic says the page {following} follows itself")
+            self.current_value = following
         return fresh
 
     def _without_repeats(self, page: Page) -> Page:
@@ -120,19 +126,11 @@ class Paginator(BaseAPIPaginator[Query]):
         ]
         return replace(page, rows=taken(page.rows, fresh))
 
-    def has_more(self, response: requests.Response) -> bool:
-        """Return whether e-conomic said that another page follows."""
-        return self.more(cast("Page", response))
-
-    def get_next(self, response: requests.Response) -> Query | None:
-        """Return the next page's query."""
-        return self.following(cast("Page", response))
-
-    def more(self, page: Page) -> bool:
+    def has_more(self, page: Page) -> bool:
         """Return whether another page follows."""
         return page.more
 
-    def following(self, page: Page) -> Query | None:
+    def get_next(self, page: Page) -> Query:
         """Return the query of the page after this one."""
         raise NotImplementedError
 
@@ -148,7 +146,7 @@ class Paginator(BaseAPIPaginator[Query]):
 class OnePage(Paginator):
     """A listing that is one answer: arrays and single objects."""
 
-    def more(self, page: Page) -> bool:  # noqa: ARG002
+    def has_more(self, page: Page) -> bool:  # noqa: ARG002
         """Return False."""
         return False
 
@@ -163,11 +161,11 @@ class Offset(Paginator):
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
 
-    def more(self, page: Page) -> bool:
+    def has_more(self, page: Page) -> bool:
         """Return whether another page follows; after a page without rows none does."""
         return page.more and bool(page.rows)
 
-    def following(self, page: Page) -> Query | None:  # noqa: ARG002
+    def get_next(self, page: Page) -> Query:  # noqa: ARG002
         """Return the query for the next `skippages`."""
         return {**self.current_value, "skippages": self.count}
 
@@ -187,12 +185,12 @@ class Keyset(Paginator):
         self._end = float("-inf")
         super().__init__(filter_, keys=(key,), pagesize=REST_PAGE, sort=key)
 
-    def following(self, page: Page) -> Query | None:
+    def get_next(self, page: Page) -> Query:
         """Return the query for the rows above the page's last key."""
         above = compare(self.key, "gt", keys_of(page, self.key)[-1])
         return {**self.current_value, **filtered(both(self.filter, above))}
 
-    def more(self, page: Page) -> bool:
+    def has_more(self, page: Page) -> bool:
         """Return whether another page follows; a page without rows has no end to go on from.
 
         Raises:
@@ -232,7 +230,7 @@ class Cursor(Paginator):
         super().__init__(filter_, keys=keys)
         self._twins = twins
 
-    def following(self, page: Page) -> Query | None:
+    def get_next(self, page: Page) -> Query:
         """Return the query with the next cursor; the filter must be sent again."""
         return {**self.current_value, "cursor": page.cursor or ""}
 
@@ -246,11 +244,11 @@ class Paged(Paginator):
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pageSize=PAGED_PAGE, skipPages=0, **order)
 
-    def more(self, page: Page) -> bool:
+    def has_more(self, page: Page) -> bool:
         """Return whether the page was full, so that another may follow."""
         return len(page.rows) >= PAGED_PAGE
 
-    def following(self, page: Page) -> Query | None:  # noqa: ARG002
+    def get_next(self, page: Page) -> Query:  # noqa: ARG002
         """Return the query for the next `skipPages`.
 
         Raises:
@@ -277,7 +275,7 @@ class PagedUpward(Paged):
         self._skipped = 0
         super().__init__(filter_, sort=",".join((key, *then)))
 
-    def following(self, page: Page) -> Query | None:
+    def get_next(self, page: Page) -> Query:
         """Return the query for the next page, from the last instant seen where the cap is met.
 
         Raises:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PathContext = dict[str, Any]
+"""agreementNumber and the path parameters of one listing: columns of all its records."""
 
 _ECONOMIC = str.maketrans({sign: f"_{number}_" for number, sign in enumerate("<>*%:&/\\_ ?.#+")})
 """Signs that may not stand in a path, by e-conomic's table (docs/economic-api.md#paths)."""

@@ -6,6 +6,7 @@ of the two. Only what differs from both is a difference.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -23,7 +24,9 @@ from tap_visma_economic.streams.ledger import (
 
 if TYPE_CHECKING:
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.tap import TapVismaEconomic
+    from tap_visma_economic.run import Run
+
+logger = logging.getLogger("tap-visma-economic")
 
 POSTING = {"profitAndLoss", "status"}
 """Account types that entries are booked on; the others are headings and sums: see
@@ -58,33 +61,33 @@ class Difference:
         )
 
 
-def reconcile(tap: TapVismaEconomic, *, fail: bool) -> None:
+def reconcile(run: Run, *, fail: bool) -> None:
     """Tell of each company whether its ledger adds up.
 
     Args:
-        tap: reads the ledger, and is told what it takes for a failure.
+        run: reads the ledger, and is told what it takes for a failure.
         fail: a ledger that does not add up, or cannot be read, is one.
     """
-    for agreement in tap.agreements:
+    for agreement in run.agreements:
         if agreement.refused:
             continue
         try:
-            found = differences(tap, agreement)
+            found = differences(run, agreement)
         except EconomicError as error:
-            tap.logger.warning("The ledger of %s was not reconciled: %s", agreement, error)
+            logger.warning("The ledger of %s was not reconciled: %s", agreement, error)
             if fail:
-                tap.outcome.fail("reconcile", agreement, error)
+                run.outcome.fail("reconcile", agreement, error)
             continue
         if not found:
-            tap.logger.info("The ledger of %s adds up to e-conomic's totals", agreement)
+            logger.info("The ledger of %s adds up to e-conomic's totals", agreement)
         for difference in found:
-            tap.logger.warning("The ledger of %s differs: %s", agreement, difference)
+            logger.warning("The ledger of %s differs: %s", agreement, difference)
         if found and fail:
             differ = EconomicError(f"{len(found)} accounts differ from e-conomic's totals")
-            tap.outcome.fail("reconcile", agreement, differ)
+            run.outcome.fail("reconcile", agreement, differ)
 
 
-def differences(tap: TapVismaEconomic, agreement: Agreement) -> list[Difference]:
+def differences(run: Run, agreement: Agreement) -> list[Difference]:
     """Return which accounts of an agreement do not add up.
 
     Years that begin before the setting start_date are left out.
@@ -92,15 +95,15 @@ def differences(tap: TapVismaEconomic, agreement: Agreement) -> list[Difference]
     Raises:
         EconomicError: one of the listings cannot be read.
     """
-    years = _years(tap, agreement)
+    years = _years(run, agreement)
     posting = {
         number
-        for number, kind in Accounts(tap).keys(agreement, ("accountNumber", "accountType"))
+        for number, kind in run.stream(Accounts).keys(agreement, ("accountNumber", "accountType"))
         if kind in POSTING
     }
-    before = _totals(tap, agreement)
-    entries = _entries(tap, agreement, years)
-    after = _totals(tap, agreement)
+    before = _totals(run, agreement)
+    entries = _entries(run, agreement, years)
+    after = _totals(run, agreement)
     names = [year for year, _, _ in years]
     zero = Decimal(0)
     return [
@@ -115,29 +118,27 @@ def differences(tap: TapVismaEconomic, agreement: Agreement) -> list[Difference]
     ]
 
 
-def _years(tap: TapVismaEconomic, agreement: Agreement) -> list[tuple[str, str, str]]:
-    start = start_date(tap.config)
+def _years(run: Run, agreement: Agreement) -> list[tuple[str, str, str]]:
+    start = start_date(run.config)
     first = start.to_date_string() if start else ""
-    years = AccountingYears(tap).keys(agreement, ("year", "fromDate", "toDate"))
+    years = run.stream(AccountingYears).keys(agreement, ("year", "fromDate", "toDate"))
     return [(year, begins, ends) for year, begins, ends in years if begins >= first]
 
 
-def _totals(tap: TapVismaEconomic, agreement: Agreement) -> Sums:
+def _totals(run: Run, agreement: Agreement) -> Sums:
     columns = ("accountingYear", "accountNumber", "totalInBaseCurrency")
-    found = AccountingYearTotals(tap).keys(agreement, columns)
+    found = run.stream(AccountingYearTotals).keys(agreement, columns)
     return {(year, account): _to_cents(Decimal(total or 0)) for year, account, total in found}
 
 
-def _entries(
-    tap: TapVismaEconomic, agreement: Agreement, years: list[tuple[str, str, str]]
-) -> Sums:
+def _entries(run: Run, agreement: Agreement, years: list[tuple[str, str, str]]) -> Sums:
     sums: defaultdict[tuple[str, int], Decimal] = defaultdict(Decimal)
     first = min((begins for _, begins, _ in years), default=None)
     if first is None:
         return {}
     columns = ("date", "accountNumber", "amountInBaseCurrency")
-    filter_ = compare("date", "gte", first) if start_date(tap.config) else None
-    for date, account, amount in BookedEntries(tap).keys(agreement, columns, filter_):
+    filter_ = compare("date", "gte", first) if start_date(run.config) else None
+    for date, account, amount in run.stream(BookedEntries).keys(agreement, columns, filter_):
         year = next((year for year, begins, ends in years if begins <= date <= ends), None)
         if year is not None:
             sums[year, account] += amount or 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from msgspec import UNSET
@@ -32,42 +32,30 @@ from tap_visma_economic.records.row_type import RowType, as_dictionary
 from tap_visma_economic.records.typed import column
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import parse_instant
-from tap_visma_economic.replication.strategy import INCREMENTAL, reading_of
+from tap_visma_economic.strategy import INCREMENTAL, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from msgspec import UnsetType
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Counter
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.ahead import Step
-    from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.records.records import Record, Row
     from tap_visma_economic.replication.repeated import RepeatedReading
-    from tap_visma_economic.tap import TapVismaEconomic
+    from tap_visma_economic.run import Run
 
 FULL_TABLE = "FULL_TABLE"
 
 
 class EconomicStream(Endpoint):
-    """Base of all streams.
+    """Base of all streams."""
 
-    Class attributes say how new and changed rows are found: `replication` with the SDK's
-    `replication_key`; `start_date_property`, the date by which the setting start_date bounds rows
-    that are numbered; `open_rows` and `open_listing`, how rows that can still change are found;
-    `changelog`, the stream that tells which rows were edited.
-    """
-
-    replication: ClassVar[Replication] = Replication.TIMESTAMP
-    start_date_property: ClassVar[str | None] = None
-    open_rows: ClassVar[OpenRows | None] = None
-    open_listing: ClassVar[type[EconomicStream] | None] = None
-    changelog: ClassVar[type[EconomicStream] | None] = None
-
-    def __init__(self, tap: TapVismaEconomic) -> None:
-        super().__init__(tap)
+    def __init__(self, tap: Tap, run: Run) -> None:
+        super().__init__(tap, run)
         self.selected_by_default = True  # the catalog holds what is asked for, see `all_streams`
         self._records_seen = 0
 
@@ -90,7 +78,7 @@ class EconomicStream(Endpoint):
     @property
     def partitions(self) -> list[dict[str, Any]] | None:
         """One partition per agreement."""
-        return [dict(agreement.context) for agreement in self._tap.agreements]
+        return [dict(agreement.context) for agreement in self.run.agreements]
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return None: bookmarks are kept from running ahead by `readings`, not by the SDK."""
@@ -103,16 +91,6 @@ class EconomicStream(Endpoint):
         """
         return False
 
-    @property
-    def own_replication_key(self) -> str:
-        """The replication key that the class declares, whatever a catalog says; may be empty."""
-        declared: object = type(self).replication_key
-        return declared if isinstance(declared, str) else ""
-
-    def beside(self, other: type[EconomicStream] | None) -> EconomicStream | None:
-        """Return another stream of the same tap, whether the catalog holds it or not."""
-        return self._tap.beside(other) if other else None
-
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the records of one agreement, or of all, without bookmarks or messages."""
         for agreement in self._agreements(context):
@@ -122,12 +100,12 @@ class EconomicStream(Endpoint):
     def log_sync_costs(self) -> None:
         """Write the last STATE: this is the SDK's last call, after all streams have been read."""
         super().log_sync_costs()
-        self._tap.finish()
+        self.run.finish()
 
     def doubts(self, agreement: Agreement) -> bool:
         """Return whether e-conomic may have rows that were not read, or edits that were not."""
-        changelog = self.beside(self.changelog)
-        return super().doubts(agreement) or bool(changelog and changelog.doubts(agreement))
+        edits = self.changelog is not None and self.run.stream(self.changelog).doubts(agreement)
+        return super().doubts(agreement) or edits
 
     # The loop
 
@@ -146,7 +124,7 @@ class EconomicStream(Endpoint):
         if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
             self.stream_state.pop("partitions", None)
         if self.deletes:
-            self._stream_version = self._tap.initialized_at // 1000
+            self._stream_version = self._initialized_at // 1000
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for agreement in self._agreements(context):
                 counter.with_context(agreement.context)
@@ -157,12 +135,12 @@ class EconomicStream(Endpoint):
                     self._note(agreement, error, coverage)
         for line in self._drift.report():
             self.logger.warning("Not as documented: %s", line)
-        self._tap.outcome.read(self.name, self._records_seen)
-        self._tap.costs.written(self.name, self._records_seen, time.monotonic() - began)
+        self.run.outcome.read(self.name, self._records_seen)
+        self.run.costs.written(self.name, self._records_seen, time.monotonic() - began)
         if write_messages:
             self._activate_version(coverage)
             self._write_state_message()
-            self._tap.message_writer.flush()
+            self.run.writer.flush()
 
     def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
         """Return what this run asks of an agreement, and the state that the reading keeps.
@@ -174,7 +152,7 @@ class EconomicStream(Endpoint):
         keeps_bookmark = self.replication_method == INCREMENTAL
         state = {**self._known_state(agreement)} if keeps_bookmark else {}
         unknown = int(self.deletes)  # the table may have some
-        before = self._tap.rows_before(agreement).get(self.name, unknown)
+        before = self.run.rows_before(agreement).get(self.name, unknown)
         return reading_of(self, agreement, state, anew=self._anew, before=before), state
 
     def _follow(
@@ -187,13 +165,13 @@ class EconomicStream(Endpoint):
             AccessDeniedError: nothing of it may be read.
         """
         builder = self._record_builder(agreement)
-        with self._tap.ahead.unit(self, agreement) as steps:
+        with self.run.ahead.unit(self, agreement) as steps:
             for step in _denied_at_once(steps):
                 if isinstance(step, Unit):
                     builder.finish()
                     self._end(agreement, step, coverage)
                     return
-                self._tap.stop.check()
+                self.run.stop.check()
                 if step.page.rows:
                     self._now_has_rows(agreement)
                 self._look_for_twins(step.page.rows)
@@ -205,13 +183,13 @@ class EconomicStream(Endpoint):
                     yield from self._counted(records, counter)
                 if builder.complete:
                     self._move_on(agreement, step.state)
-                self._tap.progress.wrote(self.name, step, agreement.http.rate_limit.left)
+                self.run.progress.wrote(self.name, step, agreement.http.rate_limit.left)
                 if write:
                     self._end_page()
 
     def _now_has_rows(self, agreement: Agreement) -> None:
         """Let the state tell that rows were written, even if they do not all come."""
-        self._tap.rows_before(agreement).setdefault(self.name, 1)
+        self.run.rows_before(agreement).setdefault(self.name, 1)
         if self.deletes:
             self.get_context_state(agreement.context).setdefault(BEGUN, None)
 
@@ -237,7 +215,7 @@ class EconomicStream(Endpoint):
             self.get_context_state(agreement.context).update(step.beforehand)
             self.state_manager.is_flushed = False
             self._write_state_message()
-            self._tap.state_writer.finish()
+            self.run.state_writer.finish()
 
     def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
         """All rows of an agreement are written; the bookmark stays where some may be missing."""
@@ -247,20 +225,20 @@ class EconomicStream(Endpoint):
         else:
             self._move_on(agreement, unit.state)
             if reading and reading.anew:
-                self._tap.rows_before(agreement)[self.name] = reading.rows
+                self.run.rows_before(agreement)[self.name] = reading.rows
         if reading and reading.anew:
-            self._tap.read_anew.add(self.name)
-            if self.deletes or self._tap.setting("full_refresh_days"):
+            self.run.read_anew.add(self.name)
+            if self.deletes or self.run.setting("full_refresh_days"):
                 now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                 self.get_context_state(agreement.context)[BEGUN] = now
         coverage.read(agreement, whole=bool(reading and reading.whole))
         if self.listing is not Listing.SELF:
-            self._tap.outcome.allow(agreement)
+            self.run.outcome.allow(agreement)
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
         """One agreement's failure is noted, and the others go on."""
-        outcome = self._tap.outcome
+        outcome = self.run.outcome
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             outcome.skip(self.name, agreement, error)
@@ -269,13 +247,13 @@ class EconomicStream(Endpoint):
             return
         coverage.missed(agreement)
         if isinstance(error, GrantRefusedError):
-            self._tap.refuse(agreement, error)
+            self.run.refuse(agreement, error)
         else:
             self.logger.error("Failed for %s: %s", agreement, error)
             outcome.fail(self.name, agreement, error)
 
     def _agreements(self, context: Context | None) -> Iterator[Agreement]:
-        for agreement in self._tap.agreements:
+        for agreement in self.run.agreements:
             wanted = context is None or context.get("agreementNumber") == agreement.number
             if wanted and not agreement.refused:
                 yield agreement
@@ -286,10 +264,10 @@ class EconomicStream(Endpoint):
         remembers = self.listing is not Listing.SELF  # that one's state is `companies_before`
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
-            self._tap.companies_before,
-            [line.partition(":")[0] for line in self._tap.agreements.failures],
+            self.run.companies_before,
+            [line.partition(":")[0] for line in self.run.agreements.failures],
         )
-        for agreement in self._tap.agreements:
+        for agreement in self.run.agreements:
             if agreement.refused:
                 coverage.missed(agreement)
         return coverage
@@ -301,12 +279,12 @@ class EconomicStream(Endpoint):
         if coverage.gap is None:
             self._write_activate_version_message(self._stream_version)
         else:
-            self._tap.outcome.keep(self.name, coverage.gap)
+            self.run.outcome.keep(self.name, coverage.gap)
 
     @cached_property
     def _anew(self) -> bool:
         """Whether a company was last read in full too many days ago: then all are."""
-        days = self._tap.setting("full_refresh_days")
+        days = self.run.setting("full_refresh_days")
         if not days or self.replication_method != INCREMENTAL:
             return False
         latest = pendulum.now("UTC").subtract(days=days)
@@ -321,7 +299,7 @@ class EconomicStream(Endpoint):
     @cached_property
     def _partitions(self) -> dict[int, dict[str, Any]]:
         """The partitions that this run began with, by agreementNumber."""
-        known = self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
+        known = self.tap_state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
         return {
             partition.get("context", {}).get("agreementNumber", 0): dict(partition)
             for partition in known
@@ -339,13 +317,13 @@ class EconomicStream(Endpoint):
             self._drift,
             absent=self._absent,
             fill_booleans=self._documented,
-            as_text=self._tap.setting("decimals") != "number",
+            as_text=self.run.setting("decimals") != "number",
         )
 
     @property
     def _absent(self) -> UnsetType | None:
         """What stands for a column that e-conomic leaves out."""
-        return UNSET if self._tap.setting("absent_columns") == "omit" else None
+        return UNSET if self.run.setting("absent_columns") == "omit" else None
 
     def _record_builder(self, agreement: Agreement) -> RecordBuilder:
         return RecordBuilder(
@@ -375,7 +353,7 @@ class EconomicStream(Endpoint):
                 self._write_mapped(dict(record))
         else:
             version = self._stream_version if self.deletes else None
-            self._tap.message_writer.write_records(self.name, wanted, version)
+            self.run.writer.write_records(self.name, wanted, version)
         self._records_seen += len(wanted)
         counter.increment(len(wanted))
         if len(wanted) < len(records):
@@ -423,7 +401,7 @@ class EconomicStream(Endpoint):
             yield record
 
     def _end_page(self) -> None:
-        self._tap.message_writer.end_page()
+        self.run.writer.end_page()
         self.state_manager.is_flushed = False
         self._write_state_message()
 

@@ -7,7 +7,7 @@ import textwrap
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.access import Access, ask_all
+from tap_visma_economic.access import Access
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.tap import TapVismaEconomic
 
@@ -31,8 +31,7 @@ def access(config: Mapping[str, Any]) -> Iterator[str]:
     with signals_wait():
         tap = TapVismaEconomic(config={**config, "max_wait_minutes": _PATIENCE})
         tap.stop.listen()
-    (agreement,) = tap.agreements
-    findings = ask_all(tap, agreement)
+    ((_, findings),) = tap.findings()
     left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, found in findings.items():
         if found.access is not Access.YES:

@@ -17,10 +17,11 @@ import pendulum
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
 from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
-from tap_visma_economic.records.typed import Envelope, Flaw, Row, Rows
+from tap_visma_economic.records.records import Row
+from tap_visma_economic.records.typed import Envelope, Flaw, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     import requests
 
@@ -47,6 +48,10 @@ class Page:
     cursor: str | None = None
     results: int | None = None
     clock: pendulum.DateTime | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows, as the SDK takes what `parse_response` returns."""
+        return iter(self.rows)
 
     @property
     def typed(self) -> Rows:

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.records.typed import Row
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Record", "Row", "Selection"]
+Row = dict[str, Any]
+"""One object as e-conomic sent it, numbers with a decimal point as Decimal."""
 
 Record = dict[str, Any]
 """One object as the tap emits it."""

@@ -8,79 +8,26 @@ are of another type than documented are conformed, and become the same Structs.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET
 
 from tap_visma_economic.records.shape import Code, Shape
-from tap_visma_economic.records.typed import Rows, decode_row, raw_rows
+from tap_visma_economic.records.typed import Compiled, Rows, decode_row, raw_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from msgspec import UnsetType
 
     from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.records import Record, Schema, Selection
+    from tap_visma_economic.records.records import Record, Row, Schema, Selection
     from tap_visma_economic.records.shape import Path
-    from tap_visma_economic.records.typed import Envelope, Row
+    from tap_visma_economic.records.typed import Envelope
 
 MOST_LEARNT = 100
 """Names that a type keeps. An answer with more of them has a type of its own."""
-
-_compiling = threading.Lock()
-"""msgspec crashes if two threads make decoders of one Struct at a time."""
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A row type as far as it has learnt. It never changes: rows keep the one that decoded them.
-
-    Attributes:
-        struct: what rows are decoded to.
-        shape: what makes rows fit it.
-        finalize: turns decoded rows into records, in place.
-        learnt: the properties that no document names.
-        drift: where departures from the documents are noted.
-    """
-
-    struct: type[msgspec.Struct]
-    shape: Shape
-    finalize: Callable[[Iterable[Any], Mapping[str, Any]], None]
-    learnt: frozenset[Path]
-    drift: Drift
-    _decoders: dict[Envelope | None, msgspec.json.Decoder[Any]] = field(default_factory=dict)
-
-    def decoder(self, envelope: Envelope | None = None) -> msgspec.json.Decoder[Any]:
-        """Return the decoder of an answer, or of one row."""
-        with _compiling:
-            if envelope not in self._decoders:
-                kind = envelope.around(self.struct) if envelope else self.struct
-                self._decoders[envelope] = msgspec.json.Decoder(kind, float_hook=Decimal)
-            return self._decoders[envelope]
-
-    def conform(self, row: Row) -> Any:
-        """Return a row that does not fit as an object, and note what of it is off."""
-        keys: dict[str, Any] = {}
-        made = msgspec.convert(self.shape.conform(row, self.drift, keys), self.struct)
-        for attribute, value in keys.items():
-            setattr(made, attribute, value)
-        return made
-
-    def lacking(self, record: Any) -> list[str]:
-        """Return the keys that are null in a record."""
-        attributes = self.shape.keys.items()
-        return [
-            name for name, attribute in attributes if getattr(record, attribute) in (None, UNSET)
-        ]
-
-    @property
-    def columns(self) -> Mapping[str, str]:
-        """Attributes by property, of those that are as they came or equal to it."""
-        return self.shape.columns
 
 
 class RowType:

@@ -5,9 +5,10 @@ Whoever needs one property of every row asks `column`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, cached_property
 from operator import attrgetter, length_hint
@@ -18,15 +19,17 @@ import msgspec
 from msgspec import UNSET
 from msgspec.json import Encoder
 
+from tap_visma_economic.records.records import Row
 from tap_visma_economic.records.values import MistypedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tap_visma_economic.records.row_type import Compiled, RowType
+    from tap_visma_economic.records.drift import Drift
+    from tap_visma_economic.records.shape import Path, Shape
 
-Row = dict[str, Any]
-"""One object as e-conomic sent it, numbers with a decimal point as Decimal."""
+_compiling = threading.Lock()
+"""msgspec crashes if two threads make decoders of one Struct at a time."""
 
 
 class Flaw(NamedTuple):
@@ -69,6 +72,54 @@ class Envelope:
     def depth(self) -> int:
         """How many names and indices lead to a property of a row."""
         return 1 if self.kind is None else 3 if self.name else 2
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A row type as far as it has learnt. It never changes: rows keep the one that decoded them.
+
+    Attributes:
+        struct: what rows are decoded to.
+        shape: what makes rows fit it.
+        finalize: turns decoded rows into records, in place.
+        learnt: the properties that no document names.
+        drift: where departures from the documents are noted.
+    """
+
+    struct: type[msgspec.Struct]
+    shape: Shape
+    finalize: Callable[[Iterable[Any], Mapping[str, Any]], None]
+    learnt: frozenset[Path]
+    drift: Drift
+    _decoders: dict[Envelope | None, msgspec.json.Decoder[Any]] = field(default_factory=dict)
+
+    def decoder(self, envelope: Envelope | None = None) -> msgspec.json.Decoder[Any]:
+        """Return the decoder of an answer, or of one row."""
+        with _compiling:
+            if envelope not in self._decoders:
+                kind = envelope.around(self.struct) if envelope else self.struct
+                self._decoders[envelope] = msgspec.json.Decoder(kind, float_hook=Decimal)
+            return self._decoders[envelope]
+
+    def conform(self, row: Row) -> Any:
+        """Return a row that does not fit as an object, and note what of it is off."""
+        keys: dict[str, Any] = {}
+        made = msgspec.convert(self.shape.conform(row, self.drift, keys), self.struct)
+        for attribute, value in keys.items():
+            setattr(made, attribute, value)
+        return made
+
+    def lacking(self, record: Any) -> list[str]:
+        """Return the keys that are null in a record."""
+        attributes = self.shape.keys.items()
+        return [
+            name for name, attribute in attributes if getattr(record, attribute) in (None, UNSET)
+        ]
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Attributes by property, of those that are as they came or equal to it."""
+        return self.shape.columns
 
 
 class Rows(Sequence[Row]):
@@ -142,9 +193,9 @@ class Rows(Sequence[Row]):
         values = map(attrgetter(attribute), self.made)
         return [None if value is UNSET else value for value in values]
 
-    def read_as(self, row_type: RowType) -> Rows:
-        """Return the same rows, decoded by another type."""
-        rows = row_type.decode(self._content, self._envelope)[1]
+    def read_as(self, decode: Callable[[bytes, Envelope], tuple[Any, Rows]]) -> Rows:
+        """Return the same rows, decoded by another type's `decode`."""
+        rows = decode(self._content, self._envelope)[1]
         rows = rows if len(rows) == len(self) else rows.take(self._places)
         rows.flaws = self.flaws
         return rows

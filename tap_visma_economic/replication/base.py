@@ -14,12 +14,9 @@ import pendulum
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.records import Row
-
-PathContext = dict[str, Any]
-"""agreementNumber and the path parameters of one listing: columns of all its records."""
-
 
 Clock = pendulum.DateTime | None
 """The server's clock when it answered, None if it did not tell."""

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.kinds import OpenRows
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.records import Row
-    from tap_visma_economic.replication.base import Change, Clock, PathContext, Source
+    from tap_visma_economic.replication.base import Change, Clock, Source
 
 logger = logging.getLogger("tap-visma-economic")
 

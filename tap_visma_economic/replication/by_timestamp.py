@@ -16,9 +16,10 @@ from tap_visma_economic.replication.base import earlier, known, move, parse_inst
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.records import Row
-    from tap_visma_economic.replication.base import Clock, PathContext, Source
+    from tap_visma_economic.replication.base import Clock, Source
 
 
 class ByTimestamp:

@@ -16,9 +16,10 @@ from tap_visma_economic.listing import MOST_READINGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.records import Row
-    from tap_visma_economic.replication.base import Clock, PathContext, Reading
+    from tap_visma_economic.replication.base import Clock, Reading
 
 logger = logging.getLogger("tap-visma-economic")
 

@@ -146,7 +146,7 @@ class Webhooks(OpenApiStream):
     path = "/webhooks"
     primary_keys = ("agreementNumber", "eventType")
 
-    def parse_page(self, response: requests.Response) -> Page:
+    def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page, its secrets masked before anything else sees them.
 
         Raises:
@@ -161,7 +161,7 @@ class Webhooks(OpenApiStream):
             ) from None
         masked = copy.copy(response)
         masked._content = json.dumps(answer).encode()  # noqa: SLF001
-        return super().parse_page(masked)
+        return super().parse_response(masked)
 
 
 def _masked_webhook(thing: dict[str, Any]) -> dict[str, Any]:

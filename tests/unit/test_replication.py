@@ -17,7 +17,8 @@ from tap_visma_economic.replication.by_timestamp import ByTimestamp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_visma_economic.replication.base import Change, Clock, PathContext
+    from tap_visma_economic.paths import PathContext
+    from tap_visma_economic.replication.base import Change, Clock
 
 State = dict[str, Any]
 

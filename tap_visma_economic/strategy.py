@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tap_visma_economic.config.settings import start_date, value_of
 from tap_visma_economic.errors import ConfigError, QueryRefusedError, UncountedError
 from tap_visma_economic.filters import compare
-from tap_visma_economic.kinds import Listing, Replication
+from tap_visma_economic.kinds import Replication
 from tap_visma_economic.replication.base import Change, FullTable, parse_instant
 from tap_visma_economic.replication.by_number import (
     ByNumber,
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     import pendulum
 
     from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.endpoint import Endpoint
+    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.base import Clock, PathContext, Reading
-    from tap_visma_economic.stream import EconomicStream
+    from tap_visma_economic.replication.base import Clock, Reading
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ EDITED = ("dimensionKeyFrom", "dimensionKeyTo")
 
 
 def reading_of(
-    stream: EconomicStream, agreement: Agreement, state: dict[str, Any], *, anew: bool, before: int
+    stream: Endpoint, agreement: Agreement, state: dict[str, Any], *, anew: bool, before: int
 ) -> RepeatedReading:
     """Return what this run asks of a stream and an agreement.
 
@@ -55,7 +56,7 @@ def reading_of(
     return RepeatedReading(source, partial(_made, stream, source, state, anew=anew), before)
 
 
-def _made(stream: EconomicStream, source: Source, state: dict[str, Any], *, anew: bool) -> Reading:
+def _made(stream: Endpoint, source: Source, state: dict[str, Any], *, anew: bool) -> Reading:
     if stream.replication_method != INCREMENTAL:
         return FullTable(source, _bounds(stream).get("date_filter"))
     key, declared = stream.replication_key, stream.own_replication_key
@@ -78,7 +79,7 @@ def _made(stream: EconomicStream, source: Source, state: dict[str, Any], *, anew
     return ByNumber(source, state, key, **by_number)
 
 
-def _bounds(stream: EconomicStream) -> dict[str, str]:
+def _bounds(stream: Endpoint) -> dict[str, str]:
     start = start_date(stream.config)
     if start is None or stream.start_date_property is None:
         return {}
@@ -89,7 +90,7 @@ def _bounds(stream: EconomicStream) -> dict[str, str]:
 class Source:
     """A stream of one agreement, as readings ask it."""
 
-    def __init__(self, stream: EconomicStream, agreement: Agreement) -> None:
+    def __init__(self, stream: Endpoint, agreement: Agreement) -> None:
         self._stream = stream
         self._agreement = agreement
 
@@ -102,7 +103,9 @@ class Source:
 
     def open_pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages of the listing that holds the open rows."""
-        listing = self._stream.beside(self._stream.open_listing) or self._stream
+        listing = self._stream
+        if listing.open_listing is not None:
+            listing = listing.run.stream(listing.open_listing)
         return listing.read(self._agreement, filter_)
 
     def count(self, filter_: str) -> int:
@@ -115,7 +118,7 @@ class Source:
 
     def count_all(self) -> int | None:
         """Return how many rows e-conomic counts, None if it does not."""
-        if not self._stream.counted or self._stream.listing is not Listing.COLLECTION:
+        if not self._stream.is_counted:
             return None
         try:
             return self._stream.count(self._agreement, None)
@@ -132,9 +135,9 @@ class Source:
 
     def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
         """Yield the edits that the changelog tells of since then, page by page."""
-        changelog = self._stream.beside(self._stream.changelog)
-        if changelog is None:
+        if self._stream.changelog is None:
             return
+        changelog = self._stream.run.stream(self._stream.changelog)
         key = changelog.own_replication_key
         columns = (self._stream.own_replication_key, *EDITED, key)
         ask = partial(changelog.column_pages, self._agreement, columns)
@@ -150,7 +153,7 @@ class Source:
 
 
 def _since(
-    stream: EconomicStream,
+    stream: Endpoint,
     key: str,
     at: pendulum.DateTime,
     ask: Callable[[str | None], Iterator[T]],

@@ -1,0 +1,194 @@
+"""A run: what its streams share, from the settings to the report.
+
+The tap makes one and gives it to every stream. Nothing here knows the tap or a stream by name.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from singer_sdk.helpers._state import get_writeable_state_dict
+
+from tap_visma_economic.activate_version import ROWS
+from tap_visma_economic.agreement import read_agreements
+from tap_visma_economic.ahead import Ahead
+from tap_visma_economic.auth import EconomicAuthenticator, origin_of
+from tap_visma_economic.config import settings
+from tap_visma_economic.costs import Costs
+from tap_visma_economic.http import HttpClient
+from tap_visma_economic.outcome import Report
+from tap_visma_economic.progress import Progress
+from tap_visma_economic.rate_limit import RateLimit
+from tap_visma_economic.session import Transport
+from tap_visma_economic.writer import PatientStateWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_sdk.helpers.types import TapState
+
+    from tap_visma_economic.agreement import Agreement, Agreements
+    from tap_visma_economic.config.settings import Config
+    from tap_visma_economic.errors import GrantRefusedError
+    from tap_visma_economic.records.pages import Page
+    from tap_visma_economic.signals import StopFlag
+    from tap_visma_economic.writer import BufferedWriter
+
+S = TypeVar("S")
+
+logger = logging.getLogger("tap-visma-economic")
+
+
+class Run:
+    """What the streams of one run share.
+
+    Args:
+        config: the settings.
+        state: what earlier runs knew; the streams keep it up to date.
+        stop: ends every wait when the run is asked to stop.
+        writer: takes the messages.
+        user_agent: what the tap calls itself where the settings do not say.
+        make: makes a stream of a class.
+        read_self: reads `/self`.
+
+    Attributes:
+        outcome: what was left out, and what failed.
+        costs: what each stream has cost.
+        progress: the line on a terminal.
+        state_writer: writes STATE, not too often.
+        read_anew: streams of which a company was read in full.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: TapState,
+        *,
+        stop: StopFlag,
+        writer: BufferedWriter,
+        user_agent: str,
+        make: Callable[[type[Any]], Any],
+        read_self: Callable[[HttpClient], Page],
+    ) -> None:
+        self.config = config
+        self.stop = stop
+        self.writer = writer
+        self.state_writer = PatientStateWriter(writer)
+        self.outcome = Report()
+        self.costs = Costs()
+        self.progress = Progress(None)
+        self.read_anew: set[str] = set()
+        self._state = state
+        self._user_agent = user_agent
+        self._make = make
+        self._read_self = read_self
+        self._making = threading.RLock()
+        self._streams: dict[type[Any], Any] = {}
+
+    def setting(self, name: str) -> Any:
+        """Return a setting, or its default."""
+        return settings.value_of(self.config, name)
+
+    def stream(self, of: type[S]) -> S:
+        """Return a stream, whether the catalog holds it or not: one for the whole run."""
+        with self._making:
+            if of not in self._streams:
+                self._streams[of] = self._make(of)
+            found: S = self._streams[of]
+            return found
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The one way out to e-conomic."""
+        return Transport(
+            stop=self.stop,
+            workers=self._most_requests,
+            timeout=float(self.setting("request_timeout")),
+            user_agent=self.setting("user_agent") or self._user_agent,
+            ca_bundle=self.setting("ca_bundle"),
+        )
+
+    @property
+    def _most_requests(self) -> int:
+        """Requests of all agreements that may be in flight."""
+        return int(self.setting("concurrency") * self.setting("parallel_agreements"))
+
+    @cached_property
+    def ahead(self) -> Ahead:
+        """Reads what comes next while the streams write what is here."""
+        of_all = self.setting("concurrency") * len(self.agreements.usable)
+        return Ahead(
+            self.stop,
+            lambda stream, agreement: stream.begin(agreement),
+            requests=min(self._most_requests, of_all),
+            long=self.setting("parallel_agreements"),
+        )
+
+    @cached_property
+    def agreements(self) -> Agreements:
+        """The agreements to read; the first look asks each grant who it is.
+
+        Raises:
+            ConfigError: the settings cannot work, or no grant is usable.
+        """
+        _ = self.companies_before  # the state does not yet tell of this run's
+        for name, usual in (("rest_url", settings.REST_URL), ("openapi_url", settings.OPENAPI_URL)):
+            if self.setting(name) != usual:
+                logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
+        clients = [
+            (where, self._client(token)) for where, token in settings.grant_tokens(self.config)
+        ]
+        agreements = read_agreements(
+            clients, self._read_self, self.transport, count=self._most_requests
+        )
+        for line in agreements.failures:
+            self.outcome.refuse(line)
+        for agreement in agreements:  # the next runs have to know whose rows the tables hold
+            self._company_state(agreement)
+        return agreements
+
+    def _client(self, grant: str) -> HttpClient:
+        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
+        return HttpClient(
+            self.transport,
+            EconomicAuthenticator(self.config["app_secret_token"], grant, origins),
+            RateLimit(float(self.setting("rate_limit_share"))),
+            most=self.setting("concurrency"),
+            max_wait=float(self.setting("max_wait_minutes")) * 60,
+        )
+
+    def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
+        """Note that an agreement's grant was refused: it is left alone for the rest of the run."""
+        agreement.refused = True
+        logger.error("%s: %s", agreement, error)
+        self.outcome.refuse(f"{agreement}: {error}")
+
+    # What the state of the stream `agreements` remembers of companies
+
+    @cached_property
+    def companies_before(self) -> set[int]:
+        """The agreements that earlier runs have read."""
+        known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
+        return {partition.get("context", {}).get("agreementNumber", 0) for partition in known}
+
+    def rows_before(self, agreement: Agreement) -> dict[str, int]:
+        """Return how many rows each stream of a company had when all of them were last read.
+
+        It is in the state of `agreements`: one for each stream would be three times as long.
+        """
+        state = self._company_state(agreement)
+        found = state.setdefault(ROWS, {})
+        if not isinstance(found, dict):
+            found = state[ROWS] = {}
+        return found
+
+    def _company_state(self, agreement: Agreement) -> dict[str, Any]:
+        return get_writeable_state_dict(self._state, "agreements", agreement.context)
+
+    def finish(self) -> None:
+        """Write the last STATE and everything that waits before it."""
+        self.state_writer.finish()
+        self.writer.flush()
