@@ -18,6 +18,7 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import (
+    AccessDeniedError,
     BadAnswerError,
     GatewayError,
     GrantRefusedError,
@@ -58,6 +59,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_COUNT = (
+    AccessDeniedError,  # whether the rows may be read is for their listing to say
+    BadAnswerError,
+    NotFoundError,
+    QueryRefusedError,
+    RetiredVersionError,
+)
+"""Answers in place of a count that say nothing of the rows."""
+
 
 class Endpoint(RESTStream["Query"]):
     """One endpoint of either API.
@@ -71,6 +81,7 @@ class Endpoint(RESTStream["Query"]):
 
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
+        untold: agreements of which the listing above others came without e-conomic's count.
         unsorted: e-conomic has turned out not to sort the listing as it was asked to.
     """
 
@@ -89,6 +100,7 @@ class Endpoint(RESTStream["Query"]):
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
+        self.untold: set[int] = set()
         self.unsorted = False
         include_links = bool(tap.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
@@ -313,6 +325,13 @@ class Endpoint(RESTStream["Query"]):
             MOST_READINGS,
         )
 
+    def knows_parents(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic told how many rows each listing above this one has."""
+        if self.parent is None:
+            return True
+        above = self._tap.beside(self.parent)  # type: ignore[arg-type]
+        return agreement.number not in above.untold and above.knows_parents(agreement)
+
     def forget_parents(self, agreement: Agreement) -> None:
         """Let the listings above this one be read anew."""
         above = self.parent
@@ -361,7 +380,7 @@ class Endpoint(RESTStream["Query"]):
         """
         try:
             return self.count_one(http, context, filter_)
-        except (BadAnswerError, NotFoundError, QueryRefusedError, RetiredVersionError) as error:
+        except _NO_COUNT as error:
             raise UncountedError(str(error)) from None
 
     def keys(
@@ -389,6 +408,8 @@ class Endpoint(RESTStream["Query"]):
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
         """Yield each page with these columns of its rows, null where a row lacks one."""
         for context, page in self.read(agreement, filter_):
+            if page.results is None:
+                self.untold.add(agreement.number)
             yield page, self._values(page, columns, context)
 
     def _values(
