@@ -18,6 +18,7 @@ from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import (
+    AccessDeniedError,
     BadAnswerError,
     GatewayError,
     GrantRefusedError,
@@ -61,6 +62,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_COUNT = (
+    AccessDeniedError,  # whether the rows may be read is for their listing to say
+    BadAnswerError,
+    NotFoundError,
+    QueryRefusedError,
+    RetiredVersionError,
+)
+"""Answers in place of a count that say nothing of the rows."""
+
 
 class Endpoint(RESTStream["Query"]):
     """One endpoint of either API.
@@ -79,6 +89,7 @@ class Endpoint(RESTStream["Query"]):
 
     Attributes:
         in_doubt: agreements of which e-conomic may have rows that a reading did not see.
+        untold: agreements of which the listing above others came without e-conomic's count.
         unsorted: e-conomic has turned out not to sort the listing as it was asked to.
     """
 
@@ -102,6 +113,7 @@ class Endpoint(RESTStream["Query"]):
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
+        self.untold: set[int] = set()
         self.unsorted = False
         self._parent_keys: SingleFlight[Any, list[tuple[Any, ...]]] = SingleFlight(run.stop)
         include_links = bool(run.config.get("include_links"))
@@ -345,6 +357,13 @@ class Endpoint(RESTStream["Query"]):
             MOST_READINGS,
         )
 
+    def knows_parents(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic told how many rows each listing above this one has."""
+        if self.parent is None:
+            return True
+        above = self._tap.beside(self.parent)  # type: ignore[arg-type]
+        return agreement.number not in above.untold and above.knows_parents(agreement)
+
     def forget_parents(self, agreement: Agreement) -> None:
         """Let the listings above this one be read anew."""
         above = self.parent
@@ -390,7 +409,7 @@ class Endpoint(RESTStream["Query"]):
         """
         try:
             return self.count_one(http, context, filter_)
-        except (BadAnswerError, NotFoundError, QueryRefusedError, RetiredVersionError) as error:
+        except _NO_COUNT as error:
             raise UncountedError(str(error)) from None
 
     def keys(
@@ -427,6 +446,8 @@ class Endpoint(RESTStream["Query"]):
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
         """Yield each page with these columns of its rows, null where a row lacks one."""
         for context, page in self.read(agreement, filter_):
+            if page.results is None:
+                self.untold.add(agreement.number)
             yield page, self._values(page, columns, context)
 
     def _values(

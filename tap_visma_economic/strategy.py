@@ -112,6 +112,10 @@ class Source:
         """Return how many rows the stream's listings hold that fit."""
         return self._stream.count(self._agreement, filter_)
 
+    def knows_parents(self) -> bool:
+        """Return whether e-conomic told how many rows the listings above the stream's have."""
+        return self._stream.knows_parents(self._agreement)
+
     def forget_parents(self) -> None:
         """Let the listings above the stream's be read anew."""
         self._stream.forget_parents(self._agreement)

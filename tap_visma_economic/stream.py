@@ -6,6 +6,7 @@ the rest: catalog, selection, stream maps, metrics.
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
 from functools import cached_property
@@ -153,7 +154,15 @@ class EconomicStream(Endpoint):
         state = {**self._known_state(agreement)} if keeps_bookmark else {}
         unknown = int(self.deletes)  # the table may have some
         before = self.run.rows_before(agreement).get(self.name, unknown)
+        if before == 1 and self.deletes and self._is_never_counted:  # 1: not known yet
+            before = sys.maxsize
         return reading_of(self, agreement, state, anew=self._anew, before=before), state
+
+    @property
+    def _is_never_counted(self) -> bool:
+        if self.listing is Listing.COLLECTION:
+            return not self.counted
+        return self.listing not in {Listing.SELF, Listing.SINGLETON}
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool

@@ -218,3 +218,53 @@ def test_a_document_that_moves_back_while_it_is_looked_for_keeps_its_lines(
     assert activated(second) == {stream}
     assert set(target.tables[stream]) == before
     assert len(asked) - 1 == 5
+
+
+@pytest.mark.parametrize(
+    "stream", ["accounting_periods", "accounting_year_totals", "accounting_period_totals"]
+)
+def test_rows_below_parents_that_are_not_counted_are_looked_at_twice(
+    warm_tap: TapRunner, sandbox: Sandbox, stream: str
+) -> None:
+    versions = {"emit_activate_version_messages": True}
+    target = Target()
+    first = target.take(run(warm_tap, sandbox, stream, **versions))
+    before = set(target.tables[stream])
+    body = b'{"collection": [{"year": "2023"}]}'  # one of four years, and no pagination
+    rule = sandbox.faults.add(r"^/accounting-years\?", "status", status=200, body=body)
+    second = target.take(run(warm_tap, sandbox, stream, state=first.state, **versions))
+    assert rule.applied == 1
+    assert second.exit_code == 0, second.stderr
+    assert set(target.tables[stream]) == before
+    assert activated(second) == {stream}
+
+
+def test_a_listing_that_is_not_counted_is_looked_at_twice_where_no_state_tells_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+) -> None:
+    pairs: Any = company.rows("bookedEntriesapi:/booked-entries/matched-pairs")
+    few = json.dumps({"items": pairs[:-5]}, default=str).encode()
+    versions = {"emit_activate_version_messages": True}
+    target = Target()
+    first = target.take(run(warm_tap, sandbox, "matched_entries", **versions))
+    before = set(target.tables["matched_entries"])
+    state = first.state
+    for partition in state["bookmarks"]["agreements"]["partitions"]:
+        del partition["full_read_rows"]  # as a version of the tap left it that did not keep them
+    sandbox.faults.add("/matched-pairs", "status", status=200, body=few)
+    second = target.take(run(warm_tap, sandbox, "matched_entries", state=state, **versions))
+    assert second.exit_code == 0, second.stderr
+    assert set(target.tables["matched_entries"]) == before
+
+
+def test_a_count_that_may_not_be_read_is_no_reason_to_skip_the_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    stream = "booked_entry_dimensions"
+    first = run(warm_tap, sandbox, stream)
+    denied = json.dumps({"message": "Access denied", "errorCode": "AccessDenied"}).encode()
+    rule = sandbox.faults.add("/count", "status", status=403, body=denied, times=None)
+    second = run(warm_tap, sandbox, stream, state=first.state)
+    assert rule.applied
+    assert second.exit_code == 0, second.stderr
+    assert by_content(second.records[stream]) == by_content(first.records[stream])

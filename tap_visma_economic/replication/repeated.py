@@ -27,6 +27,9 @@ logger = logging.getLogger("tap-visma-economic")
 class Listings(Protocol):
     """What is read, as far as a repeated reading asks it."""
 
+    def knows_parents(self) -> bool:
+        """Return whether e-conomic told how many rows the listings above have."""
+
     def forget_parents(self) -> None:
         """Let the listings above be read anew."""
 
@@ -89,7 +92,7 @@ class RepeatedReading:
             else:
                 found = (self.rows,)
                 fewer = self._reading.anew and self.rows < self._before
-                if not fewer or (counted and self.rows):
+                if not fewer or (counted and self.rows and self._source.knows_parents()):
                     return
                 if found == last:
                     self._compare()
