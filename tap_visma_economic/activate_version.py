@@ -1,8 +1,8 @@
-"""Whether a table may be told that everything not of this run is gone (ACTIVATE_VERSION).
+"""Whether ACTIVATE_VERSION may be sent, which deletes every row that this run did not write.
 
-Targets know one version per table, not per company. So the word is only given when every company
-that the table may hold rows of was read completely in this run; otherwise rows that merely were not
-read would be deleted.
+Targets keep one version per table, not per company. So it is sent only if this run completely read
+every company that the table may hold rows of; otherwise the target would delete rows that were
+merely not read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreement import Agreement
 
 BEGUN = "full_read_at"
-"""Entry of a partition's state: null once a row was written, then when all rows last were."""
+"""Key in a partition's state: null from the first row written, then the time of
+the last full read."""
 
 ROWS = "full_read_rows"
-"""Entry of a partition of `agreements`: by stream, how many rows there were when all were last
-read; 1 if that is not known yet."""
+"""Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if that is
+not known yet."""
 
 
 class Coverage:
@@ -27,11 +28,11 @@ class Coverage:
 
     Args:
         partitions: the stream's partitions in the state, as they were before the run.
-        companies: agreement numbers that the state of the stream `agreements` tells of.
-        unknown: grants of the settings that could not even say which company they are for.
+        companies: agreement numbers in the state of the stream `agreements`.
+        unknown: grants in the settings whose company could not be determined.
 
     Attributes:
-        partial: a company was only read for what is new, as most runs do.
+        partial: some company was read incrementally, as in most runs.
     """
 
     def __init__(
@@ -49,39 +50,41 @@ class Coverage:
         self._unknown = list(unknown)
 
     def read(self, agreement: Agreement, *, whole: bool) -> None:
-        """A company was read to the end, from the very beginning or from a bound on."""
+        """Record that a company was read completely, either in full or from a bound on."""
         if whole:
             self._complete.add(agreement.number)
         else:
             self.partial = True
 
     def denied(self, agreement: Agreement) -> bool:
-        """Note that a grant may not read the stream, and return whether it may have before.
+        """Record that a grant cannot read the stream, and return whether it could before.
 
-        If it never could, the table lacks nothing.
+        If it never could, the table is missing nothing.
         """
         before = self._known.get(agreement.number, False)
         if before:
-            self._gaps[agreement.number] = f"{agreement} may not be read any more"
+            self._gaps[agreement.number] = f"{agreement} is no longer readable with this grant"
         return before
 
     def missed(self, agreement: Agreement) -> None:
-        """A company could not be read to the end."""
-        self._gaps[agreement.number] = f"{agreement} was not read to the end"
+        """Record that a company was only partly read."""
+        self._gaps[agreement.number] = f"{agreement} was only partly read"
 
     def doubted(self, agreement: Agreement) -> None:
-        """A company was read to the end, and yet e-conomic counts more rows than were there."""
-        self._gaps[agreement.number] = f"{agreement} may have rows that came while it was read"
+        """Record that e-conomic counts more rows of a company than a complete read returned."""
+        self._gaps[agreement.number] = f"{agreement} may have gained rows during the run"
 
     @property
     def gap(self) -> str | None:
-        """Which company may have rows in the table that this run missed; None if none has."""
+        """Which company may have rows in the table that this run missed, if any."""
         if self._unknown:
             return f"{self._unknown[0]} could not be read"
         if self._gaps:
             return next(iter(self._gaps.values()))
         left = sorted(n for n, read in self._known.items() if read and n not in self._complete)
-        return f"agreement {left[0]} is in the table, but not in the settings" if left else None
+        return (
+            f"the table holds agreement {left[0]}, which is not in the settings" if left else None
+        )
 
 
 def _number(partition: dict[str, Any]) -> int:

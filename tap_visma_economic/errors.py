@@ -1,8 +1,7 @@
 """What can go wrong, in words that say what happened and what to do now.
 
-Everything that a user, a company's administrator or time can mend is an `EconomicError`; its text
-is shown as it is, without a traceback. None of them ever carries a token, or more of a response
-than its words about the error.
+Everything that a user, a company's administrator or time can fix is an `EconomicError`. Its text is
+shown without a traceback, and never contains a token, or more of a response than its error message.
 """
 
 from __future__ import annotations
@@ -22,48 +21,53 @@ TOKEN_HEADERS = ("X-AppSecretToken", "X-AgreementGrantToken")
 """The headers that carry the tokens (docs/economic-api.md#authentication)."""
 
 _LONGEST_QUOTE = 300
-"""Characters of e-conomic's own words that are passed on."""
+"""Maximum length of a quoted error message, in characters."""
 
 _LONGEST_NAME = 100
-"""Characters of a name or an identifier that are passed on."""
+"""Maximum length of a quoted name or identifier, in characters."""
 
 
 def shown(text: str, most: int = _LONGEST_NAME) -> str:
-    """Return somebody else's text as one line that does nothing to a terminal or a log."""
-    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    """Return foreign text as one line that is safe to print in a terminal or a log."""
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return line if len(line) <= most else f"{line[:most]}..."
 
 
+def counted(count: int, one: str) -> str:
+    """Return a number and its noun, such as `1 row` or `2 rows`."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+
+
 class EconomicError(Exception):
-    """Base of all errors this tap explains to its user."""
+    """Base of all errors that this tap explains to its user."""
 
 
 class ConfigError(EconomicError):
-    """The settings cannot work; nothing has been read or written."""
+    """The settings are invalid; nothing has been read or written."""
 
 
 class NetworkError(EconomicError):
-    """e-conomic could not be reached, or the answer broke off."""
+    """e-conomic could not be reached, or its response was cut off."""
 
 
 class CertificateError(NetworkError):
-    """The TLS certificate could not be verified: asking again would not change it."""
+    """The TLS certificate could not be verified; a retry would not help."""
 
 
 class SlowAnswerError(NetworkError):
-    """An answer did not come to its end in time."""
+    """A response was not complete within the timeout."""
 
 
 class BadAnswerError(EconomicError):
-    """An answer with status 200 that is not what e-conomic documents, such as an HTML page."""
+    """A response with status 200 that is not what e-conomic documents, such as an HTML page."""
 
 
 class NotWholeError(BadAnswerError):
-    """A listing of which e-conomic counts more rows than it gave.
+    """An incomplete listing: e-conomic counts more rows than it returned.
 
     Args:
-        words: what came and what was counted.
-        mark: tells what came from what another reading gave.
+        words: the rows read and the rows counted.
+        mark: fingerprint of the rows read, to compare with another pass.
     """
 
     def __init__(self, words: str, mark: int = 0) -> None:
@@ -72,25 +76,25 @@ class NotWholeError(BadAnswerError):
 
 
 class UncountedError(EconomicError):
-    """e-conomic does not count these rows, though its documents say that it does."""
+    """e-conomic does not count these rows, although its documents say it does."""
 
 
 class UnreadableRowError(EconomicError):
-    """Rows without their keys, or with keys no message can carry: nothing tells them apart."""
+    """Rows whose keys are missing or cannot be represented in JSON, so they have no identity."""
 
 
 class ApiError(EconomicError):
-    """e-conomic answered with an error status.
+    """e-conomic returned an error status.
 
     Args:
         status: HTTP status code.
         path: path and query of the request, without the host.
-        said: the words of the answer: e-conomic's message and hint, or a gateway's first words.
-        own: whether the answer has the form of e-conomic's errors.
-        log_id: identifier of the line in e-conomic's log, which its support asks for.
+        said: e-conomic's message and hint, or the start of a gateway's text.
+        own: whether the response has the format of e-conomic's errors.
+        log_id: ID of the entry in e-conomic's log, which its support team asks for.
         code: e-conomic's error code, such as `AccessDeniedAgreementMissingModules`.
-        retry_after: raw `Retry-After` header, if there was one.
-        date: raw `Date` header, if there was one: when it was, by the server's clock.
+        retry_after: raw `Retry-After` header, if any.
+        date: raw `Date` header, if any: the time by the server's clock.
     """
 
     def __init__(
@@ -109,17 +113,17 @@ class ApiError(EconomicError):
         self.path = path
         self.gist = said
         self.own = own
-        self.said = f"{said} (e-conomic's log id: {log_id})" if log_id else said
+        self.said = f"{said} (log ID {log_id})" if log_id else said
         self.code = code
         self.retry_after = retry_after
         self.date = date
         super().__init__(self.explain())
 
     def explain(self) -> str:
-        """Return one line: what happened, where, and the words of the answer."""
+        """Return one line: what happened, where, and the error message."""
         reason = _reason(self.status)
-        said = _quoted(self.said, "e-conomic" if self.own else "The answer")
-        return f"e-conomic answered {self.status} {reason} to GET {self.path}{said}"
+        said = _quoted(self.said, "e-conomic's" if self.own else "The")
+        return f"e-conomic returned {self.status} {reason} for GET {self.path}{said}"
 
 
 class GrantRefusedError(ApiError):
@@ -128,15 +132,15 @@ class GrantRefusedError(ApiError):
     def explain(self) -> str:
         """Return what a 401 means and what to do."""
         return (
-            "e-conomic refused the tokens (401). Either app_secret_token is wrong, or this "
-            "agreement_grant_token is wrong or no longer valid: it may have been revoked, and is "
-            "reported to end when the user who gave it is deleted in e-conomic. Check both, or "
-            f"have the company's administrator grant the app access again{_quoted(self.said)}"
+            "e-conomic rejected the tokens (401). Check app_secret_token and agreement_grant_token."
+            " The grant may have been revoked, and reportedly ends when the user who gave it is "
+            "deleted in e-conomic; if so, have the company add the app "
+            f"again{_quoted(self.said)}"
         )
 
 
 class QueryRefusedError(ApiError):
-    """400: this endpoint takes no such filter, sort or page size."""
+    """400: this endpoint does not support the filter, sort order or page size."""
 
 
 class AccessDeniedError(ApiError):
@@ -147,88 +151,88 @@ class AccessDeniedError(ApiError):
     """
 
     def explain(self) -> str:
-        """Return what is missing, as far as e-conomic says."""
+        """Return what is missing, as far as e-conomic reports it."""
         return self.reason(self.said)
 
     def reason(self, said: str) -> str:
-        """Return what is missing, in words that are the same for all streams it is missing for."""
+        """Return what is missing, worded the same for every stream that lacks it."""
         return (
-            f"this grant may not read it ({self.status}): the app's role does not cover it, or the "
-            f"company lacks the module{_quoted(said)}"
+            f"access denied ({self.status}): the app's role does not cover it, or the company "
+            f"lacks the module{_quoted(said)}"
         )
 
 
 class NotFoundError(ApiError):
-    """404: nothing at this path, for example a parent deleted in the meantime."""
+    """404: nothing at this path, for example because the parent has been deleted since."""
 
 
 class RetiredVersionError(ApiError):
-    """410, 404 on a whole OpenAPI listing, or 400 about the version: it is not served."""
+    """410, 404 on a whole OpenAPI listing, or 400 about the version: it is no longer served."""
 
     def explain(self) -> str:
-        """Return what was answered, and which setting is about versions."""
+        """Return the response, and which setting to change."""
         return (
-            f"{super().explain()}. This version of the module seems not to be served: if the "
-            "setting openapi_versions names it, take it out; else name one there that is served"
+            f"{super().explain()}. This version of the module may have been retired. Remove "
+            "it from openapi_versions, or set a version there that e-conomic still serves"
         )
 
 
 class UnexpectedStatusError(ApiError, BadAnswerError):
-    """A status that e-conomic does not answer with, such as 206: a part is no whole page."""
+    """A status that e-conomic does not use, such as 206: part of a page is not a page."""
 
 
 class RedirectError(ApiError):
-    """3xx: another address is named, where the tokens must not go."""
+    """3xx: a redirect, which is not followed: the tokens must not go to another address."""
 
     def explain(self) -> str:
-        """Return what was answered, and why it is not obeyed."""
+        """Return the response, and why the redirect is not followed."""
         return (
-            f"{super().explain()}. The tap follows no redirect, for its tokens go to the hosts of "
-            "the settings rest_url and openapi_url only: is there something in between?"
+            f"{super().explain()}. The tap does not follow redirects, because it sends tokens only "
+            "to rest_url and openapi_url. Check for a proxy in between"
         )
 
 
 class GatewayError(ApiError):
-    """401, 403 or 404 in another form than that of e-conomic's errors.
+    """401, 403 or 404 in a format other than that of e-conomic's errors.
 
-    Cloudflare and Envoy stand in front of e-conomic, and proxies and firewalls may stand before
-    them. What they refuse says nothing of tokens, roles or rows.
+    e-conomic is behind Cloudflare and Envoy, and proxies and firewalls may come before them. An
+    error from any of these is no evidence about tokens, roles or rows.
     """
 
     def explain(self) -> str:
-        """Return who has probably answered, in which words, and where to look."""
+        """Return who probably sent the response, its text, and what to check."""
         return (
-            f"{self.status} {_reason(self.status)} came as the answer to GET {self.path}, but not "
-            "in the form of e-conomic's errors: a firewall or proxy in between seems to have "
-            f"answered{_quoted(self.gist, 'It')}. Check what is in between, and the settings "
-            "rest_url, openapi_url and openapi_versions"
+            f"GET {self.path} returned {self.status} {_reason(self.status)}, but not in the format "
+            "of e-conomic's errors, so it probably comes from a firewall or proxy"
+            f"{_quoted(self.gist, 'Its')}. Check the network, and the settings rest_url, "
+            "openapi_url and openapi_versions"
         )
 
 
 class TooManyRequestsError(ApiError):
-    """429: the agreement's call budget is used up for now."""
+    """429: the agreement's rate limit is exhausted for now."""
 
 
 class RateLimitError(EconomicError):
-    """429, and the agreement's call budget would not be back in time: it is not waited for.
+    """429, and the agreement's rate limit will not refill within max_wait_minutes.
 
     Args:
-        refusal: what e-conomic answered.
+        refusal: the response with status 429.
     """
 
     def __init__(self, refusal: TooManyRequestsError) -> None:
         super().__init__(
-            f"{refusal}. The company's call budget, which all its integrations share, is used up, "
-            "and it would take longer than max_wait_minutes until it is back: run again later"
+            f"{refusal}. The company's rate limit, which all its integrations share, is exhausted "
+            "for longer than max_wait_minutes. Run again later"
         )
 
 
 class ServerError(ApiError):
-    """5xx: e-conomic failed, usually for a moment."""
+    """5xx: e-conomic failed, usually briefly."""
 
 
 class UnavailableError(ServerError):
-    """502, 503 or 504: e-conomic is not there, which can take minutes."""
+    """502, 503 or 504: e-conomic is unavailable, sometimes for minutes."""
 
 
 class Stopped(BaseException):
@@ -240,7 +244,7 @@ class TargetGone(BaseException):
 
 
 class _Complaint(msgspec.Struct):
-    """The fields of both APIs' error bodies that help a user.
+    """The fields of both APIs' error bodies that are useful to a user.
 
     REST: `message, developerHint, errors, logId, errorCode`.
     OpenAPI: problem+json `title, detail, errors, traceId, errorCode` (docs/economic-api.md#errors).
@@ -258,15 +262,15 @@ class _Complaint(msgspec.Struct):
 
     @property
     def own(self) -> bool:
-        """Whether it has one of the fields by which e-conomic's errors differ from a gateway's.
+        """Whether it has a field that e-conomic's errors have and a gateway's do not.
 
-        Gateways answer with JSON too: `message` and `code` (Envoy), or problem+json (Cloudflare).
+        Gateways return JSON too: `message` and `code` (Envoy), or problem+json (Cloudflare).
         """
         return any((self.errorCode, self.logId, self.traceId, self.httpStatusCode))
 
 
 _OWN_WORDS_ONLY = (GrantRefusedError, AccessDeniedError, NotFoundError)
-"""What only e-conomic can say: of the tokens, of what a grant may read, of what there is."""
+"""Errors that only e-conomic itself can report: about tokens, access and missing rows."""
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     HTTPStatus.BAD_REQUEST: QueryRefusedError,
@@ -282,7 +286,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_of(response: requests.Response) -> ApiError:
-    """Return the error that an answer with any status but 200 stands for."""
+    """Return the error for a response with a status other than 200."""
     status = response.status_code
     kind = _BY_STATUS.get(status, _by_class(status))
     complaint = _complaint(response.content)
@@ -309,11 +313,11 @@ def error_of(response: requests.Response) -> ApiError:
 
 
 _ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
-"""Codes that say a role or module is missing, whatever the status they come with."""
+"""Error codes that mean a missing role or module, whatever the status."""
 
 _VERSION = re.compile(r"api ?version", re.IGNORECASE)
-"""What web servers of e-conomic's kind call a version that they do not serve; e-conomic's own
-answer is not documented (docs/economic-api.md#openapi-versions)."""
+"""How ASP.NET reports a version that is not served. e-conomic's own response is not documented
+ (docs/economic-api.md#openapi-versions)."""
 
 
 def _by_class(status: int) -> type[ApiError]:
@@ -324,17 +328,17 @@ def _complaint(body: bytes) -> _Complaint:
     try:
         return msgspec.json.decode(body, type=_Complaint, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Complaint()  # a gateway's text or page, or nothing at all
+        return _Complaint()  # a gateway's text or web page, or an empty body
 
 
 def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NAME) -> str:
-    """Return words of an answer, without the tokens of its request should it repeat them.
+    """Return text of a response, with any token of its request that it repeats removed.
 
-    They are taken out before the text is cut: half a token is too much as well.
+    Tokens are removed before the text is cut, because half a token is too much as well.
     """
     for name in TOKEN_HEADERS:
         token = request.headers.get(name)
-        if token and token != "demo":  # noqa: S105  # the public demo company's is no secret
+        if token and token != "demo":  # noqa: S105  # the public demo company's is not secret
             for written in (token, quote(token, safe=""), b64encode(token.encode()).decode()):
                 text = text.replace(written, "(a token)")
     return shown(text, most)
@@ -347,7 +351,7 @@ def _said(complaint: _Complaint) -> str:
 
 
 def _first_words(response: requests.Response) -> str:
-    """Return a text or web page, whose first words tell who answered; of nothing else any."""
+    """Return the text of a text or web page, whose start shows who sent it; otherwise nothing."""
     if not response.headers.get("Content-Type", "").lower().startswith("text/"):
         return ""
     text = response.content.decode("utf-8", "replace")
@@ -360,7 +364,7 @@ def _is_about_access(code: str, errors: object) -> bool:
 
 
 def _log_id(complaint: _Complaint, response: requests.Response) -> str:
-    """Return the id of a body, else that of the header (docs/economic-api.md#errors)."""
+    """Return the log ID in the body, else that in the header (docs/economic-api.md#errors)."""
     return complaint.logId or complaint.traceId or response.headers.get("X-RequestId", "")
 
 
@@ -374,8 +378,8 @@ def _text_of(item: object) -> str | None:
     return item if isinstance(item, str) else None
 
 
-def _quoted(said: str, who: str = "e-conomic") -> str:
-    return f'. {who} says: "{said}"' if said else ""
+def _quoted(said: str, whose: str = "e-conomic's") -> str:
+    return f'. {whose} message: "{said}"' if said else ""
 
 
 def _reason(status: int) -> str:

@@ -1,9 +1,11 @@
-"""What became of a run: what was left out and why, what failed, and the exit code."""
+"""The outcome of a run: what was skipped and why, what failed, and the exit code."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
+
+from tap_visma_economic.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Notes what did not go as planned while the rest of a run goes on."""
+    """Collects what went wrong while the rest of a run continues."""
 
     def __init__(self) -> None:
         self._skipped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -26,71 +28,71 @@ class Report:
         self._rows: dict[str, int] = {}
 
     def read(self, stream: str, rows: int) -> None:
-        """A stream has been read."""
+        """Record that a stream was read."""
         self._rows[stream] = rows
 
     def keep(self, stream: str, reason: str) -> None:
-        """Rows that are gone from e-conomic stay in a stream's table for now."""
+        """Record that deletions in e-conomic are not yet propagated to a stream's table."""
         self._kept[reason].append(stream)
 
     def skip(self, stream: str, agreement: Agreement, error: AccessDeniedError) -> None:
-        """A grant may not read a stream: that is left out, and the run is still a success."""
+        """Record that a stream was skipped because access was denied; the run still succeeds."""
         self._skipped[str(agreement), error.reason(error.gist)].append(stream)
         self.deny(stream, agreement)
 
     def deny(self, stream: str, agreement: Agreement) -> None:
-        """A grant may not read a stream."""
+        """Record that a grant cannot read a stream."""
         self._denied[str(agreement)].append(stream)
 
     def allow(self, agreement: Agreement) -> None:
-        """A grant may read a stream that tells more than `/self`."""
+        """Record that a grant can read a stream beyond `/self`."""
         self._not_denied.add(str(agreement))
 
     def vanish(self, stream: str, agreement: Agreement) -> None:
-        """What a listing belongs to was deleted before the listing could be read."""
+        """Record that the parent of a listing was deleted before the listing could be read."""
         self._vanished[stream, str(agreement)] += 1
 
     def fail(self, stream: str, agreement: Agreement, error: EconomicError) -> None:
-        """A stream of one agreement could not be read to its end."""
+        """Record that a stream of one agreement could not be read completely."""
         self._failed.append(f"{stream}, {agreement}: {error}")
         self._not_denied.add(str(agreement))
 
     def refuse(self, line: str) -> None:
-        """A grant was refused: nothing more of that agreement is read in this run."""
+        """Record that a grant was rejected: this run reads nothing more of that agreement."""
         self._refused.append(line)
 
     def conclude(self, paid: Collection[str]) -> None:
-        """All streams have been asked for: an agreement that was denied all of them is not read.
+        """Fail the agreements whose every requested stream was denied.
 
         Args:
-            paid: streams of paid modules. A company may well lack those that were asked for.
+            paid: streams of paid modules, which a company may legitimately lack.
         """
         for agreement, streams in self._denied.items():
             if agreement not in self._not_denied and not set(streams) <= set(paid):
                 self.refuse(
-                    f"{agreement}: nothing but /self may be read: e-conomic denied all "
-                    f"{len(streams)} streams that were asked for. Check the app's role and the "
-                    "rights of the user who added the app; or take the company out of the settings"
+                    f"{agreement}: only /self is readable; e-conomic denied access to all "
+                    f"{counted(len(streams), 'selected stream')}. Check the app's role and the "
+                    "rights of the user who added the app, or remove the company from the settings"
                 )
 
     @property
     def exit_code(self) -> int:
-        """0 if all that may be read was read, 1 otherwise."""
+        """0 if everything the grants can read was read, 1 otherwise."""
         return 1 if self._failed or self._refused else 0
 
     def summary(self) -> tuple[list[str], list[str]]:
-        """Return what was left out, a line per agreement and reason, and what failed."""
+        """Return what was skipped, one line per agreement and reason, and what failed."""
         skipped = [
             f"Skipped for {agreement}: {', '.join(streams)}: {reason}"
             for (agreement, reason), streams in self._skipped.items()
         ]
         skipped += [
-            f"No deleted rows are taken out of {', '.join(streams)}: {reason}"
+            f"Deletions not propagated for {', '.join(streams)}: {reason}"
             for reason, streams in self._kept.items()
         ]
         skipped += [
-            f"Skipped for {agreement}: {stream}: {count} of its listings: what they belong to was "
-            "deleted in e-conomic while this run was reading (404)"
+            f"Skipped for {agreement}: {counted(count, 'listing')} of {stream}, because the parent "
+            "was deleted in e-conomic during the run (404)"
             for (stream, agreement), count in self._vanished.items()
         ]
         failed = [f"Not read: {line}" for line in self._refused]

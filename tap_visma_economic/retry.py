@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait before it."""
+"""Retry policies: what is retried, how often, and after how long a wait."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ logger = logging.getLogger("tap-visma-economic")
 
 
 class RetryPolicy(NamedTuple):
-    """How long a kind of fault is borne with.
+    """How often one kind of error is retried.
 
     Args:
-        tries: requests that may end in it, the last of which is not followed by another.
-        first: seconds of the first wait at most; each further one is twice as long.
-        longest: seconds that no wait exceeds.
+        tries: maximum requests, the first included.
+        first: maximum of the first wait, in seconds; it doubles with each retry.
+        longest: maximum of any wait, in seconds.
     """
 
     tries: int
@@ -47,28 +47,28 @@ class RetryPolicy(NamedTuple):
     longest: float = 60.0
 
     def wait(self, failures: int) -> float:
-        """Return how long to wait after so many failures: half of it by chance."""
+        """Return the seconds to wait after this number of failures, half of them random jitter."""
         longest: float = min(self.first * 2 ** (failures - 1), self.longest)
         return longest / 2 + random.uniform(0, longest / 2)  # noqa: S311
 
 
 RETRY_POLICIES: dict[type[EconomicError], RetryPolicy] = {
-    CertificateError: RetryPolicy(tries=1),  # it will not change
-    SlowAnswerError: RetryPolicy(tries=4),  # each has cost the request timeout already
+    CertificateError: RetryPolicy(tries=1),  # a retry would not help
+    SlowAnswerError: RetryPolicy(tries=4),  # each has already taken the request timeout
     NetworkError: RetryPolicy(tries=9, first=0.5),
     UnavailableError: RetryPolicy(tries=8),
     ServerError: RetryPolicy(tries=5),
     GatewayError: RetryPolicy(tries=5),
     BadAnswerError: RetryPolicy(tries=5),
 }
-"""What is tried again, and how often: of the lines that fit an error the first counts."""
+"""The retry policy of each kind of error; the first match applies."""
 
 MAX_TRIES = max(patience.tries for patience in RETRY_POLICIES.values())
-"""Tries of one request that fails in one way only, the call budget apart."""
+"""Tries of a request that always fails in the same way, responses with 429 not counted."""
 
 _SHORTEST_WAIT = 1.0
 _REFILL = 60.0
-"""Seconds in which an empty call budget is full again (docs/economic-api.md#rate-limits)."""
+"""Seconds in which an exhausted rate limit refills (docs/economic-api.md#rate-limits)."""
 
 
 def retry(
@@ -79,20 +79,20 @@ def retry(
     what: str,
     max_tries: int = MAX_TRIES,
 ) -> T:
-    """Return what an action returns, trying again where that can help.
+    """Return what an action returns, with retries where they can help.
 
-    A 429 waits until e-conomic says that the rate limit has room again, and is no failure. What
-    `RETRY_POLICIES` names is retried, each kind counted separately, with growing, jittered waits.
+    A 429 waits for as long as e-conomic asks, and does not count as a failure. The errors in
+    `RETRY_POLICIES` are retried with exponential backoff and jitter, each kind counted separately.
 
     Args:
         action: one request.
-        stop: ends every wait when the run is asked to stop.
-        max_wait: seconds from the first failure on, after which the last error is raised.
-        what: what is asked for, for the log.
-        max_tries: upper bound of tries, rate-limited ones not counted.
+        stop: interrupts every wait when the run is asked to stop.
+        max_wait: seconds from the first failure after which the last error is raised.
+        what: what is requested, for the log.
+        max_tries: maximum tries, responses with 429 not counted.
 
     Raises:
-        EconomicError: the last error, if trying again did not help or cannot.
+        EconomicError: the last error, if retries did not help or would not.
     """
     failures: Counter[type[EconomicError]] = Counter()
     until: float | None = None
@@ -117,19 +117,19 @@ def retry(
         until = now + float(max_wait) if until is None else until
         if now + wait > until:
             raise last
-        logger.warning("Waiting %.1f s before asking again for %s: %s", wait, what, last)
+        logger.warning("Retrying in %.1f s: %s: %s", wait, what, last)
         stop.sleep(wait)
 
 
 def retry_after(header: str | None, date: str | None = None) -> float:
-    """Return the seconds a `Retry-After` header asks for; the refill time if it says nothing.
+    """Return the seconds in a `Retry-After` header; the refill time if it has none.
 
-    Both forms of RFC 9110 10.2.3 are understood: seconds, and an HTTP date.
+    Supports both forms of RFC 9110 10.2.3: seconds, and an HTTP date.
 
     Args:
         header: `Retry-After`.
-        date: `Date` of the same answer. A date is told by the server's clock, and so is this: our
-            own may be wrong.
+        date: `Date` of the same response. An HTTP date is compared with the server's clock,
+            because ours may be wrong.
     """
     text = (header or "").strip()
     if text.isdecimal():

@@ -156,7 +156,7 @@ def test_a_revoked_grant_leaves_the_others_complete_and_is_named_at_the_end(
         assert got == [r["entryNumber"] for r in company.rows("bookedEntriesapi:/booked-entries")]
     assert {r["agreementNumber"] for r in run.records["customers"]} == {NUMBER, NUMBER + 2}
     assert run.bookmark("booked_entries", NUMBER + 1) == known
-    assert "Not read: agreements no. 2: e-conomic refused the tokens (401)" in run.errors[-2]
+    assert "Not read: agreements no. 2: e-conomic rejected the tokens (401)" in run.errors[-2]
     assert "The run is not complete" in run.errors[-1]
     keeps_secrets(run)
 
@@ -190,7 +190,7 @@ def test_a_stream_that_fails_fails_alone_and_its_bookmark_stays(warm_tap: TapRun
     assert run.bookmark("customer_contacts", NUMBER) == known
     assert complete.bookmark("customer_contacts", NUMBER) != known
     assert (
-        f"Failed: customer_contacts, agreement {NUMBER} (Firma 0): e-conomic answered 500"
+        f"Failed: customer_contacts, agreement {NUMBER} (Firma 0): e-conomic returned 500"
         in (run.errors[-2])
     )
     keeps_secrets(run)
@@ -391,7 +391,7 @@ def test_the_connection_test_of_a_refused_grant_fails(warm_tap: TapRunner, three
         sandbox.revoke(GRANT)
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
     assert (run.exit_code, run.text) == (1, "")
-    assert "refused the tokens (401)" in run.stderr
+    assert "rejected the tokens (401)" in run.stderr
     keeps_secrets(run)
 
 
@@ -408,7 +408,7 @@ def test_the_connection_test_stops_at_the_first_401_of_a_company(
     assert refused.count(" not asked") == len(DEFAULT) - 1
     assert f" 0 of {len(DEFAULT)} can be read" in refused
     assert f" {len(DEFAULT)} of {len(DEFAULT)} can be read" in whole
-    assert len([line for line in run.errors if "refused the tokens" in line]) == 2, (
+    assert len([line for line in run.errors if "rejected the tokens" in line]) == 2, (
         "now, and at the end"
     )
     keeps_secrets(run)
@@ -420,8 +420,8 @@ def test_the_connection_test_fails_where_a_run_would(warm_tap: TapRunner, three:
         run = warm_tap(settings_for(sandbox, GRANT, max_wait_minutes=0), "--test")
     assert run.exit_code == 1
     access, why = told(run)["units"]
-    assert (access, "e-conomic answered 500" in why) == ("failed", True)
-    assert f"Failed: units, agreement {NUMBER} (Firma 0): e-conomic answered 500" in run.errors[-2]
+    assert (access, "e-conomic returned 500" in why) == ("failed", True)
+    assert f"Failed: units, agreement {NUMBER} (Firma 0): e-conomic returned 500" in run.errors[-2]
 
 
 def test_the_table_of_the_docs_is_up_to_date() -> None:
@@ -489,7 +489,7 @@ def test_what_may_be_read_in_part_only_is_a_failure_and_not_skipped(
     assert run.records[stream]
     assert run.exit_code == 1
     assert f"Failed: {stream}" in run.errors[-2]
-    assert "in the middle of it: this grant may not read it (403)" in run.errors[-2]
+    assert "in the middle of it: access denied (403)" in run.errors[-2]
 
 
 def test_a_listing_that_answers_404_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:

@@ -382,7 +382,7 @@ def test_a_grant_revoked_before_the_run_is_refused_in_the_words_of_the_rest_api(
         run = warm_tap(settings_for(sandbox, GRANT))
     line = says_one_thing(run)
     assert "end when the user who gave it is deleted in e-conomic. Check both, or have the" in line
-    assert 'e-conomic says: "Unauthorized access' in line
+    assert "e-conomic's message: \"Unauthorized access" in line
 
 
 @pytest.mark.parametrize(
@@ -497,7 +497,7 @@ def test_a_env_file_in_the_working_folder_fills_in_what_the_environment_lacks(
     keeps_secrets(run)
     other = {f"{PREFIX}AGREEMENT_GRANT_TOKEN": CANARY + "unknown"}
     run = run_tap(None, "--config=ENV", catalog=catalog, env=other)
-    assert "e-conomic refused the tokens" in says_one_thing(run), "the environment itself wins"
+    assert "e-conomic rejected the tokens" in says_one_thing(run), "the environment itself wins"
     assert "app_secret_token is missing" in says_one_thing(run_tap({}, catalog=catalog))
 
 

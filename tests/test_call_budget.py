@@ -194,7 +194,7 @@ def test_a_budget_that_does_not_come_back_fails_its_company_in_time_and_no_other
     failed = [line for line in run.errors if "| Failed: " in line]
     assert len(failed) > 80
     for line in failed:
-        assert f"agreement {NUMBER} (Firma 0): e-conomic answered 429 Too Many Requests" in line
+        assert f"agreement {NUMBER} (Firma 0): e-conomic returned 429 Too Many Requests" in line
         assert "would take longer than max_wait_minutes until it is back" in line
     assert whole(run, sandbox, GRANT_2)
     assert seconds < 15
@@ -265,7 +265,7 @@ def test_a_look_at_the_access_says_nothing_of_the_budget_in_its_report(warm_tap:
     assert run.exit_code == 0, run.stderr
     assert "budget" not in run.text.replace("budget_figure", "")
     assert waits_told(run) == []
-    assert len([line for line in run.warnings if "before asking again" in line]) == 1
+    assert len([line for line in run.warnings if "Retrying in" in line]) == 1
 
 
 # --- a bucket that is just large enough ---
@@ -353,7 +353,7 @@ def test_a_bucket_too_small_for_a_page_ends_in_a_failure_that_says_so(warm_tap: 
         seconds = time.monotonic() - began
     assert run.exit_code == 1
     assert len([line for line in run.errors if "| Failed: " in line]) == 2
-    assert "The company's call budget" in run.errors[-2]
+    assert "The company's rate limit" in run.errors[-2]
     assert seconds < 30
 
 

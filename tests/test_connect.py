@@ -421,7 +421,7 @@ def test_nothing_but_200_tells_who_it_is(connect: Connect, status: int) -> None:
     connect.sandbox.faults.add("/self", "status", status=status, body=who, times=None)
     ended = connect.paste(GRANT, "--config-file=config.json")
     assert ended.exit_code == 1
-    assert f"e-conomic answered {status}" in ended.stderr
+    assert f"e-conomic returned {status}" in ended.stderr
     assert list(connect.folder.iterdir()) == []
 
 

@@ -188,7 +188,7 @@ def test_cron_keeps_the_state_of_a_run_that_failed(reader: Reader, own_sandbox: 
     reader.follow(CRON)
     before = (reader.folder / "state.json").read_text()
     own_sandbox.grants.clear()
-    with pytest.raises(AssertionError, match="refused the tokens"):
+    with pytest.raises(AssertionError, match="rejected the tokens"):
         reader.shell("./economic.sh")
     assert json.loads((reader.folder / "state.json").read_text()).keys() == (
         json.loads(before).keys()

@@ -69,14 +69,14 @@ def harmless(run: Run) -> None:
 @pytest.mark.parametrize("status", [201, 203, 206, 226, 300, 302, 304, 399, 600, 999])
 def test_nothing_but_200_is_a_page(warm_tap: TapRunner, status: int) -> None:
     """206 would be a part of one; 302 without an address is no redirect for requests."""
-    assert f"e-conomic answered {status}" in failed(units(warm_tap, status=status))
+    assert f"e-conomic returned {status}" in failed(units(warm_tap, status=status))
 
 
 @pytest.mark.parametrize("address", ["http://[bad", "http://\xe6\xff", "", "http://e\x1b:x/"])
 def test_the_address_of_a_redirect_is_not_even_looked_at(warm_tap: TapRunner, address: str) -> None:
     run = units(warm_tap, b"", 302, {"Location": address})
     assert "answered 302 Found to GET /units" in failed(run)
-    assert "The tap follows no redirect" in failed(run)
+    assert "The tap does not follow redirects" in failed(run)
 
 
 # Body
@@ -274,7 +274,7 @@ NASTY = "a\n2026-01-01 00:00:00,000 | ERROR | forged \x1b[31m\x00\u202e\u2028" +
 def test_words_of_e_conomic_are_one_line_and_harmless(warm_tap: TapRunner) -> None:
     complaint = {"message": NASTY, "developerHint": NASTY, "logId": NASTY, "errorCode": NASTY}
     run = units(warm_tap, json.dumps(complaint).encode(), 400)
-    assert "e-conomic answered 400 Bad Request" in failed(run)
+    assert "e-conomic returned 400 Bad Request" in failed(run)
 
 
 def test_a_type_of_content_is_harmless(warm_tap: TapRunner) -> None:

@@ -96,7 +96,7 @@ def test_what_has_changed_arrives_however_it_may_be_asked_for(
         (record["number"], record["name"]) for record in run.records["customer_contacts"]
     }
     assert filters(sandbox, CONTACTS)[-1] == (last and last.format(day=since.date()))
-    assert told(run, "More is read than what has changed: e-conomic answered 400")
+    assert told(run, "More is read than what has changed: e-conomic returned 400")
     assert run.bookmark("customer_contacts")["replication_key_value"] > bookmark
 
 

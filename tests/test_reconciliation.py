@@ -140,4 +140,4 @@ def test_a_grant_that_may_not_read_the_totals_is_told(
     sandbox.faults.add("/totals", "status", status=403, times=None)
     run = reconcile(warm_tap, sandbox, "warn")
     assert run.exit_code == 0
-    assert "was not reconciled: this grant may not read it (403)" in run.stderr
+    assert "was not reconciled: access denied (403)" in run.stderr

@@ -121,7 +121,7 @@ def test_redirects_are_not_followed(warm_tap: TapRunner, elsewhere: Sandbox, sta
     assert elsewhere.log == []
     assert run.exit_code == 1
     assert set(run.records) == {"units"}
-    assert f"e-conomic answered {status}" in run.errors[0]
+    assert f"e-conomic returned {status}" in run.errors[0]
     keeps_secrets(run)
 
 

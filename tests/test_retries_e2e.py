@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 
 PASSING = {
     "429, Retry-After in seconds": Case(
-        {"kind": "status", "status": 429, "retry_after": "1"}, "Waiting 1.0 s before asking again"
+        {"kind": "status", "status": 429, "retry_after": "1"}, "Retrying in 1.0 s"
     ),
     "429, Retry-After as a date": Case(
         {"kind": "status", "status": 429, "retry_after": "now"}, "429 Too Many Requests"
     ),
     "500": Case({"kind": "status", "status": 500}, "500 Internal Server Error"),
     "502": Case({"kind": "status", "status": 502}, "502 Bad Gateway"),
-    "503": Case(
-        {"kind": "status", "status": 503, "retry_after": "2"}, "Waiting 2.0 s before asking again"
-    ),
+    "503": Case({"kind": "status", "status": 503, "retry_after": "2"}, "Retrying in 2.0 s"),
     "504": Case({"kind": "status", "status": 504}, "504 Gateway Timeout"),
     "403 from a firewall": Case(
         {
@@ -77,7 +75,7 @@ def test_a_fault_that_passes_costs_no_row_and_repeats_none(warm_tap: TapRunner, 
     assert rule.applied == 1
     assert run.exit_code == 0, run.stderr
     assert keys(run, case.stream) == truth(case.stream)
-    waits = [line for line in run.warnings if "before asking again" in line]
+    waits = [line for line in run.warnings if "Retrying in" in line]
     assert case.says in waits[0]
     assert len(waits) == 1 or case.fault["kind"] == "refuse", "it is told when, and no other time"
     assert seconds < 10

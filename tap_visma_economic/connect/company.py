@@ -43,7 +43,7 @@ class Desk:
         """Return the agreement that a grant token opens.
 
         Raises:
-            EconomicError: e-conomic refused the tokens, or did not answer.
+            EconomicError: e-conomic rejected the tokens, or did not answer.
         """
         grant = EconomicAuthenticator(self._app_secret, token, [origin_of(self._url)])
         http = HttpClient(self._transport, grant, RateLimit(1), most=1, max_wait=_PATIENCE)

@@ -149,11 +149,11 @@ class _Secret:
         """
         if not (self.typed and terminal.is_there() and tries < _TRIES):
             raise EconomicError(
-                "e-conomic refused the tokens (401). A grant that is this new is rarely the cause: "
-                "see that the app secret token is right and belongs to the same app as the public "
-                "token. A grant that is not new may have been revoked"
+                "e-conomic rejected the tokens (401). With a new grant, the usual cause is an app "
+                "secret token that is wrong or belongs to another app than the public token. An "
+                "older grant may have been revoked"
             ) from error
-        say("e-conomic refused the tokens (401). Is the app secret token right?")
+        say("e-conomic rejected the tokens (401). Check the app secret token.")
         self.value = terminal.ask_token("App secret token (it is not shown)")
 
 

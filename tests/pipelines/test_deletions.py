@@ -302,9 +302,9 @@ def test_a_table_that_failed_for_one_company_keeps_every_row(story: Story) -> No
 @pytest.mark.parametrize("stream", ["dimensions", "journals"])
 def test_the_log_says_which_company_holds_the_deletions_back(story: Story, stream: str) -> None:
     lines = [line.text for line in story.partly.run.log]
-    assert any(
-        f"No deleted rows are taken out of {stream}: agreement 2" in line for line in lines
-    ), said(story.partly.run)
+    assert any(f"Deletions not propagated for {stream}: agreement 2" in line for line in lines), (
+        said(story.partly.run)
+    )
 
 
 def test_without_company_2_in_the_settings_no_row_goes_from_any_table(story: Story) -> None:

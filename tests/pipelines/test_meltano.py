@@ -150,5 +150,5 @@ def test_a_tap_that_fails_fails_the_meltano_run(
     config = settings_for(sandbox, "no-such-grant")
     run = load(Pipeline(tmp_path / "project", installed), config, tmp_path / "rows")
     assert run.exit_code == 1
-    assert "refused the tokens" in said(run)
+    assert "rejected the tokens" in said(run)
     assert "no-such-grant" not in said(run)

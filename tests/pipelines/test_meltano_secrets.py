@@ -53,7 +53,7 @@ def test_what_meltano_keeps_of_a_run_holds_no_token(installed: Path, tmp_path: P
     assert b"redacted" in listed.stdout
     said = run.stdout + run.stderr + listed.stdout + listed.stderr
     assert run.returncode == 1, "a company of the two was not read"
-    assert b"refused the tokens (401)" in said
+    assert b"rejected the tokens (401)" in said
     assert CANARY.encode() not in said
     written = [path.as_posix() for path in files_with(TAP.encode(), project.folder)]
     assert ".meltano/meltano.db" in written

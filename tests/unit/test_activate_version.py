@@ -39,14 +39,14 @@ def test_a_company_that_fails_in_its_very_first_run_is_a_gap() -> None:
     coverage = Coverage([], [], [])
     coverage.read(company(1), whole=True)
     coverage.missed(company(2))
-    assert coverage.gap == "agreement 2 was not read to the end"
+    assert coverage.gap == "agreement 2 was only partly read"
 
 
 @pytest.mark.parametrize("mark", [{BEGUN: None}, {"replication_key_value": 5}])
 def test_a_company_that_may_not_be_read_any_more_is_a_gap(mark: dict[str, Any]) -> None:
     coverage = Coverage([known(2, **mark)], [], [])
     assert coverage.denied(company(2))
-    assert coverage.gap == "agreement 2 may not be read any more"
+    assert coverage.gap == "agreement 2 is no longer readable with this grant"
 
 
 def test_a_company_that_never_could_be_read_is_none() -> None:
@@ -70,7 +70,7 @@ def test_a_company_that_the_agreements_remember_is_taken_as_read() -> None:
 def test_a_company_that_is_not_in_the_settings_is_a_gap() -> None:
     coverage = Coverage([known(3, **{BEGUN: None})], [], [])
     coverage.read(company(1), whole=True)
-    assert coverage.gap == "agreement 3 is in the table, but not in the settings"
+    assert coverage.gap == "the table holds agreement 3, which is not in the settings"
 
 
 def test_a_grant_that_could_not_say_who_it_is_for_is_a_gap() -> None:

@@ -102,7 +102,7 @@ def test_a_code_says_that_a_module_is_missing_whatever_the_status(body: Any, sta
     """The dimensions' status for it is not known (docs/economic-api.md#roles-and-modules)."""
     error = error_of(answer(body, status))
     assert type(error) is AccessDeniedError
-    assert str(error).startswith(f"this grant may not read it ({status}): ")
+    assert str(error).startswith(f"access denied ({status}): ")
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,16 @@ def test_a_400_that_speaks_of_the_version_names_the_setting(body: Any) -> None:
 
 
 def test_rests_words_are_message_hint_and_log_id() -> None:
-    assert said(REST_404) == (
-        "Nothing here. Look at the collection. (e-conomic's log id: 8d79-CPH)"
-    )
+    assert said(REST_404) == ("Nothing here. Look at the collection. (log ID 8d79-CPH)")
 
 
 def test_openapis_words_are_title_detail_and_trace_id() -> None:
     body = {**OPENAPI_403, "detail": "Ask for it."}
-    assert said(body) == "Missing modules: Project Ask for it. (e-conomic's log id: 0000-CPH)"
+    assert said(body) == "Missing modules: Project Ask for it. (log ID 0000-CPH)"
 
 
 def test_words_that_are_empty_leave_no_trace() -> None:
-    assert said(OPENAPI_403) == "Missing modules: Project (e-conomic's log id: 0000-CPH)"
+    assert said(OPENAPI_403) == "Missing modules: Project (log ID 0000-CPH)"
 
 
 @pytest.mark.parametrize(
@@ -171,13 +169,13 @@ def test_single_errors_are_told_where_they_are_listed(errors: Any, words: str) -
 
 
 def test_a_log_id_without_words_is_told() -> None:
-    assert said({"logId": "8d79-CPH"}) == " (e-conomic's log id: 8d79-CPH)"
+    assert said({"logId": "8d79-CPH"}) == " (log ID 8d79-CPH)"
 
 
 def test_where_a_body_has_no_id_the_header_has_one() -> None:
     """Bodies of 403, 429 and 500 of the REST API are not known; the header is on every answer."""
     error = error_of(answer(HTML, 500, {"X-RequestId": "a2a2-CPH"}))
-    assert error.said == " (e-conomic's log id: a2a2-CPH)"
+    assert error.said == " (log ID a2a2-CPH)"
 
 
 # --- bodies that are something else ---
@@ -202,7 +200,7 @@ def test_where_a_body_has_no_id_the_header_has_one() -> None:
 def test_a_body_of_another_form_leaves_the_status_to_speak(body: bytes) -> None:
     error = error_of(answer(body, 500))
     assert str(error) == (
-        "e-conomic answered 500 Internal Server Error to GET /customers?pagesize=1000"
+        "e-conomic returned 500 Internal Server Error for GET /customers?pagesize=1000"
     )
 
 
@@ -226,7 +224,7 @@ def test_long_words_are_cut() -> None:
 
 def test_a_log_id_is_told_after_long_words_too() -> None:
     words = said({"message": "x" * 10_000, "logId": "8d79-CPH"})
-    assert words == "x" * 300 + "... (e-conomic's log id: 8d79-CPH)"
+    assert words == "x" * 300 + "... (log ID 8d79-CPH)"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
@@ -242,27 +240,27 @@ def test_an_error_is_one_line(status: int) -> None:
 
 def test_an_error_says_what_was_asked_and_what_was_answered() -> None:
     assert str(error_of(answer(REST_404, 404))) == (
-        "e-conomic answered 404 Not Found to GET /customers?pagesize=1000. e-conomic says: "
-        '"Nothing here. Look at the collection. (e-conomic\'s log id: 8d79-CPH)"'
+        "e-conomic returned 404 Not Found for GET /customers?pagesize=1000. e-conomic's message: "
+        '"Nothing here. Look at the collection. (log ID 8d79-CPH)"'
     )
 
 
 def test_a_status_without_a_name_is_told_by_its_number() -> None:
-    assert "answered 521  to GET" in str(error_of(answer(b"", 521)))
+    assert "returned 521  for GET" in str(error_of(answer(b"", 521)))
 
 
 def test_a_refused_grant_says_what_to_check() -> None:
     text = str(error_of(answer({"message": "Unauthorized.", "httpStatusCode": 401}, 401)))
     assert "app_secret_token" in text
     assert "agreement_grant_token" in text
-    assert text.endswith('e-conomic says: "Unauthorized."')
+    assert text.endswith('e-conomic\'s message: "Unauthorized."')
 
 
 def test_a_denied_access_says_what_is_missing() -> None:
     text = str(error_of(answer(OPENAPI_403, 403)))
     assert "role" in text
     assert "module" in text
-    assert '"Missing modules: Project (e-conomic\'s log id: 0000-CPH)"' in text
+    assert '"Missing modules: Project (log ID 0000-CPH)"' in text
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 429, 500])

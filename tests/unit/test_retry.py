@@ -209,9 +209,7 @@ def test_failures_have_the_same_limit() -> None:
 def test_a_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="tap-visma-economic"):
         ask(Action([NetworkError("no answer")]), Clock())
-    assert caplog.messages == [
-        "Waiting 0.5 s before asking again for customers (GET /customers): no answer"
-    ]
+    assert caplog.messages == ["Retrying in 0.5 s: customers (GET /customers): no answer"]
 
 
 # --- stopping ---
