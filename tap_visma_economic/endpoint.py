@@ -361,7 +361,7 @@ class Endpoint(RESTStream["Query"]):
         """Return whether e-conomic told how many rows each listing above this one has."""
         if self.parent is None:
             return True
-        above = self._tap.beside(self.parent)  # type: ignore[arg-type]
+        above = self.run.stream(self.parent)
         return agreement.number not in above.untold and above.knows_parents(agreement)
 
     def forget_parents(self, agreement: Agreement) -> None:
