@@ -466,7 +466,7 @@ def test_at_a_terminal_secrets_are_not_shown_and_a_slip_can_be_mended(connect: C
         ],
     )
     assert ended.exit_code == 0, ended.stdout
-    assert "Is the app secret token right?" in ended.stdout
+    assert "Check the app secret token." in ended.stdout
     assert settings_in(connect.folder / ".env") == {SECRET_NAME: APP, GRANT_NAME: GRANT}
     ended.keeps_secrets()
 
