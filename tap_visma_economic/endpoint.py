@@ -1,7 +1,7 @@
 """An endpoint: how its listings are asked for, page by page, with one agreement's grant.
 
 This is the half of a stream that reads. It knows nothing of state or messages, which are the other
-half's (`sync`), nor how either API pages and filters (`client`).
+half's (`stream`), nor how either API pages and filters (`client`).
 """
 
 from __future__ import annotations
