@@ -32,7 +32,7 @@ PASSING = {
             "body": b"<html>Attention Required!</html>",
             "headers": {"Content-Type": "text/html"},
         },
-        "a firewall or proxy in between",
+        "it probably comes from a firewall or proxy",
     ),
     "refuse": Case({"kind": "refuse", "seconds": 0.6}, "closed the connection (GET /bookedEntr"),
     "close": Case({"kind": "close"}, "closed the connection (GET /bookedEntr"),

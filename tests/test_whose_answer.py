@@ -117,7 +117,7 @@ def test_an_agreement_of_which_nothing_but_self_may_be_read_is_not_complete(
         assert one.exit_code == 1
         (line,) = [line for line in one.errors if "Not read: " in line]
         assert f"agreement {NUMBER} (Firma 0): only /self is readable" in line
-        assert "e-conomic denied all" in line
+        assert "e-conomic denied access to all" in line
         assert "take the company out of the settings" in line
     assert {row["agreementNumber"] for row in run.records["units"]} == {NUMBER + 1}
 
@@ -147,7 +147,7 @@ def test_what_a_gateway_says_of_a_fault_is_quoted(warm_tap: TapRunner, status: i
         )
         run = warm_tap(settings_for(sandbox, GRANT, **QUICK), catalog=warm_tap.catalog_of("units"))
     assert run.exit_code == 1
-    assert f"answered {status} " in failures(run)[0]
+    assert f"returned {status} " in failures(run)[0]
     assert 'The message: "no healthy upstream' in failures(run)[0]
 
 
