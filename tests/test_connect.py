@@ -343,7 +343,7 @@ def test_a_wrong_app_secret_is_said(connect: Connect) -> None:
         ended = running.wait()
     assert ended.exit_code == 1
     for told in (ended.stderr, page.text):
-        assert "Check the app secret token" in told
+        assert "belongs to another app than the public token" in told
     assert "Not connected" in page.text
     assert CANARY not in page.text
     assert not (connect.folder / ".env").exists()

@@ -118,7 +118,7 @@ def test_an_agreement_of_which_nothing_but_self_may_be_read_is_not_complete(
         (line,) = [line for line in one.errors if "Not read: " in line]
         assert f"agreement {NUMBER} (Firma 0): only /self is readable" in line
         assert "e-conomic denied access to all" in line
-        assert "take the company out of the settings" in line
+        assert "remove the company from the settings" in line
     assert {row["agreementNumber"] for row in run.records["units"]} == {NUMBER + 1}
 
 
