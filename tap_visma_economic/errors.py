@@ -33,9 +33,9 @@ def shown(text: str, most: int = _LONGEST_NAME) -> str:
     return line if len(line) <= most else f"{line[:most]}..."
 
 
-def counted(count: int, one: str) -> str:
+def counted(count: int, one: str, more: str = "") -> str:
     """Return a number and its noun, such as `1 row` or `2 rows`."""
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 class EconomicError(Exception):

@@ -160,9 +160,7 @@ class EconomicStream(Endpoint):
 
     @property
     def _is_never_counted(self) -> bool:
-        if self.listing is Listing.COLLECTION:
-            return not self.counted
-        return self.listing not in {Listing.SELF, Listing.SINGLETON}
+        return not self.is_counted and self.listing not in {Listing.SELF, Listing.SINGLETON}
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool

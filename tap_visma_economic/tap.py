@@ -19,7 +19,7 @@ from singer_sdk.helpers._catalog import get_selected_schema
 from tap_visma_economic import access, schemas
 from tap_visma_economic.cli import CommandLine, about_maps
 from tap_visma_economic.config import environment, files, settings
-from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
+from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone, counted
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.run import Run
@@ -278,11 +278,11 @@ class TapVismaEconomic(CommandLine):
         streams, rows = self._run.outcome.totals()
         if streams:
             self._tell_costs()
-        read = f"{_counted(rows, 'row')} of {_counted(streams, 'stream')}"
+        read = f"{counted(rows, 'row')} of {counted(streams, 'stream')}"
         if failed:
             self.logger.error("The run is not complete: see above. %s have been written", read)
         elif streams:
-            companies = _counted(len(self._run.agreements.usable), "company", "companies")
+            companies = counted(len(self._run.agreements.usable), "company", "companies")
             self.logger.info("Complete: %s, %s", read, companies)
         return self._run.outcome.exit_code
 
@@ -304,10 +304,6 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 
 def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
-
-
-def _counted(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def _about_batches(error: ImportError | OSError) -> str:
