@@ -195,7 +195,7 @@ def test_a_budget_that_does_not_come_back_fails_its_company_in_time_and_no_other
     assert len(failed) > 80
     for line in failed:
         assert f"agreement {NUMBER} (Firma 0): e-conomic returned 429 Too Many Requests" in line
-        assert "would take longer than max_wait_minutes until it is back" in line
+        assert "is exhausted for longer than max_wait_minutes" in line
     assert whole(run, sandbox, GRANT_2)
     assert seconds < 15
     assert rule.applied <= len(failed) + 3 * CONCURRENCY, "a try each, beside those that waited"

@@ -75,7 +75,7 @@ def test_nothing_but_200_is_a_page(warm_tap: TapRunner, status: int) -> None:
 @pytest.mark.parametrize("address", ["http://[bad", "http://\xe6\xff", "", "http://e\x1b:x/"])
 def test_the_address_of_a_redirect_is_not_even_looked_at(warm_tap: TapRunner, address: str) -> None:
     run = units(warm_tap, b"", 302, {"Location": address})
-    assert "answered 302 Found to GET /units" in failed(run)
+    assert "returned 302 Found for GET /units" in failed(run)
     assert "The tap does not follow redirects" in failed(run)
 
 
