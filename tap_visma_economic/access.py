@@ -1,6 +1,6 @@
-"""What a grant may read: one cheap call per stream tells, and no data is read.
+"""What a grant can read, checked with one cheap request per stream.
 
-The roles and modules stated here explain a refusal; whether there is one, e-conomic says
+The roles and modules below only explain why access is denied; whether it is, e-conomic decides
 (docs/economic-api.md#roles-and-modules).
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_visma_economic.client import OpenApiStream
 from tap_visma_economic.errors import (
@@ -21,18 +20,19 @@ from tap_visma_economic.errors import (
 )
 from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Listing
+from tap_visma_economic.report import aligned
+from tap_visma_economic.workers import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.pagination import Query
-    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.records import Row
     from tap_visma_economic.run import Run
 
-# What e-conomic documents
+T = TypeVar("T")
 
 BOOKKEEPING = ("Bookkeeping", "SuperUser")
 SALES = ("Sales", "SuperUser")
@@ -65,18 +65,18 @@ ROLES = {
     "product_group_project_settings": ("ProjectEmployee", "Sales", "SuperUser"),
     "sales_document_line_dimensions": SALES,
     "webhook_event_types": ANY,
-    # REST, by the first word of the path: as far as e-conomic's page on permissions goes
+    # REST, by the first segment of the path, as far as e-conomic's page on permissions covers it
     "/accounting-years": BOOKKEEPING,
     "/customers": SALES,
     "/invoices": SALES,
 }
-"""Roles that may read: of a stream, or else of its module (the OpenAPI documents' required
-application roles), or else of its path."""
+"""Roles that can read a stream, by its name, its module (the OpenAPI documents' required
+application roles) or its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaidModule:
-    """A module that a company pays for, by its number in `/self`."""
+    """A module that a company pays for, with its number in `/self`."""
 
     number: int
     name: str
@@ -87,10 +87,10 @@ PAID = {
     "projectsapi": PaidModule(4, "Project"),
     "subscriptionsapi": PaidModule(74, "Subscription"),
 }
-"""The paid module that a module of the API needs."""
+"""The paid module that a module of the API requires."""
 
 FREE = {"employee_groups", "openapi_employees"}
-"""Streams of such a module that are served without it."""
+"""Streams of these modules that are served without it."""
 
 
 AnyStream = Any
@@ -98,38 +98,35 @@ AnyStream = Any
 
 
 def roles_of(stream: AnyStream) -> tuple[str, ...] | None:
-    """Return the roles that may read a stream, None where e-conomic does not say."""
+    """Return the roles that can read a stream, None where e-conomic does not document them."""
     module = getattr(stream, "module", "/" + stream.path.split("/")[1])
     return ROLES.get(stream.name) or ROLES.get(module)
 
 
 def paid_module_of(stream: AnyStream) -> PaidModule | None:
-    """Return the paid module a stream needs, None if it needs none."""
+    """Return the paid module a stream requires, None if it requires none."""
     return None if stream.name in FREE else PAID.get(getattr(stream, "module", ""))
 
 
-# Asking
-
-
 class Access(enum.Enum):
-    """Whether a grant may read a stream."""
+    """Whether a grant can read a stream."""
 
     YES = "yes"
     NO = "no"
     FAILED = "failed"
-    NOT_ASKED = "not asked"
+    NOT_CHECKED = "not checked"
     OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one stream of one agreement.
+    """The result of checking one stream of one agreement.
 
     Args:
         access: whether it can be read.
         why: why not; empty if it can.
         first: values that fill the path of a stream below it; None if it has no row.
-        error: what went wrong, if something did.
+        error: what went wrong, if anything.
     """
 
     access: Access
@@ -142,60 +139,60 @@ Findings = dict[str, Finding]
 """By the stream's name."""
 
 
-def ask_all(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Findings:
-    """Ask for every stream of the catalog once, parents before the streams below them.
+def check(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Findings:
+    """Check every stream of the catalog with one request, and its parents before it.
 
-    A parent that the catalog leaves out is asked for too, but not told of. After a 401 nothing more
-    is asked: the rest is `NOT_ASKED`.
+    Failures go into the run's report. A 401 ends the check: the rest is `NOT_CHECKED`.
     """
-    findings: Findings = {}
-    for generation in _generations(run, streams):
-        ask = partial(_ask_below, agreement=agreement, findings=findings)
-        ahead = run.transport.ahead(generation, ask, count=run.setting("concurrency"))
-        for stream, outcome in ahead:
-            found = outcome()
-            findings[stream.name] = found
-            if isinstance(found.error, GrantRefusedError):
-                run.refuse(agreement, found.error)
-                break
-        if agreement.refused:
+    known: SingleFlight[type[Endpoint], Finding] = SingleFlight(run.stop)
+
+    def find(stream: Endpoint) -> Finding:
+        return known.get(type(stream), lambda: _find(stream, parent_of(stream), agreement))
+
+    def parent_of(stream: Endpoint) -> Finding | None:
+        return find(run.stream(stream.parent)) if stream.parent else None
+
+    findings = dict.fromkeys((stream.name for stream in streams), Finding(Access.NOT_CHECKED))
+    for stream, outcome in run.transport.ahead(streams, find, count=run.setting("concurrency")):
+        found = findings[stream.name] = outcome()
+        if isinstance(found.error, GrantRefusedError):
+            run.refuse(agreement, found.error)
             break
-    not_asked = Finding(Access.NOT_ASKED)
-    return {stream.name: findings.get(stream.name, not_asked) for stream in streams}
+        _report(run, stream, agreement, found)
+    return findings
 
 
-def _generations(run: Run, streams: Sequence[Endpoint]) -> Iterator[list[Endpoint]]:
-    """Yield the streams without a parent, those below them, and so on."""
-    every: dict[type[Any], Endpoint] = {}
-
-    def add(stream: Endpoint) -> None:
-        if type(stream) not in every:
-            every[type(stream)] = stream
-            if stream.parent is not None:
-                add(run.stream(stream.parent))
-
-    for stream in streams:
-        add(stream)
-    parents: set[type[Any] | None] = {None}
-    while generation := [stream for stream in every.values() if stream.parent in parents]:
-        yield generation
-        parents = {type(stream) for stream in generation}
+def _report(run: Run, stream: Endpoint, agreement: Agreement, found: Finding) -> None:
+    if found.access is Access.FAILED and found.error:
+        run.report.fail(stream.name, agreement, found.error)
+    elif found.access is Access.NO:
+        run.report.deny(stream.name, agreement)
+    elif found.access is Access.YES and stream.listing is not Listing.SELF:
+        run.report.allow(agreement)
 
 
-def _ask_below(stream: Endpoint, *, agreement: Agreement, findings: Findings) -> Finding:
-    """Ask for a stream, unless its parent has answered for it. May run in any thread."""
+def _find(stream: Endpoint, above: Finding | None, agreement: Agreement) -> Finding:
+    """Check a stream, unless the finding on its parent covers it. May run in any thread."""
     parent: AnyStream = stream.parent
-    above = findings[parent.name] if parent else None
     if above and above.access is not Access.YES:
         why = above.why if above.why.startswith("as ") else f"as {parent.name}: {above.why}"
-        return Finding(above.access, why)
+        return Finding(above.access, why, error=above.error)
     if above and above.first is None and not isinstance(stream, OpenApiStream):
-        return Finding(Access.YES)  # nothing is above it: a run has nothing to ask for either
-    context = {**agreement.context, **_parameters(stream, above.first if above else None)}
+        return Finding(Access.YES)  # without a parent row there is nothing to request
+    # Below an unknown parent an OpenAPI listing is empty, so that any value will do
+    # (docs/economic-api.md#openapi-listings).
+    row = (above and above.first) or {}
+    context: Row = {
+        **agreement.context,
+        **{
+            name: source[0] if isinstance(source, tuple) else row.get(source, 1)
+            for name, source in stream.path_params.items()
+        },
+    }
     try:
-        first = _ask(stream, agreement, context)
+        first = _request(stream, agreement, context)
     except NotFoundError:
-        return Finding(Access.YES)  # the grant may ask, and nothing is there
+        return Finding(Access.YES)  # access was granted, but nothing exists there
     except AccessDeniedError as error:
         return Finding(Access.NO, _reason(stream, agreement, error), error=error)
     except EconomicError as error:
@@ -203,31 +200,19 @@ def _ask_below(stream: Endpoint, *, agreement: Agreement, findings: Findings) ->
     return Finding(Access.YES, first={**context, **first} if first else None)
 
 
-def _parameters(stream: Endpoint, above: Row | None) -> dict[str, Any]:
-    """Return what fills a stream's path: of fixed values the first, else those of a row above.
-
-    Below an unknown parent the OpenAPI answers an empty listing, so that any will do
-    (docs/economic-api.md#openapi-listings).
-    """
-    return {
-        name: source[0] if isinstance(source, tuple) else (above or {}).get(source, 1)
-        for name, source in stream.path_params.items()
-    }
-
-
-def _ask(stream: Endpoint, agreement: Agreement, context: PathContext) -> Row | None:
-    """Ask as little as e-conomic lets one ask; return a row if one had to be read."""
+def _request(stream: Endpoint, agreement: Agreement, context: Row) -> Row | None:
+    """Request as little as e-conomic allows; return a row if one had to be read."""
     if stream.listing is Listing.SELF:
         return agreement.page.rows[0]
     if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
         return None
-    page = stream.fetch(agreement.http, context, _least(stream))
-    return page.rows[0] if page.rows else None
+    rows = stream.fetch(agreement.http, context, _smallest_query(stream)).rows
+    return rows[0] if rows else None
 
 
-def _least(stream: Endpoint) -> Query:
-    """Return the query for one row at most, or the one answer there is."""
+def _smallest_query(stream: Endpoint) -> Query:
+    """Return the query for one row at most, or for the only response there is."""
     if stream.listing in {Listing.PAGED, Listing.CHANGELOG}:
         return {"pageSize": 1, "skipPages": 0}
     if stream.listing is not Listing.COLLECTION:
@@ -235,109 +220,69 @@ def _least(stream: Endpoint) -> Query:
     if not isinstance(stream, OpenApiStream):
         return {"pagesize": 1}
     key = next(name for name in stream.own_primary_keys if name != "agreementNumber")
-    return {"filter": compare(key, "eq", 0)}  # not counted, nor paged by size: numbers begin at 1
+    return {"filter": compare(key, "eq", 0)}  # no count and no page size: numbers start at 1
 
 
 def _reason(stream: Endpoint, agreement: Agreement, error: AccessDeniedError) -> str:
-    """Return why e-conomic refuses: the module, the role, or its own words."""
-    documented, has = roles_of(stream), roles(agreement)
-    module = paid_module_of(stream)
+    """Return why access was denied: the module, the role, or e-conomic's message."""
+    required, granted, module = roles_of(stream), roles(agreement), paid_module_of(stream)
     if "module" in error.gist.lower():
         return f"module: {error.gist}"
-    if documented and has and not set(map(_plain, documented)) & set(map(_plain, has)):
-        return f"role: needs {' or '.join(documented)}, the app has {', '.join(has)}"
-    if module and module.number not in modules(agreement):
-        return f"module: needs {module.name} (no. {module.number})"
+    if required and granted and not set(map(_plain, required)) & set(map(_plain, granted)):
+        return f"role: requires {' or '.join(required)}, the app has {', '.join(granted)}"
+    if module and module.number not in _values(_self(agreement, "modules"), "moduleNumber", int):
+        return f"module: requires {module.name} (no. {module.number})"
     about = "role" if "role" in error.gist.lower() else "role or module"
-    return f"{about}: {error.gist or 'e-conomic does not say which'}"
+    return f"{about}: {error.gist or 'e-conomic gives no reason'}"
 
 
 def _plain(role: str) -> str:
     return "".join(role.split()).casefold()
 
 
-# What /self tells
+# What /self shows; none of it is relied upon
 
 
 def roles(agreement: Agreement) -> list[str]:
-    """Return the roles of the app, as far as `/self` tells."""
-    application = _object(_self(agreement).get("application"))
-    return [
-        role["name"]
-        for role in _objects(application.get("requiredRoles"))
-        if _is_text(role, "name")
-    ]
+    """Return the roles of the app, as far as `/self` shows them."""
+    required = _values(_self(agreement, "application"), "requiredRoles", list)
+    return [name for these in required for name in _values(these, "name", str)]
 
 
-def modules(agreement: Agreement) -> dict[int, str]:
-    """Return the modules of the company, number to name, as far as `/self` tells."""
-    return {
-        module["moduleNumber"]: module["name"]
-        for module in _objects(_self(agreement).get("modules"))
-        if type(module.get("moduleNumber")) is int and _is_text(module, "name")
-    }
+def _identity(agreement: Agreement) -> Iterator[tuple[str, str]]:
+    """Yield the user, the app, its roles, and the company's modules."""
+    user, app = _self(agreement, "user"), _self(agreement, "application")
+    modules = _values(_self(agreement, "modules"), "name", str)
+    yield "user", ", ".join(_values(user, "name", str) + _values(user, "loginId", str)) or "unknown"
+    yield "app", ", ".join(_values(app, "name", str)) or "unknown"
+    yield "roles", ", ".join(roles(agreement)) or "unknown"
+    yield "modules", ", ".join(modules) or "none listed"
 
 
-def _who(agreement: Agreement) -> list[tuple[str, str]]:
-    """Return what to call the user, the app and its roles, and the modules."""
-    told = _self(agreement)
-    user, app = _object(told.get("user")), _object(told.get("application"))
-    names = [user[name] for name in ("name", "loginId") if _is_text(user, name)]
-    return [
-        ("user", ", ".join(names) or "not told"),
-        ("app", app["name"] if _is_text(app, "name") else "not told"),
-        ("roles", ", ".join(roles(agreement)) or "not told"),
-        ("modules", ", ".join(modules(agreement).values()) or "none told"),
-    ]
+def _self(agreement: Agreement, name: str) -> object:
+    return agreement.page.rows[0].get(name)
 
 
-def _self(agreement: Agreement) -> Row:
-    return agreement.page.rows[0]
+def _values(of: object, name: str, kind: type[T]) -> list[T]:
+    """Return the values of this name and type in an object, or in each object of a list."""
+    rows = of if isinstance(of, list) else [of]
+    return [row[name] for row in rows if isinstance(row, dict) and type(row.get(name)) is kind]
 
 
-def _object(value: object) -> Row:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[Row]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _is_text(row: Row, name: str) -> bool:
-    return isinstance(row.get(name), str)
-
-
-# Telling
-
-
-def report(agreement: Agreement, findings: Findings, streams: Sequence[AnyStream]) -> str:
-    """Return who an agreement is and a table of its streams, as text with aligned columns.
+def table(agreement: Agreement, findings: Findings, streams: Sequence[AnyStream]) -> str:
+    """Return what an agreement's grant is and can read, as text with aligned columns.
 
     Args:
-        agreement: whose grant was tried.
-        findings: what `ask_all` found out.
-        streams: all there are, in the order in which to tell them; a stream that nothing was found
-            out about is none of the catalog.
+        agreement: whose grant was checked.
+        findings: the result of `check`.
+        streams: all streams, in the order of the table; those without a finding are not in the
+            catalog.
     """
-    shown = {stream.name: findings.get(stream.name, _OFF) for stream in streams}
-    can = sum(found.access is Access.YES for found in shown.values())
-    asked = sum(found is not _OFF for found in shown.values())
-    head = [*_who(agreement), ("streams", f"{can} of {asked} can be read")]
-    rows = [(name, found.access.value, found.why) for name, found in shown.items()]
-    lines = [str(agreement), *_aligned(head), "", *_aligned([("stream", "access", "why"), *rows])]
-    return "\n".join(map(_printable, lines)) + "\n"
-
-
-_OFF = Finding(Access.OFF, "disabled: only there with the setting all_streams")
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip()
-
-
-def _printable(line: str) -> str:
-    """Return a line without what a company's name could do to a terminal."""
-    return shown(line, len(line))
+    off = Finding(Access.OFF, "disabled: requires the setting all_streams")
+    every = [(stream.name, findings.get(stream.name, off)) for stream in streams]
+    can = sum(found.access is Access.YES for _, found in every)
+    head = [*_identity(agreement), ("streams", f"{can} of {len(findings)} can be read")]
+    rows = [(name, found.access.value, found.why) for name, found in every]
+    body = [*aligned(head), "", *aligned([("stream", "access", "reason"), *rows])]
+    lines = [str(agreement), *(f"  {line}" if line else "" for line in body)]
+    return "\n".join(shown(line, len(line)) for line in lines) + "\n"  # safe for a terminal

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreement import Agreement
 
 BEGUN = "full_read_at"
-"""Key in a partition's state: null from the first row written, then the time of
-the last full read."""
+"""Key in a partition's state: null from the first row written, then the time of the last full
+read."""
 
 ROWS = "full_read_rows"
-"""Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if that is
-not known yet."""
+"""Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if not yet
+known."""
 
 
 class Coverage:
@@ -41,16 +41,16 @@ class Coverage:
         companies: Iterable[int],
         unknown: Iterable[str],
     ) -> None:
-        self._known = {_number(partition): _was_read(partition) for partition in partitions}
-        for number in companies:
-            self._known.setdefault(number, True)
-        self._gaps: dict[int, str] = {}
+        self._had_rows = dict.fromkeys(companies, True)
+        for state in partitions:
+            number = state.get("context", {}).get("agreementNumber", 0)
+            self._had_rows[number] = BEGUN in state or "replication_key_value" in state
+        self._gaps = [f"{where} could not be read" for where in unknown]
         self._complete: set[int] = set()
         self.partial = False
-        self._unknown = list(unknown)
 
     def read(self, agreement: Agreement, *, whole: bool) -> None:
-        """Record that a company was read completely, either in full or from a bound on."""
+        """Record that a company was read, either completely or from a bookmark on."""
         if whole:
             self._complete.add(agreement.number)
         else:
@@ -61,36 +61,23 @@ class Coverage:
 
         If it never could, the table is missing nothing.
         """
-        before = self._known.get(agreement.number, False)
+        before = self._had_rows.get(agreement.number, False)
         if before:
-            self._gaps[agreement.number] = f"{agreement} is no longer readable with this grant"
+            self._gaps.append(f"{agreement} is no longer readable with this grant")
         return before
 
     def missed(self, agreement: Agreement) -> None:
         """Record that a company was only partly read."""
-        self._gaps[agreement.number] = f"{agreement} was only partly read"
+        self._gaps.append(f"{agreement} was only partly read")
 
     def doubted(self, agreement: Agreement) -> None:
         """Record that e-conomic counts more rows of a company than a complete read returned."""
-        self._gaps[agreement.number] = f"{agreement} may have gained rows during the run"
+        self._gaps.append(f"{agreement} may have gained rows during the run")
 
     @property
     def gap(self) -> str | None:
-        """Which company may have rows in the table that this run missed, if any."""
-        if self._unknown:
-            return f"{self._unknown[0]} could not be read"
-        if self._gaps:
-            return next(iter(self._gaps.values()))
-        left = sorted(n for n, read in self._known.items() if read and n not in self._complete)
-        return (
-            f"the table holds agreement {left[0]}, which is not in the settings" if left else None
-        )
-
-
-def _number(partition: dict[str, Any]) -> int:
-    number: int = partition.get("context", {}).get("agreementNumber", 0)
-    return number
-
-
-def _was_read(partition: dict[str, Any]) -> bool:
-    return BEGUN in partition or "replication_key_value" in partition
+        """Why the table may have rows that this run did not read, if it may."""
+        left = sorted(n for n, had in self._had_rows.items() if had and n not in self._complete)
+        gaps = [*self._gaps]
+        gaps += [f"the table holds agreement {n}, which is not in the settings" for n in left]
+        return gaps[0] if gaps else None

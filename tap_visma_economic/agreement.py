@@ -1,15 +1,15 @@
-"""The companies to read: who they are, what their grants are good for, what became of them."""
+"""The agreements of a run: which company each grant opens, and whether it is still usable."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_visma_economic.errors import ConfigError, EconomicError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.records.pages import Page
@@ -20,42 +20,42 @@ logger = logging.getLogger("tap-visma-economic")
 
 @dataclass(eq=False)
 class Agreement:
-    """One company's e-conomic, as its grant shows it.
+    """One company's agreement with e-conomic.
 
     Args:
-        number: agreementNumber, stamped on every record.
+        number: agreementNumber, a column of every record.
         name: the company's name, for messages.
-        http: its way to e-conomic, with its tokens and its call budget.
-        page: the answer of `/self`: the row of the stream `agreements`.
-        refused: e-conomic answered 401 during this run; nothing more is asked for.
+        http: the HTTP client with its tokens and its rate limit.
+        page: the response of `/self`, the row of the stream `agreements`.
+        refused: e-conomic returned 401 during this run; no more requests are sent.
     """
 
     number: int
     name: str
     http: HttpClient
     page: Page
-    refused: bool = field(default=False)
+    refused: bool = False
 
     @property
     def context(self) -> dict[str, int]:
-        """The SDK context of this agreement's partition. It goes to state and logs."""
+        """The SDK context of this agreement's partition. It is in the state and in logs."""
         return {"agreementNumber": self.number}
 
     def __str__(self) -> str:
         return f"agreement {self.number} ({self.name})" if self.name else f"agreement {self.number}"
 
 
+@dataclass(frozen=True, slots=True)
 class Agreements:
     """The agreements of a run.
 
     Args:
-        usable: those that answered, in the order of the settings.
-        failures: what became of the others, one line each.
+        usable: those whose grants work, in the order of the settings.
+        failures: why the others cannot be read, one line each.
     """
 
-    def __init__(self, usable: Sequence[Agreement], failures: Sequence[str]) -> None:
-        self.usable = tuple(usable)
-        self.failures = tuple(failures)
+    usable: tuple[Agreement, ...]
+    failures: tuple[str, ...]
 
     def __iter__(self) -> Iterator[Agreement]:
         return iter(self.usable)
@@ -68,51 +68,54 @@ def read_agreements(
     *,
     count: int,
 ) -> Agreements:
-    """Ask every grant who it is, concurrently, and return the agreements in order.
+    """Read `/self` with every grant, concurrently, and return the agreements in order.
 
     Args:
-        clients: where each grant stands in the settings, and the lane it opens.
-        read_self: reads `/self` in a lane.
+        clients: each grant's place in the settings, and its HTTP client.
+        read_self: reads `/self`.
         transport: runs the requests.
-        count: grants to ask at the same time.
+        count: maximum concurrent requests.
 
     Raises:
         ConfigError: no grant is usable, or two grants are for the same agreement.
     """
     found: dict[int, tuple[str, Agreement]] = {}
     failures: list[str] = []
-    asked = transport.ahead(list(clients), lambda named: read_self(named[1]), count=count)
-    for (where, http), answer in asked:
+    pages = transport.ahead(list(clients), lambda named: read_self(named[1]), count=count)
+    for (where, http), page in pages:
         try:
-            agreement = agreement_of(http, answer())
+            agreement = agreement_of(http, page())
         except EconomicError as error:
             failures.append(f"{where}: {error}")
             continue
-        if agreement.number in found:
+        other, _ = found.setdefault(agreement.number, (where, agreement))
+        if other != where:
             raise ConfigError(
-                f"{where} and {found[agreement.number][0]} are both for {agreement}. "
-                "Remove one of them: an agreement is read once"
+                f"{where} and {other} are both for {agreement}. Remove one of them: an agreement "
+                "is read only once"
             )
-        found[agreement.number] = where, agreement
     if not found and len(failures) == 1:
         raise ConfigError(f"No agreement can be read. {failures[0]}")
     for line in failures:
         logger.error("Cannot use %s", line)
     if not found:
-        raise ConfigError("No agreement can be read: see above")
-    return Agreements([agreement for _, agreement in found.values()], failures)
+        raise ConfigError("No agreement can be read; see the errors above")
+    return Agreements(tuple(agreement for _, agreement in found.values()), tuple(failures))
 
 
 def agreement_of(http: HttpClient, page: Page) -> Agreement:
-    """Return the agreement that `/self` shows for a grant.
+    """Return the agreement that `/self` names for a grant.
 
     Raises:
-        EconomicError: the answer does not say which one it is.
+        EconomicError: it names none.
     """
     row = page.rows[0]
     number = row.get("agreementNumber")
     if type(number) is not int:
-        raise EconomicError("e-conomic did not say which agreement the grant is for (GET /self)")
+        raise EconomicError(
+            "e-conomic returned no agreement number for this grant (GET /self). Try again, or "
+            "contact e-conomic if it persists"
+        )
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None
     agreement = Agreement(number, shown(name) if isinstance(name, str) else "", http, page)

@@ -235,7 +235,7 @@ class Endpoint(RESTStream["Query"]):
 
         def send(request: requests.PreparedRequest) -> T:
             response = http.send(request)
-            self.run.costs.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
+            self.run.report.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
             try:
                 self.validate_response(response)
             except GrantRefusedError as error:
@@ -383,7 +383,7 @@ class Endpoint(RESTStream["Query"]):
             self.run.stream(self.parent).forget_keys(agreement)
             if context in list(self.contexts(agreement)):
                 return False
-            self.run.outcome.vanish(self.name, agreement)
+            self.run.report.vanish(self.name, agreement)
         self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
         return True
 

@@ -1,7 +1,7 @@
-"""Whether the ledger adds up: entries against e-conomic's own totals, per fiscal year and account.
+"""Whether the ledger matches e-conomic's own totals, per fiscal year and account.
 
 The totals are read, then every entry, then the totals again: a voucher booked meanwhile is in one
-of the two. Only what differs from both is a difference.
+of the two. Only entries that match neither are a difference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from tap_visma_economic.config.settings import start_date
-from tap_visma_economic.errors import EconomicError
+from tap_visma_economic.errors import EconomicError, counted
 from tap_visma_economic.filters import compare
 from tap_visma_economic.streams.ledger import (
     AccountingYears,
@@ -23,31 +23,26 @@ from tap_visma_economic.streams.ledger import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.run import Run
 
 logger = logging.getLogger("tap-visma-economic")
 
 POSTING = {"profitAndLoss", "status"}
-"""Account types that entries are booked on; the others are headings and sums: see
+"""Types of the accounts that entries are booked on; the others are headings and sums: see
 docs/economic-api.md#fiscal-years."""
 
 _CENT = Decimal("0.01")
 
-Sums = dict[tuple[str, int], Decimal]
+Sums = defaultdict[tuple[str, int], Decimal]
 """Amounts in the base currency by fiscal year and account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An account whose entries do not add up to its total.
-
-    Args:
-        year: the fiscal year.
-        account: the account's number.
-        entries: what its entries add up to, in the base currency.
-        total: what e-conomic's total says.
-    """
+    """An account whose entries do not match its total, both in the base currency."""
 
     year: str
     account: int
@@ -56,98 +51,95 @@ class Difference:
 
     def __str__(self) -> str:
         return (
-            f"fiscal year {self.year}, account {self.account}: the entries add up to "
-            f"{self.entries}, e-conomic's total is {self.total}"
+            f"fiscal year {self.year}, account {self.account}: the entries total {self.entries}, "
+            f"e-conomic reports {self.total}"
         )
 
 
 def reconcile(run: Run, *, fail: bool) -> None:
-    """Tell of each company whether its ledger adds up.
+    """Log for each company whether its ledger matches e-conomic's totals.
 
     Args:
-        run: reads the ledger, and is told what it takes for a failure.
-        fail: a ledger that does not add up, or cannot be read, is one.
+        run: reads the ledger.
+        fail: a difference, or a ledger that cannot be read, fails the run.
     """
     for agreement in run.agreements:
         if agreement.refused:
             continue
+        failure: EconomicError | None = None
         try:
             found = differences(run, agreement)
         except EconomicError as error:
             logger.warning("The ledger of %s was not reconciled: %s", agreement, error)
-            if fail:
-                run.outcome.fail("reconcile", agreement, error)
-            continue
-        if not found:
-            logger.info("The ledger of %s adds up to e-conomic's totals", agreement)
-        for difference in found:
-            logger.warning("The ledger of %s differs: %s", agreement, difference)
-        if found and fail:
-            differ = EconomicError(f"{len(found)} accounts differ from e-conomic's totals")
-            run.outcome.fail("reconcile", agreement, differ)
+            failure = error
+        else:
+            for difference in found:
+                logger.warning("The ledger of %s differs: %s", agreement, difference)
+            if found:
+                accounts = counted(len(found), "account")
+                failure = EconomicError(f"the ledger differs from e-conomic's totals in {accounts}")
+            else:
+                logger.info("The ledger of %s reconciles with e-conomic's totals", agreement)
+        if failure and fail:
+            run.report.fail("reconcile", agreement, failure)
 
 
 def differences(run: Run, agreement: Agreement) -> list[Difference]:
-    """Return which accounts of an agreement do not add up.
+    """Return the accounts of an agreement whose entries do not match their totals.
 
     Years that begin before the setting start_date are left out.
 
     Raises:
         EconomicError: one of the listings cannot be read.
     """
-    years = _years(run, agreement)
-    posting = {
-        number
-        for number, kind in run.stream(Accounts).keys(agreement, ("accountNumber", "accountType"))
-        if kind in POSTING
-    }
+    start = start_date(run.config)
+    first = start.to_date_string() if start else ""
+    columns = ("year", "fromDate", "toDate")
+    years = [row for row in run.stream(AccountingYears).keys(agreement, columns) if row[1] >= first]
+    names = {year for year, _, _ in years}
+    types = run.stream(Accounts).keys(agreement, ("accountNumber", "accountType"))
+    posting = {number for number, kind in types if kind in POSTING}
     before = _totals(run, agreement)
     entries = _entries(run, agreement, years)
     after = _totals(run, agreement)
-    names = [year for year, _, _ in years]
-    zero = Decimal(0)
     return [
-        Difference(
-            year, account, entries.get((year, account), zero), after.get((year, account), zero)
-        )
-        for year, account in sorted({*before, *entries, *after})
-        if year in names
-        and account in posting
-        and entries.get((year, account), zero)
-        not in {before.get((year, account), zero), after.get((year, account), zero)}
+        Difference(*key, entries[key], after[key])
+        for key in sorted({*before, *entries, *after})
+        if key[0] in names and key[1] in posting
+        if entries[key] not in (before[key], after[key])
     ]
-
-
-def _years(run: Run, agreement: Agreement) -> list[tuple[str, str, str]]:
-    start = start_date(run.config)
-    first = start.to_date_string() if start else ""
-    years = run.stream(AccountingYears).keys(agreement, ("year", "fromDate", "toDate"))
-    return [(year, begins, ends) for year, begins, ends in years if begins >= first]
 
 
 def _totals(run: Run, agreement: Agreement) -> Sums:
     columns = ("accountingYear", "accountNumber", "totalInBaseCurrency")
-    found = run.stream(AccountingYearTotals).keys(agreement, columns)
-    return {(year, account): _to_cents(Decimal(total or 0)) for year, account, total in found}
+    rows = run.stream(AccountingYearTotals).keys(agreement, columns)
+    return _sums(((year, account), Decimal(total or 0)) for year, account, total in rows)
 
 
 def _entries(run: Run, agreement: Agreement, years: list[tuple[str, str, str]]) -> Sums:
-    sums: defaultdict[tuple[str, int], Decimal] = defaultdict(Decimal)
-    first = min((begins for _, begins, _ in years), default=None)
-    if first is None:
-        return {}
-    columns = ("date", "accountNumber", "amountInBaseCurrency")
+    if not years:
+        return _sums([])
+    first = min(begins for _, begins, _ in years)
     filter_ = compare("date", "gte", first) if start_date(run.config) else None
-    for date, account, amount in run.stream(BookedEntries).keys(agreement, columns, filter_):
-        year = next((year for year, begins, ends in years if begins <= date <= ends), None)
-        if year is not None:
-            sums[year, account] += amount or 0
-    return {key: _to_cents(total) for key, total in sums.items()}
+    columns = ("date", "accountNumber", "amountInBaseCurrency")
+    rows = run.stream(BookedEntries).keys(agreement, columns, filter_)
+
+    def year_of(date: str) -> str:
+        return next((year for year, begins, ends in years if begins <= date <= ends), "")
+
+    return _sums(((year_of(date), account), amount) for date, account, amount in rows)
+
+
+def _sums(amounts: Iterable[tuple[tuple[str, int], Decimal]]) -> Sums:
+    sums: Sums = defaultdict(Decimal)
+    for key, amount in amounts:
+        sums[key] += amount
+    return defaultdict(Decimal, {key: _to_cents(total) for key, total in sums.items()})
 
 
 def _to_cents(amount: Decimal) -> Decimal:
-    """Return an amount to the øre: the newer API's are doubles, which may end in noise."""
+    """Round an amount to the øre: the newer API's are doubles, which may end in noise."""
     try:
         return amount.quantize(_CENT)
-    except InvalidOperation:  # of more digits than any amount has
+    except InvalidOperation:  # it has more digits than any real amount
         return amount

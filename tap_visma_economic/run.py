@@ -17,11 +17,10 @@ from tap_visma_economic.agreement import read_agreements
 from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import settings
-from tap_visma_economic.costs import Costs
 from tap_visma_economic.http import HttpClient
-from tap_visma_economic.outcome import Report
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
+from tap_visma_economic.report import Report
 from tap_visma_economic.session import Transport
 from tap_visma_economic.writer import PatientStateWriter
 
@@ -55,8 +54,7 @@ class Run:
         read_self: reads `/self`.
 
     Attributes:
-        outcome: what was left out, and what failed.
-        costs: what each stream has cost.
+        report: what was read at what cost, skipped or failed.
         progress: the line on a terminal.
         state_writer: writes STATE, not too often.
         read_anew: streams of which a company was read in full.
@@ -77,8 +75,7 @@ class Run:
         self.stop = stop
         self.writer = writer
         self.state_writer = PatientStateWriter(writer)
-        self.outcome = Report()
-        self.costs = Costs()
+        self.report = Report()
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
         self._state = state
@@ -144,8 +141,9 @@ class Run:
         agreements = read_agreements(
             clients, self._read_self, self.transport, count=self._most_requests
         )
+        self.report.agreements = agreements.usable
         for line in agreements.failures:
-            self.outcome.refuse(line)
+            self.report.refuse(line)
         for agreement in agreements:  # the next runs have to know whose rows the tables hold
             self._company_state(agreement)
         return agreements
@@ -164,7 +162,7 @@ class Run:
         """Note that an agreement's grant was refused: it is left alone for the rest of the run."""
         agreement.refused = True
         logger.error("%s: %s", agreement, error)
-        self.outcome.refuse(f"{agreement}: {error}")
+        self.report.refuse(f"{agreement}: {error}")
 
     # What the state of the stream `agreements` remembers of companies
 

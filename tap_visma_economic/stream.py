@@ -135,9 +135,8 @@ class EconomicStream(Endpoint):
                 except EconomicError as error:
                     self._note(agreement, error, coverage)
         for line in self._drift.report():
-            self.logger.warning("Not as documented: %s", line)
-        self.run.outcome.read(self.name, self._records_seen)
-        self.run.costs.written(self.name, self._records_seen, time.monotonic() - began)
+            self.logger.warning("Schema drift: %s", line)
+        self.run.report.read(self.name, self._records_seen, time.monotonic() - began)
         if write_messages:
             self._activate_version(coverage)
             self._write_state_message()
@@ -240,15 +239,14 @@ class EconomicStream(Endpoint):
                 self.get_context_state(agreement.context)[BEGUN] = now
         coverage.read(agreement, whole=bool(reading and reading.whole))
         if self.listing is not Listing.SELF:
-            self.run.outcome.allow(agreement)
+            self.run.report.allow(agreement)
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
         """One agreement's failure is noted, and the others go on."""
-        outcome = self.run.outcome
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
-            outcome.skip(self.name, agreement, error)
+            self.run.report.skip(self.name, agreement, error)
             if coverage.denied(agreement) and self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
             return
@@ -257,7 +255,7 @@ class EconomicStream(Endpoint):
             self.run.refuse(agreement, error)
         else:
             self.logger.error("Failed for %s: %s", agreement, error)
-            outcome.fail(self.name, agreement, error)
+            self.run.report.fail(self.name, agreement, error)
 
     def _agreements(self, context: Context | None) -> Iterator[Agreement]:
         for agreement in self.run.agreements:
@@ -286,7 +284,7 @@ class EconomicStream(Endpoint):
         if coverage.gap is None:
             self._write_activate_version_message(self._stream_version)
         else:
-            self.run.outcome.keep(self.name, coverage.gap)
+            self.run.report.keep(self.name, coverage.gap)
 
     @cached_property
     def _anew(self) -> bool:

@@ -19,7 +19,7 @@ from singer_sdk.helpers._catalog import get_selected_schema
 from tap_visma_economic import access, schemas
 from tap_visma_economic.cli import CommandLine, about_maps
 from tap_visma_economic.config import environment, files, settings
-from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone, counted
+from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.run import Run
@@ -160,16 +160,16 @@ class TapVismaEconomic(CommandLine):
             with contextlib.suppress(Stopped), progress() as self._run.progress:
                 self._plan_ahead()
                 self.sync_all()
-                self._tell_what_is_selected()
+                self._log_selection()
                 self._reconcile()
-                self._run.outcome.conclude(_PAID)
+                self._run.report.conclude(_PAID)
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self._run.finish()  # a cut batch has no manifest: the state before it must do
             self.message_writer.flush()
         except TargetGone as gone:
             if self.stop.signum is not None:  # Ctrl-C went to both ends of the pipe
                 return self.end()
-            self.logger.error("%s: the run is not complete", gone)  # noqa: TRY400
+            self.logger.error("Incomplete: %s", gone)  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except EconomicError as error:
@@ -187,13 +187,13 @@ class TapVismaEconomic(CommandLine):
             self.stop.finish()
         return self.end()
 
-    def _tell_what_is_selected(self) -> None:
+    def _log_selection(self) -> None:
         """Say it in one line: the SDK has one for each stream that is not."""
         count = sum(bool(stream.selected) for stream in self.streams.values())
         if not count:
             self.logger.warning(
-                "No stream is selected: nothing is read. A selection that fits no stream's name "
-                "selects nothing; --discover lists the names"
+                "No streams are selected, so nothing was read. Check the selection against the "
+                "names that --discover lists"
             )
         elif count < len(self.streams):
             self.logger.info("Selected: %d of %d streams", count, len(self.streams))
@@ -248,53 +248,19 @@ class TapVismaEconomic(CommandLine):
             reconcile(self._run, fail=wanted == "fail")
 
     def findings(self) -> Iterator[tuple[Agreement, access.Findings]]:
-        """Yield each company with what was found out about its grant, stream by stream."""
+        """Yield each company with what its grant can read, stream by stream."""
         for agreement in self._run.agreements:
-            yield agreement, access.ask_all(self._run, self._economic_streams, agreement)
+            yield agreement, access.check(self._run, self._economic_streams, agreement)
 
     def try_access(self) -> Iterator[str]:
-        """Yield a report for each company: who it is, and which streams its grant may read."""
+        """Yield a report for each company: who it is, and which streams its grant can read."""
         for agreement, findings in self.findings():
-            for name, found in findings.items():
-                if found.access is access.Access.FAILED and found.error and not agreement.refused:
-                    self._run.outcome.fail(name, agreement, found.error)
-                elif found.access is access.Access.NO:
-                    self._run.outcome.deny(name, agreement)
-                elif found.access is access.Access.YES and name != Agreements.name:
-                    self._run.outcome.allow(agreement)
-            yield access.report(agreement, findings, STREAMS)
-        self._run.outcome.conclude(_PAID)
+            yield access.table(agreement, findings, STREAMS)
+        self._run.report.conclude(_PAID)
 
     def end(self) -> int:
-        """Sum the run up, and return its exit code."""
-        skipped, failed = self._run.outcome.summary()
-        for line in skipped:
-            self.logger.warning("%s", line)
-        for line in failed:
-            self.logger.error("%s", line)
-        if self.stop.signum is not None:
-            self.logger.warning("Stopped by a signal: the next run goes on from the last state")
-            return 128 + self.stop.signum
-        streams, rows = self._run.outcome.totals()
-        if streams:
-            self._tell_costs()
-        read = f"{counted(rows, 'row')} of {counted(streams, 'stream')}"
-        if failed:
-            self.logger.error("The run is not complete: see above. %s have been written", read)
-        elif streams:
-            companies = counted(len(self._run.agreements.usable), "company", "companies")
-            self.logger.info("Complete: %s, %s", read, companies)
-        return self._run.outcome.exit_code
-
-    def _tell_costs(self) -> None:
-        self.logger.info("What it took:\n%s", self._run.costs.table())
-        for agreement in self._run.agreements:
-            if agreement.http.waited >= 1:
-                self.logger.info(
-                    "Waited %.0f s in all for the call budget of %s",
-                    agreement.http.waited,
-                    agreement,
-                )
+        """Log the report of the run, and return its exit code."""
+        return self._run.report.close(self.stop.signum)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

@@ -157,7 +157,7 @@ def test_a_revoked_grant_leaves_the_others_complete_and_is_named_at_the_end(
     assert {r["agreementNumber"] for r in run.records["customers"]} == {NUMBER, NUMBER + 2}
     assert run.bookmark("booked_entries", NUMBER + 1) == known
     assert "Not read: agreements no. 2: e-conomic rejected the tokens (401)" in run.errors[-2]
-    assert "The run is not complete" in run.errors[-1]
+    assert "Incomplete: " in run.errors[-1]
     keeps_secrets(run)
 
 
@@ -217,7 +217,7 @@ def told(run: Run) -> Table:
     """What `--test` says of each stream of one company: whether it can be read, and why not."""
     _, _, table = run.text.partition("  stream ")
     rows = [line.split(maxsplit=1) for line in table.splitlines()[1:] if line]
-    return {name: re.match(r"(not asked|\w+) *(.*)", rest).groups() for name, rest in rows}  # type: ignore[union-attr, misc]
+    return {name: re.match(r"(not checked|\w+) *(.*)", rest).groups() for name, rest in rows}  # type: ignore[union-attr, misc]
 
 
 def unreadable(run: Run) -> set[str]:
@@ -284,21 +284,21 @@ def test_the_connection_test_needs_nothing_of_self_but_the_number(
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
     assert run.exit_code == 0, run.stderr
     assert not {"\x07", "\x1b"} & set(run.text), "a company's name does nothing to a terminal"
-    assert "  user     not told\n" in run.text
-    assert "  modules  none told\n" in run.text
+    assert "  user     unknown\n" in run.text
+    assert "  modules  none listed\n" in run.text
 
 
 @pytest.mark.parametrize(
     ("role", "stream", "why"),
     [
-        ("Sales", "booked_entries", "role: needs Bookkeeping or SuperUser, the app has Sales"),
-        ("Sales", "webhooks", "role: needs SuperUser, the app has Sales"),
+        ("Sales", "booked_entries", "role: requires Bookkeeping or SuperUser, the app has Sales"),
+        ("Sales", "webhooks", "role: requires SuperUser, the app has Sales"),
         (
             "Sales",
             "accounting_periods",
-            "as accounting_years: role: needs Bookkeeping or SuperUser",
+            "as accounting_years: role: requires Bookkeeping or SuperUser",
         ),
-        ("Bookkeeping", "customers", "role: needs Sales or SuperUser, the app has Bookkeeping"),
+        ("Bookkeeping", "customers", "role: requires Sales or SuperUser, the app has Bookkeeping"),
         ("Bookkeeping", "products", "role: Access denied (Forbidden). The role Bookkeeping"),
         ("Project employee", "projects", ""),
     ],
@@ -321,8 +321,8 @@ def test_the_connection_test_says_which_role_is_missing(
             {"title": "Missing modules: Project", "traceId": "0-CPH"},
             "module: Missing modules: Project",
         ),
-        ({"title": "Access forbidden", "traceId": "0-CPH"}, "module: needs Project (no. 4)"),
-        ({"traceId": "0-CPH"}, "module: needs Project (no. 4)"),
+        ({"title": "Access forbidden", "traceId": "0-CPH"}, "module: requires Project (no. 4)"),
+        ({"traceId": "0-CPH"}, "module: requires Project (no. 4)"),
     ],
 )
 def test_the_connection_test_says_which_module_is_missing(
@@ -344,7 +344,7 @@ def test_a_refusal_without_words_is_not_explained_by_a_guess(
     with three as sandbox:
         sandbox.faults.add("/units", "status", status=403, times=None, body=b'{"logId": "0-CPH"}')
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    assert told(run)["units"] == ("no", "role or module: e-conomic does not say which")
+    assert told(run)["units"] == ("no", "role or module: e-conomic gives no reason")
 
 
 def test_the_connection_test_names_the_streams_that_are_off(
@@ -353,7 +353,7 @@ def test_the_connection_test_names_the_streams_that_are_off(
     run = warm_tap(settings_for(one_company, GRANT), "--test")
     off = {stream: why for stream, (access, why) in told(run).items() if access == "off"}
     assert set(off) == {vars(stream)["name"] for stream in STREAMS} - DEFAULT
-    assert set(off.values()) == {"disabled: only there with the setting all_streams"}
+    assert set(off.values()) == {"disabled: requires the setting all_streams"}
 
 
 ONE_ROW = re.compile(r"/count$|[?&]page[sS]ize=1(&|$)|filter=\w+%24eq%3A0$")
@@ -405,7 +405,7 @@ def test_the_connection_test_stops_at_the_first_401_of_a_company(
     assert run.exit_code == 1
     assert asked.count(GRANT) <= 1 + 3, "/self, and what was on its way when the first 401 came"
     refused, whole = run.text.split("\n\nagreement ")
-    assert refused.count(" not asked") == len(DEFAULT) - 1
+    assert refused.count(" not checked") == len(DEFAULT) - 1
     assert f" 0 of {len(DEFAULT)} can be read" in refused
     assert f" {len(DEFAULT)} of {len(DEFAULT)} can be read" in whole
     assert len([line for line in run.errors if "rejected the tokens" in line]) == 2, (

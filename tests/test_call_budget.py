@@ -114,7 +114,9 @@ def whole(run: Run, sandbox: Sandbox, *tokens: str) -> bool:
 
 
 def waits_told(run: Run) -> list[str]:
-    return [line.split("| ")[-1] for line in run.stderr.splitlines() if "call budget of" in line]
+    return [
+        line.split("| ")[-1] for line in run.stderr.splitlines() if "for the rate limit of" in line
+    ]
 
 
 # --- 429 ---
@@ -162,7 +164,7 @@ def test_after_a_429_nothing_is_asked_for_that_company_until_the_time_is_over(
     assert len(meanwhile(GRANT_2)) > 3, "the other company is read on"
 
     (told,) = waits_told(run)
-    assert told.endswith(f"s in all for the call budget of agreement {NUMBER} (Firma 0)")
+    assert told.endswith(f"s in total for the rate limit of agreement {NUMBER} (Firma 0)")
     assert ends[0] - refused.ended - 1 < float(told.split()[1]) < seconds + 2
     assert "spread out" not in run.stderr
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import TapRunner
 
-ROWS = re.compile(r"booked_entries (\d+)/(\d+): (\d+) rows in all, (\d+) tokens left")
+ROWS = re.compile(r"booked_entries (\d+)/(\d+): (\d+) rows in total, (\d+) tokens left")
 
 
 def test_on_a_terminal_a_line_tells_rows_of_total_pace_and_budget(
@@ -75,7 +75,7 @@ def test_in_a_pipeline_there_is_no_such_line(warm_tap: TapRunner) -> None:
     with Sandbox({"demo": Grant(company)}) as sandbox:
         run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("booked_entries"))
     assert run.records["booked_entries"]
-    assert "rows in all" not in run.stderr
+    assert "rows in total" not in run.stderr
 
 
 def test_a_closing_table_tells_rows_calls_tokens_and_seconds(warm_tap: TapRunner) -> None:
@@ -91,5 +91,5 @@ def test_a_closing_table_tells_rows_calls_tokens_and_seconds(warm_tap: TapRunner
     (told,) = [line for line in lines if line[:1] == ["booked_entries"] and len(line) == 5]
     assert told[1:3] == [str(entries), str(asked)]
     assert int(told[3]) >= asked
-    (total,) = [line for line in lines if line[:1] == ["all"]]
+    (total,) = [line for line in lines if line[:1] == ["total"]]
     assert total[1:3] == [str(entries + len(run.records["units"])), str(calls)]

@@ -92,7 +92,7 @@ def test_all_streams_of_years_read_a_year_whose_name_ends_in_a_letter(
 def test_a_year_whose_name_ends_in_a_letter_is_reconciled(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
-    assert "adds up" in read(warm_tap, sandbox, "booked_entries", reconcile="fail").stderr
+    assert "reconciles with" in read(warm_tap, sandbox, "booked_entries", reconcile="fail").stderr
     totals: Any = company.rows("rest:/accounting-years/{accountingYear}/totals", (YEAR,))
     totals[0]["totalInBaseCurrency"] += Decimal("0.01")
     again = read(warm_tap, sandbox, "booked_entries", reconcile="warn")

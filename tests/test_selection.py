@@ -26,7 +26,7 @@ def test_a_selection_that_fits_nothing_is_the_last_thing_said(
 ) -> None:
     run = warm_tap(settings, catalog=warm_tap.catalog_of("booked_entry"))
     assert run.exit_code == 0
-    assert "No stream is selected: nothing is read" in run.stderr.splitlines()[-1]
+    assert "No streams are selected, so nothing was read" in run.stderr.splitlines()[-1]
 
 
 def test_what_is_not_selected_is_one_line(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ def test_what_is_not_selected_is_one_line(warm_tap: TapRunner, settings: dict[st
 
 def test_one_of_a_kind_is_no_plural(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
     run = warm_tap(settings, catalog=warm_tap.catalog_of("agreements"))
-    assert run.stderr.rstrip().endswith("Complete: 1 row of 1 stream, 1 company")
+    assert run.stderr.rstrip().endswith("Complete: 1 row from 1 stream, 1 company")
 
 
 def test_help_says_what_this_tap_does(warm_tap: TapRunner) -> None:

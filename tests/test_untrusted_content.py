@@ -45,7 +45,7 @@ def told(run: Run, words: str) -> list[str]:
 
 
 def reports(run: Run) -> list[str]:
-    return told(run, "Left out") + told(run, "Not as documented")
+    return told(run, "Left out") + told(run, "Schema drift")
 
 
 # --- passed on as it is ---
@@ -130,7 +130,7 @@ def test_a_value_that_no_message_can_carry_is_null_and_its_row_is_named(
     assert [record["balance"] for record in run.records["customers"]] == [Decimal("1.10")] * 3
     (line,) = told(run, "Left out for")
     assert f"row agreementNumber {NUMBER}, customerNumber 2: name" in line
-    (line,) = told(run, "Not as documented: name")
+    (line,) = told(run, "Schema drift: name")
     assert "left out (1 rows)" in line
     keeps_secrets(run)
 
@@ -146,7 +146,7 @@ def test_what_is_nested_too_deep_for_targets_is_left_out(
     assert run.exit_code == 0, run.stderr
     (record,) = run.records["customers"]
     assert record[column] is None
-    assert told(run, f"Not as documented: {column}")
+    assert told(run, f"Schema drift: {column}")
 
 
 def test_many_such_rows_do_not_flood_the_log(warm_tap: TapRunner) -> None:
@@ -154,7 +154,7 @@ def test_many_such_rows_do_not_flood_the_log(warm_tap: TapRunner) -> None:
     run = read(warm_tap, "customers", "^/customers", b'{"collection": [%b]}' % rows)
     assert (run.exit_code, len(run.records["customers"])) == (0, 500)
     assert len(told(run, "Left out for")) == 20
-    (line,) = told(run, "Not as documented: name")
+    (line,) = told(run, "Schema drift: name")
     assert "(500 rows)" in line
 
 

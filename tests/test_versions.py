@@ -140,7 +140,7 @@ def test_of_three_companies_one_fails_and_keeps_its_rows(
     assert target.companies("customers") == before
     assert "customers" not in activated(run)
     assert "journals" in activated(run)
-    assert "Deletions not propagated for customers: agreement 2" in run.stderr
+    assert "ACTIVATE_VERSION not sent for customers: agreement 2" in run.stderr
 
 
 def test_a_company_of_which_e_conomic_counts_more_rows_than_it_gave_keeps_its_rows(
@@ -164,7 +164,7 @@ def test_a_company_of_which_e_conomic_counts_more_rows_than_it_gave_keeps_its_ro
     told = f"/customers is not whole: {len(rows) - 3} rows were read, e-conomic counted {len(rows)}"
     assert told in run.errors[-2]
     assert target.companies("customers") == before
-    assert "Deletions not propagated for customers: agreement 2" in run.stderr
+    assert "ACTIVATE_VERSION not sent for customers: agreement 2" in run.stderr
     assert "customers" not in activated(run)
     assert {"agreements", "journals"} <= activated(run)
 
@@ -182,7 +182,7 @@ def test_an_empty_answer_empties_no_table_that_e_conomic_counts_rows_of(
     assert run.exit_code == 1
     assert "0 rows were read, twice, where there were" in run.errors[-2]
     assert target.companies("dimensions") == before
-    assert "Deletions not propagated for dimensions: agreement 2" in run.stderr
+    assert "ACTIVATE_VERSION not sent for dimensions: agreement 2" in run.stderr
     assert "dimensions" not in activated(run)
 
 
@@ -374,7 +374,7 @@ def test_rows_below_parents_that_may_have_been_missed_stay(warm_tap: TapRunner) 
     assert second.exit_code == 0, second.stderr
     assert "rows came and went while /products was read 3 times" in second.stderr
     assert activated(second) == set()
-    assert "Deletions not propagated for rest_product_sales_prices" in second.stderr
+    assert "ACTIVATE_VERSION not sent for rest_product_sales_prices" in second.stderr
 
 
 def test_an_order_that_is_sent_while_orders_are_read_keeps_its_lines(warm_tap: TapRunner) -> None:

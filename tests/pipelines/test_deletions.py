@@ -302,7 +302,7 @@ def test_a_table_that_failed_for_one_company_keeps_every_row(story: Story) -> No
 @pytest.mark.parametrize("stream", ["dimensions", "journals"])
 def test_the_log_says_which_company_holds_the_deletions_back(story: Story, stream: str) -> None:
     lines = [line.text for line in story.partly.run.log]
-    assert any(f"Deletions not propagated for {stream}: agreement 2" in line for line in lines), (
+    assert any(f"ACTIVATE_VERSION not sent for {stream}: agreement 2" in line for line in lines), (
         said(story.partly.run)
     )
 

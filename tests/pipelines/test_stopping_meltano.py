@@ -111,7 +111,7 @@ def test_a_signal_that_comes_from_the_system_and_from_meltano_is_one_stop(
         for _ in range(2):
             pages.clear()
             run = Stopped(beside, sandbox, asked, signum)
-            assert "Stopped by a signal: the next run goes on" in run.log
+            assert "Stopped by a signal. The next run resumes" in run.log
             assert all(line.endswith(b"\n") for line in run.lines)
             messages = [json.loads(line) for line in run.lines]
             written = [m["record"]["entryNumber"] for m in messages if m["type"] == "RECORD"]
