@@ -1,4 +1,4 @@
-"""What a grant may not read, and what fails: left out by itself, named, never mixed up."""
+"""What a grant cannot read is skipped, what fails is a failure: reported, and never confused."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ PARTLY = {
         "accounting_periods": "The role Sales of the grant does not give access",
     },
 }
-"""Grants that may read a part, some streams they may not read, and what e-conomic says of it."""
+"""Grants without access to some streams, and e-conomic's message about each."""
 
 
 @pytest.fixture(scope="module")
 def one_company() -> Iterator[Sandbox]:
-    """A company, a grant that may read all of it, and three that may not."""
+    """A company, a grant that can read all of it, and three that cannot."""
     whole = small_grants(GRANT)[GRANT]
     no_modules, bookkeeping, sales = PARTLY
     grants = {
@@ -87,7 +87,7 @@ def partition(number: int, key: str, value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("grant", PARTLY)
-def test_what_a_grant_may_not_read_is_skipped_and_the_rest_is_complete(
+def test_streams_without_access_are_skipped_and_the_rest_is_complete(
     warm_tap: TapRunner, one_company: Sandbox, grant: str
 ) -> None:
     everything = warm_tap(settings_for(one_company, GRANT)).records
@@ -105,7 +105,7 @@ def test_what_a_grant_may_not_read_is_skipped_and_the_rest_is_complete(
 
 
 @pytest.mark.parametrize("grant", PARTLY)
-def test_what_is_missing_is_named_when_it_happens_and_at_the_end(
+def test_a_skip_is_reported_when_it_happens_and_at_the_end(
     warm_tap: TapRunner, one_company: Sandbox, grant: str
 ) -> None:
     run = warm_tap(settings_for(one_company, grant))
@@ -124,6 +124,9 @@ def test_the_summary_has_one_line_per_company_and_reason(
     lines = [line for line in run.warnings if "Skipped for" in line]
     assert len(lines) == len(set(skipped(run).values()))
     assert run.warnings[-len(lines) :] == lines
+    count = len(skipped(run))
+    last = run.stderr.splitlines()[-1]
+    assert re.search(rf"\| Complete: .*, 1 company; {count} streams skipped, see above$", last)
 
 
 @pytest.fixture
@@ -132,7 +135,7 @@ def three() -> Sandbox:
     return canary_sandbox()
 
 
-def test_a_revoked_grant_leaves_the_others_complete_and_is_named_at_the_end(
+def test_a_revoked_grant_is_reported_at_the_end_and_the_others_are_complete(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     known = partition(NUMBER + 1, "entryNumber", 77)
@@ -157,7 +160,11 @@ def test_a_revoked_grant_leaves_the_others_complete_and_is_named_at_the_end(
     assert {r["agreementNumber"] for r in run.records["customers"]} == {NUMBER, NUMBER + 2}
     assert run.bookmark("booked_entries", NUMBER + 1) == known
     assert "Not read: agreements no. 2: e-conomic rejected the tokens (401)" in run.errors[-2]
-    assert "Incomplete: " in run.errors[-1]
+    rows = sum(map(len, run.records.values()))
+    assert run.errors[-1].endswith(
+        f"Incomplete: 1 failure, listed above. {rows} rows from 3 streams written. "
+        "The next run resumes from the last state"
+    )
     keeps_secrets(run)
 
 
@@ -172,7 +179,7 @@ def test_without_a_usable_grant_nothing_is_written(warm_tap: TapRunner, three: S
     keeps_secrets(run)
 
 
-def test_a_stream_that_fails_fails_alone_and_its_bookmark_stays(warm_tap: TapRunner) -> None:
+def test_a_failing_stream_affects_no_other_and_keeps_its_bookmark(warm_tap: TapRunner) -> None:
     known = partition(NUMBER, "lastUpdated", "2024-01-01T00:00:00Z")
     state = {"bookmarks": {"customer_contacts": {"partitions": [known]}}}
     with canary_sandbox(small_grants(GRANT)) as sandbox:
@@ -196,7 +203,7 @@ def test_a_stream_that_fails_fails_alone_and_its_bookmark_stays(warm_tap: TapRun
     keeps_secrets(run)
 
 
-def test_a_stream_that_fails_for_one_agreement_is_complete_for_the_others(
+def test_a_stream_failing_for_one_agreement_is_complete_for_the_others(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     with three as sandbox:
@@ -214,7 +221,7 @@ Table = dict[str, tuple[str, str]]
 
 
 def told(run: Run) -> Table:
-    """What `--test` says of each stream of one company: whether it can be read, and why not."""
+    """The table of `--test` for one company: whether each stream can be read, and why not."""
     _, _, table = run.text.partition("  stream ")
     rows = [line.split(maxsplit=1) for line in table.splitlines()[1:] if line]
     return {name: re.match(r"(not checked|\w+) *(.*)", rest).groups() for name, rest in rows}  # type: ignore[union-attr, misc]
@@ -225,7 +232,7 @@ def unreadable(run: Run) -> set[str]:
 
 
 class WithSelf:
-    """A company whose `/self` says something else."""
+    """A company with other properties in `/self`."""
 
     def __init__(self, company: CompanyLike, said: Row) -> None:
         self.agreement_number, self.modules = company.agreement_number, company.modules
@@ -237,13 +244,13 @@ class WithSelf:
 
 
 def with_role(grant: Grant, role: str) -> Grant:
-    """A grant of an app with this role, which `/self` tells too."""
+    """A grant of an app with this role, which `/self` shows too."""
     app = {"name": "App", "requiredRoles": [{"roleNumber": 1, "name": role}]}
     return replace(grant, company=WithSelf(grant.company, {"application": app}), role=role)
 
 
 @pytest.mark.parametrize("grant", PARTLY)
-def test_the_connection_test_tells_of_each_stream_what_a_run_finds(
+def test_the_connection_test_reports_what_a_run_would_find(
     warm_tap: TapRunner, one_company: Sandbox, grant: str
 ) -> None:
     config = settings_for(one_company, grant, all_streams=True)
@@ -256,7 +263,9 @@ def test_the_connection_test_tells_of_each_stream_what_a_run_finds(
     keeps_secrets(run)
 
 
-def test_the_connection_test_says_who_it_is(warm_tap: TapRunner, one_company: Sandbox) -> None:
+def test_the_connection_test_identifies_user_app_and_company(
+    warm_tap: TapRunner, one_company: Sandbox
+) -> None:
     run = warm_tap(settings_for(one_company, GRANT), "--test")
     assert run.text.splitlines()[:6] == [
         f"agreement {NUMBER} (Firma 0)",
@@ -275,7 +284,7 @@ def test_the_connection_test_says_who_it_is(warm_tap: TapRunner, one_company: Sa
         {"modules": [{"moduleNumber": "4"}, 4], "user": {}, "company": {"name": "A\x07\x1b[2J"}},
     ],
 )
-def test_the_connection_test_needs_nothing_of_self_but_the_number(
+def test_the_connection_test_requires_only_the_number_in_self(
     warm_tap: TapRunner, said: dict[str, object]
 ) -> None:
     whole = small_grants(GRANT)[GRANT]
@@ -303,7 +312,7 @@ def test_the_connection_test_needs_nothing_of_self_but_the_number(
         ("Project employee", "projects", ""),
     ],
 )
-def test_the_connection_test_says_which_role_is_missing(
+def test_the_connection_test_names_the_missing_role(
     warm_tap: TapRunner, role: str, stream: str, why: str
 ) -> None:
     whole = small_grants(GRANT)[GRANT]
@@ -325,7 +334,7 @@ def test_the_connection_test_says_which_role_is_missing(
         ({"traceId": "0-CPH"}, "module: requires Project (no. 4)"),
     ],
 )
-def test_the_connection_test_says_which_module_is_missing(
+def test_the_connection_test_names_the_missing_module(
     warm_tap: TapRunner, body: dict[str, str], why: str
 ) -> None:
     whole = small_grants(GRANT)[GRANT]
@@ -338,7 +347,7 @@ def test_the_connection_test_says_which_module_is_missing(
     assert told(run)["projects"] == ("no", why)
 
 
-def test_a_refusal_without_words_is_not_explained_by_a_guess(
+def test_a_403_without_a_reason_is_not_explained_by_a_guess(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     with three as sandbox:
@@ -347,7 +356,7 @@ def test_a_refusal_without_words_is_not_explained_by_a_guess(
     assert told(run)["units"] == ("no", "role or module: e-conomic gives no reason")
 
 
-def test_the_connection_test_names_the_streams_that_are_off(
+def test_the_connection_test_lists_disabled_streams(
     warm_tap: TapRunner, one_company: Sandbox
 ) -> None:
     run = warm_tap(settings_for(one_company, GRANT), "--test")
@@ -373,10 +382,10 @@ def test_the_connection_test_costs_one_call_per_stream_and_reads_a_row_at_most(
     assert {request.path for request in large if request.endpoint not in SINGLE} == {
         *openapi,
         *(f"/productsapi/v2.0.0/productgroups/1/{name}" for name in settings),
-    }, "these four are one object or a short list, which cannot be asked for in part"
+    }, "these four are one object or a short list, which can only be read whole"
 
 
-def test_below_a_listing_without_rows_there_is_nothing_to_ask_for(warm_tap: TapRunner) -> None:
+def test_nothing_is_requested_below_an_empty_listing(warm_tap: TapRunner) -> None:
     empty = json.dumps({"collection": [], "pagination": {"results": 0}}).encode()
     with canary_sandbox(small_grants(GRANT)) as sandbox:
         sandbox.faults.add("/accounting-years", "status", status=200, body=empty, times=None)
@@ -386,7 +395,9 @@ def test_below_a_listing_without_rows_there_is_nothing_to_ask_for(warm_tap: TapR
     assert told(run)["accounting_periods"] == ("yes", "")
 
 
-def test_the_connection_test_of_a_refused_grant_fails(warm_tap: TapRunner, three: Sandbox) -> None:
+def test_the_connection_test_fails_for_a_rejected_grant(
+    warm_tap: TapRunner, three: Sandbox
+) -> None:
     with three as sandbox:
         sandbox.revoke(GRANT)
         run = warm_tap(settings_for(sandbox, GRANT), "--test")
@@ -403,7 +414,7 @@ def test_the_connection_test_stops_at_the_first_401_of_a_company(
         run = warm_tap(settings_for(sandbox, GRANT, GRANT_2, concurrency=3), "--test")
         asked = [request.grant for request in sandbox.log]
     assert run.exit_code == 1
-    assert asked.count(GRANT) <= 1 + 3, "/self, and what was on its way when the first 401 came"
+    assert asked.count(GRANT) <= 1 + 3, "/self, and what was in flight when the first 401 arrived"
     refused, whole = run.text.split("\n\nagreement ")
     assert refused.count(" not checked") == len(DEFAULT) - 1
     assert f" 0 of {len(DEFAULT)} can be read" in refused
@@ -424,7 +435,7 @@ def test_the_connection_test_fails_where_a_run_would(warm_tap: TapRunner, three:
     assert f"Failed: units, agreement {NUMBER} (Firma 0): e-conomic returned 500" in run.errors[-2]
 
 
-def test_the_table_of_the_docs_is_up_to_date() -> None:
+def test_the_documented_table_is_up_to_date() -> None:
     """`python -m scripts.update_docs` brings it up to date."""
     [(page, text)] = [found for found in documents() if found[0].name == "access.md"]
     assert page.read_text("utf-8") == text
@@ -433,8 +444,8 @@ def test_the_table_of_the_docs_is_up_to_date() -> None:
     }
 
 
-def test_the_roles_and_modules_of_the_docs_are_those_of_the_documents() -> None:
-    """What explains a refusal: the sandbox has the same facts from e-conomic's documents."""
+def test_roles_and_modules_match_e_conomics_documents() -> None:
+    """The sandbox has the same facts from e-conomic's documents."""
     for stream in STREAMS:
         fact = FACTS[f"{getattr(stream, 'module', 'rest')}:{vars(stream)['path']}"]
         module, roles = paid_module_of(stream), roles_of(stream)
@@ -442,7 +453,7 @@ def test_the_roles_and_modules_of_the_docs_are_those_of_the_documents() -> None:
         assert roles is None or set(roles) == set(fact.roles or ANY), stream
 
 
-def test_a_whole_year_that_answers_404_is_a_failure_and_not_an_empty_year(
+def test_a_404_for_a_fiscal_year_is_a_failure_and_not_an_empty_year(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     with three as sandbox:
@@ -454,7 +465,7 @@ def test_a_whole_year_that_answers_404_is_a_failure_and_not_an_empty_year(
     assert "accounting_year_totals" in run.errors[-2]
 
 
-def test_a_document_that_answers_404_though_its_invoice_is_listed_is_a_failure(
+def test_a_404_for_the_document_of_a_listed_invoice_is_a_failure(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     with three as sandbox:
@@ -475,7 +486,7 @@ def test_a_document_that_answers_404_though_its_invoice_is_listed_is_a_failure(
     ],
     ids=["one of many listings", "what is open"],
 )
-def test_what_may_be_read_in_part_only_is_a_failure_and_not_skipped(
+def test_access_denied_partway_is_a_failure_and_not_a_skip(
     warm_tap: TapRunner, stream: str, path: str, nth: int
 ) -> None:
     company = build_company(NUMBER, "Halvt ApS", seed=1, entries=2500)
@@ -491,14 +502,16 @@ def test_what_may_be_read_in_part_only_is_a_failure_and_not_skipped(
     assert "in the middle of it: access denied (403)" in run.errors[-2]
 
 
-def test_a_listing_that_answers_404_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:
+def test_a_404_for_a_listing_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:
     with three as sandbox:
         sandbox.faults.add("/customers", "status", status=404, times=None)
         run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("customers"))
     assert run.exit_code == 1
 
 
-def test_an_answer_without_items_is_no_empty_listing(warm_tap: TapRunner, three: Sandbox) -> None:
+def test_a_response_without_items_is_not_an_empty_listing(
+    warm_tap: TapRunner, three: Sandbox
+) -> None:
     with three as sandbox:
         sandbox.faults.add(
             "/Contacts", "status", status=200, body=b'{"title": "Maintenance"}', times=None
@@ -513,7 +526,7 @@ def test_an_answer_without_items_is_no_empty_listing(warm_tap: TapRunner, three:
 
 @pytest.mark.parametrize("path", ["/self", "/customers"])
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_token_that_e_conomic_repeats_is_not_shown(
+def test_a_token_repeated_by_e_conomic_is_masked(
     warm_tap: TapRunner, three: Sandbox, path: str, status: int
 ) -> None:
     says = {"message": f"The tokens {APP} and {GRANT} are not valid", "httpStatusCode": status}

@@ -45,9 +45,7 @@ def fifty() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_every_row_carries_the_number_of_the_company_it_came_from(
-    warm_tap: TapRunner, fifty: Sandbox
-) -> None:
+def test_every_row_has_the_number_of_its_company(warm_tap: TapRunner, fifty: Sandbox) -> None:
     before = len(fifty.log)
     config = settings_for(fifty, *FIFTY, parallel_agreements=THREADS, concurrency=THREADS)
     by_parent = ("accounting_periods", "orders_lines")
@@ -80,7 +78,7 @@ def test_every_row_carries_the_number_of_the_company_it_came_from(
     }
 
 
-def test_threads_that_share_a_transport_never_mix_grants(fifty: Sandbox) -> None:
+def test_threads_sharing_a_transport_never_mix_grants(fifty: Sandbox) -> None:
     transport = Transport(
         stop=StopFlag(), workers=THREADS, timeout=60, user_agent="test", ca_bundle=None
     )

@@ -1,4 +1,4 @@
-"""What a run says of its progress, and at its end of what it took."""
+"""The progress line of a run on a terminal, and the table of usage at its end."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 ROWS = re.compile(r"booked_entries (\d+)/(\d+): (\d+) rows in total, (\d+) tokens left")
 
 
-def test_on_a_terminal_a_line_tells_rows_of_total_pace_and_budget(
-    warm_tap: TapRunner, tmp_path: Path
-) -> None:
+def test_a_terminal_shows_rows_total_rate_and_tokens(warm_tap: TapRunner, tmp_path: Path) -> None:
     company = build_company(NUMBER, "Firma", seed=7, entries=3_200)
     total = len(company.rows("bookedEntriesapi:/booked-entries"))
     with Sandbox({"demo": Grant(company)}, latency=0.15) as sandbox:
@@ -47,7 +45,7 @@ def test_on_a_terminal_a_line_tells_rows_of_total_pace_and_budget(
 
 
 def on_a_terminal(config: Path, catalog: Path, out: Path) -> tuple[str, bytes]:
-    """Run the tap with stderr on a terminal; what it shows there, and its messages."""
+    """Run the tap with stderr on a terminal; return what it shows there, and its messages."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
     with out.open("wb") as messages:
@@ -70,7 +68,7 @@ def on_a_terminal(config: Path, catalog: Path, out: Path) -> tuple[str, bytes]:
     return shown.decode(), out.read_bytes()
 
 
-def test_in_a_pipeline_there_is_no_such_line(warm_tap: TapRunner) -> None:
+def test_a_pipeline_has_no_progress_line(warm_tap: TapRunner) -> None:
     company = build_company(NUMBER, "Firma", seed=7, entries=1_200)
     with Sandbox({"demo": Grant(company)}) as sandbox:
         run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("booked_entries"))
@@ -78,7 +76,7 @@ def test_in_a_pipeline_there_is_no_such_line(warm_tap: TapRunner) -> None:
     assert "rows in total" not in run.stderr
 
 
-def test_a_closing_table_tells_rows_calls_tokens_and_seconds(warm_tap: TapRunner) -> None:
+def test_the_closing_table_shows_rows_calls_tokens_and_seconds(warm_tap: TapRunner) -> None:
     company = build_company(NUMBER, "Firma", seed=7, entries=1_200)
     with Sandbox({"demo": Grant(company)}) as sandbox:
         run = warm_tap(

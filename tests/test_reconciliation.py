@@ -41,7 +41,7 @@ def reconcile(tap: TapRunner, sandbox: Sandbox, how: str, **more: Any) -> Run:
 
 
 def spoil(company: Company) -> dict[str, Any]:
-    """Change a total of 2024 by an øre."""
+    """Change a total of 2024 by one øre."""
     row: Any = company.rows(TOTALS, ("2024",))[3]
     row["totalInBaseCurrency"] += Decimal("0.01")
     spoilt: dict[str, Any] = row
@@ -49,13 +49,15 @@ def spoil(company: Company) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("how", ["warn", "fail"])
-def test_a_ledger_that_adds_up_is_told(warm_tap: TapRunner, sandbox: Sandbox, how: str) -> None:
+def test_a_ledger_that_reconciles_is_reported(
+    warm_tap: TapRunner, sandbox: Sandbox, how: str
+) -> None:
     run = reconcile(warm_tap, sandbox, how)
     assert run.exit_code == 0, run.stderr
     assert "The ledger of agreement 1234567 (Nordlys Cykler & Fritid ApS) reconciles" in run.stderr
 
 
-def test_a_difference_of_an_oere_is_told_with_its_figures(
+def test_a_difference_of_one_oere_is_reported_with_both_amounts(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
     row = spoil(company)
@@ -70,7 +72,7 @@ def test_a_difference_of_an_oere_is_told_with_its_figures(
     assert run.stderr.count("differs: ") == 1
 
 
-def test_the_noise_of_doubles_is_no_difference(
+def test_floating_point_noise_is_not_a_difference(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
     """The newer API documents its amounts as doubles."""
@@ -86,7 +88,7 @@ def test_the_noise_of_doubles_is_no_difference(
     assert served == {row["amountInBaseCurrency"] for row in noisy}, "records keep every digit"
 
 
-def test_fail_ends_the_run_with_exit_code_1(
+def test_reconcile_fail_exits_with_code_1(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
     spoil(company)
@@ -96,7 +98,7 @@ def test_fail_ends_the_run_with_exit_code_1(
     assert run.records["booked_entries"], "what was read has been written"
 
 
-def test_a_voucher_booked_between_the_readings_is_no_difference(
+def test_a_voucher_booked_during_reconciliation_is_not_a_difference(
     warm_tap: TapRunner, company: Company
 ) -> None:
     asked: list[str] = []
@@ -123,7 +125,7 @@ def test_years_before_the_start_date_are_left_out(
     assert run.exit_code == 0, run.stderr
 
 
-def test_with_full_refresh_days_it_waits_until_one_is_due(
+def test_with_full_refresh_days_the_ledger_is_reconciled_when_a_full_read_is_due(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:
     config = settings_for(sandbox, "demo", reconcile="warn", full_refresh_days=7)
@@ -134,7 +136,7 @@ def test_with_full_refresh_days_it_waits_until_one_is_due(
     assert "reconciles with" not in second.stderr
 
 
-def test_a_grant_that_may_not_read_the_totals_is_told(
+def test_a_grant_that_cannot_read_the_totals_is_reported(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add("/totals", "status", status=403, times=None)

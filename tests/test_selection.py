@@ -1,4 +1,4 @@
-"""What the log says of what was selected: a newcomer's slip of the pen selects nothing."""
+"""What the log shows of the selection: a typo selects nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def settings() -> Iterator[dict[str, Any]]:
         yield settings_for(sandbox, GRANT)
 
 
-def test_a_selection_that_fits_nothing_is_the_last_thing_said(
+def test_a_selection_that_matches_nothing_is_reported_last(
     warm_tap: TapRunner, settings: dict[str, Any]
 ) -> None:
     run = warm_tap(settings, catalog=warm_tap.catalog_of("booked_entry"))
@@ -29,13 +29,13 @@ def test_a_selection_that_fits_nothing_is_the_last_thing_said(
     assert "No streams are selected, so nothing was read" in run.stderr.splitlines()[-1]
 
 
-def test_what_is_not_selected_is_one_line(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
+def test_deselected_streams_take_one_line(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
     run = warm_tap({**settings, "all_streams": True}, catalog=warm_tap.catalog_of("units"))
     assert "Selected: 1 of 111 streams" in run.stderr
     assert "deselected" not in run.stderr
 
 
-def test_one_of_a_kind_is_no_plural(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
+def test_a_single_row_is_not_plural(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
     run = warm_tap(settings, catalog=warm_tap.catalog_of("agreements"))
     assert run.stderr.rstrip().endswith("Complete: 1 row from 1 stream, 1 company")
 

@@ -405,7 +405,7 @@ ASSUMPTIONS = (
         'They are documented as "total entry amount"; of opening entries nothing is said.',
         "`reconcile`, and a check of the [dbt models](models.md), tell of differences on the "
         "accounts of the balance sheet, though no row is missing.",
-        "test_reconciliation.py::test_a_difference_of_an_oere_is_told_with_its_figures",
+        "test_reconciliation.py::test_a_difference_of_one_oere_is_reported_with_both_amounts",
         (Check(answers.totals_of, (OPENINGS, YEARS, _year_totals, _year_entries)),),
     ),
     Assumption(
