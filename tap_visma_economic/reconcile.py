@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -40,22 +39,6 @@ Sums = defaultdict[tuple[str, int], Decimal]
 """Amounts in the base currency by fiscal year and account."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """An account whose entries do not match its total, both in the base currency."""
-
-    year: str
-    account: int
-    entries: Decimal
-    total: Decimal
-
-    def __str__(self) -> str:
-        return (
-            f"fiscal year {self.year}, account {self.account}: the entries total {self.entries}, "
-            f"e-conomic reports {self.total}"
-        )
-
-
 def reconcile(run: Run, *, fail: bool) -> None:
     """Log for each company whether its ledger matches e-conomic's totals.
 
@@ -84,8 +67,8 @@ def reconcile(run: Run, *, fail: bool) -> None:
             run.report.fail("reconcile", agreement, failure)
 
 
-def differences(run: Run, agreement: Agreement) -> list[Difference]:
-    """Return the accounts of an agreement whose entries do not match their totals.
+def differences(run: Run, agreement: Agreement) -> list[str]:
+    """Return a line for each account of an agreement whose entries do not match its total.
 
     Years that begin before the setting start_date are left out.
 
@@ -103,10 +86,12 @@ def differences(run: Run, agreement: Agreement) -> list[Difference]:
     entries = _entries(run, agreement, years)
     after = _totals(run, agreement)
     return [
-        Difference(*key, entries[key], after[key])
-        for key in sorted({*before, *entries, *after})
-        if key[0] in names and key[1] in posting
-        if entries[key] not in (before[key], after[key])
+        f"fiscal year {year}, account {account}: the entries total {entries[year, account]}, "
+        f"e-conomic reports {after[year, account]}"
+        for year, account in sorted({*before, *entries, *after})
+        if year in names
+        and account in posting
+        and entries[year, account] not in (before[year, account], after[year, account])
     ]
 
 
