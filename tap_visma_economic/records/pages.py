@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 import pendulum
 
-from tap_visma_economic.errors import BadAnswerError, quoted, shown
+from tap_visma_economic.errors import BadAnswerError, quoted
 from tap_visma_economic.records.lenient import strict_json
 from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
-from tap_visma_economic.records.records import Row
-from tap_visma_economic.records.typed import Envelope, Flaw, Rows
+from tap_visma_economic.records.row_type import Envelope, Rows
+from tap_visma_economic.records.selection import Row
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     import requests
 
-    from tap_visma_economic.records.lenient import Found
     from tap_visma_economic.records.row_type import RowType
 
 T = TypeVar("T")
@@ -113,11 +112,11 @@ def _read(
     except _UNREADABLE as error:
         why = str(error)
     try:
-        content, found = strict_json(response.content, envelope.depth)
+        content, flaws = strict_json(response.content, envelope)
         answer, rows = decode(content)
     except (*_UNREADABLE, ValueError):
         raise _bad(response, why) from None
-    rows.flaws = _flaws(envelope, found, response)
+    rows.flaws = flaws
     return answer, rows
 
 
@@ -178,21 +177,6 @@ def count(response: requests.Response) -> int:
     except _UNREADABLE as error:
         raise _bad(response, str(error)) from None
     return number
-
-
-def _flaws(
-    envelope: Envelope, found: Sequence[Found], response: requests.Response
-) -> dict[int, list[Flaw]]:
-    """Return what was left out of rows, by their place."""
-    flaws: dict[int, list[Flaw]] = {}
-    for (*where, last), why, text in found:
-        if len(where) < envelope.depth - 1 or (envelope.name and where[0] != envelope.name):
-            raise _bad(response, f"{shown(str(last))} is {why}")
-        steps = [*where, last][envelope.depth - 1 :]
-        place = where[envelope.depth - 2] if envelope.depth > 1 else 0
-        path = ".".join("[]" if isinstance(step, int) else str(step) for step in steps)
-        flaws.setdefault(int(place), []).append(Flaw(path, why, text))
-    return flaws
 
 
 def _bad(response: requests.Response, why: str) -> BadAnswerError:
