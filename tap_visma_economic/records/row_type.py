@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
 from operator import attrgetter
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import msgspec
@@ -100,6 +99,7 @@ class Compiled:
             return self._decoders[envelope]
 
 
+@dataclass(eq=False)
 class Rows(Sequence[Row]):
     """The rows of one response: objects, and dictionaries for whoever asks.
 
@@ -110,28 +110,16 @@ class Rows(Sequence[Row]):
         compiled: what decoded them; None if they are dictionaries.
         flaws: what was left out of rows, by place.
         places: where in the response they stand, if they are not all.
-
-    Attributes:
-        keyless: after `finalize`, the keys that are missing, by place.
+        keyless: the keys that are missing from records, by place.
     """
 
-    def __init__(
-        self,
-        content: bytes,
-        envelope: Envelope,
-        made: list[Any],
-        compiled: Compiled | None = None,
-        *,
-        flaws: Mapping[int, Sequence[Flaw]] = MappingProxyType({}),
-        places: Sequence[int] | None = None,
-    ) -> None:
-        self.made = made
-        self.flaws = flaws
-        self.keyless: dict[int, list[str]] = {}
-        self._content = content
-        self._envelope = envelope
-        self._compiled = compiled
-        self._places = range(len(made)) if places is None else places
+    content: bytes
+    envelope: Envelope
+    made: list[Any]
+    compiled: Compiled | None = None
+    flaws: Mapping[int, Sequence[Flaw]] = field(default_factory=dict)
+    places: Sequence[int] | None = None
+    keyless: dict[int, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.made)
@@ -149,27 +137,26 @@ class Rows(Sequence[Row]):
 
     def _plain(self, place: int) -> Row:
         """Return a row as it came, as a dictionary."""
-        return _decode_row(self._raw[self._places[place]])
+        return _decode_row(self._raw[self.places[place] if self.places else place])
 
     @cached_property
     def _raw(self) -> list[msgspec.Raw]:
-        return _raw_rows(self._content, self._envelope)[1]
+        return _raw_rows(self.content, self.envelope)[1]
 
     def take(self, places: Sequence[int]) -> Rows:
         """Return some of the rows."""
-        return Rows(
-            self._content,
-            self._envelope,
-            [self.made[place] for place in places],
-            self._compiled,
+        return replace(
+            self,
+            made=[self.made[place] for place in places],
             flaws={new: self.flaws[old] for new, old in enumerate(places) if old in self.flaws},
-            places=[self._places[place] for place in places],
+            places=[self.places[place] if self.places else place for place in places],
+            keyless={},
         )
 
     def read_as(self, row_type: RowType) -> Rows:
         """Return the same rows, decoded by another type."""
-        rows = row_type.decode(self._content, self._envelope)[1]
-        rows = rows if len(rows) == len(self) else rows.take(self._places)
+        rows = row_type.decode(self.content, self.envelope)[1]
+        rows = rows if len(rows) == len(self) else rows.take(self.places or [])
         rows.flaws = self.flaws
         return rows
 
@@ -179,9 +166,9 @@ class Rows(Sequence[Row]):
         Args:
             context: agreementNumber and the path parameters.
         """
-        assert self._compiled, "rows of no type"  # noqa: S101
+        assert self.compiled, "rows of no type"  # noqa: S101
         keyless: Keyless = []
-        self._compiled.finalize(self.made, context, keyless)
+        self.compiled.finalize(self.made, context, keyless)
         places = {id(record): place for place, record in enumerate(self.made)} if keyless else {}
         for record, name in keyless:
             self.keyless.setdefault(places[id(record)], []).append(name)
@@ -189,7 +176,7 @@ class Rows(Sequence[Row]):
 
     def column(self, name: str) -> list[Any]:
         """Return a property of every row, None where it is absent."""
-        attribute = self._compiled and self._compiled.shape.columns.get(name)
+        attribute = self.compiled and self.compiled.shape.columns.get(name)
         if not attribute:
             return [row.get(name) for row in self]
         values = map(attrgetter(attribute), self.made)
@@ -197,12 +184,13 @@ class Rows(Sequence[Row]):
 
     def values(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
         """Return some columns of every row, which is a record by now."""
-        assert self._compiled, "rows of no type"  # noqa: S101
-        fields = self._compiled.shape.fields
+        assert self.compiled, "rows of no type"  # noqa: S101
+        fields = self.compiled.shape.fields
         found = [map(attrgetter(fields[name].attribute), self.made) for name in names]
         return list(zip(*found, strict=True))
 
 
+@dataclass
 class RowType:
     """How the rows of one stream become records.
 
@@ -215,22 +203,15 @@ class RowType:
         as_text: give amounts, rates and quantities as texts in plain notation.
     """
 
-    def __init__(
-        self,
-        schema: Schema,
-        selection: Selection,
-        drift: Drift,
-        *,
-        absent: UnsetType | None = None,
-        fill_booleans: bool = True,
-        as_text: bool = False,
-    ) -> None:
-        self._schema = schema
-        self._selection = selection
-        self._drift = drift
-        self._absent = absent
-        self._fill_booleans = fill_booleans
-        self._as_text = as_text
+    schema: Schema
+    selection: Selection
+    drift: Drift
+    _: KW_ONLY
+    absent: UnsetType | None = None
+    fill_booleans: bool = True
+    as_text: bool = False
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._current = self._compile(frozenset())
 
@@ -274,9 +255,9 @@ class RowType:
             return more
 
     def _compile(self, learnt: frozenset[Path]) -> Compiled:
-        code = Code(learnt, self._drift, as_text=self._as_text)
-        shape = Shape(code, absent=self._absent, fill_booleans=self._fill_booleans)
-        shape.build(self._schema, self._selection, keys=self._schema["required"])
+        code = Code(learnt, self.drift, as_text=self.as_text)
+        shape = Shape(code, absent=self.absent, fill_booleans=self.fill_booleans)
+        shape.build(self.schema, self.selection, keys=self.schema["required"])
         finalize = code.function(shape.variable, shape.lines)
         compiled = Compiled(shape.struct(), shape, finalize, learnt)
         compiled.decoder()  # before another thread sees the type

@@ -55,9 +55,6 @@ Keyless = list[tuple[Any, str]]
 Finalize = Callable[[Iterable[Any], Mapping[str, Any], Keyless], None]
 """Turns rows into records, in place; takes path parameters, and a list for rows without a key."""
 
-Fit = Callable[[Any], Any]
-"""Makes a value that is not null what the documents say it is; null if it cannot be, and noted."""
-
 _ALWAYS_LINKS = ("self", "metaData")
 """Links wherever they appear, documented or not."""
 
@@ -76,16 +73,46 @@ _MOST_REMEMBERED = 10_000
 """Texts that a memo holds before it starts over."""
 
 
-class Memo(dict[Any, Any]):
-    """Remembers what became of a text; null and what is absent stay as they are.
+@dataclass(frozen=True)
+class Fit:
+    """Makes a value that is not null what the documents say it is; null if it cannot be.
 
     Args:
-        convert: returns the value for a text.
-        fit: does it for a text that `convert` refuses: such are noted each time.
+        documented: the type in words.
+        convert: returns the value, or raises a MistypedError.
+        where: the value's place, for the report of what is lost.
+        drift: where departures from the documents are noted.
+        is_key: one value of another type is better than a row without its key.
     """
 
-    def __init__(self, convert: Callable[[Any], Any], fit: Fit) -> None:
-        self._convert, self._fit = convert, fit
+    documented: str
+    convert: Callable[[Any], Any]
+    where: str
+    drift: Drift
+    is_key: bool = False
+
+    def __call__(self, value: Any) -> Any:
+        """Return the value as documented, and note what is lost."""
+        try:
+            return self.convert(value)
+        except TimeOfDayError as error:
+            self.drift.time_of_day(self.where)
+            return error.day
+        except TooDeepError:
+            self.drift.left_out(self.where, "nested too deep")
+        except MistypedError:
+            if self.is_key and not isinstance(value, (dict, list)):
+                self.drift.mistyped(self.where, self.documented, value, "passed on, being a key")
+                return value
+            self.drift.mistyped(self.where, self.documented, value)
+        return None
+
+
+class Memo(dict[Any, Any]):
+    """Remembers what became of a text, if nothing was lost; null and absent stay as they are."""
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
         self._start()
 
     def _start(self) -> None:
@@ -94,7 +121,7 @@ class Memo(dict[Any, Any]):
 
     def __missing__(self, value: Any) -> Any:
         try:
-            converted = self._convert(value)
+            converted = self._fit.convert(value)
         except MistypedError:
             return self._fit(value)
         if len(self) >= _MOST_REMEMBERED:
@@ -175,7 +202,7 @@ class Field:
     attribute: str
     type: Any
     default: Any
-    fit: Fit | None = None
+    fit: Callable[[Any], Any] | None = None
     shape: Shape | None = None
 
 
@@ -324,7 +351,7 @@ class Shape:
             where = ".".join(path)
             then = f"{target} = unset"
             if passing:
-                fit = self._code.constant(self._fit("", not_too_deep, where))
+                fit = self._code.constant(Fit("anything", not_too_deep, where, self._code.drift))
                 then = f"if type({target}) in nested: {target} = {fit}({target})"
             count = f"{self._code.counter(where, passed=passing)} += 1"
             self.lines += [f"if {target} is not unset:", *_in([count, then])]
@@ -339,7 +366,7 @@ class Shape:
     def _scalar(self, name: str, column: Schema, absent: UnsetType | None) -> str:
         type_ = _TYPES.get(json_type(column), Any)
         default = False if self._fill_booleans and column.get("type") == "boolean" else absent
-        fit = None if type_ is Any else self._fit_scalar(column, self._where(name))
+        fit = None if type_ is Any else self._fit(column, self._where(name))
         return self._add(name, type_, default, fit=fit)
 
     def _property(
@@ -355,7 +382,7 @@ class Shape:
         else:
             target = self._scalar(name, column, self._absent)
             if kind == "number":  # asked first: an assignment for each would be dear
-                fit = self._code.constant(self._fit_scalar(column, where))
+                fit = self._code.constant(self._fit(column, where))
                 self.lines.append(f"if type({target}) not in numbers: {target} = {fit}({target})")
             elif converted := self._converted(target, column, where):
                 self.lines.append(f"{target} = {converted}")
@@ -365,7 +392,7 @@ class Shape:
     def _check_key(self, name: str, column: Schema) -> None:
         """Note rows without this key. One of another type than documented stays as it is."""
         target, where = self._at(name), self._where(name)
-        check = partial(_key, name=name, fit=self._fit_scalar(column, where, is_key=True))
+        check = partial(_key, name=name, fit=self._fit(column, where, is_key=True))
         line = f"{target} = {self._code.constant(check)}({target}, {self.variable}, keyless)"
         type_ = _TYPES.get(json_type(column))
         if type_ and not self._converted(target, column, where):
@@ -383,9 +410,10 @@ class Shape:
         else:
             links = () if selection.include_links else _ALWAYS_LINKS
             convert = partial(_open_object, dropped=(*column.get("x-omit", ()), *links))
-            fit = self._code.constant(self._fit("an object", convert, self._where(name)))
+            fit = Fit("an object", convert, self._where(name), self._code.drift)
             target = self._add(name, Any, self._absent)
-            self.lines.append(f"if type({target}) not in nothing: {target} = {fit}({target})")
+            call = f"{self._code.constant(fit)}({target})"
+            self.lines.append(f"if type({target}) not in nothing: {target} = {call}")
 
     def _add_object(self, name: str, inner: Shape, default: Any) -> str:
         return self._add(name, inner.struct(), default, fit=inner.conform, shape=inner)
@@ -394,13 +422,14 @@ class Shape:
         items: Schema = column.get("items", {})
         item, where = Shape(self._code, (*self._path, name, "[]")), self._where(name, "[]")
         type_: Any = _TYPES.get(json_type(items), Any)
-        fit_item = self._fit_scalar(items, where)
+        fit_item: Callable[[Any], Any] = self._fit(items, where)
         if items.get("properties"):
             item.build(items, selection.within(name).within("[]"))
             type_, fit_item = item.struct(), item.conform
         if type_ is not Any:
             type_ = type_ | None
-        fit = self._fit("an array", partial(_list, fit_item=fit_item), self._where(name))
+        convert = partial(_list, fit_item=fit_item)
+        fit = Fit("an array", convert, self._where(name), self._code.drift)
         shape = item if item.fields else None
         target = self._add(name, list[type_], self._absent, fit=fit, shape=shape)
         if item.lines:
@@ -477,30 +506,19 @@ class Shape:
 
     # Values
 
-    def _fit(
-        self, documented: str, convert: Callable[[Any], Any], where: str, *, is_key: bool = False
-    ) -> Fit:
-        return partial(
-            _fitted,
-            documented=documented,
-            convert=convert,
-            where=where,
-            drift=self._code.drift,
-            is_key=is_key,
-        )
-
-    def _fit_scalar(self, column: Schema, where: str, *, is_key: bool = False) -> Fit:
+    def _fit(self, column: Schema, where: str, *, is_key: bool = False) -> Fit:
         documented, convert = converter_of(column)
-        as_text = self._code.as_text and convert is number
-        return self._fit(documented, number_text if as_text else convert, where, is_key=is_key)
+        if self._code.as_text and convert is number:
+            convert = number_text
+        return Fit(documented, convert, where, self._code.drift, is_key)
 
     def _converted(self, value: str, column: Schema, where: str) -> str | None:
         """Return the code of a converted scalar; None if it stays as it is."""
-        fit = self._fit_scalar(column, where)
+        fit = self._fit(column, where)
         if json_type(column) == "number":
             return f"{value} if type({value}) in numbers else {self._code.constant(fit)}({value})"
         if column.get("format") in {"date", "date-time"} or column.get("x-trim"):
-            return f"{self._code.constant(Memo(converter_of(column)[1], fit))}[{value}]"
+            return f"{self._code.constant(Memo(fit))}[{value}]"
         return None
 
 
@@ -514,31 +532,6 @@ def _references(columns: Mapping[str, Schema]) -> dict[str, dict[str, tuple[str,
     return found
 
 
-def _fitted(
-    value: Any,
-    *,
-    documented: str,
-    convert: Callable[[Any], Any],
-    where: str,
-    drift: Drift,
-    is_key: bool,
-) -> Any:
-    """Return a value as it is documented, null if it cannot be; and note what is lost."""
-    try:
-        return convert(value)
-    except TimeOfDayError as error:
-        drift.time_of_day(where)
-        return error.day
-    except TooDeepError:
-        drift.left_out(where, "nested too deep")
-    except MistypedError:
-        passed = is_key and not isinstance(value, (dict, list))
-        outcome = "passed on, being a key" if passed else "left out"
-        drift.mistyped(where, documented, value, outcome)
-        return value if passed else None
-    return None
-
-
 def _key(value: Any, record: Any, keyless: Keyless, *, name: str, fit: Fit) -> Any:
     """Return a key; without one the record is listed."""
     found = None if value is None or value is UNSET else fit(value)
@@ -547,7 +540,7 @@ def _key(value: Any, record: Any, keyless: Keyless, *, name: str, fit: Fit) -> A
     return found
 
 
-def _list(value: Any, *, fit_item: Fit) -> Any:
+def _list(value: Any, *, fit_item: Callable[[Any], Any]) -> Any:
     if not isinstance(value, list):
         raise MistypedError
     return [None if item is None else fit_item(item) for item in value]

@@ -83,8 +83,8 @@ def number(value: Any) -> int | Decimal:
 
 def number_text(value: Any) -> str:
     """Return a number as text without an exponent, with all its digits."""
-    found = number(value)
-    return str(found) if type(found) is int else format(found, "f")
+    found = value if type(value) is Decimal else number(value)
+    return format(found, "f") if type(found) is Decimal else str(found)
 
 
 def boolean(value: Any) -> bool:

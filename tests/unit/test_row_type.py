@@ -71,7 +71,7 @@ class Stream:
 
     def conformed(self, rows: list[Any]) -> list[dict[str, Any]]:
         """The records of rows of which each is taken for one that does not fit."""
-        compiled = self.decode(rows)._compiled
+        compiled = self.decode(rows).compiled
         assert compiled
         made = [msgspec.convert(compiled.shape.conform(row), compiled.struct) for row in rows]
         compiled.finalize(made, self.context, [])
@@ -392,7 +392,7 @@ def test_every_schema_has_a_type(described: dict[str, Any]) -> None:
 
 def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shape, "_MOST_REMEMBERED", 10)
-    days = shape.Memo(str, str)
+    days = shape.Memo(shape.Fit("", str, "", Drift()))
     assert [days[f"{n}"] for n in range(100)] == [f"{n}" for n in range(100)]
     assert len(days) <= 10
     assert days[None] is None
