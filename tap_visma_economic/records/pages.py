@@ -1,7 +1,4 @@
-"""Pages: what one answer of e-conomic holds, decoded once.
-
-Its rows are decoded by the stream's `RowType`. What strict decoding refuses is read by `lenient`.
-"""
+"""Pages: what one response of e-conomic holds."""
 
 from __future__ import annotations
 
@@ -32,14 +29,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer.
+    """One response.
 
     Args:
-        rows: what it holds, numbers with a decimal point as Decimal (see `typed`).
+        rows: what it holds, numbers with a decimal point as Decimal.
         more: e-conomic says that another page follows.
         cursor: where the next page of an OpenAPI cursor listing begins.
         results: rows of the whole listing, where e-conomic says it (REST).
-        clock: the server's clock when it answered, from the `Date` header.
+        clock: the server's clock, from the `Date` header.
     """
 
     rows: Sequence[Row]
@@ -96,28 +93,27 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, float_hook=Decimal)
 
 
+def _plain(content: bytes, envelope: Envelope) -> tuple[Any, Rows]:
+    body = _decoder(envelope.around(Row)).decode(content)
+    return body, Rows(content, envelope, envelope.rows(body))
+
+
 def _read(
     response: requests.Response, envelope: Envelope, row_type: RowType | None
 ) -> tuple[Any, Rows]:
-    """Return an answer and its rows; without a type as dictionaries."""
-
-    def decode(content: bytes) -> tuple[Any, Rows]:
-        if row_type:
-            return row_type.decode(content, envelope)
-        answer = _decoder(envelope.around(Row)).decode(content)
-        return answer, Rows(content, envelope, envelope.rows(answer))
-
+    """Return a response and its rows; without a type as dictionaries."""
+    decode = row_type.decode if row_type else _plain
     try:
-        return decode(response.content)
+        return decode(response.content, envelope)
     except _UNREADABLE as error:
         why = str(error)
     try:
         content, flaws = strict_json(response.content, envelope)
-        answer, rows = decode(content)
+        body, rows = decode(content, envelope)
     except (*_UNREADABLE, ValueError):
         raise _bad(response, why) from None
     rows.flaws = flaws
-    return answer, rows
+    return body, rows
 
 
 def rest_collection(response: requests.Response, row_type: RowType | None = None) -> Page:
@@ -159,7 +155,7 @@ def single(
     """Return a bare JSON object as a page of one row.
 
     Args:
-        response: the answer.
+        response: the response.
         documented: properties of the object. Without any of them it is another one, such as an
             error that came with status 200.
         row_type: what decodes it.

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,7 @@ class Memo(dict[Any, Any]):
         return converted
 
 
+@dataclass
 class Code:
     """The function `finalize` in the making. No text of a schema or of a row is in it.
 
@@ -139,24 +141,24 @@ class Code:
         as_text: numbers become texts in plain notation.
     """
 
-    def __init__(self, learnt: frozenset[Path], drift: Drift, *, as_text: bool = False) -> None:
-        self.learnt = learnt
-        self.drift = drift
-        self.as_text = as_text
+    learnt: frozenset[Path]
+    drift: Drift
+    as_text: bool = False
+
+    def __post_init__(self) -> None:
         self._names: dict[str, Any] = {
             "nothing": _NOTHING,
-            "numbers": _NOTHING if as_text else _NOTHING | {int, Decimal},
+            "numbers": _NOTHING if self.as_text else _NOTHING | {int, Decimal},
             "nested": frozenset({dict, list}),
             "unset": UNSET,
         }
         self._before: list[str] = []
         self._after: list[str] = []
-        self._variables = 0
+        self._variables = count()
 
     def variable(self) -> str:
         """Return the name of a new variable."""
-        self._variables += 1
-        return f"v{self._variables - 1}"
+        return f"v{next(self._variables)}"
 
     def constant(self, value: Any) -> str:
         """Return the name of a constant."""
@@ -206,6 +208,7 @@ class Field:
     shape: Shape | None = None
 
 
+@dataclass(eq=False)
 class Shape:
     """One object.
 
@@ -222,22 +225,16 @@ class Shape:
         lines: what `finalize` does to it.
     """
 
-    def __init__(
-        self,
-        code: Code,
-        path: Path = (),
-        *,
-        absent: UnsetType | None = UNSET,
-        fill_booleans: bool = False,
-    ) -> None:
-        self.variable = code.variable()
+    code: Code
+    path: Path = ()
+    absent: UnsetType | None = UNSET
+    fill_booleans: bool = False
+
+    def __post_init__(self) -> None:
+        self.variable = self.code.variable()
         self.fields: dict[str, Field] = {}
         self.columns: dict[str, str] = {}
         self.lines: list[str] = []
-        self._code = code
-        self._path = path
-        self._absent = absent
-        self._fill_booleans = fill_booleans
         self._order: list[str] = []
         self._passing = True
 
@@ -267,7 +264,7 @@ class Shape:
             elif name in {*self.fields, *references} or not selection.wanted(name, column):
                 continue
             elif "x-source" in column:
-                self._scalar(name, column, self._absent)
+                self._scalar(name, column, self.absent)
             else:
                 self._property(name, column, selection, is_key=name in keys)
         for name, lifted in references.items():
@@ -302,7 +299,7 @@ class Shape:
         for name, value in row.items() if isinstance(row, dict) else ():
             field = self.fields.get(name)
             if field is None and _can_be_learnt(name):
-                found.add((*self._path, name))
+                found.add((*self.path, name))
             elif field is not None and field.shape is not None:
                 for inner in value if isinstance(value, list) else (value,):
                     field.shape.unknown(inner, found)
@@ -310,13 +307,13 @@ class Shape:
     def conform(self, row: Any) -> dict[str, Any] | None:
         """Return what of an object fits the Struct, and note what does not."""
         if not isinstance(row, dict):
-            self._code.drift.mistyped(self._where(), "an object", row)
+            self.code.drift.mistyped(self._where(), "an object", row)
             return None
         fitting: dict[str, Any] = {}
         for name, value in row.items():
             field = self.fields.get(name)
             if field is None:
-                self._code.drift.unknown(self._where(name), passed=False)
+                self.code.drift.unknown(self._where(name), passed=False)
             elif field.type is not _DROPPED:
                 fits = value is None or field.fit is None
                 fitting[name] = value if fits else field.fit(value)  # type: ignore[misc]
@@ -325,7 +322,7 @@ class Shape:
     # Fields
 
     def _where(self, *steps: str) -> str:
-        return ".".join((*self._path, *steps))
+        return ".".join((*self.path, *steps))
 
     def _at(self, name: str) -> str:
         """Return a property's name in the function."""
@@ -345,27 +342,26 @@ class Shape:
 
     def _learn(self, *, passing: bool) -> list[str]:
         """Add the properties that no document names, and return those that pass."""
-        learnt = sorted(path for path in self._code.learnt if path[:-1] == self._path)
+        learnt = sorted(path for path in self.code.learnt if path[:-1] == self.path)
         targets = [self._add(name, Any if passing else _DROPPED) for *_, name in learnt]
-        for path, target in zip(learnt, targets, strict=True):
-            where = ".".join(path)
+        for (*_, name), target in zip(learnt, targets, strict=True):
             then = f"{target} = unset"
             if passing:
-                fit = self._code.constant(Fit("anything", not_too_deep, where, self._code.drift))
+                fit = self.code.constant(self._fit_to("anything", not_too_deep, name))
                 then = f"if type({target}) in nested: {target} = {fit}({target})"
-            count = f"{self._code.counter(where, passed=passing)} += 1"
-            self.lines += [f"if {target} is not unset:", *_in([count, then])]
+            counted = f"{self.code.counter(self._where(name), passed=passing)} += 1"
+            self.lines += [f"if {target} is not unset:", *_in([counted, then])]
         return targets if passing else []
 
     def _stamp(self, name: str, column: Schema, selection: Selection) -> None:
         """Fill a column from the request, whatever the row says."""
         if selection.at(name) == _AGREEMENT or selection.has(name):
             target = self._add(name, _DROPPED)
-            self.lines.append(f"{target} = {self._code.stamp(column.get('x-stamp', name))}")
+            self.lines.append(f"{target} = {self.code.stamp(column.get('x-stamp', name))}")
 
     def _scalar(self, name: str, column: Schema, absent: UnsetType | None) -> str:
         type_ = _TYPES.get(json_type(column), Any)
-        default = False if self._fill_booleans and column.get("type") == "boolean" else absent
+        default = False if self.fill_booleans and column.get("type") == "boolean" else absent
         fit = None if type_ is Any else self._fit(column, self._where(name))
         return self._add(name, type_, default, fit=fit)
 
@@ -378,11 +374,11 @@ class Shape:
         elif kind == "array":
             self._array(name, column, selection)
         elif is_key:
-            self._add(name, Any, self._absent)
+            self._add(name, Any, self.absent)
         else:
-            target = self._scalar(name, column, self._absent)
+            target = self._scalar(name, column, self.absent)
             if kind == "number":  # asked first: an assignment for each would be dear
-                fit = self._code.constant(self._fit(column, where))
+                fit = self.code.constant(self._fit(column, where))
                 self.lines.append(f"if type({target}) not in numbers: {target} = {fit}({target})")
             elif converted := self._converted(target, column, where):
                 self.lines.append(f"{target} = {converted}")
@@ -393,7 +389,7 @@ class Shape:
         """Note rows without this key. One of another type than documented stays as it is."""
         target, where = self._at(name), self._where(name)
         check = partial(_key, name=name, fit=self._fit(column, where, is_key=True))
-        line = f"{target} = {self._code.constant(check)}({target}, {self.variable}, keyless)"
+        line = f"{target} = {self.code.constant(check)}({target}, {self.variable}, keyless)"
         type_ = _TYPES.get(json_type(column))
         if type_ and not self._converted(target, column, where):
             line = f"if type({target}) is not {type_.__name__}: {line}"
@@ -401,26 +397,25 @@ class Shape:
 
     def _object(self, name: str, column: Schema, selection: Selection) -> None:
         if column.get("properties"):
-            inner = Shape(self._code, (*self._path, name))
+            inner = Shape(self.code, (*self.path, name))
             inner.build(column, selection.within(name))
-            target = self._add_object(name, inner, self._absent)
+            target = self._add_object(name, inner, self.absent)
             if inner.lines:
                 self.lines += [f"{inner.variable} = {target}", f"if {inner.variable}:"]
                 self.lines += _in(inner.lines)
         else:
             links = () if selection.include_links else _ALWAYS_LINKS
             convert = partial(_open_object, dropped=(*column.get("x-omit", ()), *links))
-            fit = Fit("an object", convert, self._where(name), self._code.drift)
-            target = self._add(name, Any, self._absent)
-            call = f"{self._code.constant(fit)}({target})"
-            self.lines.append(f"if type({target}) not in nothing: {target} = {call}")
+            fit = self.code.constant(self._fit_to("an object", convert, name))
+            target = self._add(name, Any, self.absent)
+            self.lines.append(f"if type({target}) not in nothing: {target} = {fit}({target})")
 
     def _add_object(self, name: str, inner: Shape, default: Any) -> str:
         return self._add(name, inner.struct(), default, fit=inner.conform, shape=inner)
 
     def _array(self, name: str, column: Schema, selection: Selection) -> None:
         items: Schema = column.get("items", {})
-        item, where = Shape(self._code, (*self._path, name, "[]")), self._where(name, "[]")
+        item, where = Shape(self.code, (*self.path, name, "[]")), self._where(name, "[]")
         type_: Any = _TYPES.get(json_type(items), Any)
         fit_item: Callable[[Any], Any] = self._fit(items, where)
         if items.get("properties"):
@@ -428,10 +423,9 @@ class Shape:
             type_, fit_item = item.struct(), item.conform
         if type_ is not Any:
             type_ = type_ | None
-        convert = partial(_list, fit_item=fit_item)
-        fit = Fit("an array", convert, self._where(name), self._code.drift)
+        fit = self._fit_to("an array", partial(_list, fit_item=fit_item), name)
         shape = item if item.fields else None
-        target = self._add(name, list[type_], self._absent, fit=fit, shape=shape)
+        target = self._add(name, list[type_], self.absent, fit=fit, shape=shape)
         if item.lines:
             self.lines.append(f"for {item.variable} in {target} or ():")
             self.lines += _in([f"if {item.variable}:", *_in(item.lines)])
@@ -456,7 +450,7 @@ class Shape:
             lifted: by key of the object, the column it is lifted to and the schema of that.
             selection: what is wanted.
         """
-        inner, within = Shape(self._code, (*self._path, name)), selection.within(name)
+        inner, within = Shape(self.code, (*self.path, name)), selection.within(name)
         documented: Mapping[str, Schema] = column.get("properties", {})
         kept = bool(column) and "x-source" not in column and selection.wanted(name, column)
         goals = {
@@ -468,7 +462,7 @@ class Shape:
         for key, (_, described) in goals.items():
             plain = kept and key in documented and "x-source" not in documented[key]
             if not (plain and within.wanted(key, documented[key])):
-                inner._scalar(key, described, self._absent)
+                inner._scalar(key, described, self.absent)
         gone = [f"{inner._at(key)} = unset" for key in inner.fields]
         if kept:
             for key, (goal, _) in lifted.items():
@@ -482,7 +476,7 @@ class Shape:
             inner.lines = []  # they go with their object
             gone = [f"{inner._at(key)} = unset" for key in inner.fields]
             news = inner._learn(passing=self._passing and not replaced)
-        default = self._absent if kept or replaced else UNSET
+        default = self.absent if kept or replaced else UNSET
         target = self._add_object(name, inner, default)
         self.lines.append(f"{inner.variable} = {target}")
         if not kept:
@@ -497,28 +491,31 @@ class Shape:
         """Add the columns lifted out of an object, and yield the lines that fill them."""
         for key, (goal, column) in goals.items():
             if goal not in self.fields:
-                self._scalar(goal, column, self._absent)
+                self._scalar(goal, column, self.absent)
             value = inner._at(key)
             converted = self._converted(value, column, inner._where(key)) or value
-            if inner.fields[key].default is not self._absent:
+            if inner.fields[key].default is not self.absent:
                 converted = f"None if {value} is unset else {converted}"
             yield f"{self._at(goal)} = {converted}"
 
     # Values
 
+    def _fit_to(self, documented: str, convert: Callable[[Any], Any], name: str) -> Fit:
+        return Fit(documented, convert, self._where(name), self.code.drift)
+
     def _fit(self, column: Schema, where: str, *, is_key: bool = False) -> Fit:
         documented, convert = converter_of(column)
-        if self._code.as_text and convert is number:
+        if self.code.as_text and convert is number:
             convert = number_text
-        return Fit(documented, convert, where, self._code.drift, is_key)
+        return Fit(documented, convert, where, self.code.drift, is_key)
 
     def _converted(self, value: str, column: Schema, where: str) -> str | None:
         """Return the code of a converted scalar; None if it stays as it is."""
         fit = self._fit(column, where)
         if json_type(column) == "number":
-            return f"{value} if type({value}) in numbers else {self._code.constant(fit)}({value})"
+            return f"{value} if type({value}) in numbers else {self.code.constant(fit)}({value})"
         if column.get("format") in {"date", "date-time"} or column.get("x-trim"):
-            return f"{self._code.constant(Memo(fit))}[{value}]"
+            return f"{self.code.constant(Memo(fit))}[{value}]"
         return None
 
 
