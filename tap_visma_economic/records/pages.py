@@ -7,13 +7,14 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pendulum
 
-from tap_visma_economic.errors import BadAnswerError, quoted
+from tap_visma_economic.auth import LOOPBACK
+from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
 from tap_visma_economic.records.row_type import Envelope, Rows
 from tap_visma_economic.records.selection import Row
 
@@ -55,6 +56,9 @@ class Page:
         assert isinstance(self.rows, Rows)  # noqa: S101  e-conomic's are
         return self.rows
 
+
+_HOST = "restapi.e-conomic.com"
+"""The host of all links, also where the setting rest_url names a proxy."""
 
 _FULL_PAGE = 1000
 """Rows of a REST page as it is asked for."""
@@ -125,7 +129,7 @@ def rest_collection(response: requests.Response, row_type: RowType | None = None
         fault = fault_of_next_page(link, response.request.url or "")
         if fault or not rows:
             raise _bad(response, fault or "it has no rows and says that more follow")
-    if not rows and pagination.results and not skipped_pages(response.request.url or ""):
+    if not rows and pagination.results and not _host_and_skipped(response.request.url or "")[1]:
         raise _bad(response, f"it has no rows and says that there are {pagination.results}")
     more = link is not None
     if body.pagination is None:  # see docs/economic-api.md#rest-collections
@@ -173,6 +177,34 @@ def count(response: requests.Response) -> int:
     except _UNREADABLE as error:
         raise _bad(response, str(error)) from None
     return number
+
+
+def fault_of_next_page(link: str, asked: str) -> str | None:
+    """Return what is wrong with `pagination.nextPage`, None if it leads on.
+
+    No link is followed: the tap asks for pages by its own queries, so that none can send its tokens
+    elsewhere. One that leads away or back says that the response is not to be trusted.
+
+    Args:
+        link: the link (docs/economic-api.md#rest-collections).
+        asked: the URL of this page.
+    """
+    try:
+        host, skipped = _host_and_skipped(link)
+        own_host, own_skipped = _host_and_skipped(asked)
+    except ValueError:
+        return "the link to its next page is none"
+    if host not in {own_host, _HOST, *LOOPBACK}:
+        return f"its next page is on another host, '{shown(host)}'"
+    if skipped is not None and skipped <= (own_skipped or 0):
+        return "its next page is one that was read already"
+    return None
+
+
+def _host_and_skipped(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    skipped = {name.lower(): text for name, text in parse_qsl(parts.query)}.get("skippages")
+    return (parts.hostname or "").lower(), None if skipped is None else int(skipped)
 
 
 def _bad(response: requests.Response, why: str) -> BadAnswerError:

@@ -516,6 +516,8 @@ class Shape:
             return f"{value} if type({value}) in numbers else {self.code.constant(fit)}({value})"
         if column.get("format") in {"date", "date-time"} or column.get("x-trim"):
             return f"{self.code.constant(Memo(fit))}[{value}]"
+        if fit.convert is not_too_deep:
+            return f"{self.code.constant(fit)}({value}) if type({value}) in nested else {value}"
         return None
 
 

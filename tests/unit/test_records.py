@@ -389,6 +389,22 @@ def test_an_unknown_property_passes_as_it_is_and_is_reported(value: Any) -> None
     assert (read.record, read.reports) == ({"new": value}, ["unknown property new (1 row)"])
 
 
+def test_what_is_nested_too_deep_is_null_wherever_it_is() -> None:
+    deep: list[Any] = []
+    for _ in range(70):
+        deep = [deep]
+    schema = a_stream(any={}, text=TEXT, extra={"type": "object"}, tags={"type": "array"})
+    read = Read(
+        schema, {"any": deep, "text": deep, "extra": {"a": deep}, "tags": [deep], "new": deep}
+    )
+    nulls = dict.fromkeys(("any", "text", "extra", "new"))
+    assert read.record == {**nulls, "tags": [None]}
+    assert [line for line in read.reports if "nested too deep" in line] == [
+        f"{path} is nested too deep: left out (1 row)"
+        for path in ("any", "extra", "new", "tags.[]", "text")
+    ]
+
+
 def test_unknown_properties_are_reported_with_the_place_they_are_at() -> None:
     read = Read(FULL, {"delivery": {"zip": "8000"}, "lines": [{"unit": "h"}]})
     assert read.record == {"delivery": {"zip": "8000"}, "lines": [{"unit": "h"}]}
