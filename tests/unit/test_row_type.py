@@ -19,7 +19,7 @@ from tap_visma_economic import schemas
 from tap_visma_economic.records import row_type as row_types
 from tap_visma_economic.records import shape
 from tap_visma_economic.records.drift import Drift
-from tap_visma_economic.records.row_type import Envelope, RowType, as_dictionary, column
+from tap_visma_economic.records.row_type import Envelope, Flaw, RowType, as_dictionary, column
 from tap_visma_economic.records.selection import Selection
 
 if TYPE_CHECKING:
@@ -370,6 +370,29 @@ def test_rows_are_read_by_another_type_too() -> None:
     again.finalize(STAMPS)
     assert again.values(("agreementNumber", "entryNumber")) == [(7, 1), (7, 3)]
     assert not hasattr(again.made[0], "amount")
+
+
+def test_what_is_said_of_rows_goes_with_them() -> None:
+    rows = Stream().decode([entry(1), {"amount": 1}])
+    rows.flaws = {1: [Flaw("entryNumber", "NaN")]}
+    taken, again = rows.take([1]), rows.read_as(Stream().row_type)
+    rows.finalize(STAMPS)
+    assert (taken.flaws, taken.keyless) == ({0: rows.flaws[1]}, {})
+    assert (again.flaws, again.keyless, rows.keyless) == (rows.flaws, {}, {1: ["entryNumber"]})
+
+
+def test_a_lifted_column_is_null_where_the_reference_that_stays_lacks_it() -> None:
+    whole = {"type": ["integer", "null"]}
+    schema = {
+        "properties": {
+            "agreementNumber": {"type": "integer"},
+            "termsNumber": {**whole, "x-source": "terms.termsNumber"},
+            "terms": {"type": ["object", "null"], "properties": {"termsNumber": whole}},
+        },
+        "required": ["agreementNumber"],
+    }
+    [record] = Stream(schema, absent=None).records([{"terms": {}}])
+    assert record == {"agreementNumber": 7, "termsNumber": None, "terms": {}}
 
 
 @pytest.mark.parametrize(
