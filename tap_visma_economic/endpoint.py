@@ -37,8 +37,8 @@ from tap_visma_economic.listing import MOST_READINGS, ListingReader
 from tap_visma_economic.paths import fill
 from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
-from tap_visma_economic.records.records import Selection
 from tap_visma_economic.records.row_type import RowType
+from tap_visma_economic.records.selection import Selection
 from tap_visma_economic.retry import MAX_TRIES, retry
 from tap_visma_economic.workers import SingleFlight
 
@@ -278,7 +278,7 @@ class Endpoint(RESTStream["Query"]):
         deleted: a row that moved back, to a listing that had been read, is in there now.
         """
         if self.listing is Listing.SELF:
-            rows = agreement.page.typed.read_as(self.row_type.decode)
+            rows = agreement.page.typed.read_as(self.row_type)
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
@@ -456,6 +456,6 @@ class Endpoint(RESTStream["Query"]):
         if columns not in self._row_types:
             selection = Selection(lambda crumb: crumb[1] in columns)
             self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
-        rows = page.typed.read_as(self._row_types[columns].decode)
+        rows = page.typed.read_as(self._row_types[columns])
         rows.finalize(context)
         return rows.values(columns)

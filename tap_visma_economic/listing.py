@@ -30,7 +30,7 @@ from tap_visma_economic.key_ranges import (
 )
 from tap_visma_economic.pagination import keys_of
 from tap_visma_economic.paths import fill
-from tap_visma_economic.records.typed import mark_of, taken
+from tap_visma_economic.records.row_type import mark_of, taken
 from tap_visma_economic.stretches import Stretches
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.filters import both, compare
-from tap_visma_economic.records.typed import column, mark_of, taken
+from tap_visma_economic.records.row_type import column, mark_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.records import Row
+    from tap_visma_economic.records.selection import Row
 
 Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""

@@ -28,9 +28,8 @@ from tap_visma_economic.errors import (
 )
 from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.records.record_builder import RecordBuilder
-from tap_visma_economic.records.records import Selection
-from tap_visma_economic.records.row_type import RowType, as_dictionary
-from tap_visma_economic.records.typed import column
+from tap_visma_economic.records.row_type import RowType, as_dictionary, column
+from tap_visma_economic.records.selection import Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import parse_instant
 from tap_visma_economic.strategy import INCREMENTAL, reading_of
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.ahead import Step
-    from tap_visma_economic.records.records import Record, Row
+    from tap_visma_economic.records.selection import Record, Row
     from tap_visma_economic.replication.repeated import RepeatedReading
     from tap_visma_economic.run import Run
 

@@ -137,3 +137,17 @@ def test_links_leave_only_where_asked_for(
     assert ("customerGroup" in customer) is links
     assert customer["customerGroupNumber"] == 1
     assert ("self" in run.schemas["customers"]["schema"]["properties"]) is links
+
+
+def test_a_deselected_reference_leaves_in_no_form(
+    run_tap: TapRunner, config: dict[str, Any]
+) -> None:
+    config = {**config, "all_streams": True, "include_links": True}
+    catalog = run_tap.catalog_of("customers", config={"include_links": True})
+    [entry] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == "customers"]
+    for part in entry["metadata"]:
+        if part["breadcrumb"] == ["properties", "customerGroupNumber"]:
+            part["metadata"]["selected"] = False
+    customers = run_tap(config, catalog=catalog).records["customers"]
+    assert all(list(customer["customerGroup"]) == ["self"] for customer in customers)
+    assert not any("customerGroupNumber" in customer for customer in customers)

@@ -131,7 +131,7 @@ def test_a_value_that_no_message_can_carry_is_null_and_its_row_is_named(
     (line,) = told(run, "Left out for")
     assert f"row agreementNumber {NUMBER}, customerNumber 2: name" in line
     (line,) = told(run, "Schema drift: name")
-    assert "left out (1 rows)" in line
+    assert "left out (1 row)" in line
     keeps_secrets(run)
 
 
@@ -184,7 +184,7 @@ def test_a_row_whose_key_cannot_be_written_is_refused_and_its_stream_fails(
     assert run.exit_code == 1
     assert [record["productNumber"] for record in run.records["products"]] == ["1", "3"]
     (line,) = [line for line in run.errors if "Failed for" in line]
-    assert "1 rows were not written" in line
+    assert "1 row not written" in line
     assert f"agreementNumber {NUMBER}, productNumber '" in line
     assert "Traceback" not in run.stderr
 

@@ -1,21 +1,31 @@
-"""What e-conomic sent that its documents do not tell of: noted while reading, reported once."""
+"""What e-conomic sends that its documents do not mention: counted while reading, reported once."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from tap_visma_economic.errors import shown
+from tap_visma_economic.errors import counted, shown
 
 _MOST_LINES = 50
-"""Departures of one stream that are told one by one."""
+"""Departures of one stream that are reported one by one."""
 
 _LONGEST = 300
-"""Characters of one that are told: a property's name is e-conomic's, and may be any text."""
+"""Characters of one that are shown: a property's name is e-conomic's, and may be any text."""
 
 _HOW_TO_KEEP = (
     "unknown properties are in the records and not in the SCHEMA, so that SQL targets drop them. "
     "To keep one, add it to the catalog's schema (in Meltano: the extra `schema`)"
 )
+
+_TYPE_NAMES = {
+    "bool": "a boolean",
+    "Decimal": "a number",
+    "dict": "an object",
+    "int": "an integer",
+    "list": "an array",
+    "NoneType": "null",
+    "str": "a string",
+}
 
 
 class Drift:
@@ -27,14 +37,14 @@ class Drift:
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
-        self._more = False
+        self._passed = False
 
     def unknown(self, path: str, *, passed: bool = True, rows: int = 1) -> None:
         """Note a property that no document names, and whether it is in the records."""
         self._seen[f"{'' if passed else 'left out: '}unknown property {path}"] += rows
-        self._more |= passed
+        self._passed |= passed
 
-    def mistyped(self, path: str, expected: str, value: object, outcome: str) -> None:
+    def mistyped(self, path: str, expected: str, value: object, outcome: str = "left out") -> None:
         """Note a value of another type than documented, and what became of it."""
         self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
 
@@ -42,45 +52,31 @@ class Drift:
         """Note a day that came with a time of day."""
         self._seen[f"{path} has a time of day where a day is documented: the day is kept"] += 1
 
-    def too_deep(self, path: str) -> None:
-        """Note a value that was left out because it is nested too deep for any target."""
-        self._seen[f"{path} is nested too deep: left out"] += 1
-
-    def unreadable(self, path: str, why: str) -> None:
-        """Note a value that was left out because no message can carry it."""
+    def left_out(self, path: str, why: str) -> None:
+        """Note a value that no target could read."""
         self._seen[f"{path} is {why}: left out"] += 1
 
     def twins(self, rows: int) -> None:
         """Note rows that have the key of another row of their page."""
         if rows:
-            told = (
+            self._seen[
                 "the key is that of another row, and a target that replaces rows keeps one of them"
-            )
-            self._seen[told] += rows
+            ] += rows
 
     def report(self) -> list[str]:
         """Return one line per departure with the number of rows, and forget them."""
         lines = [
-            f"{shown(what, _LONGEST)} ({count} rows)" for what, count in sorted(self._seen.items())
+            f"{shown(what, _LONGEST)} ({counted(count, 'row')})"
+            for what, count in sorted(self._seen.items())
         ]
-        hint = [_HOW_TO_KEEP] if self._more else []
+        if len(lines) > _MOST_LINES:
+            others = counted(len(lines) - _MOST_LINES, "other departure")
+            lines = [*lines[:_MOST_LINES], others]
+        if self._passed:
+            lines.append(_HOW_TO_KEEP)
         self._seen.clear()
-        self._more = False
-        more = len(lines) - _MOST_LINES
-        if more > 0:
-            lines = [*lines[:_MOST_LINES], f"{more} other departures"]
-        return lines + hint
-
-
-_TYPE_NAMES = {
-    "bool": "a boolean",
-    "Decimal": "a number",
-    "dict": "an object",
-    "int": "an integer",
-    "list": "an array",
-    "NoneType": "null",
-    "str": "a string",
-}
+        self._passed = False
+        return lines
 
 
 def type_name(value: object) -> str:

@@ -1,20 +1,13 @@
-"""Answers that are not quite JSON: what of them can be read, and what no message can carry.
+"""Responses that are not quite JSON: what can be read is, and what no message can carry is null.
 
-What strict decoding refuses comes here. An answer in another encoding of Unicode, one that begins
-with a byte order mark and one with bare control characters in its texts are read as they are meant:
-nothing is lost. Some values can be read but not passed on, for neither JSON nor a target has a
-place for them. Each is null in its row instead, and reported with its place as a flaw:
+What strict decoding refuses comes here. Another encoding of Unicode, a byte order mark and bare
+control characters in texts are read as they are meant. Text that is not Unicode, `NaN` and the
+infinities, numbers without end and what is nested too deep can be read, but neither JSON nor a
+target has a place for them: each is null in its row, and reported with its place as a flaw.
 
-* text that is not Unicode: lone surrogates, bytes that are not UTF-8
-* `NaN` and the infinities
-* numbers of more digits than any program reads, or with an exponent out of every range
-* what is nested too deep
-
-Nothing is replaced or repaired: a value is either exactly what was sent, or null. An answer that
-breaks off, or is garbled in another way, is no answer at all.
-
-Of a name that comes twice in an object the last value counts, here as in strict decoding and in
-nearly every other JSON parser.
+Nothing is replaced or repaired: a value is either exactly what was sent, or null. A response that
+breaks off, or is garbled in another way, is no response at all. Of a name that comes twice in an
+object the last value counts, here as in strict decoding.
 """
 
 from __future__ import annotations
@@ -22,164 +15,104 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_visma_economic.records.values import DEEPEST, MistypedError, not_too_deep
+from tap_visma_economic.records.row_type import Flaw
+from tap_visma_economic.records.values import DEEPEST, TooDeepError, not_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Place = tuple[str | int, ...]
-"""Names and indices that lead to a value."""
-
-_NOT_UNICODE = "text that is not Unicode"
-_TOO_DEEP = "nested too deep"
-_NO_NUMBER = "no number that JSON knows"
-_TOO_LONG = "a number too large for any target"
+    from tap_visma_economic.records.row_type import Envelope
 
 _MOST_DIGITS = 4000
 """Digits of an integer that Python and msgspec read; both stop a little above 4,300."""
 
 _LONGEST_TEXT = 100
-"""Characters of an unreadable value that are told, where it is a key."""
+"""Characters of an unreadable value that are shown, where it is a key."""
 
-_CUT = "\ud800 too deep"
-"""Stands for what was nested too deep until it is null: like every text that is not Unicode."""
+_UNREADABLE = "\udfff\ud800"
+"""Begins the text that stands for an unreadable number: it is no Unicode, and so is found."""
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Found(NamedTuple):
-    """A value that was left out.
-
-    Args:
-        place: where in the answer.
-        why: what it was.
-        text: the value in ASCII.
-    """
-
-    place: Place
-    why: str
-    text: str
-
-
-class _Unreadable(NamedTuple):
-    why: str
-    text: str
-
-
-def strict_json(content: bytes, steps: int) -> tuple[bytes, list[Found]]:
-    """Return an answer as JSON that strict decoding takes, and what had to be left out.
-
-    Args:
-        content: the answer.
-        steps: how many names and indices lead to a property of a row. What is nested too deep is
-            left out as a whole property, for half of a value is another value.
+def strict_json(content: bytes, envelope: Envelope) -> tuple[bytes, dict[int, list[Flaw]]]:
+    """Return a response as JSON that strict decoding takes, and what was left out of which row.
 
     Raises:
         ValueError: it cannot be read.
     """
-    text = content.decode(json.detect_encoding(content), "surrogateescape")
-    try:
-        answer = _loads(text)
-    except RecursionError:
-        answer = _loads("".join(_shallow(text, steps)))
-    found: list[Found] = []
-    answer = _cleaned(answer, (), steps, found)
-    return _encode(answer), found
-
-
-def _loads(text: str) -> Any:
-    return json.loads(
-        text,
+    body = json.loads(
+        _shallow(content.decode(json.detect_encoding(content), "surrogateescape")),
         parse_float=_decimal,
-        parse_int=_integer,
-        parse_constant=lambda text: _Unreadable(_NO_NUMBER, text),
+        parse_int=lambda text: int(text) if len(text) <= _MOST_DIGITS else _UNREADABLE + text,
+        parse_constant=lambda text: _UNREADABLE + text,
         strict=False,
     )
+    rows = [body] if envelope.kind is None else body
+    if envelope.name and isinstance(body, dict):
+        rows = body.get(envelope.name)
+    flaws = {}
+    for place, row in enumerate(rows if isinstance(rows, list) else ()):
+        if found := list(_nulled(row)):
+            flaws[place] = found
+    return _encode(body), flaws  # which refuses what is unreadable around the rows
 
 
-def _decimal(text: str) -> Decimal | _Unreadable:
+def _decimal(text: str) -> Decimal | str:
     try:
         return Decimal(text)
     except InvalidOperation:
-        return _Unreadable(_TOO_LONG, text)
+        return _UNREADABLE + text
 
 
-def _integer(text: str) -> int | _Unreadable:
-    return int(text) if len(text) <= _MOST_DIGITS else _Unreadable(_TOO_LONG, text)
-
-
-def _shallow(text: str, steps: int) -> Iterator[str]:
-    """Yield the parts of a text that are left when properties nested too deep are cut out."""
-    depth = deepest = start = done = 0
+def _shallow(text: str) -> str:
+    """Return a text without what is nested far too deep, at which a parser would give up."""
+    depth = done = 0
+    parts = []
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
             depth += 1
-            deepest = max(deepest, depth)
-            if depth == steps + 1:
-                start, deepest = token.start(), depth
+            if depth == 2 * DEEPEST:
+                parts += [text[done : token.start()], "0"]
         elif token[0] in "]}":
-            if depth == steps + 1 and deepest > steps + DEEPEST:
-                yield text[done:start]
-                yield json.dumps(_CUT)
+            if depth == 2 * DEEPEST:
                 done = token.end()
             depth -= 1
-    if depth:
-        raise ValueError("it breaks off")
-    yield text[done:]
+    return "".join([*parts, text[done:]])
 
 
-def _cleaned(value: Any, place: Place, steps: int, found: list[Found]) -> Any:
-    """Return a value without what cannot be passed on, and note where that was."""
-    unreadable: _Unreadable | None = None
-    if isinstance(value, str):
-        unreadable = _unreadable_text(value)
-    elif isinstance(value, _Unreadable):
-        unreadable = value
-    elif isinstance(value, (dict, list)):
-        unreadable = _unreadable_depth(value) if len(place) == steps else None
-        if unreadable is None:
-            inside = value.items() if isinstance(value, dict) else enumerate(value)
-            cleaned = {
-                name: _cleaned(inner, (*place, name), steps, found)
-                for name, inner in inside
-                if _is_readable(name, place, found)
-            }
-            return cleaned if isinstance(value, dict) else list(cleaned.values())
-    if unreadable is None:
-        return value
-    found.append(Found(place, unreadable.why, unreadable.text[:_LONGEST_TEXT]))
-    return None
+def _nulled(value: Any, path: str = "") -> Iterator[Flaw]:
+    """Set to null what is unreadable inside a row, and yield it."""
+    if isinstance(value, dict):
+        for name in [name for name in value if _is_unreadable(name)]:
+            del value[name]
+            yield Flaw(path + _ascii(name), _ascii(name))
+        inside = [(path + name, name, inner) for name, inner in value.items()]
+    else:
+        items = value if isinstance(value, list) else ()
+        inside = [(f"{path}[]", place, inner) for place, inner in enumerate(items)]
+    for where, name, inner in inside:
+        if _is_unreadable(inner):
+            value[name] = None
+            yield Flaw(where, _ascii(inner))
+        else:
+            yield from _nulled(inner, f"{where}.")
 
 
-def _is_readable(name: str | int, place: Place, found: list[Found]) -> bool:
-    unreadable = _unreadable_text(name) if isinstance(name, str) else None
-    if unreadable is not None:
-        where = (*place, unreadable.text)
-        found.append(Found(where, f"a name for {unreadable.why}", unreadable.text))
-    return unreadable is None
-
-
-def _unreadable_depth(value: Any) -> _Unreadable | None:
+def _is_unreadable(value: Any) -> bool:
     try:
-        not_too_deep(value)
-    except MistypedError:
-        return _Unreadable(_TOO_DEEP, "")
-    return None
+        value.encode() if isinstance(value, str) else not_too_deep(value)
+    except (UnicodeEncodeError, TooDeepError):
+        return True
+    return False
 
 
-def _unreadable_text(value: str) -> _Unreadable | None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return _Unreadable(_TOO_DEEP if value == _CUT else _NOT_UNICODE, _ascii(value))
-    return None
-
-
-def _ascii(value: str) -> str:
-    return value.encode("ascii", "backslashreplace").decode()
+def _ascii(value: Any) -> str:
+    text = value.removeprefix(_UNREADABLE) if isinstance(value, str) else ""
+    return text[:_LONGEST_TEXT].encode("ascii", "backslashreplace").decode()

@@ -1,7 +1,4 @@
-"""Pages: what one answer of e-conomic holds, decoded once.
-
-Its rows are decoded by the stream's `RowType`. What strict decoding refuses is read by `lenient`.
-"""
+"""Pages: what one response of e-conomic holds."""
 
 from __future__ import annotations
 
@@ -10,22 +7,22 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pendulum
 
+from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
-from tap_visma_economic.records.records import Row
-from tap_visma_economic.records.typed import Envelope, Flaw, Rows
+from tap_visma_economic.records.row_type import Envelope, Rows
+from tap_visma_economic.records.selection import Row
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     import requests
 
-    from tap_visma_economic.records.lenient import Found
     from tap_visma_economic.records.row_type import RowType
 
 T = TypeVar("T")
@@ -33,14 +30,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer.
+    """One response.
 
     Args:
-        rows: what it holds, numbers with a decimal point as Decimal (see `typed`).
+        rows: what it holds, numbers with a decimal point as Decimal.
         more: e-conomic says that another page follows.
         cursor: where the next page of an OpenAPI cursor listing begins.
         results: rows of the whole listing, where e-conomic says it (REST).
-        clock: the server's clock when it answered, from the `Date` header.
+        clock: the server's clock, from the `Date` header.
     """
 
     rows: Sequence[Row]
@@ -59,6 +56,9 @@ class Page:
         assert isinstance(self.rows, Rows)  # noqa: S101  e-conomic's are
         return self.rows
 
+
+_HOST = "restapi.e-conomic.com"
+"""The host of all links, also where the setting rest_url names a proxy."""
 
 _FULL_PAGE = 1000
 """Rows of a REST page as it is asked for."""
@@ -97,28 +97,27 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, float_hook=Decimal)
 
 
+def _plain(content: bytes, envelope: Envelope) -> tuple[Any, Rows]:
+    body = _decoder(envelope.around(Row)).decode(content)
+    return body, Rows(content, envelope, envelope.rows(body))
+
+
 def _read(
     response: requests.Response, envelope: Envelope, row_type: RowType | None
 ) -> tuple[Any, Rows]:
-    """Return an answer and its rows; without a type as dictionaries."""
-
-    def decode(content: bytes) -> tuple[Any, Rows]:
-        if row_type:
-            return row_type.decode(content, envelope)
-        answer = _decoder(envelope.around(Row)).decode(content)
-        return answer, Rows(content, envelope, envelope.rows(answer))
-
+    """Return a response and its rows; without a type as dictionaries."""
+    decode = row_type.decode if row_type else _plain
     try:
-        return decode(response.content)
+        return decode(response.content, envelope)
     except _UNREADABLE as error:
         why = str(error)
     try:
-        content, found = strict_json(response.content, envelope.depth)
-        answer, rows = decode(content)
+        content, flaws = strict_json(response.content, envelope)
+        body, rows = decode(content, envelope)
     except (*_UNREADABLE, ValueError):
         raise _bad(response, why) from None
-    rows.flaws = _flaws(envelope, found, response)
-    return answer, rows
+    rows.flaws = flaws
+    return body, rows
 
 
 def rest_collection(response: requests.Response, row_type: RowType | None = None) -> Page:
@@ -130,7 +129,7 @@ def rest_collection(response: requests.Response, row_type: RowType | None = None
         fault = fault_of_next_page(link, response.request.url or "")
         if fault or not rows:
             raise _bad(response, fault or "it has no rows and says that more follow")
-    if not rows and pagination.results and not skipped_pages(response.request.url or ""):
+    if not rows and pagination.results and not _host_and_skipped(response.request.url or "")[1]:
         raise _bad(response, f"it has no rows and says that there are {pagination.results}")
     more = link is not None
     if body.pagination is None:  # see docs/economic-api.md#rest-collections
@@ -160,7 +159,7 @@ def single(
     """Return a bare JSON object as a page of one row.
 
     Args:
-        response: the answer.
+        response: the response.
         documented: properties of the object. Without any of them it is another one, such as an
             error that came with status 200.
         row_type: what decodes it.
@@ -180,19 +179,32 @@ def count(response: requests.Response) -> int:
     return number
 
 
-def _flaws(
-    envelope: Envelope, found: Sequence[Found], response: requests.Response
-) -> dict[int, list[Flaw]]:
-    """Return what was left out of rows, by their place."""
-    flaws: dict[int, list[Flaw]] = {}
-    for (*where, last), why, text in found:
-        if len(where) < envelope.depth - 1 or (envelope.name and where[0] != envelope.name):
-            raise _bad(response, f"{shown(str(last))} is {why}")
-        steps = [*where, last][envelope.depth - 1 :]
-        place = where[envelope.depth - 2] if envelope.depth > 1 else 0
-        path = ".".join("[]" if isinstance(step, int) else str(step) for step in steps)
-        flaws.setdefault(int(place), []).append(Flaw(path, why, text))
-    return flaws
+def fault_of_next_page(link: str, asked: str) -> str | None:
+    """Return what is wrong with `pagination.nextPage`, None if it leads on.
+
+    No link is followed: the tap asks for pages by its own queries, so that none can send its tokens
+    elsewhere. One that leads away or back says that the response is not to be trusted.
+
+    Args:
+        link: the link (docs/economic-api.md#rest-collections).
+        asked: the URL of this page.
+    """
+    try:
+        host, skipped = _host_and_skipped(link)
+        own_host, own_skipped = _host_and_skipped(asked)
+    except ValueError:
+        return "the link to its next page is none"
+    if host not in {own_host, _HOST, *LOOPBACK}:
+        return f"its next page is on another host, '{shown(host)}'"
+    if skipped is not None and skipped <= (own_skipped or 0):
+        return "its next page is one that was read already"
+    return None
+
+
+def _host_and_skipped(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    skipped = {name.lower(): text for name, text in parse_qsl(parts.query)}.get("skippages")
+    return (parts.hostname or "").lower(), None if skipped is None else int(skipped)
 
 
 def _bad(response: requests.Response, why: str) -> BadAnswerError:

@@ -1,27 +1,27 @@
 """From the rows of a page to the records of a stream, and what is said of those that are flawed.
 
-Values that no message can carry (see `lenient`) are null in the record, and the row is named in the
-log. A row without its key is held back, whether that is missing, null or such a value: no target
-takes it. Its stream has failed for its company, so that the bookmark stays in front of it.
+Values that no message can carry (see `lenient`) are null in the record, and the log names the row.
+A row without its key is held back, whether that is missing, null or such a value: no target takes
+it. Its stream has failed for its company, so that the bookmark stays in front of it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.errors import UnreadableRowError, shown
+from tap_visma_economic.errors import UnreadableRowError, counted, shown
 from tap_visma_economic.records.row_type import as_dictionary
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.records import Record
-    from tap_visma_economic.records.typed import Flaw, Rows
+    from tap_visma_economic.records.row_type import Rows
+    from tap_visma_economic.records.selection import Record
 
 _MOST_NAMED = 20
-"""Rows of one reading that the log names; the others are counted by `Drift`."""
+"""Rows of one agreement that the log names; the others are counted by `Drift`."""
 
 
 class RecordBuilder:
@@ -55,15 +55,17 @@ class RecordBuilder:
     def records(self, rows: Rows, context: Mapping[str, Any]) -> Sequence[Any]:
         """Return the records of a page: dictionaries, or what msgspec encodes like them."""
         records: Sequence[Any] = rows.finalize(context)
-        keyless = rows.keyless()
+        keyless = rows.keyless
         for place in sorted({*keyless, *rows.flaws}):
             record, flaws = as_dictionary(records[place]), rows.flaws.get(place, ())
             for flaw in flaws:
-                self._drift.unreadable(flaw.path, flaw.why)
+                self._drift.left_out(flaw.path, "nothing that a message can carry")
             if place in keyless:
-                self._refuse(record, keyless[place], flaws)
+                why = [f"{shown(flaw.path)} '{shown(flaw.text)}'" for flaw in flaws]
+                why = why or [f"no {name}" for name in keyless[place]]
+                self._refused.append(self._row(record, why))
             else:
-                self._name(record, flaws)
+                self._name(record, [shown(flaw.path) for flaw in flaws])
         if keyless:
             records = [record for place, record in enumerate(records) if place not in keyless]
         return [as_dictionary(record) for record in records] if self._mapped else records
@@ -82,26 +84,18 @@ class RecordBuilder:
         if self._refused:
             named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
             raise UnreadableRowError(
-                f"{len(self._refused)} rows were not written, for they have no key, or one that no "
-                f"message can carry: {named}. All others were. Correct them in e-conomic; the next "
-                "run reads them"
+                f"{counted(len(self._refused), 'row')} not written (no key, or one that no message "
+                f"can carry): {named}. All others were written. Correct them in e-conomic; the "
+                "next run reads them"
             )
 
-    def _refuse(self, record: Record, lacking: Sequence[str], flaws: Sequence[Flaw]) -> None:
-        why = [f"{shown(flaw.path)} '{shown(flaw.text)}' ({flaw.why})" for flaw in flaws]
-        why = why or [f"no {name}" for name in lacking]
-        self._refused.append(", ".join([*self._keys_of(record), *why]))
-
-    def _name(self, record: Record, flaws: Sequence[Flaw]) -> None:
+    def _name(self, record: Record, paths: Sequence[str]) -> None:
         if self._named < _MOST_NAMED:
-            self._logger.warning(
-                "Left out for %s, row %s: %s",
-                self._agreement,
-                ", ".join(self._keys_of(record)),
-                "; ".join(f"{shown(flaw.path)}, {flaw.why}" for flaw in flaws),
-            )
+            row = self._row(record)
+            left_out = ", ".join(paths)
+            self._logger.warning("Left out for %s, row %s: %s", self._agreement, row, left_out)
         self._named += 1
 
-    def _keys_of(self, record: Record) -> list[str]:
-        there = (key for key in self._keys if record.get(key) is not None)
-        return [f"{key} {shown(str(record[key]))}" for key in there]
+    def _row(self, record: Record, why: Iterable[str] = ()) -> str:
+        there = [key for key in self._keys if record.get(key) is not None]
+        return ", ".join([*(f"{key} {shown(str(record[key]))}" for key in there), *why])

@@ -1,35 +1,196 @@
-"""The type of a stream's rows: the one way from an answer to records.
+"""The type of a stream's rows: the one way from a response to records.
 
-Answers are decoded to Structs. Of one that does not fit each row is decoded alone. Properties that
-no document names are learnt: these rows and all later ones are decoded with them. Rows whose values
-are of another type than documented are conformed, and become the same Structs.
+Responses are decoded to Structs. Of one that does not fit each row is decoded alone. Properties
+that no document names are learnt: these rows and all later ones are decoded with them. Rows with
+values of another type than documented are conformed, and become the same Structs.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import msgspec
+from msgspec import UNSET
+from msgspec.json import Decoder, Encoder
 
+from tap_visma_economic.records.selection import Row
 from tap_visma_economic.records.shape import Code, Shape
-from tap_visma_economic.records.typed import Compiled, Rows, decode_row, raw_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from msgspec import UnsetType
 
     from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.records import Record, Row, Schema, Selection
-    from tap_visma_economic.records.shape import Path
-    from tap_visma_economic.records.typed import Envelope
+    from tap_visma_economic.records.selection import Record, Schema, Selection
+    from tap_visma_economic.records.shape import Finalize, Keyless, Path
 
 MOST_LEARNT = 100
-"""Names that a type keeps. An answer with more of them has a type of its own."""
+"""Names that a type keeps. A response with more of them has a type of its own."""
+
+_compiling = threading.Lock()
+"""msgspec crashes if two threads make decoders of one Struct at a time."""
 
 
+@dataclass(frozen=True)
+class Envelope:
+    """What stands around the rows of a response.
+
+    Args:
+        kind: a generic type over rows; None where the response is one row.
+        name: the property that holds the rows; None if they are the response itself.
+    """
+
+    kind: Any
+    name: str | None = None
+
+    def around(self, row: Any) -> Any:
+        """Return the type of a response with rows of a type."""
+        return row if self.kind is None else self.kind[row]
+
+    def rows(self, body: Any) -> list[Any]:
+        """Return the rows of a response."""
+        if self.kind is None:
+            return [body]
+        return (getattr(body, self.name) if self.name else body) or []
+
+
+class Flaw(NamedTuple):
+    """A value that no message can carry, and that is null in its row instead.
+
+    Args:
+        path: where in the row it was, names joined by dots.
+        text: the value in ASCII, for the case that it is a key.
+    """
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A row type as far as it has learnt. It never changes: rows keep the one that decoded them.
+
+    Attributes:
+        struct: what rows are decoded to.
+        shape: what makes rows fit it.
+        finalize: turns decoded rows into records, in place.
+        learnt: the properties that no document names.
+    """
+
+    struct: type[msgspec.Struct]
+    shape: Shape
+    finalize: Finalize
+    learnt: frozenset[Path]
+    _decoders: dict[Envelope | None, Decoder[Any]] = field(default_factory=dict)
+
+    def decoder(self, envelope: Envelope | None = None) -> Decoder[Any]:
+        """Return the decoder of a response, or of one row."""
+        with _compiling:
+            if envelope not in self._decoders:
+                kind = envelope.around(self.struct) if envelope else self.struct
+                self._decoders[envelope] = Decoder(kind, float_hook=Decimal)
+            return self._decoders[envelope]
+
+
+@dataclass(eq=False)
+class Rows(Sequence[Row]):
+    """The rows of one response: objects, and dictionaries for whoever asks.
+
+    Args:
+        content: the response.
+        envelope: what stands around its rows.
+        made: the rows as objects, which become records in place (see `finalize`).
+        compiled: what decoded them; None if they are dictionaries.
+        flaws: what was left out of rows, by place.
+        places: where in the response they stand, if they are not all.
+        keyless: the keys that are missing from records, by place.
+    """
+
+    content: bytes
+    envelope: Envelope
+    made: list[Any]
+    compiled: Compiled | None = None
+    flaws: Mapping[int, Sequence[Flaw]] = field(default_factory=dict)
+    places: Sequence[int] | None = None
+    keyless: dict[int, list[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._plain, range(len(self)))
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> Rows: ...
+    def __getitem__(self, place: int | slice) -> Row | Rows:
+        places = range(len(self))[place]
+        return self._plain(places) if isinstance(places, int) else self.take(places)
+
+    def _plain(self, place: int) -> Row:
+        """Return a row as it came, as a dictionary."""
+        return _decode_row(self._raw[self.places[place] if self.places else place])
+
+    @cached_property
+    def _raw(self) -> list[msgspec.Raw]:
+        return _raw_rows(self.content, self.envelope)[1]
+
+    def take(self, places: Sequence[int]) -> Rows:
+        """Return some of the rows."""
+        return replace(
+            self,
+            made=[self.made[place] for place in places],
+            flaws={new: self.flaws[old] for new, old in enumerate(places) if old in self.flaws},
+            places=[self.places[place] if self.places else place for place in places],
+            keyless={},
+        )
+
+    def read_as(self, row_type: RowType) -> Rows:
+        """Return the same rows, decoded by another type."""
+        rows = row_type.decode(self.content, self.envelope)[1]
+        rows = rows if len(rows) == len(self) else rows.take(self.places or [])
+        rows.flaws = self.flaws
+        return rows
+
+    def finalize(self, context: Mapping[str, Any]) -> list[Any]:
+        """Turn the rows into records, in place, and return them.
+
+        Args:
+            context: agreementNumber and the path parameters.
+        """
+        assert self.compiled, "rows of no type"  # noqa: S101
+        keyless: Keyless = []
+        self.compiled.finalize(self.made, context, keyless)
+        places = {id(record): place for place, record in enumerate(self.made)} if keyless else {}
+        for record, name in keyless:
+            self.keyless.setdefault(places[id(record)], []).append(name)
+        return self.made
+
+    def column(self, name: str) -> list[Any]:
+        """Return a property of every row, None where it is absent."""
+        attribute = self.compiled and self.compiled.shape.columns.get(name)
+        if not attribute:
+            return [row.get(name) for row in self]
+        values = map(attrgetter(attribute), self.made)
+        return [None if value is UNSET else value for value in values]
+
+    def values(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Return some columns of every row, which is a record by now."""
+        assert self.compiled, "rows of no type"  # noqa: S101
+        fields = self.compiled.shape.fields
+        found = [map(attrgetter(fields[name].attribute), self.made) for name in names]
+        return list(zip(*found, strict=True))
+
+
+@dataclass
 class RowType:
     """How the rows of one stream become records.
 
@@ -42,47 +203,40 @@ class RowType:
         as_text: give amounts, rates and quantities as texts in plain notation.
     """
 
-    def __init__(
-        self,
-        schema: Schema,
-        selection: Selection,
-        drift: Drift,
-        *,
-        absent: UnsetType | None = None,
-        fill_booleans: bool = True,
-        as_text: bool = False,
-    ) -> None:
-        self._schema = schema
-        self._selection = selection
-        self._drift = drift
-        self._absent = absent
-        self._fill_booleans = fill_booleans
-        self._as_text = as_text
+    schema: Schema
+    selection: Selection
+    drift: Drift
+    _: KW_ONLY
+    absent: UnsetType | None = None
+    fill_booleans: bool = True
+    as_text: bool = False
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._current = self._compile(frozenset())
 
     def decode(self, content: bytes, envelope: Envelope) -> tuple[Any, Rows]:
-        """Return an answer in JSON and its rows. May run in any thread.
+        """Return a response in JSON and its rows. May run in any thread.
 
         Raises:
-            msgspec.DecodeError: it is no JSON, or no such answer.
+            msgspec.DecodeError: it is no JSON, or no such response.
             UnicodeDecodeError, RecursionError: so, too.
         """
         compiled = self._current
         try:
-            answer = compiled.decoder(envelope).decode(content)
+            body = compiled.decoder(envelope).decode(content)
         except msgspec.ValidationError:
-            answer, raws = raw_rows(content, envelope)
+            body, raws = _raw_rows(content, envelope)
         else:
-            return answer, Rows(content, envelope, envelope.rows(answer), compiled)
+            return body, Rows(content, envelope, envelope.rows(body), compiled)
         made, odd = _one_by_one(compiled, raws)
         more = self._learn(compiled, odd.values())
         if more is not compiled:
             compiled = more
             made, odd = _one_by_one(compiled, raws)
         for place, row in odd.items():
-            made[place] = compiled.conform(row)
-        return answer, Rows(content, envelope, made, compiled, conformed=odd)
+            made[place] = msgspec.convert(compiled.shape.conform(row), compiled.struct)
+        return body, Rows(content, envelope, made, compiled)
 
     def _learn(self, compiled: Compiled, rows: Iterable[Row]) -> Compiled:
         """Return a type that knows the names of all properties of some rows."""
@@ -101,10 +255,11 @@ class RowType:
             return more
 
     def _compile(self, learnt: frozenset[Path]) -> Compiled:
-        code = Code(learnt, self._drift, as_text=self._as_text)
-        shape = Shape(code, "r", (), absent=self._absent, fill_booleans=self._fill_booleans)
-        shape.build(self._schema, self._selection, required=self._schema["required"])
-        compiled = Compiled(shape.struct(), shape, code.function(shape.lines), learnt, self._drift)
+        code = Code(learnt, self.drift, as_text=self.as_text)
+        shape = Shape(code, absent=self.absent, fill_booleans=self.fill_booleans)
+        shape.build(self.schema, self.selection, keys=self.schema["required"])
+        finalize = code.function(shape.variable, shape.lines)
+        compiled = Compiled(shape.struct(), shape, finalize, learnt)
         compiled.decoder()  # before another thread sees the type
         return compiled
 
@@ -120,11 +275,55 @@ def _one_by_one(
         try:
             made[place] = decode(raw)
         except msgspec.ValidationError:  # noqa: PERF203  one at a time is the point
-            odd[place] = decode_row(raw)
+            odd[place] = _decode_row(raw)
     return made, odd
+
+
+_decode_row = Decoder(Row, float_hook=Decimal).decode
+
+
+@cache
+def _raw_decoder(envelope: Envelope) -> Decoder[Any]:
+    return Decoder(envelope.around(msgspec.Raw))
+
+
+def _raw_rows(content: bytes, envelope: Envelope) -> tuple[Any, list[msgspec.Raw]]:
+    """Return a response and its rows, which are not parsed.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON, or no such response.
+    """
+    body = _raw_decoder(envelope).decode(content)
+    return body, envelope.rows(body)
 
 
 def as_dictionary(record: Any) -> Record:
     """Return a record as a dictionary, decimals as they are."""
     found: Record = msgspec.to_builtins(record, builtin_types=(Decimal,))
     return found
+
+
+def column(rows: Sequence[Row], name: str) -> list[Any]:
+    """Return a property of every row, None where it is absent.
+
+    Where it has the documented type it may come in the form in which the record has it.
+    """
+    return rows.column(name) if isinstance(rows, Rows) else [row.get(name) for row in rows]
+
+
+def taken(rows: Sequence[Row], places: Sequence[int]) -> Sequence[Row]:
+    """Return some of the rows."""
+    return rows.take(places) if isinstance(rows, Rows) else [rows[place] for place in places]
+
+
+def mark_of(rows: Sequence[Row]) -> int | None:
+    """Return a number that tells the rows of a page from those of another, None if there are none.
+
+    It is made of the first and the last row as they are now.
+    """
+    found = rows.made if isinstance(rows, Rows) else rows
+    return hash(_encode((len(found), found[0], found[-1]))) if found else None
+
+
+_encode = Encoder(enc_hook=lambda value: type(value).__name__).encode
+"""What no message can carry may be in rows: it stands for its type."""

@@ -17,7 +17,7 @@ import msgspec
 import pendulum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 Converter = Callable[[Any], Any]
 
@@ -43,6 +43,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 class MistypedError(ValueError):
     """A value that cannot be carried over into the documented type without loss."""
+
+
+class TooDeepError(MistypedError):
+    """A value that is nested deeper than `DEEPEST` levels, at which JSON parsers give up."""
 
 
 class TimeOfDayError(MistypedError):
@@ -75,6 +79,12 @@ def number(value: Any) -> int | Decimal:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return Decimal(value)
     raise MistypedError
+
+
+def number_text(value: Any) -> str:
+    """Return a number as text without an exponent, with all its digits."""
+    found = value if type(value) is Decimal else number(value)
+    return format(found, "f") if type(found) is Decimal else str(found)
 
 
 def boolean(value: Any) -> bool:
@@ -142,29 +152,18 @@ def instant_text(at: pendulum.DateTime) -> str:
     return f"{at.in_timezone('UTC').naive().isoformat()}Z"
 
 
-def anything(value: Any) -> Any:
-    """Return the value as it is."""
-    return not_too_deep(value)
-
-
-def not_too_deep(value: Any) -> Any:
+def not_too_deep(value: Any, levels: int = DEEPEST) -> Any:
     """Return a value as it is.
 
     Raises:
-        MistypedError: it is nested deeper than `DEEPEST` levels, at which JSON parsers give up.
+        TooDeepError: it is nested deeper than so many levels.
     """
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEEPEST + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return value
-    raise MistypedError
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+    if isinstance(value, (dict, list)):
+        if not levels:
+            raise TooDeepError
+        for inner in value.values() if isinstance(value, dict) else value:
+            not_too_deep(inner, levels - 1)
+    return value
 
 
 _CONVERTERS: dict[str, tuple[str, Converter]] = {
@@ -184,7 +183,7 @@ def converter_of(schema: Mapping[str, Any]) -> tuple[str, Converter]:
         return "an instant", instant
     if schema.get("x-trim"):
         return "a string", trimmed
-    return _CONVERTERS.get(json_type(schema), ("anything", anything))
+    return _CONVERTERS.get(json_type(schema), ("anything", not_too_deep))
 
 
 def json_type(schema: Mapping[str, Any]) -> str:

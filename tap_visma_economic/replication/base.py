@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.records import Row
+    from tap_visma_economic.records.selection import Row
 
 Clock = pendulum.DateTime | None
 """The server's clock when it answered, None if it did not tell."""

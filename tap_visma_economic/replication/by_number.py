@@ -16,7 +16,7 @@ import pendulum
 
 from tap_visma_economic.errors import AccessDeniedError, UncountedError
 from tap_visma_economic.filters import both, compare, lists, one_of
-from tap_visma_economic.records.typed import column
+from tap_visma_economic.records.row_type import column
 from tap_visma_economic.records.values import MistypedError, instant_text, integer, number
 from tap_visma_economic.replication.base import earlier, known, move, parse_instant
 from tap_visma_economic.replication.open_items import OpenSet
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.records import Row
+    from tap_visma_economic.records.selection import Row
     from tap_visma_economic.replication.base import Change, Clock, Source
 
 logger = logging.getLogger("tap-visma-economic")

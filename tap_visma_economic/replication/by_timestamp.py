@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from tap_visma_economic.records.typed import column
+from tap_visma_economic.records.row_type import column
 from tap_visma_economic.records.values import MistypedError, instant, instant_text
 from tap_visma_economic.replication.base import earlier, known, move, parse_instant
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.records import Row
+    from tap_visma_economic.records.selection import Row
     from tap_visma_economic.replication.base import Clock, Source
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.records import Row
+    from tap_visma_economic.records.selection import Row
     from tap_visma_economic.replication.base import Clock, Reading
 
 logger = logging.getLogger("tap-visma-economic")

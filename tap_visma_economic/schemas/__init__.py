@@ -12,14 +12,14 @@ A file is the JSON Schema of the record the tap emits, with keywords of its own 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _FILES = files(__name__)
 
@@ -51,45 +51,38 @@ _DECIMALS: dict[str, dict[str, Any]] = {
 
 @cache
 def load(stream_name: str) -> dict[str, Any]:
-    """The schema file of a stream as it is, the tap's own keywords included.
-
-    The answer is shared by all callers: do not change it.
+    """Return the schema file of a stream as it is: shared by all callers, do not change it.
 
     Raises:
-        FileNotFoundError: There is no such stream.
+        FileNotFoundError: there is no such stream.
     """
     schema: dict[str, Any] = _read(stream_name)
     return schema
 
 
 def described(stream_name: str, module: str, version: str) -> dict[str, Any]:
-    """The schema file of a stream, with the properties that a newer version of its module adds."""
+    """Return a stream's schema file with what newer versions of its module, up to this one, add."""
     raw = load(stream_name)
     added: dict[str, Any] = {}
     for newer, streams in NEWER_VERSIONS.get(module, {}).items():
-        if numbers_of(newer) <= numbers_of(version):
+        if _numbers(newer) <= _numbers(version):
             added |= streams.get(stream_name, {})
     return {**raw, "properties": {**raw["properties"], **added}} if added else raw
 
 
 def is_described(module: str, version: str) -> bool:
-    """Whether it is known what a version of a module serves."""
+    """Return whether it is known what a version of a module serves."""
     return version == MODULE_VERSIONS[module] or version in NEWER_VERSIONS.get(module, {})
 
 
-def numbers_of(version: str) -> tuple[int, ...]:
-    """A version such as 5.10.0, as what can be compared."""
+def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
 def extended(raw: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema file with the properties that a catalog's schema has more.
+    """Return a schema file, or any part of it, with the properties that a catalog's schema adds.
 
     A link or a reference that is left out otherwise stays if the catalog has more of it.
-
-    Args:
-        raw: A schema file, or any part of it.
-        wanted: The catalog's schema of the same part.
     """
     made = dict(raw)
     columns: dict[str, Any] = raw.get("properties", {})
@@ -108,36 +101,36 @@ def extended(raw: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_decimals(schema: Mapping[str, Any], decimals: str) -> dict[str, Any]:
-    """A plain JSON Schema whose numbers have the form that the setting `decimals` names."""
-    made = dict(schema)
-    kinds = schema.get("type", ())
-    if schema.get("format") == DECIMAL["format"] or "number" in kinds:
-        made = {word: made[word] for word in made if word not in DECIMAL}
+    """Return a plain JSON Schema whose numbers have the form that the setting `decimals` names."""
+    if schema.get("format") == DECIMAL["format"] or "number" in schema.get("type", ()):
+        made = {word: schema[word] for word in schema if word not in DECIMAL}
         return {**made, **_DECIMALS[decimals]}
-    if "properties" in schema:
-        columns = schema["properties"].items()
-        made["properties"] = {name: with_decimals(column, decimals) for name, column in columns}
-    if "items" in schema:
-        made["items"] = with_decimals(schema["items"], decimals)
-    return made
+    return _inside(schema, partial(with_decimals, decimals=decimals))
 
 
 def catalog_schema(raw: dict[str, Any], *, include_links: bool) -> dict[str, Any]:
-    """The plain JSON Schema of a schema file, for the catalog and SCHEMA messages.
+    """Return a schema file, or any part of it, as plain JSON Schema for the catalog and SCHEMA.
 
     Args:
-        raw: A schema file, or any part of it.
-        include_links: Keep links and the objects that hold nothing else.
+        raw: the file or part.
+        include_links: keep links and the objects that hold nothing else.
     """
     schema = {word: value for word, value in raw.items() if not word.startswith("x-")}
     if schema.get("type") == "boolean":  # absent means false, but a null is to pass as it is
         schema["type"] = ["boolean", "null"]
+    if "properties" in schema and not include_links:
+        columns = schema["properties"].items()
+        schema["properties"] = {name: column for name, column in columns if "x-link" not in column}
+    return _inside(schema, partial(catalog_schema, include_links=include_links))
+
+
+def _inside(
+    schema: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a schema with the schemas of its properties and items changed."""
+    made = dict(schema)
     if "properties" in schema:
-        schema["properties"] = {
-            name: catalog_schema(column, include_links=include_links)
-            for name, column in schema["properties"].items()
-            if include_links or "x-link" not in column
-        }
+        made["properties"] = {name: change(part) for name, part in schema["properties"].items()}
     if "items" in schema:
-        schema["items"] = catalog_schema(schema["items"], include_links=include_links)
-    return schema
+        made["items"] = change(schema["items"])
+    return made

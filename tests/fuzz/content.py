@@ -19,8 +19,8 @@ with atheris.instrument_imports(include=["tap_visma_economic", "json"]):
     from tap_visma_economic.records import pages
     from tap_visma_economic.records.drift import Drift
     from tap_visma_economic.records.record_builder import RecordBuilder
-    from tap_visma_economic.records.records import Selection
     from tap_visma_economic.records.row_type import RowType
+    from tap_visma_economic.records.selection import Selection
     from tap_visma_economic.retry import retry_after
 
 import msgspec

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_visma_economic.records.links import fault_of_next_page, skipped_pages
+from tap_visma_economic.records.pages import fault_of_next_page
 
 ASKED = "https://restapi.e-conomic.com/units?pagesize=1000&skippages=3"
 PARTS = ["https://", "//", "restapi.e-conomic.com", "evil.example", "@", ":", "443", "/", "\\", "?"]
@@ -59,8 +59,3 @@ def test_whatever_a_link_is_it_leads_on_at_e_conomic_or_is_at_fault(link: str) -
 )
 def test_a_link_leads_on_at_e_conomic_alone(link: str, leads_on: bool) -> None:
     assert (fault_of_next_page(link, ASKED) is None) is leads_on
-
-
-def test_pages_that_a_request_leaves_out() -> None:
-    assert skipped_pages(ASKED) == 3
-    assert skipped_pages("https://restapi.e-conomic.com/units?pagesize=1000") == 0

@@ -100,44 +100,7 @@ def test_a_single_object_is_a_page_of_one_row() -> None:
     assert (list(page.rows), page.more) == ([{"agreementNumber": 1}], False)
 
 
-# --- numbers ---
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("12.50", Decimal("12.50")),
-        ("-0.10", Decimal("-0.10")),
-        ("0.00", Decimal("0.00")),
-        ("12345678901234567890.12345", Decimal("12345678901234567890.12345")),
-        ("1E+2", Decimal("1E+2")),
-        ("17", 17),
-        ("123456789012345678901234567890", 123456789012345678901234567890),
-    ],
-)
-@pytest.mark.parametrize(
-    ("parse", "around"),
-    [
-        (pages.rest_collection, '{"collection": [{"n": %s}]}'),
-        (pages.cursor_listing, '{"items": [{"n": %s}]}'),
-        (pages.array, '[{"n": %s}]'),
-        (single, '{"n": %s}'),
-    ],
-)
-def test_numbers_keep_all_their_digits(
-    parse: Parse, around: str, text: str, value: int | Decimal
-) -> None:
-    (row,) = parse(answer((around % text).encode())).rows
-    assert type(row["n"]) is type(value)
-    assert str(row["n"]) == str(value)
-
-
 # --- the clock ---
-
-
-def test_a_page_tells_the_servers_clock() -> None:
-    page = pages.array(answer(ROWS, headers={"Date": "Fri, 02 Jan 2026 12:00:00 GMT"}))
-    assert page.clock == pendulum.datetime(2026, 1, 2, 12)
 
 
 @pytest.mark.parametrize("parse", PARSERS)
@@ -149,7 +112,7 @@ def test_every_kind_of_page_tells_the_servers_clock(parse: Parse) -> None:
         single: {"number": 1},
     }
     headers = {"Date": "Fri, 02 Jan 2026 12:00:00 GMT"}
-    assert parse(answer(bodies[parse], headers=headers)).clock is not None
+    assert parse(answer(bodies[parse], headers=headers)).clock == pendulum.datetime(2026, 1, 2, 12)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +176,21 @@ AROUND = [
     (pages.cursor_listing, b'{"items": [{"n": 1}, {"a": %b}]}'),
     (pages.array, b'[{"n": 1}, {"a": %b}]'),
 ]
-BROKEN = [DEEP, b"1..5", b'"\\q"', b'"', b"True", b"[1,]", b"{,}", b"1,", b"\xff", b"\xef\xbb\xbf1"]
+BROKEN = [
+    DEEP,
+    b"[" * 999 + b"]" * 998,
+    b"nan",
+    b"[NaN,]",
+    b"1..5",
+    b'"\\q"',
+    b'"',
+    b"True",
+    b"[1,]",
+    b"{,}",
+    b"1,",
+    b"\xff",
+    b"\xef\xbb\xbf1",
+]
 
 
 @pytest.mark.parametrize(("parse", "around"), [*AROUND, (single, b'{"a": %b}')])

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from tap_visma_economic.records.drift import _HOW_TO_KEEP, Drift
-from tap_visma_economic.records.records import Selection
-from tap_visma_economic.records.row_type import RowType, as_dictionary
-from tap_visma_economic.records.typed import Envelope
+from tap_visma_economic.records.row_type import Envelope, RowType, as_dictionary
+from tap_visma_economic.records.selection import Selection
 
 if TYPE_CHECKING:
-    from tap_visma_economic.records.records import Breadcrumb, Record
+    from tap_visma_economic.records.selection import Breadcrumb, Record
 
 SELF = "https://restapi.e-conomic.com/somewhere"
 
@@ -79,7 +78,7 @@ class Read:
         _, rows = row_type.decode(_encode([row]), Envelope(list))
         [record] = rows.finalize({"agreementNumber": 1, **(context or {})})
         whole = as_dictionary(record)
-        self.keyless = rows.keyless()
+        self.keyless = rows.keyless
         self.agreement = whole.pop("agreementNumber")
         self.record = whole
         self.reports = [line for line in drift.report() if line != _HOW_TO_KEEP]
@@ -202,7 +201,7 @@ def test_a_reference_that_is_no_object_is_reported() -> None:
     read = Read(GROUPED, {"customerGroup": 3})
     assert read.record == {}
     assert read.reports == [
-        "customerGroup is an integer where an object is documented: left out (1 rows)"
+        "customerGroup is an integer where an object is documented: left out (1 row)"
     ]
 
 
@@ -210,7 +209,7 @@ def test_a_kept_reference_that_is_no_object_is_reported_once() -> None:
     read = Read(TERMS, {"paymentTerms": "Netto 8"})
     assert read.record == {"paymentTerms": None}
     assert read.reports == [
-        "paymentTerms is a string where an object is documented: left out (1 rows)"
+        "paymentTerms is a string where an object is documented: left out (1 row)"
     ]
 
 
@@ -218,20 +217,20 @@ def test_news_in_a_reference_that_goes_stays_alone_and_is_reported() -> None:
     reference = {"customerGroupNumber": 3, "name": "Indland", "self": SELF}
     read = Read(GROUPED, {"customerGroup": reference})
     assert read.record == {"customerGroupNumber": 3, "customerGroup": {"name": "Indland"}}
-    assert read.reports == ["unknown property customerGroup.name (1 rows)"]
+    assert read.reports == ["unknown property customerGroup.name (1 row)"]
 
 
 def test_news_in_a_reference_whose_place_is_taken_is_left_out_and_reported() -> None:
     schema = a_stream(accountingYear={**TEXT, "x-source": "accountingYear.year"})
     read = Read(schema, {"accountingYear": {"year": "2024", "new": 1}})
     assert read.record == {"accountingYear": "2024"}
-    assert read.reports == ["left out: unknown property accountingYear.new (1 rows)"]
+    assert read.reports == ["left out: unknown property accountingYear.new (1 row)"]
 
 
 def test_news_in_a_reference_that_stays_passes_and_is_reported_once() -> None:
     read = Read(TERMS, {"paymentTerms": {"paymentTermsNumber": 1, "new": 5}})
     assert read.record["paymentTerms"] == {"paymentTermsNumber": 1, "new": 5}
-    assert read.reports == ["unknown property paymentTerms.new (1 rows)"]
+    assert read.reports == ["unknown property paymentTerms.new (1 row)"]
 
 
 def test_what_a_deselected_reference_is_documented_to_hold_is_no_news() -> None:
@@ -270,6 +269,13 @@ def test_a_reference_stays_with_its_links_if_they_are_asked_for() -> None:
     assert read.record["customerGroup"]["self"] == SELF
 
 
+def test_a_deselected_lifted_column_is_not_in_a_reference_that_stays_for_its_links() -> None:
+    reference = {"customerGroupNumber": 3, "self": SELF}
+    unwanted = ("customerGroupNumber",)
+    read = Read(GROUPED, {"customerGroup": reference}, include_links=True, unwanted=unwanted)
+    assert (read.record, read.reports) == ({"customerGroup": {"self": SELF}}, [])
+
+
 def test_links_that_are_left_out_do_not_stop_unknown_properties() -> None:
     read = Read(LINKED, {"self": SELF, "new": 1}, unwanted=("self", "metaData"))
     assert read.record == {"new": 1}
@@ -284,7 +290,7 @@ def test_links_that_no_document_names_are_left_out_silently(name: str) -> None:
 
 def test_links_that_no_document_names_are_news_if_links_are_asked_for() -> None:
     read = Read(a_stream(name=TEXT), {"self": SELF}, include_links=True)
-    assert (read.record, read.reports) == ({"self": SELF}, ["unknown property self (1 rows)"])
+    assert (read.record, read.reports) == ({"self": SELF}, ["unknown property self (1 row)"])
 
 
 # --- what is never emitted ---
@@ -380,15 +386,31 @@ def test_a_null_inside_of_objects_and_arrays_passes() -> None:
 @pytest.mark.parametrize("value", [1, "text", Decimal("1.0"), None, {"deep": [1]}, [None]])
 def test_an_unknown_property_passes_as_it_is_and_is_reported(value: Any) -> None:
     read = Read(FULL, {"new": value})
-    assert (read.record, read.reports) == ({"new": value}, ["unknown property new (1 rows)"])
+    assert (read.record, read.reports) == ({"new": value}, ["unknown property new (1 row)"])
+
+
+def test_what_is_nested_too_deep_is_null_wherever_it_is() -> None:
+    deep: list[Any] = []
+    for _ in range(70):
+        deep = [deep]
+    schema = a_stream(any={}, text=TEXT, extra={"type": "object"}, tags={"type": "array"})
+    read = Read(
+        schema, {"any": deep, "text": deep, "extra": {"a": deep}, "tags": [deep], "new": deep}
+    )
+    nulls = dict.fromkeys(("any", "text", "extra", "new"))
+    assert read.record == {**nulls, "tags": [None]}
+    assert [line for line in read.reports if "nested too deep" in line] == [
+        f"{path} is nested too deep: left out (1 row)"
+        for path in ("any", "extra", "new", "tags.[]", "text")
+    ]
 
 
 def test_unknown_properties_are_reported_with_the_place_they_are_at() -> None:
     read = Read(FULL, {"delivery": {"zip": "8000"}, "lines": [{"unit": "h"}]})
     assert read.record == {"delivery": {"zip": "8000"}, "lines": [{"unit": "h"}]}
     assert read.reports == [
-        "unknown property delivery.zip (1 rows)",
-        "unknown property lines.[].unit (1 rows)",
+        "unknown property delivery.zip (1 row)",
+        "unknown property lines.[].unit (1 row)",
     ]
 
 
@@ -408,27 +430,27 @@ def test_a_property_named_like_a_lifted_column_does_not_take_its_place() -> None
         (
             {"balance": "secret"},
             {"balance": None},
-            "balance is a string where a number is documented: left out (1 rows)",
+            "balance is a string where a number is documented: left out (1 row)",
         ),
         (
             {"delivery": [1]},
             {"delivery": None},
-            "delivery is an array where an object is documented: left out (1 rows)",
+            "delivery is an array where an object is documented: left out (1 row)",
         ),
         (
             {"delivery": {"floor": "secret"}},
             {"delivery": {"floor": None}},
-            "delivery.floor is a string where an integer is documented: left out (1 rows)",
+            "delivery.floor is a string where an integer is documented: left out (1 row)",
         ),
         (
             {"lines": {"text": "secret"}},
             {"lines": None},
-            "lines is an object where an array is documented: left out (1 rows)",
+            "lines is an object where an array is documented: left out (1 row)",
         ),
         (
             {"lines": [True]},
             {"lines": [None]},
-            "lines.[] is a boolean where an object is documented: left out (1 rows)",
+            "lines.[] is a boolean where an object is documented: left out (1 row)",
         ),
         (
             {"lines": [{"date": "secret"}, {"date": "2024-02-30"}]},
@@ -470,7 +492,7 @@ def test_a_mistyped_key_passes_as_it_is() -> None:
     read = Read(KEYED, {"number": "V-5", "code": "DKK"})
     assert read.record == {"number": "V-5", "code": "DKK"}
     assert read.reports == [
-        "number is a string where an integer is documented: passed on, being a key (1 rows)"
+        "number is a string where an integer is documented: passed on, being a key (1 row)"
     ]
 
 
@@ -482,10 +504,28 @@ def test_a_lifted_key_that_is_none_is_missing(invoice: Any) -> None:
     assert read.keyless == {0: ["number"]}
 
 
-@pytest.mark.parametrize("row", [{"code": "DKK"}, {"number": None, "code": "DKK"}])
+@pytest.mark.parametrize(
+    "row", [{"code": "DKK"}, {"number": None, "code": "DKK"}, {"number": [5], "code": "DKK"}]
+)
 def test_a_row_says_which_key_it_lacks(row: dict[str, Any]) -> None:
     read = Read(KEYED, row)
     assert (read.record, read.keyless) == ({"number": None, "code": "DKK"}, {0: ["number"]})
+
+
+def test_departures_of_a_row_without_its_key_are_counted_once() -> None:
+    number = {"type": "integer", "x-source": "invoice.number"}
+    read = Read(a_stream(keys=("number",), number=number), {"invoice": 5, "new": 1})
+    assert [line[-8:] for line in read.reports] == [" (1 row)", " (1 row)"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [({"format": "date"}, "soon"), ({"format": "date"}, ["2024"])],
+)
+def test_a_key_with_a_form_of_its_own_is_a_record_or_missing(column: Any, value: Any) -> None:
+    schema = a_stream(keys=("code",), code={"type": "string", **column})
+    read = Read(schema, {"code": value})
+    assert (read.record["code"] == value) is not bool(read.keyless)
 
 
 def test_a_property_of_a_nested_object_is_no_key_though_it_has_a_keys_name() -> None:
@@ -514,7 +554,7 @@ def test_deselected_properties_leave_silently(unwanted: tuple[str, ...], record:
 def test_nothing_unknown_passes_where_something_is_deselected() -> None:
     read = Read(FULL, {"balance": 1, "new": 2}, unwanted=("name",))
     assert read.record == {"balance": 1}
-    assert read.reports == ["left out: unknown property new (1 rows)"]
+    assert read.reports == ["left out: unknown property new (1 row)"]
 
 
 def test_a_deselected_lifted_column_stops_unknown_properties_too() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -20,16 +19,14 @@ from tap_visma_economic import schemas
 from tap_visma_economic.records import row_type as row_types
 from tap_visma_economic.records import shape
 from tap_visma_economic.records.drift import Drift
-from tap_visma_economic.records.records import Selection
-from tap_visma_economic.records.row_type import RowType, as_dictionary
-from tap_visma_economic.records.typed import Envelope, column
-from tap_visma_economic.records.values import MistypedError
+from tap_visma_economic.records.row_type import Envelope, Flaw, RowType, as_dictionary, column
+from tap_visma_economic.records.selection import Selection
 
 if TYPE_CHECKING:
     from msgspec import UnsetType
 
-    from tap_visma_economic.records.records import Breadcrumb
-    from tap_visma_economic.records.typed import Rows
+    from tap_visma_economic.records.row_type import Rows
+    from tap_visma_economic.records.selection import Breadcrumb
 
 STREAMS = sorted(
     path.stem
@@ -74,11 +71,10 @@ class Stream:
 
     def conformed(self, rows: list[Any]) -> list[dict[str, Any]]:
         """The records of rows of which each is taken for one that does not fit."""
-        compiled = self.decode(rows)._compiled
+        compiled = self.decode(rows).compiled
         assert compiled
-        made = [compiled.conform(row) for row in rows]
-        with suppress(MistypedError):  # a row without a key that is lifted: all else is done
-            compiled.finalize(made, self.context)
+        made = [msgspec.convert(compiled.shape.conform(row), compiled.struct) for row in rows]
+        compiled.finalize(made, self.context, [])
         return [as_dictionary(record) for record in made]
 
 
@@ -263,12 +259,11 @@ def test_what_is_learnt_of_one_answer_is_decoded_in_the_next() -> None:
     stream = Stream()
     stream.decode([entry(1), entry(2, new=1)])
     rows = stream.decode([entry(3), entry(4, new={"a": Decimal("1.50")})])
-    assert not rows._conformed
     assert [r.get("new") for r in map(as_dictionary, rows.finalize(STAMPS))] == [
         None,
         {"a": Decimal("1.50")},
     ]
-    assert stream.drift.report()[0] == "unknown property new (1 rows)"
+    assert stream.drift.report()[0] == "unknown property new (1 row)"
 
 
 def test_rows_keep_the_type_that_decoded_them() -> None:
@@ -315,14 +310,14 @@ def test_a_name_that_no_field_can_have_is_left_out_and_reported(name: str) -> No
     assert stream.records([entry(1, **{name: 1}), entry(2, new=1)])[1]["new"] == 1
     left, passed, _ = stream.drift.report()
     assert left.startswith("left out: unknown property a")
-    assert passed == "unknown property new (1 rows)"
+    assert passed == "unknown property new (1 row)"
 
 
 def test_a_text_is_no_number_even_if_it_reads_like_one() -> None:
     stream = Stream()
     assert stream.records([entry(1, remainder="NaN"), entry(2)])[0]["remainder"] is None
     assert stream.drift.report() == [
-        "remainder is a string where a number is documented: left out (1 rows)"
+        "remainder is a string where a number is documented: left out (1 row)"
     ]
 
 
@@ -359,21 +354,45 @@ def test_a_column_is_the_same_before_and_after_rows_are_records(unwanted: tuple[
 
 
 def test_rows_that_are_taken_keep_what_is_off_of_them() -> None:
-    rows = Stream().decode([entry(1), {"amount": 1}, entry(3), {"amount": 2}]).take([0, 3])
+    body = [entry(1), {"amount": 1}, entry(3), {"amount": 2}]
+    rows = Stream().decode(body).take([0, 3])
     assert [as_dictionary(record).get("amount") for record in rows.finalize(STAMPS)] == [
         Decimal("1.10"),
         2,
     ]
-    assert rows.keyless() == {1: ["entryNumber"]}
+    assert rows.keyless == {1: ["entryNumber"]}
 
 
 def test_rows_are_read_by_another_type_too() -> None:
     rows = Stream().decode([entry(n) for n in range(5)]).take([1, 3])
     key = Stream(unwanted=frozenset({("properties", "amount"), ("properties", "date")}))
-    again = rows.read_as(key.row_type.decode)
+    again = rows.read_as(key.row_type)
     again.finalize(STAMPS)
     assert again.values(("agreementNumber", "entryNumber")) == [(7, 1), (7, 3)]
     assert not hasattr(again.made[0], "amount")
+
+
+def test_what_is_said_of_rows_goes_with_them() -> None:
+    rows = Stream().decode([entry(1), {"amount": 1}])
+    rows.flaws = {1: [Flaw("entryNumber", "NaN")]}
+    taken, again = rows.take([1]), rows.read_as(Stream().row_type)
+    rows.finalize(STAMPS)
+    assert (taken.flaws, taken.keyless) == ({0: rows.flaws[1]}, {})
+    assert (again.flaws, again.keyless, rows.keyless) == (rows.flaws, {}, {1: ["entryNumber"]})
+
+
+def test_a_lifted_column_is_null_where_the_reference_that_stays_lacks_it() -> None:
+    whole = {"type": ["integer", "null"]}
+    schema = {
+        "properties": {
+            "agreementNumber": {"type": "integer"},
+            "termsNumber": {**whole, "x-source": "terms.termsNumber"},
+            "terms": {"type": ["object", "null"], "properties": {"termsNumber": whole}},
+        },
+        "required": ["agreementNumber"],
+    }
+    [record] = Stream(schema, absent=None).records([{"terms": {}}])
+    assert record == {"agreementNumber": 7, "termsNumber": None, "terms": {}}
 
 
 @pytest.mark.parametrize(
@@ -396,7 +415,7 @@ def test_every_schema_has_a_type(described: dict[str, Any]) -> None:
 
 def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shape, "_MOST_REMEMBERED", 10)
-    days = shape.Memo(str)
+    days = shape.Memo(shape.Fit("", str, "", Drift()))
     assert [days[f"{n}"] for n in range(100)] == [f"{n}" for n in range(100)]
     assert len(days) <= 10
     assert days[None] is None
