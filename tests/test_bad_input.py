@@ -67,29 +67,41 @@ WRONG_SETTINGS = [
     ({"agreement_grant_token": None, "agreements": []}, "agreement_grant_token is missing"),
     ({"agreements": [entry("")]}, "agreements no. 1 is not a token"),
     ({"agreement_grant_token": GRANT + "\n"}, "agreement_grant_token is not a token"),
-    ({"app_secret_token": APP + "\r"}, "A file with the line ends of Windows"),
+    ({"app_secret_token": APP + "\r"}, "A file with Windows line endings"),
     ({"app_secret_token": f"{CANARY}ø"}, "app_secret_token is not a token"),
     ({"app_secret_token": CANARY + "wrong"}, "Check app_secret_token and agreement_grant_token"),
     ({"agreement_grant_token": CANARY + "unknown"}, "e-conomic rejected the tokens (401)"),
     ({"app_secret_token": SECRET_NUMBER}, "app_secret_token must be a string"),
     ({"agreement_grant_token": SECRET_NUMBER}, "agreement_grant_token must be a string"),
-    ({"agreements": GRANT}, "agreements must be a list"),
-    ({"agreements": [GRANT]}, "agreements: no. 1 must be an object"),
-    ({"agreements": [{**entry(GRANT_2), "name": "Firma"}]}, "agreements: no. 1 must be an object"),
-    ({"agreements": [entry(SECRET_NUMBER)]}, "agreements: the token of no. 1 must be a string"),
+    ({"agreements": GRANT}, "agreements must be a JSON array, not text"),
+    ({"agreements": [GRANT]}, "agreements no. 1 must be a JSON object"),
+    (
+        {"agreements": [{**entry(GRANT_2), "name": "Firma"}]},
+        "agreements no. 1 must be a JSON object (with agreement_grant_token only)",
+    ),
+    (
+        {"agreements": [entry(SECRET_NUMBER)]},
+        "agreement_grant_token of agreements no. 1 must be a string",
+    ),
     ({"agreements": [entry(GRANT)]}, "is the same token as agreement_grant_token. Remove one"),
     ({"agreements": [entry(GRANT_2)]}, f"are both for agreement {NUMBER} (Firma 0). Remove one"),
-    ({"concurrency": "abc"}, "config['concurrency']"),
-    ({"concurrency": 0}, "0 is less than the minimum of 1 in config['concurrency']"),
-    ({"request_timeout": -1}, "config['request_timeout']"),
+    (
+        {"concurrency": "abc"},
+        "concurrency must be a whole number (at least 1, at most 16), not ",
+    ),
+    ({"concurrency": 0}, "concurrency must be a whole number (at least 1, at most 16), not 0"),
+    ({"request_timeout": -1}, "request_timeout must be a number (greater than 0, at most 3600)"),
     ({"start_date": "yesterday"}, "Write 2024-01-01 or 2024-01-01T00:00:00Z"),
     ({"start_date": "2024-13-01"}, "start_date is not a date: '2024-13-01'"),
     ({"start_date": "12:00"}, "start_date is not a date: '12:00'"),
     ({"rest_url": "restapi.e-conomic.com"}, "rest_url is not a URL such as https://"),
     ({"openapi_url": "localhost:8080"}, "openapi_url is not a URL such as https://"),
-    ({"rest_url": "http://restapi.e-conomic.com"}, "rest_url must be https"),
+    ({"rest_url": "http://restapi.e-conomic.com"}, "rest_url must use https"),
     ({"rest_url": f"https://{GRANT}@restapi.e-conomic.com"}, "rest_url is not a URL"),
-    ({"openapi_versions": {"customerapi": "3.1.0"}}, "no module 'customerapi'. There are: "),
+    (
+        {"openapi_versions": {"customerapi": "3.1.0"}},
+        "unknown module customerapi. The modules",
+    ),
     ({"openapi_versions": {"customersapi": "latest"}}, "needs a version such as 3.1.0"),
     ({"ca_bundle": "/nowhere/ca.pem"}, "ca_bundle /nowhere/ca.pem cannot be used: No such file"),
     ({"user_agent": "one\ntwo"}, "user_agent must be one line"),
@@ -101,8 +113,8 @@ WRONG_SETTINGS = [
     ({"rest_url": "https://restapi.e-conomic.com\n/x"}, "rest_url is not a URL"),
     ({"rest_url": "https://\u2100.example"}, "rest_url is not a URL"),
     ({"rest_url": "https://[bad"}, "rest_url is not a URL"),
-    ({"rest_url": f"http://127.0.0.1/{GRANT}"}, "rest_url holds a token"),
-    ({"openapi_url": f"https://{APP}.example.com"}, "openapi_url holds a token"),
+    ({"rest_url": f"http://127.0.0.1/{GRANT}"}, "rest_url contains a token"),
+    ({"openapi_url": f"https://{APP}.example.com"}, "openapi_url contains a token"),
     ({"rest_url": "https://a..b"}, "no host can have the name a..b"),
     ({"rest_url": f"https://{'a' * 64}.com"}, "no host can have the name aaaaaa"),
     ({"rest_url": "https://e-c\xf8nomic.com"}, "rest_url is not a URL such as https://"),
@@ -110,18 +122,18 @@ WRONG_SETTINGS = [
     ({"stream_maps": {"units": {"x": f"{GRANT}\ud800"}}}, "stream_maps cannot be used"),
     ({"stream_maps": {"units": {"__alias__": f"int('{GRANT}')"}}}, "stream_maps cannot be used"),
     ({"stream_maps": {"units": {"__alias__": "1 / 0"}}}, "(MappingError, ZeroDivisionError)"),
-    ({"stream_maps": {"__else__": GRANT}}, 'stream_maps: __else__ must be null or "__NULL__"'),
-    ({"stream_maps": {"__else__": [GRANT]}}, 'stream_maps: __else__ must be null or "__NULL__"'),
-    ({"stream_maps": {"units": {"__else__": GRANT}}}, "stream_maps: __else__ must be null"),
-    ({"ca_bundle": f"{GRANT}\0"}, "ca_bundle cannot be used: it is no path"),
-    ({"ca_bundle": f"{GRANT}\ud800"}, "ca_bundle cannot be used: it is no path"),
-    ({"batch_config": batches("zzz://c")}, "batch_config: its storage is none that the SDK"),
-    ({"batch_config": batches(root="/", x=GRANT)}, "batch_config: its storage is none that the"),
-    ({"batch_config": {"storage": {"root": GRANT}}}, "batch_config has no encoding"),
-    ({"batch_config": {"encoding": {"format": "jsonl"}}}, "batch_config has no storage"),
+    ({"stream_maps": {"__else__": GRANT}}, '__else__ of stream_maps must be "__NULL__" or null'),
+    ({"stream_maps": {"__else__": [GRANT]}}, '__else__ of stream_maps must be "__NULL__" or null'),
+    ({"stream_maps": {"units": {"__else__": GRANT}}}, "__else__ of units of stream_maps must be "),
+    ({"ca_bundle": f"{GRANT}\0"}, "ca_bundle cannot be used: it is not a path"),
+    ({"ca_bundle": f"{GRANT}\ud800"}, "ca_bundle cannot be used: it is not a path"),
+    ({"batch_config": batches("zzz://c")}, "batch_config: the SDK cannot use this storage"),
+    ({"batch_config": batches(root="/", x=GRANT)}, "batch_config: the SDK cannot use this storage"),
+    ({"batch_config": {"storage": {"root": GRANT}}}, "batch_config needs encoding"),
+    ({"batch_config": {"encoding": {"format": "jsonl"}}}, "batch_config needs storage"),
     (
         {"batch_config": {"encoding": {"x": GRANT}, "storage": {"root": "/"}}},
-        "batch_config: its encoding is none that the SDK can use",
+        "batch_config: the SDK cannot use this encoding",
     ),
 ]
 
@@ -137,11 +149,11 @@ def test_a_setting_that_cannot_work_is_named(
 
 WRONG_ENVIRONMENT = [
     ({}, "agreement_grant_token is missing"),
-    ({"AGREEMENTS": json.dumps([GRANT])}, "agreements: no. 1 must be an object"),
-    ({"AGREEMENTS": GRANT}, f"{PREFIX}AGREEMENTS in the environment must be a list in JSON"),
-    ({"CONCURRENCY": "abc"}, f"{PREFIX}CONCURRENCY in the environment must be a whole number"),
-    ({"ALL_STREAMS": "maybe"}, f"{PREFIX}ALL_STREAMS in the environment must be true or false"),
-    ({"REQUEST_TIMEOUT": "nan"}, f"{PREFIX}REQUEST_TIMEOUT in the environment must be a number"),
+    ({"AGREEMENTS": json.dumps([GRANT])}, f"{PREFIX}AGREEMENTS no. 1 must be a JSON object"),
+    ({"AGREEMENTS": GRANT}, f"{PREFIX}AGREEMENTS must be a JSON array, not text"),
+    ({"CONCURRENCY": "abc"}, f"{PREFIX}CONCURRENCY must be a whole number"),
+    ({"ALL_STREAMS": "maybe"}, f"{PREFIX}ALL_STREAMS must be true or false"),
+    ({"REQUEST_TIMEOUT": "nan"}, f"{PREFIX}REQUEST_TIMEOUT must be a number"),
 ]
 
 
@@ -166,7 +178,7 @@ def test_what_is_no_number_is_none_in_settings(
     warm_tap: TapRunner, good: dict[str, Any], setting: str, number: str
 ) -> None:
     run = warm_tap({**good, setting: float(number)})
-    assert f"The settings file is not JSON: {number} is no number" in says_one_thing(run)
+    assert f"The settings file is not JSON: it contains {number}" in says_one_thing(run)
 
 
 @pytest.mark.parametrize("setting", ["max_wait_minutes", "request_timeout", "rate_limit_share"])
@@ -229,10 +241,14 @@ WRONG_FILES = [
     ("config", f'\ufeff{{"app_secret_token": "{APP}"}}', "save it as UTF-8 without BOM"),
     ("state", f'{{"bookmarks": "{GRANT}"', "The state file is not JSON (line 1, column"),
     ("state", json.dumps({"bookmarks": GRANT}), "is not a state that this tap has written"),
-    ("catalog", "", "given.json is empty. Give the one before it, or none at all"),
+    ("catalog", "", "given.json is empty. Give the previous one, or none at all"),
     ("catalog", "{", "The catalog file is not JSON (line 1, column"),
     ("catalog", json.dumps({"streams": GRANT}), "The catalog file is not a Singer catalog"),
-    ("state", '{"bookmarks": {"units": NaN}}', "The state file is not JSON: NaN is no number"),
+    (
+        "state",
+        '{"bookmarks": {"units": NaN}}',
+        "The state file is not JSON: it contains NaN",
+    ),
     ("state", state_of({"agreementNumber": [GRANT]}), "is not a state that this tap has written"),
     ("state", state_of({"agreementNumber": GRANT}), "is not a state that this tap has written"),
     ("state", state_of(*[{"agreementNumber": 1}] * 2), "is not a state that this tap has written"),
@@ -269,7 +285,7 @@ def test_a_file_of_variables_is_told_from_a_settings_file(warm_tap: TapRunner) -
     file = warm_tap.folder / ".env"
     file.write_text(f"{PREFIX}APP_SECRET_TOKEN={APP}\n")
     run = warm_tap(None, f"--config={file}")
-    assert "is then read with --config=ENV" in says_one_thing(run)
+    assert "and use --config=ENV" in says_one_thing(run)
 
 
 WRONG_ENTRIES: list[dict[str, Any]] = [
@@ -314,7 +330,7 @@ def test_a_catalog_by_hand_costs_no_row(warm_tap: TapRunner, good: dict[str, Any
     assert {record["agreementNumber"] for record in run.records["units"]} == {NUMBER}
     assert len({record["unitNumber"] for record in run.records["units"]}) == 5
     assert {"unitNumber", "agreementNumber"} <= set(run.schemas["units"]["schema"]["properties"])
-    assert "nosuch" in next(line for line in run.warnings if "The catalog names streams" in line)
+    assert "nosuch" in next(line for line in run.warnings if "Ignoring streams" in line)
 
 
 BOOKMARKS: list[object] = [{"a": 1}, "abc", -5, 10**30, 5.5, True, None, "2024-01-01$or:1", [1]]

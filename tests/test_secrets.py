@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic.config.settings import SETTINGS
+from tap_visma_economic.config import SETTINGS
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.conftest import clean_environment, settings_for
@@ -114,7 +114,7 @@ def test_no_name_of_a_setting_or_variable_shows_a_token(warm_tap: TapRunner, kno
             env={PREFIX + known: "1", PREFIX + known.upper(): "1"},
         )
     assert run.exit_code == 0, run.stderr
-    assert len([line for line in run.warnings if "There is no setting" in line]) == 3
+    assert len([line for line in run.warnings if "Ignoring unknown setting" in line]) == 3
     assert CANARY not in run.stderr.lower()
 
 
@@ -402,7 +402,7 @@ def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner) -> None:
     ],
 )
 def test_plain_http_is_for_this_machine_alone(name: str, url: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} (must be https|is not a URL)"):
+    with pytest.raises(ConfigError, match=f"{name} (must use https|is not a URL)"):
         TapVismaEconomic(config={**TOKENS, name: url})
 
 
@@ -414,7 +414,7 @@ def test_plain_http_to_this_machine_is_allowed(name: str, host: str) -> None:
 
 def test_the_host_that_pandium_names_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAN_SEC_VISMA_TENANT_URL", "http://tenant.example.com")
-    with pytest.raises(ConfigError, match="rest_url must be https"):
+    with pytest.raises(ConfigError, match="rest_url must use https"):
         TapVismaEconomic(config=TOKENS)
 
 
