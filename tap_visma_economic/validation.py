@@ -84,7 +84,7 @@ def _given(value: object, schema: Schema) -> str:
     if isinstance(value, (dict, list)):
         return ""
     if isinstance(value, str):
-        return ", not text"
+        return "" if "enum" in schema else ", not text"
     if isinstance(value, bool) or value is None:
         return f", not {json.dumps(value)}"
     numeric = {"integer", "number"} & {*schema.get("type", ())}
