@@ -1,4 +1,7 @@
-"""The progress line on a terminal. Elsewhere the SDK's metrics report the same."""
+"""Progress on a terminal: one line on stderr that says what is being written and how fast.
+
+Where nobody looks at a terminal there is no such line: the SDK's metrics tell the same there.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tqdm import tqdm
 
     from tap_visma_economic.ahead import Step
 
@@ -17,10 +21,10 @@ _FORMAT = "{desc} [{elapsed}, {rate_fmt}]"
 
 
 class Progress:
-    """Shows which pages have been written.
+    """Tells of pages as they are written.
 
     Args:
-        bar: the progress line; None if stderr is not a terminal.
+        bar: the line; None where there is no terminal.
     """
 
     def __init__(self, bar: tqdm[Any] | None) -> None:
@@ -31,23 +35,23 @@ class Progress:
         self._total: int | None = None
 
     def wrote(self, stream: str, step: Step, left: float | None) -> None:
-        """Show that a page has been written.
+        """A page has been written.
 
         Args:
             stream: its stream.
             step: the page.
-            left: tokens left in the agreement's rate limit, if known.
+            left: tokens that are left in the agreement's call budget, as far as is known.
         """
         bar = self._bar
         if bar is None:
             return
         if stream != self._name:
             self._name, self._rows, self._total = stream, 0, 0
-        if step.context is not self._listing:  # the first page of a listing has its length
+        if step.context is not self._listing:  # the first page of a listing tells how long it is
             self._listing = step.context
-            length = step.page.results if step.page.more else len(step.page.rows)
-            known = self._total is not None and length is not None
-            self._total = (self._total or 0) + (length or 0) if known else None
+            told = step.page.results if step.page.more else len(step.page.rows)
+            known = self._total is not None and told is not None
+            self._total = (self._total or 0) + (told or 0) if known else None
         self._rows += len(step.page.rows)
         of_total = f"/{self._total}" if self._total is not None else ""
         tokens = f", {left:.0f} tokens left" if left is not None else ""
@@ -60,13 +64,10 @@ class Progress:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Show progress during a run if stderr is a terminal, with log lines above it."""
+    """Show progress while a run lasts, if stderr is a terminal; log lines stay above the line."""
     if not sys.stderr.isatty():
         yield Progress(None)
         return
-    from tqdm import tqdm  # noqa: PLC0415  # on a terminal only: it slows down the start
-    from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
-
     tqdm.monitor_interval = 0  # no thread of its own
     with ExitStack() as stack:
         bar = stack.enter_context(

@@ -158,7 +158,7 @@ WRONG_ENVIRONMENT = [
 
 
 @pytest.mark.parametrize(("variables", "words"), WRONG_ENVIRONMENT)
-def test_a_variable_that_cannot_work_is_named(
+def test_an_invalid_environment_variable_is_named(
     warm_tap: TapRunner, variables: dict[str, str], words: str
 ) -> None:
     env = {PREFIX + name: text for name, text in {"APP_SECRET_TOKEN": APP, **variables}.items()}
@@ -174,7 +174,7 @@ def test_numbers_are_read_from_the_environment(warm_tap: TapRunner, strict: Sand
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("setting", ["max_wait_minutes", "request_timeout", "rate_limit_share"])
-def test_what_is_no_number_is_none_in_settings(
+def test_nan_and_infinity_in_settings_are_rejected(
     warm_tap: TapRunner, good: dict[str, Any], setting: str, number: str
 ) -> None:
     run = warm_tap({**good, setting: float(number)})
@@ -182,7 +182,7 @@ def test_what_is_no_number_is_none_in_settings(
 
 
 @pytest.mark.parametrize("setting", ["max_wait_minutes", "request_timeout", "rate_limit_share"])
-def test_a_number_that_nobody_can_wait_for_is_refused(
+def test_a_number_beyond_floats_is_rejected(
     warm_tap: TapRunner, good: dict[str, Any], setting: str
 ) -> None:
     file = warm_tap.folder / "huge.json"
@@ -191,7 +191,7 @@ def test_a_number_that_nobody_can_wait_for_is_refused(
 
 
 @pytest.mark.parametrize("name", [f"{PREFIX}LOGLEVEL", "LOGLEVEL"])
-def test_a_level_of_the_log_that_there_is_not_is_named(run_tap: TapRunner, name: str) -> None:
+def test_an_unknown_log_level_is_named(run_tap: TapRunner, name: str) -> None:
     run = run_tap(None, "--discover", env={name: GRANT})
     assert run.exit_code == 1
     assert run.stderr.startswith(f"{name} in the environment must be one of DEBUG, INFO, WARNING")
@@ -201,7 +201,7 @@ def test_a_level_of_the_log_that_there_is_not_is_named(run_tap: TapRunner, name:
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize("path", ["/nowhere/ca.pem", "/dev/null"])
-def test_certificates_of_the_environment_that_are_none_are_named(
+def test_an_invalid_ca_bundle_in_the_environment_is_named(
     warm_tap: TapRunner, good: dict[str, Any], name: str, path: str
 ) -> None:
     env = {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "", name: path}
@@ -218,7 +218,7 @@ def test_certificates_of_the_environment_that_are_none_are_named(
         f"http://me:{CANARY}\u20ac@127.0.0.1:1",
     ],
 )
-def test_a_proxy_that_cannot_be_one_is_named_at_once(
+def test_an_invalid_proxy_fails_at_once(
     warm_tap: TapRunner, good: dict[str, Any], address: str
 ) -> None:
     env = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": "", "no_proxy": ""}
@@ -258,7 +258,7 @@ WRONG_FILES = [
 
 
 @pytest.mark.parametrize(("name", "text", "words"), WRONG_FILES)
-def test_a_file_that_cannot_be_used_is_named(
+def test_an_invalid_file_is_named(
     warm_tap: TapRunner, good: dict[str, Any], name: str, text: str | None, words: str
 ) -> None:
     file = warm_tap.folder / "given.json"
@@ -268,12 +268,12 @@ def test_a_file_that_cannot_be_used_is_named(
     assert words in says_one_thing(run)
 
 
-def test_the_environment_is_not_read_unasked_and_that_is_said(warm_tap: TapRunner) -> None:
+def test_a_hint_says_that_the_environment_was_not_read(warm_tap: TapRunner) -> None:
     run = warm_tap(None, env={f"{PREFIX}APP_SECRET_TOKEN": APP})
     assert "the environment is only read with --config=ENV" in says_one_thing(run)
 
 
-def test_a_company_that_stands_in_the_environment_alone_is_said(
+def test_a_hint_names_agreements_in_the_unread_environment(
     warm_tap: TapRunner, good: dict[str, Any]
 ) -> None:
     env = {f"{PREFIX}AGREEMENTS": json.dumps([entry(GRANT)])}
@@ -281,7 +281,7 @@ def test_a_company_that_stands_in_the_environment_alone_is_said(
     assert f"{PREFIX}AGREEMENTS is set, but" in says_one_thing(run)
 
 
-def test_a_file_of_variables_is_told_from_a_settings_file(warm_tap: TapRunner) -> None:
+def test_an_env_file_given_as_settings_file_is_recognized(warm_tap: TapRunner) -> None:
     file = warm_tap.folder / ".env"
     file.write_text(f"{PREFIX}APP_SECRET_TOKEN={APP}\n")
     run = warm_tap(None, f"--config={file}")
@@ -304,7 +304,7 @@ WRONG_ENTRIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", WRONG_ENTRIES)
-def test_an_entry_of_a_catalog_that_cannot_be_used_is_no_riddle(
+def test_an_invalid_catalog_entry_is_reported(
     warm_tap: TapRunner, good: dict[str, Any], change: dict[str, Any]
 ) -> None:
     catalog = warm_tap.catalog_of("units")
@@ -314,7 +314,7 @@ def test_an_entry_of_a_catalog_that_cannot_be_used_is_no_riddle(
     assert "The catalog file is not a Singer catalog" in says_one_thing(run)
 
 
-def test_a_catalog_by_hand_costs_no_row(warm_tap: TapRunner, good: dict[str, Any]) -> None:
+def test_a_catalog_edited_by_hand_loses_no_row(warm_tap: TapRunner, good: dict[str, Any]) -> None:
     """Without a property, with an unknown stream, its keys not selected."""
     catalog = warm_tap.catalog_of("units")
     entry = next(s for s in catalog["streams"] if s["tap_stream_id"] == "units")
@@ -338,7 +338,7 @@ BOOKMARKS: list[object] = [{"a": 1}, "abc", -5, 10**30, 5.5, True, None, "2024-0
 
 @pytest.mark.parametrize("bookmark", BOOKMARKS, ids=str)
 @pytest.mark.parametrize("stream", ["booked_entries", "customer_contacts"])
-def test_a_bookmark_that_is_none_costs_no_row(
+def test_an_invalid_bookmark_loses_no_row(
     warm_tap: TapRunner, good: dict[str, Any], stream: str, bookmark: object
 ) -> None:
     catalog = warm_tap.catalog_of(stream)
@@ -352,7 +352,7 @@ def test_a_bookmark_that_is_none_costs_no_row(
 
 @pytest.mark.parametrize("keys", [[], ["name"], ["nosuch"], ["barred"]])
 @pytest.mark.parametrize("stream", ["units", "customers", "customer_contacts"])
-def test_a_catalog_that_names_other_keys_costs_no_row(
+def test_a_catalog_with_other_keys_loses_no_row(
     warm_tap: TapRunner, good: dict[str, Any], stream: str, keys: list[str]
 ) -> None:
     catalog = warm_tap.catalog_of(stream)
@@ -390,7 +390,7 @@ def test_a_host_that_cannot_be_reached_is_named(warm_tap: TapRunner, good: dict[
     assert "check the network, its proxy, and the settings rest_url" in line
 
 
-def test_a_grant_revoked_before_the_run_is_refused_in_the_words_of_the_rest_api(
+def test_a_revoked_grant_is_reported_with_the_message_of_the_rest_api(
     warm_tap: TapRunner,
 ) -> None:
     with canary_sandbox() as sandbox:
@@ -473,9 +473,7 @@ def test_a_stream_map_that_fails_on_a_row_fails_its_stream_alone(
         assert GRANT.replace("-", "_") not in run.stderr
 
 
-def test_a_folder_for_batches_that_cannot_be_written_is_no_riddle(
-    warm_tap: TapRunner, good: dict[str, Any]
-) -> None:
+def test_an_unwritable_batch_folder_is_reported(warm_tap: TapRunner, good: dict[str, Any]) -> None:
     config = {**good, "batch_config": batches("file:///proc/nowhere")}
     run = warm_tap(config, catalog=warm_tap.catalog_of("units"))
     assert run.exit_code == 1
@@ -486,7 +484,7 @@ def test_a_folder_for_batches_that_cannot_be_written_is_no_riddle(
 @pytest.mark.parametrize(
     ("batch", "package"), [(batches("s3://a/b"), "s3fs"), (batches("/", "parquet"), "pyarrow")]
 )
-def test_a_package_that_batches_need_is_named(
+def test_a_missing_package_for_batches_is_named(
     warm_tap: TapRunner, good: dict[str, Any], batch: dict[str, Any], package: str
 ) -> None:
     if importlib.util.find_spec(package):
@@ -501,9 +499,7 @@ def test_a_package_that_batches_need_is_named(
 # The file .env
 
 
-def test_a_env_file_in_the_working_folder_fills_in_what_the_environment_lacks(
-    run_tap: TapRunner, good: dict[str, Any]
-) -> None:
+def test_an_env_file_adds_to_the_environment(run_tap: TapRunner, good: dict[str, Any]) -> None:
     lines = [f"{PREFIX}{name.upper()}='{text}'\n" for name, text in good.items()]
     (run_tap.folder / ".env").write_text("".join(lines))
     catalog = run_tap.catalog_of("units")
@@ -517,12 +513,12 @@ def test_a_env_file_in_the_working_folder_fills_in_what_the_environment_lacks(
     assert "app_secret_token is missing" in says_one_thing(run_tap({}, catalog=catalog))
 
 
-def test_a_env_file_that_is_no_text_is_named(warm_tap: TapRunner) -> None:
+def test_an_env_file_that_is_not_utf8_is_named(warm_tap: TapRunner) -> None:
     (warm_tap.folder / ".env").write_bytes(f"{PREFIX}APP_SECRET_TOKEN={APP}\xff".encode("latin-1"))
     assert ".env is not text in UTF-8" in says_one_thing(warm_tap(None, "--config=ENV"))
 
 
-def test_an_environment_shared_with_another_program_is_no_riddle(run_tap: TapRunner) -> None:
+def test_a_package_in_the_wrong_version_is_reported(run_tap: TapRunner) -> None:
     """A target that pins an old jsonschema, installed beside the tap, puts it there."""
     (run_tap.folder / "jsonschema").mkdir()
     (run_tap.folder / "jsonschema/__init__.py").write_text("from jsonschema import validators\n")

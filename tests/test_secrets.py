@@ -86,7 +86,7 @@ def test_no_setting_shows_a_token_that_stands_in_it(
     assert CANARY not in words + caplog.text
 
 
-def test_these_settings_are_really_refused() -> None:
+def test_these_settings_are_in_fact_rejected() -> None:
     """Otherwise the test above would prove nothing."""
     refused = {
         name for name in OWN for shape in SHAPES.values() if words_of({**TOKENS, name: shape})
@@ -260,7 +260,7 @@ def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(
     keeps_secrets(run)
 
 
-def test_no_secret_of_a_webhook_is_in_the_log_if_its_listing_cannot_be_read(
+def test_a_webhook_listing_that_cannot_be_read_puts_no_secret_into_the_log(
     warm_tap: TapRunner,
 ) -> None:
     body = f'{{"items": [{{"eventType": "X", "postData": "{CANARY}1'.encode()
@@ -412,7 +412,7 @@ def test_plain_http_to_this_machine_is_allowed(name: str, host: str) -> None:
     TapVismaEconomic(config={**TOKENS, name: f"http://{host}"})
 
 
-def test_the_host_that_pandium_names_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_to_pandiums_host_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAN_SEC_VISMA_TENANT_URL", "http://tenant.example.com")
     with pytest.raises(ConfigError, match="rest_url must use https"):
         TapVismaEconomic(config=TOKENS)
