@@ -121,9 +121,8 @@ class ApiError(EconomicError):
 
     def explain(self) -> str:
         """Return one line: what happened, where, and the error message."""
-        reason = _reason(self.status)
         said = _quoted(self.said, "e-conomic's" if self.own else "The")
-        return f"e-conomic returned {self.status} {reason} for GET {self.path}{said}"
+        return f"e-conomic returned {_with_phrase(self.status)} for GET {self.path}{said}"
 
 
 class GrantRefusedError(ApiError):
@@ -202,7 +201,7 @@ class GatewayError(ApiError):
     def explain(self) -> str:
         """Return who probably sent the response, its text, and what to check."""
         return (
-            f"GET {self.path} returned {self.status} {_reason(self.status)}, but not in the format "
+            f"GET {self.path} returned {_with_phrase(self.status)}, but not in the format "
             "of e-conomic's errors, so it probably comes from a firewall or proxy"
             f"{_quoted(self.gist, 'Its')}. Check the network, and the settings rest_url, "
             "openapi_url and openapi_versions"
@@ -317,7 +316,7 @@ _ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
 
 _VERSION = re.compile(r"api ?version", re.IGNORECASE)
 """How ASP.NET reports a version that is not served. e-conomic's own response is not documented
- (docs/economic-api.md#openapi-versions)."""
+(docs/economic-api.md#openapi-versions)."""
 
 
 def _by_class(status: int) -> type[ApiError]:
@@ -377,8 +376,6 @@ def _quoted(said: str, whose: str = "e-conomic's") -> str:
     return f'. {whose} message: "{said}"' if said else ""
 
 
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+def _with_phrase(status: int) -> str:
+    known = {known.value: known.phrase for known in HTTPStatus}
+    return f"{status} {known.get(status, '')}".strip()

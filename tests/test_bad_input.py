@@ -1,4 +1,4 @@
-"""Settings and files that cannot work: one line that says what to do, and nothing else."""
+"""Invalid settings and files: one line that says what to do, and no message to the target."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Tokens: in the requests to the configured origins, and nowhere else whatever goes wrong.
+"""Tokens appear in requests to the configured origins and nowhere else, whatever goes wrong.
 
-Every token of these tests begins with a canary; it is searched for in all that a run leaves behind.
+Every token here begins with a canary, and everything that a run leaves behind is searched for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The settings stand in the tap, meltano.yml, .secrets.example and README: they never drift."""
+"""The settings are the same in the tap, meltano.yml, .secrets.example and README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: what e-conomic's answers become, in one line that a user can act on."""
+"""Errors: an error response becomes one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_an_error_shows_request_status_and_message() -> None:
 
 
 def test_a_status_without_a_name_is_shown_by_its_number() -> None:
-    assert "returned 521  for GET" in str(error_of(answer(b"", 521)))
+    assert "returned 521 for GET" in str(error_of(answer(b"", 521)))
 
 
 def test_a_refused_grant_says_what_to_check() -> None:

@@ -1,4 +1,4 @@
-"""Stopping: once the flag is up nothing is waited for. Time passes only where a test says so."""
+"""Stopping: a raised flag ends every wait. Time passes only where a test lets it."""
 
 from __future__ import annotations
 

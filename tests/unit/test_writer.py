@@ -1,4 +1,4 @@
-"""The writer: whole lines, in order, and STATE neither too often nor too early."""
+"""The writer: complete lines, in order, and STATE neither too often nor too early."""
 
 from __future__ import annotations
 
