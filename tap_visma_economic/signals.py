@@ -21,7 +21,7 @@ _LOOK_EVERY = 0.1
 """Seconds between checks of the flag while waiting."""
 
 SAME_STOP = 2.0
-"""Seconds in which a second signal counts as the same stop: on SIGTERM or Ctrl-C `meltano run` sends
+"""Seconds in which a second signal is the same stop: on SIGTERM or Ctrl-C `meltano run` sends
 the tap a SIGTERM, although the system has already signalled the whole process group."""
 
 
