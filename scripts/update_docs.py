@@ -18,7 +18,7 @@ from scripts import hub_definition
 from scripts.hub_definition import kind_of, meltano_setting
 from scripts.live_check import assumptions
 from scripts.streams_page import access_table, cell, streams_table
-from tap_visma_economic.config.settings import SETTINGS
+from tap_visma_economic.config import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

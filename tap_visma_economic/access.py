@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.pagination import Query
-    from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.selection import Row
     from tap_visma_economic.run import Run
 

@@ -1,7 +1,7 @@
-"""The command line: how the tap is called, and how a mistake of its user is told.
+"""The command line. Its options are the SDK's; how it ends is not.
 
-Its options are the SDK's. What is different is how it ends: with one line where the SDK would show
-a traceback, with an exit code that tells a complete run from one that is not, and at once.
+A user's mistake ends in one line instead of a traceback, an incomplete run ends with exit code 1,
+and the process does not wait for requests in flight.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import MappingError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_visma_economic.config import files
+from tap_visma_economic import files
 from tap_visma_economic.errors import EconomicError, Stopped
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.streams import STREAMS
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from singer_sdk.plugin_base import _ConfigInput
+    from typing_extensions import Self
 
     from tap_visma_economic.signals import StopFlag
 
 logger = logging.getLogger("tap-visma-economic")
 
 _HELP = "Read Visma e-conomic, and write Singer messages to stdout and a log to stderr."
-_MORE = "tap-visma-economic-connect gets the token of a company. --about tells the settings."
+_MORE = "tap-visma-economic-connect gets the token of a company. --about lists the settings."
 
 
 class CommandLine(Tap):
-    """What is done for each option of the command line. The tap itself knows how."""
+    """What each option of the command line does."""
 
     stop: StopFlag
 
@@ -48,22 +49,22 @@ class CommandLine(Tap):
 
     @abstractmethod
     def try_access(self) -> Iterator[str]:
-        """Yield a report for each company: who it is, and which streams its grant may read."""
+        """Yield a report for each company: who it is, and which streams its grant can read."""
 
     @abstractmethod
     def end(self) -> int:
-        """Sum the run up, and return its exit code."""
+        """Log the report of the run, and return its exit code."""
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command line, with words of this tap's own where its are not true."""
+        """Return the SDK's command, with help texts that are true of this tap."""
         command = super().get_singer_command()
         command.help = _HELP
         command.epilog = _MORE
         (test,) = (option for option in command.params if option.name == "test")
         cast("click.Option", test).help = (
-            "Tell for each company which streams its grant may read, and read no data. "
-            "--test=schema writes the schemas alone."
+            "Report for each company which streams its grant can read, without reading data. "
+            "--test=schema writes only the schemas."
         )
         return command
 
@@ -77,26 +78,33 @@ class CommandLine(Tap):
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
     ) -> None:
-        """Run the command line: the arguments are the SDK's."""
+        """Run the tap. The arguments are the SDK's."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        with _explained(), signals_wait():
+        with explained():
+            tap = cls._started(
+                config,
+                state=files.read_state(state),
+                catalog=_with_keys(files.read_catalog(catalog)),
+            )
+        _exit_at_once(tap.run())
+
+    @classmethod
+    def _started(cls, config: _ConfigInput | None, **options: Any) -> Self:
+        """Return the tap, which from then on a signal stops in good order."""
+        with signals_wait():
             tap = cls(
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
-                state=files.state_of(state),
-                catalog=_with_keys(files.catalog_of(catalog)),
+                **options,
             )
             tap.stop.listen()
-        code = tap.run()
-        if code:
-            logging.shutdown()
-            os._exit(code)  # answers still on their way, or waited for, are not needed any more
+        return tap
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read the configuration files."""
-        with _explained():
+        """Read the settings files."""
+        with explained():
             for path in value:
                 if path != "ENV":
                     files.check_config(path)
@@ -105,55 +113,64 @@ class CommandLine(Tap):
     @classmethod
     def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
         """Print the catalog."""
-        with _explained():
+        with explained():
             super().cb_discover(ctx, param, value)
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Print for each company which streams its grant may read.
+        """Print for each company which streams its grant can read.
 
-        The report is what was asked for and no Singer message goes out beside it: it stands on
-        stdout, to be kept or searched, and what went wrong is told on stderr as in a run.
+        The report goes to stdout, where a run's Singer messages would be; errors go to stderr.
         """
         if value != CliTestOptionValue.All.value:
-            with _explained():
+            with explained():
                 super().cb_test(ctx, param, value)
             return
-        given = ctx.params.get("config")
-        with _explained(), signals_wait():
-            tap = cls(
-                config=given.config if given else None,
-                parse_env_config=bool(given and given.parse_env),
-            )
-            tap.stop.listen()
-        with _explained(), contextlib.suppress(Stopped):
-            for report in tap.try_access():
-                click.echo(report)
-        if code := tap.end():
-            logging.shutdown()
-            os._exit(code)
+        with explained():
+            tap = cls._started(ctx.params.get("config"))
+            with contextlib.suppress(Stopped):
+                for report in tap.try_access():
+                    click.echo(report)
+        _exit_at_once(tap.end())
         ctx.exit()
 
 
+def _exit_at_once(code: int) -> None:
+    """End a run that failed or was stopped, without waiting for requests in flight."""
+    if code:
+        logging.shutdown()
+        os._exit(code)
+
+
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """End the process with one line where a user's mistake would end in a traceback."""
+def explained() -> Iterator[None]:
+    """End the process with one line instead of a traceback where a user can fix the error."""
     try:
         yield
-    except (EconomicError, MappingError) as error:
-        told = about_maps(error) if isinstance(error, MappingError) else error
-        logger.error("%s", told)  # noqa: TRY400
+    except EXPLAINED as error:
+        logger.error("%s", explanation(error))  # noqa: TRY400
         sys.exit(1)
 
 
-def about_maps(error: MappingError) -> str:
-    """Return what the SDK says of stream maps, without the expression: it shows a setting."""
-    kinds = [type(error).__name__, *([type(error.__cause__).__name__] if error.__cause__ else [])]
-    return f"The setting stream_maps cannot be used ({', '.join(kinds)})"
+EXPLAINED = (EconomicError, MappingError, ImportError, OSError)
+"""Errors that a user can fix: in a run, the last two come from writing batches."""
+
+
+def explanation(error: Exception) -> str:
+    """Return what happened and what to do, in one line."""
+    if isinstance(error, MappingError):  # its own text quotes the expression, which may be secret
+        causes = [error, error.__cause__] if error.__cause__ else [error]
+        kinds = ", ".join(type(cause).__name__ for cause in causes)
+        return f"The setting stream_maps cannot be used ({kinds})"
+    if isinstance(error, ImportError):
+        return f"The setting batch_config needs a package that is not installed: {error}"
+    if isinstance(error, OSError):
+        return f"A file cannot be read or written: {error.strerror}"
+    return str(error)
 
 
 def _with_keys(catalog: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a catalog in which keys are selected, or no target could tell rows apart."""
+    """Return a catalog in which keys are selected: targets identify rows by them."""
     streams: Iterable[Any] = STREAMS
     declared = {stream.name: stream.primary_keys for stream in streams}
     for entry in (catalog or {}).get("streams", []):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
-    from tap_visma_economic.config.settings import Config
+    from tap_visma_economic.config import Config
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.pagination import Paginator
     from tap_visma_economic.paths import PathContext

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.config.settings import Config
+    from tap_visma_economic.config import Config
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pagination import Paginator, Query

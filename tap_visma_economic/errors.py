@@ -7,12 +7,12 @@ shown without a traceback, and never contains a token, or more of a response tha
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
+
+from tap_visma_economic.redact import redacted
 
 if TYPE_CHECKING:
     import requests
@@ -121,9 +121,8 @@ class ApiError(EconomicError):
 
     def explain(self) -> str:
         """Return one line: what happened, where, and the error message."""
-        reason = _reason(self.status)
         said = _quoted(self.said, "e-conomic's" if self.own else "The")
-        return f"e-conomic returned {self.status} {reason} for GET {self.path}{said}"
+        return f"e-conomic returned {_with_phrase(self.status)} for GET {self.path}{said}"
 
 
 class GrantRefusedError(ApiError):
@@ -202,7 +201,7 @@ class GatewayError(ApiError):
     def explain(self) -> str:
         """Return who probably sent the response, its text, and what to check."""
         return (
-            f"GET {self.path} returned {self.status} {_reason(self.status)}, but not in the format "
+            f"GET {self.path} returned {_with_phrase(self.status)}, but not in the format "
             "of e-conomic's errors, so it probably comes from a firewall or proxy"
             f"{_quoted(self.gist, 'Its')}. Check the network, and the settings rest_url, "
             "openapi_url and openapi_versions"
@@ -317,7 +316,7 @@ _ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
 
 _VERSION = re.compile(r"api ?version", re.IGNORECASE)
 """How ASP.NET reports a version that is not served. e-conomic's own response is not documented
- (docs/economic-api.md#openapi-versions)."""
+(docs/economic-api.md#openapi-versions)."""
 
 
 def _by_class(status: int) -> type[ApiError]:
@@ -336,12 +335,7 @@ def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NA
 
     Tokens are removed before the text is cut, because half a token is too much as well.
     """
-    for name in TOKEN_HEADERS:
-        token = request.headers.get(name)
-        if token and token != "demo":  # noqa: S105  # the public demo company's is not secret
-            for written in (token, quote(token, safe=""), b64encode(token.encode()).decode()):
-                text = text.replace(written, "(a token)")
-    return shown(text, most)
+    return shown(redacted(text, map(request.headers.get, TOKEN_HEADERS)), most)
 
 
 def _said(complaint: _Complaint) -> str:
@@ -382,8 +376,6 @@ def _quoted(said: str, whose: str = "e-conomic's") -> str:
     return f'. {whose} message: "{said}"' if said else ""
 
 
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+def _with_phrase(status: int) -> str:
+    known = {known.value: known.phrase for known in HTTPStatus}
+    return f"{status} {known.get(status, '')}".strip()

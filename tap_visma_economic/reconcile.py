@@ -11,7 +11,7 @@ from collections import defaultdict
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from tap_visma_economic.config.settings import start_date
+from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import EconomicError, counted
 from tap_visma_economic.filters import compare
 from tap_visma_economic.streams.ledger import (

@@ -16,7 +16,7 @@ from tap_visma_economic.activate_version import ROWS
 from tap_visma_economic.agreement import read_agreements
 from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
-from tap_visma_economic.config import settings
+from tap_visma_economic.config import OPENAPI_URL, REST_URL, grant_tokens, value_of
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import TapState
 
     from tap_visma_economic.agreement import Agreement, Agreements
-    from tap_visma_economic.config.settings import Config
+    from tap_visma_economic.config import Config
     from tap_visma_economic.errors import GrantRefusedError
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.signals import StopFlag
@@ -87,7 +87,7 @@ class Run:
 
     def setting(self, name: str) -> Any:
         """Return a setting, or its default."""
-        return settings.value_of(self.config, name)
+        return value_of(self.config, name)
 
     def stream(self, of: type[S]) -> S:
         """Return a stream, whether the catalog holds it or not: one for the whole run."""
@@ -132,12 +132,10 @@ class Run:
             ConfigError: the settings cannot work, or no grant is usable.
         """
         _ = self.companies_before  # the state does not yet tell of this run's
-        for name, usual in (("rest_url", settings.REST_URL), ("openapi_url", settings.OPENAPI_URL)):
+        for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
                 logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
-        clients = [
-            (where, self._client(token)) for where, token in settings.grant_tokens(self.config)
-        ]
+        clients = [(where, self._client(token)) for where, token in grant_tokens(self.config)]
         agreements = read_agreements(
             clients, self._read_self, self.transport, count=self._most_requests
         )

@@ -1,4 +1,4 @@
-"""Stopping: a signal raises a flag, and whoever waits or turns a page looks at it."""
+"""SIGINT and SIGTERM: they raise a flag that every wait and every page checks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOOK_EVERY = 0.1
-"""Seconds between two looks at the flag while waiting."""
+"""Seconds between checks of the flag while waiting."""
 
 SAME_STOP = 2.0
-"""Seconds in which another signal is the same stop: `meltano run` sends the tap a SIGTERM when it
-gets one itself, or Ctrl-C, although the system has already sent that to the whole process group."""
+"""Seconds in which a second signal is the same stop: on SIGTERM or Ctrl-C `meltano run` sends
+the tap a SIGTERM, although the system has already signalled the whole process group."""
 
 
 class StopFlag:
-    """Raised by SIGINT or SIGTERM; every wait in the tap ends when it is up.
+    """Raised by SIGINT or SIGTERM, which ends every wait in the tap.
 
-    A plain attribute, because a signal handler may interrupt any line of the main thread and a
-    lock taken there could be one that the same thread already holds.
+    A plain attribute without a lock: the signal handler may interrupt the main thread while it
+    holds that lock.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class StopFlag:
         self._over = False
 
     def finish(self) -> None:
-        """End all waits: nobody needs any more what they are for."""
+        """End all waits, because the run is over."""
         self._over = True
 
     def listen(self) -> None:
-        """Let SIGINT and SIGTERM raise this flag; a later signal ends the process at once."""
+        """Let SIGINT and SIGTERM raise this flag. A later signal ends the process at once."""
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
 
@@ -55,12 +55,12 @@ class StopFlag:
             signal.raise_signal(signum)
 
     def check(self) -> None:
-        """Raise `Stopped` if the flag is up."""
+        """Raise `Stopped` if the flag is raised."""
         if self.signum is not None or self._over:
             raise Stopped
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the flag is or goes up."""
+        """Sleep until the flag is raised."""
         end = time.monotonic() + seconds
         self.check()
         while (left := end - time.monotonic()) > 0:
@@ -68,22 +68,21 @@ class StopFlag:
             self.check()
 
     def result(self, future: Future[T]) -> T:
-        """Wait for a future's result, unless the flag is or goes up."""
+        """Return a future's result, waiting for it until the flag is raised."""
         while True:
             self.check()
             try:
                 return future.result(timeout=_LOOK_EVERY)
             except FutureTimeoutError:
-                if future.done():  # it ended at this very moment, or with a timeout of its own
+                if future.done():  # it has just ended, or it failed with a TimeoutError
                     return future.result()
 
 
 @contextlib.contextmanager
 def signals_wait() -> Iterator[None]:
-    """Keep SIGINT and SIGTERM until the end of a block.
+    """Defer SIGINT and SIGTERM to the end of a block, and to the handlers set in it.
 
-    For the SDK's constructor: it sets handlers that end the process with exit code 0. What came
-    meanwhile meets the handlers set inside the block.
+    For the SDK's constructor, whose own handlers end the process with exit code 0.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tap_visma_economic.config.settings import start_date, value_of
+from tap_visma_economic.config import start_date, value_of
 from tap_visma_economic.errors import ConfigError, QueryRefusedError, UncountedError
 from tap_visma_economic.filters import compare
 from tap_visma_economic.kinds import Replication

@@ -11,17 +11,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigValidationError, MappingError
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.helpers._catalog import get_selected_schema
 
-from tap_visma_economic import access, schemas
-from tap_visma_economic.cli import CommandLine, about_maps
-from tap_visma_economic.config import environment, files, settings
-from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
+from tap_visma_economic import access, files, schemas, validation
+from tap_visma_economic.cli import EXPLAINED, CommandLine, explanation
+from tap_visma_economic.config import (
+    SETTINGS,
+    from_environment,
+    from_pandium,
+    tokens,
+    unknown_variables,
+)
+from tap_visma_economic.errors import ConfigError, Stopped, TargetGone
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
+from tap_visma_economic.redact import name_shown, redact_logs
 from tap_visma_economic.run import Run
 from tap_visma_economic.signals import StopFlag
 from tap_visma_economic.streams import STREAMS
@@ -44,7 +50,7 @@ class TapVismaEconomic(CommandLine):
 
     name = "tap-visma-economic"
     package_name = "tap-visma-economic"
-    config_jsonschema = settings.SETTINGS.to_dict()
+    config_jsonschema = SETTINGS.to_dict()
     message_writer_class = BufferedWriter
     message_writer: BufferedWriter
 
@@ -57,29 +63,32 @@ class TapVismaEconomic(CommandLine):
         **kwargs: Any,
     ) -> None:
         self.stop = StopFlag()
-        filled = settings.with_environment(config or {})
-        if parse_env_config:
-            filled |= self._from_environment()
-        settings.check_tokens(filled, required=validate_config)
-        settings.keep_tokens_out_of_logs(filled)
-        settings.check_maps(filled)
-        logging.getLogger("singer_sdk.mapper").addFilter(_is_warning)  # its news quote settings
-        try:
-            super().__init__(config=filled, validate_config=validate_config, **kwargs)
-        except ConfigValidationError as error:
-            settings.check_schema(filled, error.schema or {})  # the SDK's words show values
-            raise ConfigError("The settings are not valid") from None
-        self.logger.addFilter(_is_worth_a_line)
+        variables = self._variables() if parse_env_config else {}
+        settings = {**from_pandium(), **(config or {}), **variables}
+        validation.check_schema(settings, self.every_setting(), variables=variables)
+        redact_logs(tokens(settings))
         if validate_config:
-            settings.check(self.config)
+            validation.check_tokens(settings)
+            validation.check(settings)
+        logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # INFO quotes settings
+        super().__init__(config=settings, validate_config=validate_config, **kwargs)
+        self.logger.addFilter(_is_about_a_selected_stream)
+
+    def _variables(self) -> dict[str, Any]:
+        """Return the settings in the environment and in .env of the working directory."""
+        files.load_env_file(Path(".env"))
+        schema = self.every_setting()
+        for name in unknown_variables(schema):
+            self.logger.warning("Ignoring unknown setting %s", name_shown(name))
+        return from_environment(schema)
 
     def setup_mapper(self) -> None:
-        """Make the stream maps, over schemas whose numbers have the form the settings name.
+        """Set up the stream maps with schemas in which decimals have the type of the settings.
 
-        A catalog cannot carry it: the SDK's has no precision.
+        They cannot come from the catalog: that of the SDK has no precision.
 
         Raises:
-            MappingError: they cannot be used.
+            MappingError: the maps cannot be used.
         """
         try:
             super().setup_mapper()
@@ -91,39 +100,24 @@ class TapVismaEconomic(CommandLine):
                 schema = schemas.with_decimals(selected, decimals)
                 self.mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise MappingError from error  # an expression of theirs failed
-
-    def _from_environment(self) -> dict[str, Any]:
-        """Return the settings in the environment, which the SDK reads but does not check."""
-        schema = self.every_setting()
-        found: dict[str, Any] | None = None
-        files.load_variables(Path(".env"))
-        nowhere = os.devnull  # the SDK would look above its own folder, and let that file win
-        with contextlib.suppress(ValueError):  # its words would show the value
-            found = parse_environment_config(schema, self._env_var_prefix, dotenv_path=nowhere)
-        environment.check(schema, self._env_var_prefix)
-        if found is None:
-            raise ConfigError("A setting in the environment cannot be read")
-        for name in environment.unknown(schema, self._env_var_prefix):
-            self.logger.warning("There is no setting for %s: it has no effect", name)
-        return environment.with_numbers(found, schema)
+            raise MappingError from error  # an expression in them failed
 
     @classmethod
     def every_setting(cls) -> dict[str, Any]:
-        """Return the JSON Schema of all settings: the tap's own, and those that the SDK adds."""
+        """Return the JSON Schema of all settings: the tap's own, and those of the SDK."""
         schema = copy.deepcopy(cls.config_jsonschema)
         cls.append_builtin_config(schema)
         return schema
 
     def discover_streams(self) -> Sequence[EconomicStream]:
-        """Return the streams of the catalog: no network, no credentials."""
+        """Return the streams of the catalog, without network or credentials."""
         everything = self._run.setting("all_streams")
         streams = [one for one in STREAMS if everything or one.selected_by_default]
         return [stream(self, self._run) for stream in streams]
 
     @property
     def state_writer(self) -> PatientStateWriter:
-        """Writes STATE, not too often."""
+        """Writes STATE every few seconds."""
         return self._run.state_writer
 
     @cached_property
@@ -150,13 +144,12 @@ class TapVismaEconomic(CommandLine):
     def run(self) -> int:
         """Read everything selected, write it, and return the exit code.
 
-        A stop, a target that went away and every error a user can mend end in plain words. What
-        was read by then is on its way out in whole lines, with a state that tells no more.
+        However the run ends, what was written is complete lines and a state that covers no more.
         """
         try:
-            self._warn_of_what_has_no_effect()
+            self._warn_of_unknown_names()
             self._check_batches()
-            _ = self._run.agreements  # before the first message: without a company there is no run
+            _ = self._run.agreements  # without any there must be no message
             with contextlib.suppress(Stopped), progress() as self._run.progress:
                 self._plan_ahead()
                 self.sync_all()
@@ -172,14 +165,8 @@ class TapVismaEconomic(CommandLine):
             self.logger.error("Incomplete: %s", gone)  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except EconomicError as error:
-            self.logger.error("%s", error)  # noqa: TRY400
-            return 1
-        except MappingError as error:
-            self.logger.error("%s", about_maps(error))  # noqa: TRY400
-            return 1
-        except (ImportError, OSError) as error:
-            self.logger.error("%s", _about_batches(error))  # noqa: TRY400
+        except EXPLAINED as error:
+            self.logger.error("%s", explanation(error))  # noqa: TRY400
             return 1
         except Stopped:
             pass
@@ -208,37 +195,35 @@ class TapVismaEconomic(CommandLine):
             ]
         )
 
-    def _warn_of_what_has_no_effect(self) -> None:
+    def _warn_of_unknown_names(self) -> None:
         for name in sorted(set(self.config) - set(self.every_setting()["properties"])):
-            shown = settings.shown_name(name, self.config)
-            self.logger.warning("There is no setting %s: it has no effect", shown)
+            self.logger.warning("Ignoring unknown setting %s", name_shown(name))
         missing = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if missing:
             self.logger.warning(
-                "The catalog names streams that are only there with all_streams: %s",
+                "Ignoring streams of the catalog that do not exist or need all_streams: %s",
                 ", ".join(sorted(missing)),
             )
 
     def _check_batches(self) -> None:
-        """See that the SDK can write batches as `batch_config` says.
+        """Check that the SDK can write batches as `batch_config` describes them.
 
         Raises:
             ConfigError: which part of it is wrong.
         """
-        if not (batches := self.config.get("batch_config")):
-            return
         parts: dict[str, Callable[[Any], object]] = {
             "encoding": BaseBatchFileEncoding.from_dict,
             "storage": lambda storage: StorageTarget.from_dict(storage).get_url("batch"),
         }
+        if not (batches := self.config.get("batch_config")):
+            return
         for name, make in parts.items():
             if not batches.get(name):
-                raise ConfigError(f"batch_config has no {name}, which the SDK needs for batches")
+                raise ConfigError(f"batch_config needs {name}")
             try:
                 make(batches[name])
             except (TypeError, ValueError):
-                wrong = f"batch_config: its {name} is none that the SDK can use"
-                raise ConfigError(wrong) from None
+                raise ConfigError(f"batch_config: the SDK cannot use this {name}") from None
 
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
@@ -263,17 +248,6 @@ class TapVismaEconomic(CommandLine):
         return self._run.report.close(self.stop.signum)
 
 
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Return whether a line of the log is more than the SDK's on a stream nobody asked for."""
+def _is_about_a_selected_stream(record: logging.LogRecord) -> bool:
+    """Keep the SDK's line for each deselected stream out of the log."""
     return not str(record.msg).startswith("Skipping deselected stream")
-
-
-def _is_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
-
-
-def _about_batches(error: ImportError | OSError) -> str:
-    """Return what is wrong with the files that the SDK writes."""
-    if isinstance(error, OSError):
-        return f"A file cannot be read or written: {error.strerror}"
-    return f"The setting batch_config needs a package that is not installed: {error}"

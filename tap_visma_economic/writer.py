@@ -1,4 +1,4 @@
-"""Singer messages on their way out: whole lines, many at a time."""
+"""Writing Singer messages: complete lines, many at a time."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import TapState
 
 _FULL = 1 << 20
-"""Bytes that wait at most."""
+"""Maximum size of the buffer, in bytes."""
 
 _LONGEST_WAIT = 1.0
-"""Seconds a record waits at most once its page is written."""
+"""Maximum seconds between flushes, checked after each page."""
 
 _STATE_EVERY = 10.0
-"""Seconds between two STATE messages, the last one aside."""
+"""Seconds between STATE messages, except for the last one."""
 
 _MUCH_STATE = 1 << 18
-"""Bytes of STATE after which the time between two of them doubles: hundreds of companies have much
-state, and a run that writes it every ten seconds would hardly write anything else."""
+"""Bytes of STATE after which that interval doubles: the state of hundreds of companies is large and
+would otherwise make up most of the output."""
 
 
 class BufferedWriter(GenericSingerWriter[bytes, Message]):
     """Writes messages as lines of JSON, decimals with all their digits.
 
-    Records wait in a buffer; every other message is written at once, and what waits before it.
-    Only whole lines ever leave the buffer.
+    Records are buffered; any other message flushes the buffer. Only complete lines are written.
 
     Attributes:
-        written: bytes that have been written.
+        written: the number of bytes written.
     """
 
     def __init__(self) -> None:
@@ -58,7 +57,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         return self._encode(message.to_dict()) + b"\n"
 
     def write_message(self, message: Message) -> None:
-        """Take a message; all but a RECORD are written at once."""
+        """Write a message, or buffer it if it is a RECORD."""
         self._take(self.serialize_message(message))
         if not isinstance(message, RecordMessage) or self._waiting >= _FULL:
             self.flush()
@@ -66,7 +65,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
     def write_records(
         self, stream: str, records: Sequence[Any], version: int | None = None
     ) -> None:
-        """Take RECORD messages, the records being dictionaries or Structs."""
+        """Buffer RECORD messages. The records are dictionaries or Structs."""
         if not records:
             return
         message: dict[str, Any] = {"type": "RECORD", "stream": stream}
@@ -74,7 +73,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             message["version"] = version
         head = self._encode(message)[:-1] + b',"record":'
         tail = b',"time_extracted":' + self._encode(utc_now()) + b"}\n"
-        # No newline is ever inside an encoded record: JSON escapes it.
+        # JSON escapes newlines, so none is inside an encoded record.
         lines = self._encode_lines(records).replace(b"\n", tail + head)
         self._take(head)
         self._take(memoryview(lines)[: -len(head)])
@@ -86,22 +85,22 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         self._waiting += len(part)
 
     def end_page(self) -> None:
-        """A page is written: let what waits go if it has waited long enough."""
+        """Flush after a page, unless that was done less than a second ago."""
         if time.monotonic() - self._flushed >= _LONGEST_WAIT:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits.
+        """Write the buffer.
 
         Raises:
-            TargetGone: the target closed the pipe.
+            TargetGone: it cannot be written.
         """
         left = memoryview(b"".join(self._parts))
         self._parts.clear()
         self.written, self._waiting = self.written + self._waiting, 0
         self._flushed = time.monotonic()
         try:
-            while left:  # an unbuffered stdout takes a part only, if a signal comes while it waits
+            while left:  # a signal can interrupt a write to an unbuffered stdout
                 left = left[sys.stdout.buffer.write(left) :]
             sys.stdout.buffer.flush()
         except BrokenPipeError:
@@ -111,12 +110,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
 
 class PatientStateWriter(StateWriter):
-    """Writes STATE at most every ten seconds, and less often the more it has written.
+    """Writes STATE every ten seconds, and less often the more STATE it has written.
 
-    `finish` writes the last one.
-
-    The state only ever tells of records that were written before it, so an older one is merely
-    less news.
+    A state covers only records written before it, so any can be skipped. `finish` writes the last.
     """
 
     def __init__(self, message_writer: BufferedWriter) -> None:
@@ -127,13 +123,13 @@ class PatientStateWriter(StateWriter):
         self._next = time.monotonic()
 
     def write_state(self, state: TapState) -> None:
-        """Write the state if it has changed and the last one is old enough; keep it otherwise."""
+        """Write the state if it is time to; keep it otherwise."""
         self._state = state
         if time.monotonic() >= self._next:
             self.finish()
 
     def finish(self) -> None:
-        """Write the newest state if it has not been written yet."""
+        """Write the latest state if it has changed."""
         if self._state is not None:
             self._buffered.flush()
             before = self._buffered.written

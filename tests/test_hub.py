@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from scripts import hub_definition
-from tap_visma_economic.config.settings import SETTINGS
+from tap_visma_economic.config import SETTINGS
 from tests.support import of_the_locked_sdk
 
 ROOT = Path(__file__).parent.parent

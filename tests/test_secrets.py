@@ -1,6 +1,6 @@
-"""Tokens: in the requests to the configured origins, and nowhere else whatever goes wrong.
+"""Tokens appear in requests to the configured origins and nowhere else, whatever goes wrong.
 
-Every token of these tests begins with a canary; it is searched for in all that a run leaves behind.
+Every token here begins with a canary, and everything that a run leaves behind is searched for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic.config.settings import SETTINGS
+from tap_visma_economic.config import SETTINGS
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.conftest import clean_environment, settings_for
@@ -86,7 +86,7 @@ def test_no_setting_shows_a_token_that_stands_in_it(
     assert CANARY not in words + caplog.text
 
 
-def test_these_settings_are_really_refused() -> None:
+def test_these_settings_are_in_fact_rejected() -> None:
     """Otherwise the test above would prove nothing."""
     refused = {
         name for name in OWN for shape in SHAPES.values() if words_of({**TOKENS, name: shape})
@@ -114,7 +114,7 @@ def test_no_name_of_a_setting_or_variable_shows_a_token(warm_tap: TapRunner, kno
             env={PREFIX + known: "1", PREFIX + known.upper(): "1"},
         )
     assert run.exit_code == 0, run.stderr
-    assert len([line for line in run.warnings if "There is no setting" in line]) == 3
+    assert len([line for line in run.warnings if "Ignoring unknown setting" in line]) == 3
     assert CANARY not in run.stderr.lower()
 
 
@@ -260,7 +260,7 @@ def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(
     keeps_secrets(run)
 
 
-def test_no_secret_of_a_webhook_is_in_the_log_if_its_listing_cannot_be_read(
+def test_a_webhook_listing_that_cannot_be_read_puts_no_secret_into_the_log(
     warm_tap: TapRunner,
 ) -> None:
     body = f'{{"items": [{{"eventType": "X", "postData": "{CANARY}1'.encode()
@@ -402,7 +402,7 @@ def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner) -> None:
     ],
 )
 def test_plain_http_is_for_this_machine_alone(name: str, url: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} (must be https|is not a URL)"):
+    with pytest.raises(ConfigError, match=f"{name} (must use https|is not a URL)"):
         TapVismaEconomic(config={**TOKENS, name: url})
 
 
@@ -412,9 +412,9 @@ def test_plain_http_to_this_machine_is_allowed(name: str, host: str) -> None:
     TapVismaEconomic(config={**TOKENS, name: f"http://{host}"})
 
 
-def test_the_host_that_pandium_names_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_to_pandiums_host_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAN_SEC_VISMA_TENANT_URL", "http://tenant.example.com")
-    with pytest.raises(ConfigError, match="rest_url must be https"):
+    with pytest.raises(ConfigError, match="rest_url must use https"):
         TapVismaEconomic(config=TOKENS)
 
 

@@ -42,6 +42,6 @@ def test_a_single_row_is_not_plural(warm_tap: TapRunner, settings: dict[str, Any
 
 def test_help_says_what_this_tap_does(warm_tap: TapRunner) -> None:
     said = " ".join(warm_tap(None, "--help", "--version").messages[0]["text"].split())
-    assert "which streams its grant may read, and read no data" in said
+    assert "which streams its grant can read, without reading data" in said
     assert "single record" not in said
     assert "tap-visma-economic-connect" in said

@@ -24,7 +24,7 @@ import requests
 from scripts.live_check.answers import CannotTell, Finding, Reply
 from scripts.live_check.assumptions import ASSUMPTIONS
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
-from tap_visma_economic.config.settings import OPENAPI_URL, PREFIX, REST_URL
+from tap_visma_economic.config import OPENAPI_URL, PREFIX, REST_URL
 from tap_visma_economic.rate_limit import told
 from tap_visma_economic.retry import retry_after
 from tap_visma_economic.schemas import MODULE_VERSIONS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tap_visma_economic import outlets
+from tap_visma_economic.__main__ import check_standard_streams
 from tap_visma_economic.connect import ends
 from tap_visma_economic.connect.installation import LOCALES
 from tap_visma_economic.errors import EconomicError, Stopped
@@ -89,7 +89,7 @@ def command(
 
 def main() -> None:
     """Run the command line, and end with an exit code of `ends` and without a traceback."""
-    outlets.ready()
+    check_standard_streams()
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as error:

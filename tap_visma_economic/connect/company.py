@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from tap_visma_economic import config as settings
+from tap_visma_economic import validation
 from tap_visma_economic.agreement import agreement_of
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
-from tap_visma_economic.config import settings
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError, error_of
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records import pages
+from tap_visma_economic.redact import PUBLIC, redacted
 from tap_visma_economic.retry import retry
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def placeholders_out(config: Mapping[str, Any]) -> dict[str, Any]:
     if settings.value_of(config, "rest_url") != settings.REST_URL:
         return dict(config)
     named = ("app_secret_token", "agreement_grant_token")
-    return {n: v for n, v in config.items() if n not in named or v not in settings.DEMO}
+    return {n: v for n, v in config.items() if n not in named or v not in PUBLIC}
 
 
 def with_grant(
@@ -143,8 +145,8 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: what is wrong and what to do; never with a token.
     """
-    settings.check_tokens(config, required=False)
-    settings.check(config)
-    timeout = config.get("request_timeout", 1)
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
-        raise ConfigError("request_timeout must be a number of seconds above 0")
+    validation.check_schema(config, settings.SETTINGS.to_dict())
+    try:
+        validation.check(config)
+    except ConfigError as error:
+        raise ConfigError(redacted(str(error), settings.tokens(config))) from None

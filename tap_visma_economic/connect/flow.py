@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_visma_economic import access
-from tap_visma_economic.config import settings
+from tap_visma_economic import config as settings
 from tap_visma_economic.connect import company as companies
 from tap_visma_economic.connect import landing, report, terminal
 from tap_visma_economic.connect.installation import (
@@ -19,6 +19,7 @@ from tap_visma_economic.connect.listener import Listener
 from tap_visma_economic.connect.stores import from_environment
 from tap_visma_economic.connect.terminal import say
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError
+from tap_visma_economic.redact import PUBLIC
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 
@@ -68,15 +69,12 @@ def connect(wish: Wish) -> None:
     """
     held = companies.placeholders_out(wish.store.read())
     config = {**companies.placeholders_out(from_environment()), **held}
-    try:
-        companies.check(config)
-    except ConfigError as error:
-        raise ConfigError(settings.without_tokens(str(error), config)) from None
+    companies.check(config)
     wish.store.ready()  # nobody is to add the app for nothing
     app = wish.app or terminal.ask("App public token (or the app's installation URL)")
     installation_url(app, locale=wish.locale, redirect_url=None)  # a slip is said before the secret
     secret = _Secret(config.get("app_secret_token"))
-    if secret.value not in settings.DEMO and has_token(app, secret.value):
+    if secret.value not in PUBLIC and has_token(app, secret.value):
         raise ConfigError(
             "The app's secret token stands where its public token belongs. It would be shown, and "
             "kept by the browser. e-conomic shows the public token with the app"

@@ -25,7 +25,7 @@ except ImportError:  # Windows
 from dotenv.main import resolve_variables
 from dotenv.parser import parse_stream
 
-from tap_visma_economic.config import files
+from tap_visma_economic import files
 from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:

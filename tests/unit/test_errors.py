@@ -1,4 +1,4 @@
-"""Errors: what e-conomic's answers become, in one line that a user can act on."""
+"""Errors: an error response becomes one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_an_error_without_code_and_retry_after_has_none() -> None:
         {"title": "Bad request.", "errorCode": "DimensionIncorrectModule"},
     ],
 )
-def test_a_code_says_that_a_module_is_missing_whatever_the_status(body: Any, status: int) -> None:
+def test_an_error_code_can_mean_a_missing_module_whatever_the_status(
+    body: Any, status: int
+) -> None:
     """The dimensions' status for it is not known (docs/economic-api.md#roles-and-modules)."""
     error = error_of(answer(body, status))
     assert type(error) is AccessDeniedError
@@ -108,27 +110,27 @@ def test_a_code_says_that_a_module_is_missing_whatever_the_status(body: Any, sta
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, GrantRefusedError), (404, NotFoundError), (500, ServerError)]
 )
-def test_a_status_that_has_a_meaning_of_its_own_keeps_it(status: int, kind: type[ApiError]) -> None:
+def test_a_status_with_a_meaning_of_its_own_keeps_it(status: int, kind: type[ApiError]) -> None:
     assert type(error_of(answer(OPENAPI_403, status))) is kind
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 @pytest.mark.parametrize("body", [HTML, b"", {}, {"message": "Forbidden"}, {"title": "Forbidden"}])
-def test_what_only_e_conomic_can_say_counts_only_in_its_form(status: int, body: Any) -> None:
+def test_401_403_and_404_count_only_in_the_format_of_e_conomic(status: int, body: Any) -> None:
     assert type(error_of(answer(body, status))) is GatewayError
 
 
 @pytest.mark.parametrize(
     "errors", [["AccessDenied"], [{"errorCode": 5}], [{"errorCode": "BadFilterRequest"}], "x", None]
 )
-def test_another_code_says_no_such_thing(errors: Any) -> None:
+def test_another_error_code_does_not_mean_a_missing_module(errors: Any) -> None:
     assert type(error_of(answer({"errors": errors}, 400))) is QueryRefusedError
 
 
 @pytest.mark.parametrize(
     "body", [{"errorCode": "UnsupportedApiVersion"}, {"title": "Unsupported API version"}]
 )
-def test_a_400_that_speaks_of_the_version_names_the_setting(body: Any) -> None:
+def test_a_400_about_the_version_names_the_setting(body: Any) -> None:
     error = error_of(answer(body, 400))
     assert type(error) is RetiredVersionError
     assert "openapi_versions" in str(error)
@@ -137,16 +139,16 @@ def test_a_400_that_speaks_of_the_version_names_the_setting(body: Any) -> None:
 # --- both APIs' words ---
 
 
-def test_rests_words_are_message_hint_and_log_id() -> None:
+def test_a_rest_error_quotes_message_hint_and_log_id() -> None:
     assert said(REST_404) == ("Nothing here. Look at the collection. (log ID 8d79-CPH)")
 
 
-def test_openapis_words_are_title_detail_and_trace_id() -> None:
+def test_an_openapi_error_quotes_title_detail_and_trace_id() -> None:
     body = {**OPENAPI_403, "detail": "Ask for it."}
     assert said(body) == "Missing modules: Project Ask for it. (log ID 0000-CPH)"
 
 
-def test_words_that_are_empty_leave_no_trace() -> None:
+def test_empty_fields_are_not_quoted() -> None:
     assert said(OPENAPI_403) == "Missing modules: Project (log ID 0000-CPH)"
 
 
@@ -164,15 +166,15 @@ def test_words_that_are_empty_leave_no_trace() -> None:
         (None, "Failed."),
     ],
 )
-def test_single_errors_are_told_where_they_are_listed(errors: Any, words: str) -> None:
+def test_listed_errors_are_quoted(errors: Any, words: str) -> None:
     assert said({"message": "Failed.", "errors": errors}) == words
 
 
-def test_a_log_id_without_words_is_told() -> None:
+def test_a_log_id_without_message_is_quoted() -> None:
     assert said({"logId": "8d79-CPH"}) == " (log ID 8d79-CPH)"
 
 
-def test_where_a_body_has_no_id_the_header_has_one() -> None:
+def test_the_log_id_is_taken_from_the_header_if_the_body_has_none() -> None:
     """Bodies of 403, 429 and 500 of the REST API are not known; the header is on every answer."""
     error = error_of(answer(HTML, 500, {"X-RequestId": "a2a2-CPH"}))
     assert error.said == " (log ID a2a2-CPH)"
@@ -197,7 +199,7 @@ def test_where_a_body_has_no_id_the_header_has_one() -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_body_of_another_form_leaves_the_status_to_speak(body: bytes) -> None:
+def test_a_body_in_another_format_is_reported_by_its_status(body: bytes) -> None:
     error = error_of(answer(body, 500))
     assert str(error) == (
         "e-conomic returned 500 Internal Server Error for GET /customers?pagesize=1000"
@@ -205,11 +207,11 @@ def test_a_body_of_another_form_leaves_the_status_to_speak(body: bytes) -> None:
 
 
 @given(st.binary(max_size=60), st.integers(300, 599))
-def test_whatever_the_body_is_there_is_an_error(body: bytes, status: int) -> None:
+def test_any_body_becomes_an_error(body: bytes, status: int) -> None:
     assert error_of(answer(body, status)).status == status
 
 
-def test_nothing_else_of_a_body_is_told() -> None:
+def test_no_other_field_of_a_body_is_quoted() -> None:
     body = {**REST_404, "inputValue": "secret", "allowedFilteringFields": ["secret"]}
     error = error_of(answer(body, 404))
     assert "secret" not in f"{error} {vars(error)}"
@@ -218,11 +220,11 @@ def test_nothing_else_of_a_body_is_told() -> None:
 # --- one line that is not too long ---
 
 
-def test_long_words_are_cut() -> None:
+def test_long_messages_are_cut() -> None:
     assert said({"message": "x" * 10_000}) == "x" * 300 + "..."
 
 
-def test_a_log_id_is_told_after_long_words_too() -> None:
+def test_a_log_id_follows_a_message_that_is_cut() -> None:
     words = said({"message": "x" * 10_000, "logId": "8d79-CPH"})
     assert words == "x" * 300 + "... (log ID 8d79-CPH)"
 
@@ -238,15 +240,15 @@ def test_an_error_is_one_line(status: int) -> None:
 # --- what each error says ---
 
 
-def test_an_error_says_what_was_asked_and_what_was_answered() -> None:
+def test_an_error_shows_request_status_and_message() -> None:
     assert str(error_of(answer(REST_404, 404))) == (
         "e-conomic returned 404 Not Found for GET /customers?pagesize=1000. e-conomic's message: "
         '"Nothing here. Look at the collection. (log ID 8d79-CPH)"'
     )
 
 
-def test_a_status_without_a_name_is_told_by_its_number() -> None:
-    assert "returned 521  for GET" in str(error_of(answer(b"", 521)))
+def test_a_status_without_a_name_is_shown_by_its_number() -> None:
+    assert "returned 521 for GET" in str(error_of(answer(b"", 521)))
 
 
 def test_a_refused_grant_says_what_to_check() -> None:
@@ -264,7 +266,7 @@ def test_a_denied_access_says_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 429, 500])
-def test_an_error_tells_no_token(status: int) -> None:
+def test_no_error_shows_a_token(status: int) -> None:
     response = answer(HTML, status)
     response.request.headers["X-AppSecretToken"] = "app-secret"
     response.request.headers["X-AgreementGrantToken"] = "grant-token"
@@ -293,7 +295,7 @@ def test_no_part_of_a_repeated_token_is_told(name: str, written: str, before: in
     assert not any(written[:length] in told for length in (6, 10, len(written)))
 
 
-def test_a_repeated_token_is_no_error_code() -> None:
+def test_a_token_repeated_as_error_code_is_masked() -> None:
     response = answer({"errorCode": f"Bad{SECRET}"}, 400)
     response.request.headers[TOKEN_HEADERS[1]] = SECRET
     assert error_of(response).code == "Bad(a token)"

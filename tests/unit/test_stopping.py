@@ -1,4 +1,4 @@
-"""Stopping: once the flag is up nothing is waited for. Time passes only where a test says so."""
+"""Stopping: a raised flag ends every wait. Time passes only where a test lets it."""
 
 from __future__ import annotations
 
@@ -76,20 +76,20 @@ def handlers() -> Iterator[None]:
 # --- the flag ---
 
 
-def test_a_flag_that_is_down_stops_nothing() -> None:
+def test_a_lowered_flag_stops_nothing() -> None:
     flag = StopFlag()
     flag.check()
     assert flag.signum is None
 
 
-def test_a_flag_that_is_up_stops_who_looks() -> None:
+def test_a_raised_flag_stops_at_the_next_check() -> None:
     flag = StopFlag()
     flag.signum = signal.SIGTERM
     with pytest.raises(Stopped):
         flag.check()
 
 
-def test_a_stop_is_not_taken_for_an_error() -> None:
+def test_stopped_is_not_an_exception_that_handlers_catch() -> None:
     assert not issubclass(Stopped, Exception)
 
 
@@ -117,20 +117,22 @@ def test_a_signal_raises_the_flag_and_one_more_than_two_seconds_later_ends_the_p
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.1, 1.0, 60.0])
-def test_a_wait_takes_its_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_lasts_its_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     time = pass_time(monkeypatch)
     StopFlag().sleep(seconds)
     assert time.now == pytest.approx(100.0 + seconds)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_no_time_is_no_wait(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_of_zero_seconds_does_not_sleep(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     time = pass_time(monkeypatch)
     StopFlag().sleep(seconds)
     assert time.slept == []
 
 
-def test_a_flag_that_is_up_lets_no_wait_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raised_flag_prevents_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     time, flag = pass_time(monkeypatch), StopFlag()
     flag.signum = signal.SIGTERM
     with pytest.raises(Stopped):
@@ -138,14 +140,14 @@ def test_a_flag_that_is_up_lets_no_wait_begin(monkeypatch: pytest.MonkeyPatch) -
     assert time.slept == []
 
 
-def test_a_flag_that_is_up_stops_even_a_wait_of_no_time() -> None:
+def test_a_raised_flag_stops_a_wait_of_zero_seconds() -> None:
     flag = StopFlag()
     flag.signum = signal.SIGTERM
     with pytest.raises(Stopped):
         flag.sleep(0)
 
 
-def test_a_wait_ends_at_once_when_the_flag_goes_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raising_the_flag_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     flag = StopFlag()
 
     def signalled(now: float) -> None:
@@ -158,7 +160,7 @@ def test_a_wait_ends_at_once_when_the_flag_goes_up(monkeypatch: pytest.MonkeyPat
     assert time.now < 103.5
 
 
-def test_a_flag_that_goes_up_in_the_last_moment_of_a_wait_counts(
+def test_a_flag_raised_at_the_end_of_a_wait_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     flag = StopFlag()
@@ -189,7 +191,7 @@ def test_a_timeout_of_the_work_itself_is_a_failure() -> None:
         StopFlag().result(future)
 
 
-def test_a_result_that_comes_as_a_look_times_out_is_taken() -> None:
+def test_a_result_that_arrives_at_a_timeout_is_returned() -> None:
     future = Awaited(lambda future: future.set_result("a page"))
     assert StopFlag().result(future) == "a page"
 
@@ -201,14 +203,14 @@ def test_work_that_was_cancelled_is_not_waited_for() -> None:
         StopFlag().result(future)
 
 
-def test_a_flag_that_goes_up_ends_waiting_for_a_result() -> None:
+def test_raising_the_flag_ends_waiting_for_a_result() -> None:
     flag = StopFlag()
     future = Awaited(lambda _: None, lambda _: setattr(flag, "signum", signal.SIGTERM))
     with pytest.raises(Stopped):
         flag.result(future)
 
 
-def test_a_result_that_is_there_is_not_taken_once_the_flag_is_up() -> None:
+def test_a_raised_flag_takes_precedence_over_a_result() -> None:
     flag = StopFlag()
     flag.signum = signal.SIGTERM
     future: Future[str] = Future()
@@ -217,7 +219,7 @@ def test_a_result_that_is_there_is_not_taken_once_the_flag_is_up() -> None:
         flag.result(future)
 
 
-def test_the_flag_is_looked_at_often() -> None:
+def test_the_flag_is_checked_often() -> None:
     future = Awaited(lambda _: None, lambda future: future.set_result("a page"))
     StopFlag().result(future)
     assert all(wait is not None and 0 < wait <= 0.5 for wait in future.waits)

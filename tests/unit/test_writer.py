@@ -1,4 +1,4 @@
-"""The writer: whole lines, in order, and STATE neither too often nor too early."""
+"""The writer: complete lines, in order, and STATE neither too often nor too early."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ VERSION = ActivateVersionMessage("customers", 1)
 # --- when ---
 
 
-def test_records_wait(writer: BufferedWriter, stdout: Stdout) -> None:
+def test_records_are_buffered(writer: BufferedWriter, stdout: Stdout) -> None:
     put(writer, record(1))
     writer.write_message(RecordMessage("customers", {"number": 2}))
     assert stdout.writes == []
 
 
 @pytest.mark.parametrize("message", [SCHEMA, STATE, VERSION], ids=["SCHEMA", "STATE", "VERSION"])
-def test_every_other_message_goes_at_once_after_what_waits(
+def test_every_other_message_flushes_the_buffer(
     message: Any, writer: BufferedWriter, stdout: Stdout
 ) -> None:
     put(writer, record(1))
@@ -129,7 +129,7 @@ def test_nothing_is_written_twice(writer: BufferedWriter, stdout: Stdout) -> Non
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_what_waits_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdout) -> None:
+def test_the_buffer_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdout) -> None:
     text = "x" * 100_000
     for number in range(25):
         if plain:
@@ -140,7 +140,7 @@ def test_what_waits_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdo
     assert 1_000_000 <= max(map(len, stdout.writes)) <= 1_300_000
 
 
-def test_a_page_lets_go_what_has_waited_a_second(
+def test_the_end_of_a_page_flushes_after_a_second(
     writer: BufferedWriter, stdout: Stdout, time: Time
 ) -> None:
     put(writer, record(1))
@@ -152,7 +152,7 @@ def test_a_page_lets_go_what_has_waited_a_second(
     assert len(stdout.lines) == 1
 
 
-def test_a_second_is_counted_from_the_last_write(
+def test_the_second_counts_from_the_last_flush(
     writer: BufferedWriter, stdout: Stdout, time: Time
 ) -> None:
     time.now += 5
@@ -167,7 +167,7 @@ def test_a_second_is_counted_from_the_last_write(
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=3)))
-def test_only_whole_lines_are_written(records: list[dict[str, Any]]) -> None:
+def test_only_complete_lines_are_written(records: list[dict[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         stdout = Stdout()
         patch.setattr(module, "sys", stdout)
@@ -182,7 +182,7 @@ def test_only_whole_lines_are_written(records: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("digits", ["12.50", "-0.10", "0.00", "12345678901234567890.123456789"])
 @pytest.mark.parametrize("plain", [True, False])
-def test_decimals_leave_with_all_their_digits_as_numbers(
+def test_decimals_are_written_as_numbers_with_all_digits(
     digits: str, plain: bool, writer: BufferedWriter, stdout: Stdout
 ) -> None:
     if plain:
@@ -245,7 +245,7 @@ def test_a_line_is_one_line_whatever_a_text_holds(writer: BufferedWriter, stdout
     assert stdout.messages[0]["record"]["text"] == text
 
 
-def test_what_waits_is_not_changed_by_a_later_change_of_the_record(
+def test_a_later_change_of_a_record_does_not_change_the_buffer(
     writer: BufferedWriter, stdout: Stdout
 ) -> None:
     content = record(1)
@@ -255,7 +255,7 @@ def test_what_waits_is_not_changed_by_a_later_change_of_the_record(
     assert stdout.messages[0]["record"]["number"] == 1
 
 
-def test_a_target_that_is_gone_is_told(
+def test_a_closed_pipe_or_a_full_disk_is_reported(
     writer: BufferedWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Gone(Stdout):
@@ -293,7 +293,7 @@ def test_the_first_state_is_written_at_once(states: PatientStateWriter, stdout: 
     assert values(stdout) == [1]
 
 
-def test_state_is_written_every_ten_seconds_at_most(
+def test_state_is_written_at_most_every_ten_seconds(
     states: PatientStateWriter, stdout: Stdout, time: Time
 ) -> None:
     for value in range(30):
@@ -318,7 +318,7 @@ def test_a_state_is_written_once(states: PatientStateWriter, stdout: Stdout, tim
     assert values(stdout) == [1]
 
 
-def test_a_state_that_changes_in_place_is_news(states: PatientStateWriter, stdout: Stdout) -> None:
+def test_a_state_changed_in_place_is_written(states: PatientStateWriter, stdout: Stdout) -> None:
     state = at(1)
     states.write_state(state)  # type: ignore[arg-type]
     state["bookmarks"]["entries"]["replication_key_value"] = 2
@@ -333,7 +333,7 @@ def test_without_a_state_there_is_nothing_to_finish(
     assert stdout.writes == []
 
 
-def test_a_state_comes_after_the_records_it_tells_of(
+def test_a_state_follows_the_records_it_covers(
     states: PatientStateWriter, writer: BufferedWriter, stdout: Stdout
 ) -> None:
     put(writer, record(1))

@@ -1,0 +1,299 @@
+"""Settings: the table of them, their values, and how they are read from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pendulum
+from singer_sdk import typing as th
+
+Config = Mapping[str, Any]
+Schema = Mapping[str, Any]
+
+REST_URL = "https://restapi.e-conomic.com"
+OPENAPI_URL = "https://apis.e-conomic.com"
+
+PREFIX = "TAP_VISMA_ECONOMIC_"
+"""Prefix of the settings' names in the environment."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
+"""How a start date begins: pendulum also accepts a time, a week or a year alone."""
+
+PANDIUM = {
+    "PAN_SEC_VISMA_APP_SECRET_TOKEN": "app_secret_token",
+    "PAN_SEC_VISMA_GRANT_TOKEN": "agreement_grant_token",
+    "PAN_SEC_VISMA_TENANT_URL": "rest_url",
+}
+"""Environment variables that the Pandium platform sets. They have the lowest precedence."""
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "app_secret_token",
+        th.StringType,
+        secret=True,
+        title="App secret token",
+        description="The secret token of your e-conomic app. `demo` reads e-conomic's public "
+        "demo company.",
+    ),
+    th.Property(
+        "agreement_grant_token",
+        th.StringType,
+        secret=True,
+        title="Agreement grant token",
+        description="The token that lets the app read one company. `demo` reads e-conomic's "
+        "public demo company.",
+    ),
+    th.Property(
+        "agreements",
+        th.ArrayType(
+            th.ObjectType(
+                th.Property(
+                    "agreement_grant_token",
+                    th.StringType,
+                    required=True,
+                    secret=True,
+                    title="Agreement grant token",
+                    description="The token that lets the app read this company.",
+                ),
+                additional_properties=False,
+            )
+        ),
+        secret=True,
+        title="Agreements",
+        description="Companies to read in one run, each with its grant token: "
+        '`[{"agreement_grant_token": "..."}]`. A single `agreement_grant_token` is read as well.',
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Skip what is older than this day, such as `2024-01-01`: ledger entries and "
+        "booked invoices dated before it, and, in streams with a `lastUpdated` bookmark, rows "
+        "last changed before it. Unset: read everything.",
+    ),
+    th.Property(
+        "full_refresh_days",
+        th.IntegerType(minimum=1, maximum=36500),
+        title="Days between full reads",
+        description="Read incremental streams in full again once the last full read is this many "
+        "days old. Unset: never.",
+    ),
+    th.Property(
+        "lookback_minutes",
+        th.IntegerType(minimum=0, maximum=5_256_000),
+        default=180,
+        title="Look-back in minutes",
+        description="How far before the last bookmark to start reading streams with a "
+        "`lastUpdated` bookmark. Covers clock differences and daylight saving time.",
+    ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=False,
+        title="Propagate deletions",
+        description="After reading a stream in full for all companies, send ACTIVATE_VERSION, so "
+        "that the target deletes or marks every row that no longer exists in e-conomic.",
+    ),
+    th.Property(
+        "reconcile",
+        th.StringType,
+        allowed_values=["none", "warn", "fail"],
+        default="none",
+        title="Reconcile the ledger",
+        description="After the run, add up all entries per fiscal year and account and compare "
+        "the sums with e-conomic's own totals: `warn` reports differences, `fail` also ends with "
+        "exit code 1. This reads the whole ledger once more; with `full_refresh_days`, only when "
+        "a full read is due.",
+    ),
+    th.Property(
+        "all_streams",
+        th.BooleanType,
+        default=False,
+        title="All streams",
+        description="Offer all 111 streams. When off, the catalog omits duplicates of other "
+        "streams, and streams that need one request per customer, product or invoice.",
+    ),
+    th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=16),
+        default=4,
+        title="Concurrency",
+        description="Maximum number of requests in flight for one company.",
+    ),
+    th.Property(
+        "parallel_agreements",
+        th.IntegerType(minimum=1, maximum=32),
+        default=4,
+        title="Parallel agreements",
+        description="How many companies to read at the same time, with up to `concurrency` "
+        "requests each. While some send fewer, further companies take their place.",
+    ),
+    th.Property(
+        "rate_limit_share",
+        th.NumberType(exclusive_minimum=0, maximum=1),
+        default=0.8,
+        title="Rate limit share",
+        description="Share of a company's rate limit that the tap may use. The rest is left for "
+        "the company's other integrations.",
+    ),
+    th.Property(
+        "max_wait_minutes",
+        th.NumberType(minimum=0),
+        default=15,
+        title="Maximum wait in minutes",
+        description="How long one request may wait in total, for e-conomic's rate limit to "
+        "refill or for an outage to end, before its stream fails.",
+    ),
+    th.Property(
+        "request_timeout",
+        th.NumberType(exclusive_minimum=0, maximum=3600),
+        default=60,
+        title="Request timeout in seconds",
+        description="How long to wait for a connection, and then for the complete response.",
+    ),
+    th.Property(
+        "include_links",
+        th.BooleanType,
+        default=False,
+        title="Include links",
+        description="Keep the links between resources that e-conomic sends, such as `self`.",
+    ),
+    th.Property(
+        "decimals",
+        th.StringType,
+        allowed_values=["number", "x-singer.decimal", "string"],
+        default="number",
+        title="Decimals",
+        description="Type of amounts, rates and quantities: `number`; `x-singer.decimal`, which "
+        "targets built on the Singer SDK store as an exact DECIMAL; or `string`.",
+    ),
+    th.Property(
+        "absent_columns",
+        th.StringType,
+        allowed_values=["null", "omit"],
+        default="null",
+        title="Absent columns",
+        description="What to do about a column that e-conomic omits from a row: `null` gives "
+        "every record all columns in the same order, `omit` gives smaller records.",
+    ),
+    th.Property(
+        "rest_url",
+        th.StringType,
+        default=REST_URL,
+        title="REST URL",
+        description="Address of e-conomic's REST API. Change it for a sandbox or a proxy.",
+    ),
+    th.Property(
+        "openapi_url",
+        th.StringType,
+        default=OPENAPI_URL,
+        title="OpenAPI URL",
+        description="Address of e-conomic's OpenAPI modules. Change it for a sandbox or a proxy.",
+    ),
+    th.Property(
+        "openapi_versions",
+        th.ObjectType(additional_properties=th.StringType),
+        title="OpenAPI versions",
+        description="Versions of OpenAPI modules to read instead of those that the schemas "
+        'describe, for example `{"customersapi": "3.1.0"}`.',
+    ),
+    th.Property(
+        "ca_bundle",
+        th.StringType,
+        title="CA bundle",
+        description="Path of a file with the certificates to trust, for networks that inspect "
+        "TLS with certificates of their own.",
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        title="User agent",
+        description="User-Agent header of the requests. Unset: the tap's name and version.",
+    ),
+)
+
+DEFAULTS: dict[str, Any] = {
+    name: setting["default"]
+    for name, setting in SETTINGS.to_dict()["properties"].items()
+    if "default" in setting
+}
+
+
+# Reading settings
+
+
+def value_of(config: Config, name: str) -> Any:
+    """Return a setting, or its default."""
+    value = config.get(name)
+    return DEFAULTS.get(name) if value is None else value
+
+
+def grant_tokens(config: Config) -> list[tuple[str, str]]:
+    """Return each grant token with its place in the settings."""
+    single = config.get("agreement_grant_token")
+    tokens = [("agreement_grant_token", single)] if single else []
+    listed = enumerate(config.get("agreements") or [], start=1)
+    return tokens + [
+        (f"agreements no. {place}", item["agreement_grant_token"]) for place, item in listed
+    ]
+
+
+def tokens(config: Config) -> list[str | None]:
+    """Return all tokens of valid settings."""
+    return [config.get("app_secret_token"), *(token for _, token in grant_tokens(config))]
+
+
+def start_date(config: Config) -> pendulum.DateTime | None:
+    """Return the start date in UTC, None if there is none.
+
+    Raises:
+        ValueError: it is not a date.
+    """
+    if not (text := config.get("start_date")):
+        return None
+    parsed = pendulum.parse(text, tz="UTC", strict=True)
+    if isinstance(parsed, pendulum.DateTime) and _DATE.match(text):
+        return parsed.in_timezone("UTC")
+    raise ValueError(text)
+
+
+# The environment
+
+
+def from_pandium() -> dict[str, str]:
+    """Return the settings in Pandium's environment variables."""
+    return {PANDIUM[name]: os.environ[name] for name in PANDIUM if os.environ.get(name)}
+
+
+def from_environment(schema: Schema) -> dict[str, Any]:
+    """Return the settings in the environment. What cannot be parsed stays text."""
+    return {
+        name: _parsed(os.environ[PREFIX + name.upper()], setting)
+        for name, setting in schema["properties"].items()
+        if PREFIX + name.upper() in os.environ
+    }
+
+
+def unknown_variables(schema: Schema) -> list[str]:
+    """Return the environment variables that have the prefix but are no setting."""
+    known = {PREFIX + name.upper() for name in schema["properties"]} | {f"{PREFIX}LOGLEVEL"}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def _parsed(text: str, setting: Schema) -> Any:
+    if "string" in setting["type"]:
+        return text
+    if "boolean" in setting["type"]:
+        return _BOOLEANS.get(text.lower(), text)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+_BOOLEANS = dict.fromkeys(("true", "1", "yes", "on"), True)
+_BOOLEANS |= dict.fromkeys(("false", "0", "no", "off"), False)

@@ -1,1 +1,0 @@
-"""What a user says: settings, the environment, and files given on the command line."""
