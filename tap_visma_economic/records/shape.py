@@ -147,6 +147,7 @@ class Code:
 
     def __post_init__(self) -> None:
         self._names: dict[str, Any] = {
+            "Decimal": Decimal,
             "nothing": _NOTHING,
             "numbers": _NOTHING if self.as_text else _NOTHING | {int, Decimal},
             "nested": frozenset({dict, list}),
@@ -377,7 +378,7 @@ class Shape:
             self._add(name, Any, self.absent)
         else:
             target = self._scalar(name, column, self.absent)
-            if kind == "number":  # asked first: an assignment for each would be dear
+            if kind == "number" and not self.code.as_text:  # spares an assignment
                 fit = self.code.constant(self._fit(column, where))
                 self.lines.append(f"if type({target}) not in numbers: {target} = {fit}({target})")
             elif converted := self._converted(target, column, where):
@@ -513,7 +514,9 @@ class Shape:
         """Return the code of a converted scalar; None if it stays as it is."""
         fit = self._fit(column, where)
         if json_type(column) == "number":
-            return f"{value} if type({value}) in numbers else {self.code.constant(fit)}({value})"
+            text = f'format({value}, "f") if type({value}) is Decimal else '
+            other = f"{value} if type({value}) in numbers else {self.code.constant(fit)}({value})"
+            return text + other if self.code.as_text else other
         if column.get("format") in {"date", "date-time"} or column.get("x-trim"):
             return f"{self.code.constant(Memo(fit))}[{value}]"
         if fit.convert is not_too_deep:
