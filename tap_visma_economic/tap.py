@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.agreements_file import Grant
     from tap_visma_economic.stream import EconomicStream
     from tap_visma_economic.writer import PatientStateWriter
 
@@ -60,8 +61,9 @@ class TapVismaEconomic(CommandLine):
         filled = settings.with_environment(config or {})
         if parse_env_config:
             filled |= self._from_environment()
-        settings.check_tokens(filled, required=validate_config)
-        settings.keep_tokens_out_of_logs(filled)
+        from_file = settings.check_tokens(filled, required=validate_config)
+        settings.keep_tokens_out_of_logs(filled, from_file)
+        self._grants = [*settings.grant_tokens(filled), *from_file]
         settings.check_maps(filled)
         logging.getLogger("singer_sdk.mapper").addFilter(_is_warning)  # its news quote settings
         try:
@@ -132,6 +134,7 @@ class TapVismaEconomic(CommandLine):
         return Run(
             self.config,
             self.state,
+            self._grants,
             stop=self.stop,
             writer=self.message_writer,
             user_agent=f"{self.name}/{self.plugin_version}",
@@ -246,6 +249,10 @@ class TapVismaEconomic(CommandLine):
         due = not self._run.setting("full_refresh_days") or "booked_entries" in self._run.read_anew
         if wanted != "none" and due:
             reconcile(self._run, fail=wanted == "fail")
+
+    def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
+        """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        return self._run.identify(grants)
 
     def findings(self) -> Iterator[tuple[Agreement, access.Findings]]:
         """Yield each company with what was found out about its grant, stream by stream."""

@@ -125,6 +125,7 @@ def test_meltano_asks_for_what_the_tap_cannot_do_without() -> None:
     assert [set(group) for group in groups] == [
         {"app_secret_token", "agreement_grant_token"},
         {"app_secret_token", "agreements"},
+        {"app_secret_token", "agreements_file"},
     ]
 
 

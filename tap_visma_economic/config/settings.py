@@ -19,11 +19,15 @@ import pendulum
 from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
+from tap_visma_economic import agreements_file
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.schemas import MODULE_VERSIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jsonschema import ValidationError
 
 Config = Mapping[str, Any]
@@ -92,6 +96,15 @@ SETTINGS = th.PropertiesList(
         title="Agreements",
         description="Several companies to read in one run, each with its grant token: "
         '`[{"agreement_grant_token": "..."}]`. A single `agreement_grant_token` is read too.',
+    ),
+    th.Property(
+        "agreements_file",
+        th.StringType,
+        title="Agreements file",
+        description="A file of the companies to read, JSON Lines or CSV: its path, or its `s3`, "
+        "`gs` or `abfs` URL. Each line has an `agreement_grant_token` and may have "
+        "`agreement_number`, `name` and `enabled`. It is read at each start, and joins "
+        "`agreements`.",
     ),
     th.Property(
         "start_date",
@@ -262,12 +275,15 @@ def with_environment(config: Config) -> dict[str, Any]:
     return {**filled, **config}
 
 
-def check_tokens(config: Config, *, required: bool) -> None:
+def check_tokens(config: Config, *, required: bool) -> list[Grant]:
     """Check the tokens before the SDK sees them: its own messages would show them.
 
     Args:
         config: the settings.
         required: whether tokens must be there, as they need not for discovery.
+
+    Returns:
+        The grants in the agreements file, which is read here if tokens are required.
 
     Raises:
         ConfigError: what is wrong and what to do; never with a token.
@@ -288,8 +304,15 @@ def check_tokens(config: Config, *, required: bool) -> None:
             raise ConfigError(
                 f'agreements: the token of no. {position} must be a string: in quotes, "..."'
             )
-    if required:
-        _check_presence(config)
+    if not required:
+        return []
+    file = config.get("agreements_file") or ""
+    if not isinstance(file, str):
+        raise ConfigError('agreements_file must be a string: in quotes, "..."')
+    taken = {grant.token: grant.where for grant in grant_tokens(config)}
+    from_file = agreements_file.read(file, taken) if file else []
+    _check_presence(config, from_file)
+    return from_file
 
 
 def check_maps(config: Config) -> None:
@@ -359,9 +382,10 @@ def check(config: Config) -> None:
         raise ConfigError("user_agent must be one line of text, in the letters of Western Europe")
 
 
-def without_tokens(text: str, config: Config) -> str:
+def without_tokens(text: str, config: Config, from_file: Sequence[Grant] = ()) -> str:
     """Return a message in which no token is shown, for one may stand in the wrong setting."""
-    tokens = [config.get("app_secret_token"), *(token for _, token in grant_tokens(config))]
+    grants = [*grant_tokens(config), *from_file]
+    tokens = [config.get("app_secret_token"), *(grant.token for grant in grants)]
     for token in tokens:
         if token and token not in DEMO:
             for written in (token, repr(token)[1:-1], json.dumps(token)[1:-1]):
@@ -369,14 +393,14 @@ def without_tokens(text: str, config: Config) -> str:
     return text
 
 
-def keep_tokens_out_of_logs(config: Config) -> None:
+def keep_tokens_out_of_logs(config: Config, from_file: Sequence[Grant] = ()) -> None:
     """Mask the tokens in whatever this process logs from here on, whoever logs it."""
 
     def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
         made = logging.LogRecord(*args, **kwargs)
         with contextlib.suppress(TypeError, ValueError):  # a faulty call: logging tells of it later
             text = made.getMessage()
-            if (masked := without_tokens(text, config)) != text:
+            if (masked := without_tokens(text, config, from_file)) != text:
                 made.msg, made.args = masked, ()
         return made
 
@@ -389,15 +413,15 @@ def shown_name(name: str, config: Config) -> str:
     return shown if _SETTING_NAME.fullmatch(shown) else "of a name that is not shown"
 
 
-def grant_tokens(config: Config) -> list[tuple[str, str]]:
-    """Return where each grant token stands in the settings, and the token."""
+def grant_tokens(config: Config) -> list[Grant]:
+    """Return the grants in the settings themselves."""
     single = config.get("agreement_grant_token")
-    tokens = [("agreement_grant_token", single)] if single else []
-    tokens += [
-        (f"agreements no. {position}", item["agreement_grant_token"])
+    grants = [Grant(single, "agreement_grant_token")] if single else []
+    grants += [
+        Grant(item["agreement_grant_token"], f"agreements no. {position}")
         for position, item in enumerate(config.get("agreements") or [], start=1)
     ]
-    return tokens
+    return grants
 
 
 def start_date(config: Config) -> pendulum.DateTime | None:
@@ -411,22 +435,23 @@ def start_date(config: Config) -> pendulum.DateTime | None:
     raise ValueError(value)
 
 
-def _check_presence(config: Config) -> None:
+def _check_presence(config: Config, from_file: Sequence[Grant]) -> None:
     app_secret = config.get("app_secret_token")
     if not app_secret:
         raise ConfigError(
             "app_secret_token is missing: the secret token of your e-conomic app "
             f"(demo reads e-conomic's public demo company){_unread('app_secret_token')}"
         )
-    named = grant_tokens(config)
-    if not named:
+    grants = grant_tokens(config)
+    if not grants and not from_file:
         raise ConfigError(
             "agreement_grant_token is missing: the token a company gets when its administrator "
             "adds your app (demo reads e-conomic's public demo company)"
-            f"{_unread('agreement_grant_token', 'agreements')}"
+            f"{_unread('agreement_grant_token', 'agreements', 'agreements_file')}"
         )
     first_seen: dict[str, str] = {}
-    for where, token in [("app_secret_token", app_secret), *named]:
+    for grant in [Grant(app_secret, "app_secret_token"), *grants]:
+        where, token = grant.where, grant.token
         if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
             raise ConfigError(f"{where} is not a token: {_what_is_wrong_with(token)}")
         if where != "app_secret_token" and token in first_seen:

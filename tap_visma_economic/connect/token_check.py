@@ -1,0 +1,129 @@
+"""Which agreement a grant opens and which streams it can read, asked through the tap itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import textwrap
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tap_visma_economic import access
+from tap_visma_economic.agreements_file import Grant
+from tap_visma_economic.config import environment, files, settings
+from tap_visma_economic.errors import ConfigError, EconomicError
+from tap_visma_economic.tap import TapVismaEconomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tap_visma_economic.agreement import Agreement
+
+_SETTINGS: dict[str, Callable[[str], Any]] = {
+    "app_secret_token": str,
+    "rest_url": str,
+    "openapi_url": str,
+    "ca_bundle": str,
+    "user_agent": str,
+    "request_timeout": float,
+    "openapi_versions": json.loads,
+}
+"""The settings that connecting needs, and how their text is read."""
+
+_WIDTH = 100
+
+
+def from_environment() -> dict[str, Any]:
+    """Return the settings in the environment and in `.env` that connecting needs.
+
+    `demo` as the app secret counts as none: it is in a copied template, and has no app.
+
+    Raises:
+        ConfigError: one of them is invalid.
+    """
+    files.load_variables(Path(".env"))
+    environment.check(settings.SETTINGS.to_dict(), settings.PREFIX)
+    texts = {name: os.environ.get(settings.PREFIX + name.upper()) for name in _SETTINGS}
+    config = {name: _SETTINGS[name](text) for name, text in texts.items() if text}
+    config = settings.with_environment(config)
+    config.pop("agreement_grant_token", None)
+    if settings.value_of(config, "rest_url") == settings.REST_URL and (
+        config.get("app_secret_token") in settings.DEMO
+    ):
+        del config["app_secret_token"]
+    try:
+        opened(config, config.get("app_secret_token") or "checked-later", "checked-later")
+    except ConfigError as error:
+        raise ConfigError(settings.without_tokens(str(error), config)) from None
+    return config
+
+
+def opened(config: Mapping[str, Any], app_secret: str, token: str) -> TapVismaEconomic:
+    """Return a tap for one grant, with waits that suit somebody in front of a screen."""
+    logging.getLogger(TapVismaEconomic.name).setLevel(logging.CRITICAL)  # the caller reports
+    tokens = {"app_secret_token": app_secret, "agreement_grant_token": token}
+    return TapVismaEconomic(config={**config, **tokens, "max_wait_minutes": 0.5})
+
+
+def agreement_of(tap: TapVismaEconomic, token: str) -> Agreement:
+    """Return the agreement that a grant opens.
+
+    Raises:
+        EconomicError: e-conomic rejected the tokens, or could not be asked.
+    """
+    ((_, answer),) = tap.identify([Grant(token, "agreement_grant_token")])
+    return answer()
+
+
+def filled(
+    tap: TapVismaEconomic, grants: Sequence[Grant], *, names: bool
+) -> tuple[list[Grant], list[str]]:
+    """Return grants with the numbers and names that e-conomic has for them.
+
+    Args:
+        tap: asks e-conomic.
+        grants: those of a file; disabled ones are not asked about.
+        names: whether a missing name counts too.
+
+    Returns:
+        The grants, and what went wrong, a line each.
+    """
+    found: dict[str, Grant] = {}
+    problems = []
+    lines = {grant.number: grant.where for grant in grants if grant.number}
+    missing = [g for g in grants if g.enabled and not (g.number and (g.name or not names))]
+    for grant, answer in tap.identify(missing):
+        try:
+            agreement = answer()
+        except EconomicError as error:
+            problems.append(f"{grant.where}: {error}.")
+            continue
+        first = lines.setdefault(agreement.number, grant.where)
+        if first != grant.where:
+            problems.append(f"{grant.where} is for {agreement}, as is {first}. Remove one of them.")
+            continue
+        name = grant.name or agreement.name
+        found[grant.where] = replace(grant, number=agreement.number, name=name)
+    return [found.get(grant.where, grant) for grant in grants], problems
+
+
+def access_report(tap: TapVismaEconomic) -> Iterator[str]:
+    """Yield lines that say which streams the one grant of a tap can read, and why not the others.
+
+    Raises:
+        EconomicError: e-conomic could not be asked.
+    """
+    ((_, findings),) = tap.findings()
+    missing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, found in findings.items():
+        if found.access is not access.Access.YES:
+            kind = "Not readable" if found.access is access.Access.NO else "Could not be checked"
+            missing[kind, found.why].append(name)
+    count = len(findings) - sum(map(len, missing.values()))
+    yield f"It can read {count} of {len(findings)} streams."
+    for (kind, why), streams in missing.items():
+        line = f"{kind} ({why}): {', '.join(streams)}"
+        yield textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ")
