@@ -148,7 +148,7 @@ def parse(
     text, encoding = _decoded(raw, label)
     newline = "\r\n" if "\r\n" in text else "\n"
     if text.lstrip().startswith(("{", "[")):
-        rows, form = _json_rows(text), Format((), "", "utf-8", newline)
+        rows, form = _json_rows(text), Format(newline=newline)
     else:
         head = text.lstrip().partition("\n")[0]
         delimiter = max(";,\t", key=head.count)

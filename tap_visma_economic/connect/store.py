@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -19,10 +20,15 @@ from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import IO
 
     from tap_visma_economic.agreements_file import Grant
 
 _MOUNTED = ". If it is a mounted secret, change it where it is managed, or save to another file"
+
+
+_NO_REPLACEMENT = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS, errno.EXDEV}
+"""A file that is a mount point cannot be replaced, and none in a read-only folder."""
 
 
 def load(path: Path) -> tuple[list[Grant], Format]:
@@ -88,8 +94,8 @@ def save(path: Path, grants: Sequence[Grant], form: Format) -> None:
     with _explained(path, "written"):
         try:
             _replace(real, content)
-        except OSError:  # a mount point cannot be replaced, and a folder may be read-only
-            if not real.exists():
+        except OSError as error:
+            if error.errno not in _NO_REPLACEMENT or not real.exists():
                 raise
             _overwrite(real, content)
 
@@ -110,12 +116,24 @@ def _replace(real: Path, content: bytes) -> None:
 
 
 def _overwrite(real: Path, content: bytes) -> None:
-    with real.open("r+b", buffering=0) as file:
+    """Write into a file that cannot be replaced; on a full disk it keeps what it had."""
+    with real.open("r+b") as file:
         with contextlib.suppress(OSError):  # not every mounted drive has modes
             real.chmod(0o600)
-        file.write(content)
-        file.truncate()
-        os.fsync(file.fileno())
+        before = file.read()
+        try:
+            _rewrite(file, content)
+        except OSError:
+            _rewrite(file, before)
+            raise
+
+
+def _rewrite(file: IO[bytes], content: bytes) -> None:
+    file.seek(0)
+    file.write(content)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import textwrap
 from collections import defaultdict
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tap_visma_economic import access
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.config import environment, files, settings
 from tap_visma_economic.errors import ConfigError, EconomicError
+from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.tap import TapVismaEconomic
 
 if TYPE_CHECKING:
@@ -65,7 +67,12 @@ def opened(config: Mapping[str, Any], app_secret: str, token: str) -> TapVismaEc
     """Return a tap for one grant, with waits that suit somebody in front of a screen."""
     logging.getLogger(TapVismaEconomic.name).setLevel(logging.CRITICAL)  # the caller reports
     tokens = {"app_secret_token": app_secret, "agreement_grant_token": token}
-    return TapVismaEconomic(config={**config, **tokens, "max_wait_minutes": 0.5})
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    with signals_wait():  # the SDK sets handlers of its own
+        tap = TapVismaEconomic(config={**config, **tokens, "max_wait_minutes": 0.5})
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+    return tap
 
 
 def agreement_of(tap: TapVismaEconomic, token: str) -> Agreement:
