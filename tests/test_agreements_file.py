@@ -183,7 +183,7 @@ class S3FileSystem(LocalFileSystem):
     protocol = "s3"
     @classmethod
     def _strip_protocol(cls, path):
-        return path.partition("://")[2]
+        return path.rpartition("://")[2]
     def _open(self, path, *args, **kwargs):
         if "denied" in path:
             raise PermissionError(f"403 for {path}")

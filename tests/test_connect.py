@@ -374,7 +374,7 @@ def test_what_cannot_be_filled_in_is_named_and_the_rest_is_saved(connect: Connec
     new = CANARY + "new"
     connect.sandbox.grants[new] = connect.sandbox.grants[GRANT]
     connect.sandbox.revoke(GRANT_2)
-    wrong = {"agreement_number": NUMBER, "agreement_grant_token": GRANT_3}
+    wrong = {"agreement_number": NUMBER + 9, "agreement_grant_token": GRANT_3}
     lines = [{"agreement_grant_token": token} for token in (GRANT, GRANT_2, new)]
     path = connect.folder / "agreements.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, wrong]))
@@ -386,7 +386,7 @@ def test_what_cannot_be_filled_in_is_named_and_the_rest_is_saved(connect: Connec
         f"line 3 is for agreement {NUMBER} (Firma 0), as is agreements.jsonl line 1" in ended.stderr
     )
     assert f"line 4: the grant is for agreement {NUMBER + 2} (Firma 2), not" in ended.stderr
-    assert [line["agreement_number"] for line in saved(connect)] == [NUMBER, None, None, NUMBER]
+    assert [line["agreement_number"] for line in saved(connect)] == [NUMBER, None, None, NUMBER + 9]
     ended.keeps_secrets()
 
 

@@ -32,6 +32,7 @@ from tap_visma_economic.errors import (
     GrantRefusedError,
     Stopped,
     counted,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -47,26 +48,15 @@ INTERRUPTED = 130
 _TRIES = 3
 """How often an app secret may be typed."""
 
-_LONGEST_NAME = 200
-
 
 @dataclass(frozen=True)
 class Options:
-    """How to get a grant.
-
-    Args:
-        app: public token or installation URL of the app; None asks for it.
-        paste: the token is pasted, not brought by the browser.
-        port: local port to listen on; None takes a free one.
-        open_browser: whether a browser may be opened.
-        locale: language of e-conomic's page.
-        timeout: seconds to wait for the browser.
-    """
+    """How to get a grant, as the options of the same names say."""
 
     app: str | None
     paste: bool
     port: int | None
-    open_browser: bool
+    no_browser: bool
     locale: str
     timeout: float
 
@@ -109,9 +99,7 @@ class Options:
     help="How long to wait for the browser.",
 )
 @click.version_option(package_name="tap-visma-economic")
-def command(
-    *, into: Path | None, fill: bool, export: bool, no_browser: bool, **options: Any
-) -> None:
+def command(*, into: Path | None, fill: bool, export: bool, **options: Any) -> None:
     """Give your e-conomic app access to a company, and save the grant for tap-visma-economic.
 
     Asks for the app's public token and secret token, opens e-conomic in a browser, waits until
@@ -132,7 +120,7 @@ def command(
     if into and fill:
         fill_in(into)
     else:
-        connect(Options(open_browser=not no_browser, **options), into)
+        connect(Options(**options), into)
 
 
 def fill_in(path: Path) -> None:
@@ -182,7 +170,7 @@ def connect(options: Options, into: Path | None) -> None:
     with _grant(options, app) as (token, show):
         try:
             app_secret, tap, found = _checked(config, app_secret, token, typed=typed)
-            say(f"Connected to {_named(found)}.")
+            say(f"Connected to {found.name or 'a company'}, agreement {found.number}.")
             _report_app(found)
             grant = Grant(token, "agreement_grant_token", found.number, found.name)
             if into:
@@ -192,7 +180,7 @@ def connect(options: Options, into: Path | None) -> None:
         except EconomicError as error:
             show(Page("failed", f"{error}."))
             raise
-        show(Page("connected", found.name[:_LONGEST_NAME].strip() or str(found)))
+        show(Page("connected", found.name or str(found)))
     say("Checking which streams it can read ...")
     try:
         for line in token_check.access_report(tap):
@@ -204,7 +192,7 @@ def connect(options: Options, into: Path | None) -> None:
 @contextlib.contextmanager
 def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], object]]]:
     """Get a grant token; yields it, and what shows the browser the result."""
-    blind = not terminal.has_browser() and options.port is None and options.open_browser
+    blind = not terminal.has_browser() and options.port is None and not options.no_browser
     if options.paste or blind:
         if not options.paste:
             say("No browser is available on this machine, so you will paste the token by hand.")
@@ -235,10 +223,12 @@ def _pasted(options: Options, app: str) -> str:
 
 
 def _show_url(url: str, options: Options, where: str) -> None:
-    opened = options.open_browser and terminal.has_browser() and terminal.open_browser(url)
-    say("Opening this URL in your browser:" if opened else f"Open this URL {where}:")
+    opens = terminal.has_browser() and not options.no_browser
+    say("Opening this URL in your browser:" if opens else f"Open this URL {where}:")
     say(f"\n  {url}\n")
     say("Log in to the company you want to read, and add the app.")
+    if opens:
+        terminal.open_browser(url)
 
 
 def _checked(
@@ -294,17 +284,12 @@ def _export(app_secret: str, token: str) -> None:
     )
 
 
-def _named(found: Agreement) -> str:
-    name = found.name[:_LONGEST_NAME].strip()
-    return f"{name}, agreement {found.number}" if name else str(found)
-
-
 def _report_app(found: Agreement) -> None:
     app = found.page.rows[0].get("application")
     name = app.get("name") if isinstance(app, dict) else None
     if isinstance(name, str):
-        roles = ", ".join(role[:_LONGEST_NAME] for role in access.roles(found))
-        say(f"The app is {name[:_LONGEST_NAME]}" + (f", with the role {roles}." if roles else "."))
+        roles = ", ".join(map(shown, access.roles(found)))
+        say(f"The app is {shown(name)}" + (f", with the role {roles}." if roles else "."))
 
 
 def main() -> None:

@@ -5,20 +5,15 @@ Messages go to stderr; stdout is for the tokens, if they are to be printed.
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
+import subprocess
 import sys
-import webbrowser
-from typing import TYPE_CHECKING
 
 import click
 
 from tap_visma_economic.agreements_file import is_token
 from tap_visma_economic.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def say(text: str) -> None:
@@ -87,29 +82,12 @@ def has_browser() -> bool:
     return has_windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def open_browser(url: str) -> bool:
-    """Open a URL in a new tab, and return whether a browser took it."""
-    try:
-        with _output_kept():
-            return webbrowser.open(url, new=2)
-    except webbrowser.Error:
-        return False
+def open_browser(url: str) -> None:
+    """Open a URL in a new tab.
 
-
-@contextlib.contextmanager
-def _output_kept() -> Iterator[None]:
-    """Keep programs that are started off our stdout, and off a stderr that is not a terminal.
-
-    A browser that stays open would keep pipes open, and `eval "$(... --export)"` would wait for it.
+    In a process of its own: what a browser prints does not belong beside the tokens, and one that
+    stays open would keep our pipes open, on which `eval "$(... --export)"` would wait.
     """
-    ours = {number: os.dup(number) for number in (1, 2)}
-    theirs = os.dup(2) if sys.stderr.isatty() else os.open(os.devnull, os.O_WRONLY)
-    try:
-        for number in ours:
-            os.dup2(theirs, number)
-        yield
-    finally:
-        for number, kept in ours.items():
-            os.dup2(kept, number)
-            os.close(kept)
-        os.close(theirs)
+    command = [sys.executable, "-m", "webbrowser", "-t", url]
+    nothing = subprocess.DEVNULL
+    subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, check=False)  # noqa: S603
