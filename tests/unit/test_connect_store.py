@@ -198,12 +198,15 @@ def test_a_process_that_is_killed_leaves_the_old_or_the_new_file(tmp_path: Path)
         for count in (200, 3000)
     }
     for seed in range(8):
-        with python(ALTERNATE, path) as writer:
+        writer = python(ALTERNATE, path)
+        try:
             while path.stat().st_size < 1000:
                 time.sleep(0.01)
             until = time.monotonic() + random.Random(seed).uniform(0, 0.3)
             while time.monotonic() < until:
                 assert path.read_bytes() in whole
+        finally:
             writer.send_signal(signal.SIGKILL)
+            writer.wait()
         assert path.read_bytes() in whole
         assert mode(path) == 0o600
