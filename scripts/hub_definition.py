@@ -47,8 +47,8 @@ FOR_THE_HUB = {
     ),
     "quality": "unknown",  # what every new entry begins with; the Hub rates it
     "settings_preamble": (
-        "Give one company as `agreement_grant_token`, or several as `agreements`. Without a "
-        "selection the 88 default streams are read."
+        "Give one company as `agreement_grant_token`, or several as `agreements` or in an "
+        "`agreements_file`. Without a selection the 88 default streams are read."
     ),
 }
 

@@ -11,9 +11,9 @@ from tap_visma_economic.errors import ConfigError, EconomicError, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tap_visma_economic.agreements_file import Grant
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.session import Transport
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -62,29 +62,22 @@ class Agreements:
 
 
 def read_agreements(
-    clients: Iterable[tuple[str, HttpClient]],
-    read_self: Callable[[HttpClient], Page],
-    transport: Transport,
-    *,
-    count: int,
+    identified: Iterable[tuple[Grant, Callable[[], Agreement]]],
 ) -> Agreements:
-    """Read `/self` with every grant, concurrently, and return the agreements in order.
+    """Return the agreements that grants open, in order.
 
     Args:
-        clients: each grant's place in the settings, and its HTTP client.
-        read_self: reads `/self`.
-        transport: runs the requests.
-        count: maximum concurrent requests.
+        identified: each grant, with a function that returns its agreement or raises.
 
     Raises:
         ConfigError: no grant is usable, or two grants are for the same agreement.
     """
     found: dict[int, tuple[str, Agreement]] = {}
     failures: list[str] = []
-    pages = transport.ahead(list(clients), lambda named: read_self(named[1]), count=count)
-    for (where, http), page in pages:
+    for grant, answer in identified:
+        where = grant.where
         try:
-            agreement = agreement_of(http, page())
+            agreement = answer()
         except EconomicError as error:
             failures.append(f"{where}: {error}")
             continue
@@ -101,6 +94,21 @@ def read_agreements(
     if not found:
         raise ConfigError("No agreement can be read; see the errors above")
     return Agreements(tuple(agreement for _, agreement in found.values()), tuple(failures))
+
+
+def identified(grant: Grant, http: HttpClient, page: Page) -> Agreement:
+    """Return the agreement that `/self` shows for a grant.
+
+    Raises:
+        EconomicError: it is another one than the agreements file says, or not shown.
+    """
+    agreement = agreement_of(http, page)
+    if grant.number not in (None, agreement.number):
+        raise EconomicError(
+            f"the grant is for {agreement}, not for agreement {grant.number}. Correct "
+            "agreement_number, or replace the token"
+        )
+    return agreement
 
 
 def agreement_of(http: HttpClient, page: Page) -> Agreement:

@@ -11,6 +11,8 @@ from typing import Any
 import pendulum
 from singer_sdk import typing as th
 
+from tap_visma_economic.agreements_file import Grant
+
 Config = Mapping[str, Any]
 Schema = Mapping[str, Any]
 
@@ -66,6 +68,15 @@ SETTINGS = th.PropertiesList(
         title="Agreements",
         description="Companies to read in one run, each with its grant token: "
         '`[{"agreement_grant_token": "..."}]`. A single `agreement_grant_token` is read as well.',
+    ),
+    th.Property(
+        "agreements_file",
+        th.StringType,
+        title="Agreements file",
+        description="Companies to read, in a file of JSON Lines or CSV: its path, or its `s3`, "
+        "`gs` or `abfs` URL. Each line has an `agreement_grant_token`, and may have "
+        "`agreement_number`, `name` and `enabled`. It is read at each start, in addition to "
+        "`agreements`.",
     ),
     th.Property(
         "start_date",
@@ -232,19 +243,19 @@ def value_of(config: Config, name: str) -> Any:
     return DEFAULTS.get(name) if value is None else value
 
 
-def grant_tokens(config: Config) -> list[tuple[str, str]]:
-    """Return each grant token with its place in the settings."""
+def grants(config: Config) -> list[Grant]:
+    """Return the grants in the settings themselves, without those of the agreements file."""
     single = config.get("agreement_grant_token")
-    tokens = [("agreement_grant_token", single)] if single else []
+    found = [Grant(single, "agreement_grant_token")] if single else []
     listed = enumerate(config.get("agreements") or [], start=1)
-    return tokens + [
-        (f"agreements no. {place}", item["agreement_grant_token"]) for place, item in listed
+    return found + [
+        Grant(item["agreement_grant_token"], f"agreements no. {place}") for place, item in listed
     ]
 
 
 def tokens(config: Config) -> list[str | None]:
-    """Return all tokens of valid settings."""
-    return [config.get("app_secret_token"), *(token for _, token in grant_tokens(config))]
+    """Return all tokens in valid settings, without those of the agreements file."""
+    return [config.get("app_secret_token"), *(grant.token for grant in grants(config))]
 
 
 def start_date(config: Config) -> pendulum.DateTime | None:

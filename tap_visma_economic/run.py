@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from singer_sdk.helpers._state import get_writeable_state_dict
 
 from tap_visma_economic.activate_version import ROWS
-from tap_visma_economic.agreement import read_agreements
+from tap_visma_economic.agreement import identified, read_agreements
 from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
-from tap_visma_economic.config import OPENAPI_URL, REST_URL, grant_tokens, value_of
+from tap_visma_economic.config import OPENAPI_URL, REST_URL, value_of
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
@@ -25,11 +25,12 @@ from tap_visma_economic.session import Transport
 from tap_visma_economic.writer import PatientStateWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from singer_sdk.helpers.types import TapState
 
     from tap_visma_economic.agreement import Agreement, Agreements
+    from tap_visma_economic.agreements_file import Grant
     from tap_visma_economic.config import Config
     from tap_visma_economic.errors import GrantRefusedError
     from tap_visma_economic.records.pages import Page
@@ -47,6 +48,7 @@ class Run:
     Args:
         config: the settings.
         state: what earlier runs knew; the streams keep it up to date.
+        grants: the companies to read, and those that the agreements file disables.
         stop: ends every wait when the run is asked to stop.
         writer: takes the messages.
         user_agent: what the tap calls itself where the settings do not say.
@@ -58,12 +60,14 @@ class Run:
         progress: the line on a terminal.
         state_writer: writes STATE, not too often.
         read_anew: streams of which a company was read in full.
+        disabled: companies that are not read, though the tables may hold rows of them.
     """
 
     def __init__(
         self,
         config: Config,
         state: TapState,
+        grants: Sequence[Grant],
         *,
         stop: StopFlag,
         writer: BufferedWriter,
@@ -79,6 +83,8 @@ class Run:
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
         self._state = state
+        self._grants = [grant for grant in grants if grant.enabled]
+        self.disabled = [grant for grant in grants if not grant.enabled]
         self._user_agent = user_agent
         self._make = make
         self._read_self = read_self
@@ -135,16 +141,22 @@ class Run:
         for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
                 logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
-        clients = [(where, self._client(token)) for where, token in grant_tokens(self.config)]
-        agreements = read_agreements(
-            clients, self._read_self, self.transport, count=self._most_requests
-        )
+        agreements = read_agreements(self.identify(self._grants))
         self.report.agreements = agreements.usable
         for line in agreements.failures:
             self.report.refuse(line)
         for agreement in agreements:  # the next runs have to know whose rows the tables hold
             self._company_state(agreement)
         return agreements
+
+    def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
+        """Yield each grant with a function that returns the agreement it opens, or raises why."""
+
+        def ask(grant: Grant) -> Agreement:
+            http = self._client(grant.token)
+            return identified(grant, http, self._read_self(http))
+
+        return self.transport.ahead(grants, ask, count=self._most_requests)
 
     def _client(self, grant: str) -> HttpClient:
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]

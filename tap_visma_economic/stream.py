@@ -269,7 +269,8 @@ class EconomicStream(Endpoint):
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
             self.run.companies_before,
-            [line.partition(":")[0] for line in self.run.agreements.failures],
+            [line.partition(": ")[0] for line in self.run.agreements.failures]
+            + [f"{grant.where} (disabled)" for grant in self.run.disabled],
         )
         for agreement in self.run.agreements:
             if agreement.refused:

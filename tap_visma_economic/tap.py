@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
+    from tap_visma_economic.agreements_file import Grant
     from tap_visma_economic.stream import EconomicStream
     from tap_visma_economic.writer import PatientStateWriter
 
@@ -67,8 +68,10 @@ class TapVismaEconomic(CommandLine):
         settings = {**from_pandium(), **(config or {}), **variables}
         validation.check_schema(settings, self.every_setting(), variables=variables)
         redact_logs(tokens(settings))
+        self._grants: list[Grant] = []
         if validate_config:
-            validation.check_tokens(settings)
+            self._grants = validation.checked_grants(settings)
+            redact_logs([*tokens(settings), *(grant.token for grant in self._grants)])
             validation.check(settings)
         logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # INFO quotes settings
         super().__init__(config=settings, validate_config=validate_config, **kwargs)
@@ -126,6 +129,7 @@ class TapVismaEconomic(CommandLine):
         return Run(
             self.config,
             self.state,
+            self._grants,
             stop=self.stop,
             writer=self.message_writer,
             user_agent=f"{self.name}/{self.plugin_version}",
@@ -231,6 +235,10 @@ class TapVismaEconomic(CommandLine):
         due = not self._run.setting("full_refresh_days") or "booked_entries" in self._run.read_anew
         if wanted != "none" and due:
             reconcile(self._run, fail=wanted == "fail")
+
+    def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
+        """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        return self._run.identify(grants)
 
     def findings(self) -> Iterator[tuple[Agreement, access.Findings]]:
         """Yield each company with what its grant can read, stream by stream."""

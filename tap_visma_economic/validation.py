@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
+from tap_visma_economic import agreements_file
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import LOOPBACK
-from tap_visma_economic.config import DEFAULTS, PREFIX, grant_tokens, start_date, tokens
+from tap_visma_economic.config import DEFAULTS, PREFIX, grants, start_date, tokens
 from tap_visma_economic.errors import ConfigError, shown
 from tap_visma_economic.redact import name_shown, redacted
 from tap_visma_economic.schemas import MODULE_VERSIONS
@@ -154,35 +156,39 @@ def check(config: Config) -> None:
         )
 
 
-def check_tokens(config: Config) -> None:
-    """Check that there are tokens, that they can be sent, and that none is there twice.
+def checked_grants(config: Config) -> list[Grant]:
+    """Return the grants in the settings and in the agreements file, which is read here.
+
+    There are tokens, all of them can be sent, and none is there twice.
 
     Raises:
         ConfigError: what is wrong and what to do.
     """
-    app_secret, grants = config.get("app_secret_token"), grant_tokens(config)
+    app_secret, found = config.get("app_secret_token"), grants(config)
+    file = config.get("agreements_file")
     if not app_secret:
         raise ConfigError(
             "app_secret_token is missing: the secret token of your e-conomic app "
             f"(demo reads e-conomic's public demo company){_unread('app_secret_token')}"
         )
-    if not grants:
+    if not (found or file):
         raise ConfigError(
             "agreement_grant_token is missing: the token a company gets when its administrator "
             "adds your app (demo reads e-conomic's public demo company)"
-            f"{_unread('agreement_grant_token', 'agreements')}"
+            f"{_unread('agreement_grant_token', 'agreements', 'agreements_file')}"
         )
+    for grant in [Grant(app_secret, "app_secret_token"), *found]:
+        if not re.fullmatch("[!-~]+", grant.token):
+            raise ConfigError(f"{grant.where} is not a token: {_what_is_wrong_with(grant.token)}")
     places: dict[str, str] = {}
-    for where, token in [("app_secret_token", app_secret), *grants]:
-        if not re.fullmatch("[!-~]+", token):
-            raise ConfigError(f"{where} is not a token: {_what_is_wrong_with(token)}")
-    for where, token in grants:
-        if token in places:
+    for grant in found:
+        if grant.token in places:
             raise ConfigError(
-                f"{where} is the same token as {places[token]}. Remove one of them: "
+                f"{grant.where} is the same token as {places[grant.token]}. Remove one of them: "
                 "an agreement is read once"
             )
-        places[token] = where
+        places[grant.token] = grant.where
+    return found + (agreements_file.read(file, places) if file else [])
 
 
 def _unread(*names: str) -> str:

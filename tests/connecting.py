@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import signal
 import subprocess
@@ -12,12 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from dotenv import dotenv_values
-
 from scripts.local import environment, process
 from tests.conftest import clean_environment
 from tests.sandbox.approval import installation_url
-from tests.support import APP, CANARY
+from tests.support import APP, CANARY, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60
 _SCREEN = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION")
-
-_AT_A_TERMINAL = """
-import os, pty, sys
-sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
-"""
 
 
 @dataclass
@@ -171,6 +165,16 @@ class Connect:
             return Ended(started.wait(_PATIENCE), said, "")
 
 
-def settings_in(path: Path) -> dict[str, Any]:
-    """The settings in a .env file, as python-dotenv and so Meltano reads them."""
-    return dict(dotenv_values(path))
+def lines_in(path: Path) -> list[dict[str, Any]]:
+    """The lines of an agreements file in JSON Lines."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def line_of(company: int, token: str) -> dict[str, Any]:
+    """The line of one company of `canary_sandbox`."""
+    return {
+        "agreement_number": NUMBER + company,
+        "name": f"Firma {company}",
+        "enabled": True,
+        "agreement_grant_token": token,
+    }

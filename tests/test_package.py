@@ -181,7 +181,7 @@ def test_the_package_asks_for_what_it_imports_and_nothing_else() -> None:
     foreign = imported - sys.stdlib_module_names - {PACKAGE, "__future__"}
     named = {"python-dotenv": "dotenv"}
     asked = {name for name, _ in stated(PROJECT["project"]["dependencies"])}
-    extra = {"segno", "typing_extensions"}
+    extra = {"typing_extensions"}
     assert {named.get(name, name).replace("-", "_") for name in asked} == foreign - extra
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts.local import environment
 from tap_visma_economic.config import SETTINGS
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
@@ -306,11 +307,9 @@ def test_a_token_in_the_wrong_place_is_not_repeated(
 
 
 def test_connecting_does_not_repeat_a_token_in_the_wrong_place(run_tap: TapRunner) -> None:
-    (run_tap.folder / "config.json").write_text(
-        json.dumps({"app_secret_token": APP, "ca_bundle": f"/{APP}"})
-    )
-    command = [sys.executable, "-m", "tap_visma_economic.connect", "--config-file=config.json"]
-    code, out, err = run_tap.execute(command, clean_environment())
+    env = environment({"app_secret_token": APP, "ca_bundle": f"/{APP}"})
+    command = [sys.executable, "-m", "tap_visma_economic.connect", "--export"]
+    code, out, err = run_tap.execute(command, {**clean_environment(), **env})
     assert code == 1
     assert b"ca_bundle /(a token) cannot be used" in err
     assert CANARY.encode() not in out + err

@@ -125,6 +125,7 @@ def test_meltano_requires_the_tokens() -> None:
     assert [set(group) for group in groups] == [
         {"app_secret_token", "agreement_grant_token"},
         {"app_secret_token", "agreements"},
+        {"app_secret_token", "agreements_file"},
     ]
 
 

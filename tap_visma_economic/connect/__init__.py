@@ -1,7 +1,6 @@
-"""`tap-visma-economic-connect`: the way from no token to a tested grant.
+"""`tap-visma-economic-connect`: from an app's tokens to a company's grant, checked and saved.
 
-An app asks for access with its installation URL; somebody of the company adds the app in a browser;
-e-conomic hands out the agreement grant token, either to an address of the app's choice (`listener`)
-or on the screen (paste mode). The grant is checked (`company`), stored (`stores`), and what it may
-read is told (`report`).
+Somebody at the company adds the app in a browser, at its installation URL. e-conomic then sends the
+agreement grant token to a URL of the app's choice (`listener`), or shows it (`--paste`). The grant
+is checked (`token_check`), and saved in the agreements file (`store`) or printed.
 """

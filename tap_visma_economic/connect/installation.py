@@ -1,31 +1,28 @@
 """Installation URLs and what comes back from them. Text in, text out: no network.
 
-e-conomic documents the installation URL, its parameter `locale`, and that an app may be given an
-address to which the token is passed (https://www.e-conomic.com/developer/connect). The names
+e-conomic documents the installation URL, its parameter `locale`, and that an app may be given a
+URL to which the token is passed (https://www.e-conomic.com/developer/connect). The names
 `appPublicToken`, `redirectUrl` and `token` are those that published integrations use.
 """
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from tap_visma_economic.agreements_file import is_token
 from tap_visma_economic.auth import LOOPBACK
-from tap_visma_economic.connect.ends import NotGrantedError
-from tap_visma_economic.errors import ConfigError
+from tap_visma_economic.errors import ConfigError, EconomicError
 
 REQUEST_ACCESS = "https://secure.e-conomic.com/secure/api1/requestaccess.aspx"
 
 LOCALES = ("en-US", "da-DK", "nb-NO", "sv-SE")
 """Languages of e-conomic's page, as its documentation lists them."""
 
-_TOKEN = re.compile(r"[A-Za-z0-9_.~+/=-]{3,200}", re.ASCII)
-"""A token: those known are 44 letters, digits, `-` and `_`; `demo` is one too."""
 
-_NOT_ADDED = (
-    "Access was not given: the browser came back from e-conomic without a token. "
-    "Run the command again and choose to add the app"
-)
+class NotGrantedError(EconomicError):
+    """The browser returned without a token: the app was not added."""
+
+    exit_code = 3
 
 
 def installation_url(app: str, *, locale: str, redirect_url: str | None) -> str:
@@ -41,8 +38,9 @@ def installation_url(app: str, *, locale: str, redirect_url: str | None) -> str:
     """
     page, given = _page_of(app.strip())
     wanted = {"locale": locale, **({"redirectUrl": redirect_url} if redirect_url else {})}
-    taken = {name.lower() for name in ("locale", "redirectUrl")}
-    query = [(name, value) for name, value in given if name.lower() not in taken]
+    query = [
+        (name, value) for name, value in given if name.lower() not in {"locale", "redirecturl"}
+    ]
     return f"{page}?{urlencode([*query, *wanted.items()])}"
 
 
@@ -52,7 +50,7 @@ def has_token(app: str, token: str) -> bool:
 
 
 def _page_of(app: str) -> tuple[str, list[tuple[str, str]]]:
-    if _TOKEN.fullmatch(app):
+    if is_token(app):
         return REQUEST_ACCESS, [("appPublicToken", app)]
     try:
         parts = urlsplit(app)
@@ -63,42 +61,39 @@ def _page_of(app: str) -> tuple[str, list[tuple[str, str]]]:
     query = parse_qsl(parts.query) if safe else []
     if not any(name.lower() == "apppublictoken" for name, _ in query):
         raise ConfigError(
-            "That is neither an app's public token nor its installation URL "
-            f"({REQUEST_ACCESS}?appPublicToken=...)"
+            f"Not an app's public token or installation URL ({REQUEST_ACCESS}?appPublicToken=...)"
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), query
 
 
 def grant_in_query(query: str) -> str:
-    """Return the grant token in the query of the address that e-conomic sent the browser to.
+    """Return the grant token in the query of the URL that e-conomic sent the browser to.
 
     Raises:
-        NotGrantedError: there is none.
-        ConfigError: what is there is no token.
+        NotGrantedError: it has none.
+        ConfigError: what it has is not a token.
     """
     tokens = [value for name, value in parse_qsl(query) if name.lower() == "token"]
     if not tokens:
-        raise NotGrantedError(_NOT_ADDED)
-    if len(tokens) > 1 or not _TOKEN.fullmatch(tokens[0]):
-        raise ConfigError("What came back from e-conomic is not a token")
+        raise NotGrantedError(
+            "Access was not granted: the browser returned without a token. Run the command again "
+            "and add the app"
+        )
+    if len(tokens) > 1 or not is_token(tokens[0]):
+        raise ConfigError("What e-conomic sent back is not a token")
     return tokens[0]
 
 
 def grant_in_paste(pasted: str) -> str:
-    """Return the grant token in what a user pasted: the token, or the address with it.
+    """Return the grant token in what a user pasted: the token, or the URL with it.
 
     Raises:
-        NotGrantedError: an address without a token.
+        NotGrantedError: a URL without a token.
         ConfigError: neither.
     """
     text = pasted.strip().strip("\"'")
     if "://" in text:
         return grant_in_query(text.partition("#")[0].partition("?")[2])
-    if not _TOKEN.fullmatch(text):
-        raise ConfigError("That is neither a token nor an address with ?token=... in it")
+    if not is_token(text):
+        raise ConfigError("Not a token or a URL with ?token=...")
     return text
-
-
-def is_token(text: str) -> bool:
-    """Return whether a text can be a token, such as an app's secret."""
-    return bool(_TOKEN.fullmatch(text))

@@ -1,28 +1,23 @@
-"""The person in front of the screen: questions, a browser to open, a code to scan.
+"""The person in front of the screen: questions, messages, and a browser to open.
 
-Everything said goes to stderr. Standard output is left for the token, if it is asked for there.
+Messages go to stderr; stdout is for the tokens, if they are to be printed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
+import subprocess
 import sys
-import webbrowser
-from typing import TYPE_CHECKING
 
 import click
 
-from tap_visma_economic.connect.installation import is_token
+from tap_visma_economic.agreements_file import is_token
 from tap_visma_economic.errors import ConfigError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-
-def say(text: str = "") -> None:
-    """Say something, without what a company's name could do to a terminal."""
+def say(text: str) -> None:
+    """Print a message, without what a company's name could do to a terminal."""
     click.echo("".join(c if c.isprintable() or c == "\n" else " " for c in text), err=True)
 
 
@@ -31,105 +26,68 @@ def is_there() -> bool:
     return sys.stdin.isatty()
 
 
-def ask(question: str) -> str:
-    """Return a line of text.
+def ask(question: str, *, hidden: bool = False) -> str:
+    """Return the answer to a question; a hidden one is not echoed.
 
     Raises:
-        ConfigError: there is no line to read.
+        ConfigError: there is no terminal and no input to read it from.
     """
-    return _line(question, hidden=False)
+    while True:
+        # Meltano passes stderr on line by line: a question without a line end would not be seen.
+        if hidden and is_there():
+            line = getpass.getpass(f"{question}: ")
+        else:
+            say(f"{question}:")
+            line = sys.stdin.readline()
+            if not line:
+                raise ConfigError(f"{question} is required, and there is no terminal to ask on")
+        if line.strip():
+            return line.strip()
 
 
-def ask_secret(question: str) -> str:
-    """Return a line of text that is not shown while it is typed."""
-    return _line(question, hidden=True)
-
-
-def ask_token(question: str) -> str:
-    """Return a token that is not shown while it is typed.
+def ask_app_secret() -> str:
+    """Return the app's secret token.
 
     Raises:
-        ConfigError: what was typed cannot be one.
+        ConfigError: what was typed is not a token.
     """
-    token = ask_secret(question).strip()
+    token = ask("App secret token (hidden)", hidden=True)
     if not is_token(token):
-        raise ConfigError("That is not a token: it must be letters, digits and signs alone")
+        raise ConfigError("Not a valid token: it contains characters that tokens never have")
     return token
 
 
-def _line(question: str, *, hidden: bool) -> str:
-    try:
-        while not (answer := _read(question, hidden=hidden).strip()):
-            pass
-    except EOFError:
-        raise ConfigError(f"{question}: not given, and there is nobody to ask") from None
-    return answer
+def print_lines(*lines: str) -> None:
+    """Print to stdout, unbuffered: Python would try to write what is left in a buffer again.
 
-
-def _read(question: str, *, hidden: bool) -> str:
-    """Ask once.
-
-    Meltano takes stderr line by line, so a question that is no whole line would stay unseen there;
-    one whose answer is hidden goes to the terminal itself.
+    Raises:
+        ConfigError: it cannot be written.
     """
-    if hidden and is_there():
-        return getpass.getpass(f"{question}: ")
-    say(f"{question}:")
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line
+    try:
+        os.write(sys.stdout.fileno(), "".join(f"{line}\n" for line in lines).encode())
+    except OSError as error:
+        raise ConfigError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def has_browser() -> bool:
     """Return whether a browser with a window can be opened on this machine, for this person.
 
-    A browser that runs in the terminal itself would not do: it would take the terminal away.
+    A browser that runs in the terminal would not do: it would take the terminal away.
     """
     if os.environ.get("BROWSER"):
         return True
     if os.environ.get("SSH_CONNECTION"):
-        return False  # a window would open on the far machine's screen, if it has one
-    key_ranges = sys.platform in {"darwin", "win32"}
-    return key_ranges or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        return False  # a window would open on the remote machine's screen, if it has one
+    has_windows = sys.platform in {"darwin", "win32"}
+    return has_windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def open_browser(url: str) -> bool:
-    """Open a URL in a new tab, and return whether a browser took it."""
-    try:
-        with _apart():
-            return webbrowser.open(url, new=2)
-    except webbrowser.Error:
-        return False
+def open_browser(url: str) -> None:
+    """Open a URL in a new tab.
 
-
-@contextlib.contextmanager
-def _apart() -> Iterator[None]:
-    """Keep programs that are started off our stdout, and off a stderr that is no terminal.
-
-    What a browser prints does not belong beside the token, and one that stays open would keep pipes
-    open: `token=$(tap-visma-economic-connect --stdout)` would wait until it is closed.
+    In a process of its own: what a browser prints does not belong beside the tokens, and one that
+    stays open would keep our pipes open, on which `eval "$(... --export)"` would wait.
     """
-    ours = {number: os.dup(number) for number in (1, 2)}
-    theirs = os.dup(2) if sys.stderr.isatty() else os.open(os.devnull, os.O_WRONLY)
-    try:
-        for number in ours:
-            os.dup2(theirs, number)
-        yield
-    finally:
-        for number, kept in ours.items():
-            os.dup2(kept, number)
-            os.close(kept)
-        os.close(theirs)
-
-
-def show_code(url: str) -> None:
-    """Show a URL as a QR code, where there is a screen for it and segno is installed."""
-    if not sys.stderr.isatty():
-        return
-    try:
-        import segno  # noqa: PLC0415  an extra: the tap itself has no use for it
-    except ImportError:
-        say("(A QR code stands here after: pip install segno)")
-        return
-    segno.make(url, error="l").terminal(out=sys.stderr, compact=True)
+    command = [sys.executable, "-m", "webbrowser", "-t", url]
+    nothing = subprocess.DEVNULL
+    subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, check=False)  # noqa: S603

@@ -1,8 +1,7 @@
-"""`meltano invoke tap-visma-economic:connect`: Meltano reads afterwards what it has stored."""
+"""`meltano invoke tap-visma-economic:connect`: the tap reads afterwards what it has saved."""
 
 from __future__ import annotations
 
-import json
 import stat
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scripts.local import environment
 from tests.conftest import clean_environment
-from tests.connecting import settings_in
+from tests.connecting import line_of, lines_in
 from tests.pipelines.conftest import NO_HUB, Pipeline
 from tests.sandbox.approval import installation_url
 from tests.support import APP, CANARY, GRANT, GRANT_2, canary_sandbox
@@ -46,18 +45,18 @@ def test_two_companies_are_connected_through_meltano(
         command = ["invoke", "tap-visma-economic:connect", "--paste"]
         app = f"--app={installation_url(sandbox.url)}"
         first = meltano(pipeline, urls, *command, app, typed=f"{APP}\n{GRANT}\n")
+        (pipeline.project.folder / ".env").write_text(
+            f"TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN={APP}\n"
+            "TAP_VISMA_ECONOMIC_AGREEMENTS_FILE=agreements.jsonl\n"
+        )
         second = meltano(pipeline, urls, *command, app, typed=f"{GRANT_2}\n")
         tested = meltano(pipeline, urls, "invoke", "tap-visma-economic", "--test")
     for done in (first, second, tested):
         assert done.returncode == 0, done.stderr
         assert CANARY not in done.stdout + done.stderr
     assert "Firma 0" in first.stderr
-    assert "It holds 2 grants now" in second.stderr
-    path = pipeline.project.folder / ".env"
+    assert "which now has 2 agreements" in second.stderr
+    path = pipeline.project.folder / "agreements.jsonl"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    stored = settings_in(path)
-    assert stored["TAP_VISMA_ECONOMIC_AGREEMENT_GRANT_TOKEN"] == GRANT
-    assert json.loads(stored["TAP_VISMA_ECONOMIC_AGREEMENTS"]) == [
-        {"agreement_grant_token": GRANT_2}
-    ]
+    assert lines_in(path) == [line_of(0, GRANT), line_of(1, GRANT_2)]
     assert ["Firma 0" in tested.stdout, "Firma 1" in tested.stdout] == [True, True]

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tap_visma_economic.connect.ends import NotGrantedError
 from tap_visma_economic.connect.installation import (
     LOCALES,
+    NotGrantedError,
     grant_in_paste,
     grant_in_query,
     installation_url,
@@ -64,7 +64,7 @@ def test_an_installation_url_keeps_what_it_holds_but_for_language_and_redirect()
     ],
 )
 def test_what_is_no_app_is_not_opened(app: str) -> None:
-    with pytest.raises(ConfigError, match="neither"):
+    with pytest.raises(ConfigError, match="Not an app"):
         installation_url(app, locale="en-US", redirect_url=None)
 
 
@@ -90,7 +90,7 @@ def test_an_address_without_a_token_means_that_access_was_not_given(pasted: str)
 
 @pytest.mark.parametrize("pasted", ["", "two words", "a" * 201, "tøken-with-letters"])
 def test_what_is_no_token_is_not_sent_anywhere(pasted: str) -> None:
-    with pytest.raises(ConfigError, match="neither a token"):
+    with pytest.raises(ConfigError, match="Not a token"):
         grant_in_paste(pasted)
 
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tap_visma_economic.connect import landing
-from tap_visma_economic.connect.ends import NotGrantedError, TimedOutError
-from tap_visma_economic.connect.listener import Listener
+from tap_visma_economic.connect.installation import NotGrantedError
+from tap_visma_economic.connect.listener import Listener, TimedOutError
+from tap_visma_economic.connect.page import Page
 from tap_visma_economic.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,11 +52,33 @@ def test_the_token_arrives_and_the_browser_is_sent_to_an_address_without_it(
 
 def test_the_last_page_waits_for_what_it_has_to_say(listener: Listener) -> None:
     get(f"{listener.redirect_url}?token={TOKEN}")
-    threading.Timer(0.3, listener.tell, [landing.connected("Firma <b> & Co")]).start()
+    threading.Timer(0.3, listener.show, [Page("connected", "Firma <b> & Co {}")]).start()
     page = get(f"{listener.redirect_url}/done")
     assert page.status_code == 200
-    assert "Firma &lt;b&gt; &amp; Co is connected" in page.text
+    assert "Firma &lt;b&gt; &amp; Co {} is connected" in page.text
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language", "title"),
+    [
+        ("da-DK,da;q=0.9,en-US;q=0.8,en;q=0.7", "da", "Firma er forbundet"),
+        ("da", "da", "Firma er forbundet"),
+        ("nb-NO,nb;q=0.9,da;q=0.8,en;q=0.7", "da", "Firma er forbundet"),
+        ("en-GB,en;q=0.9,da;q=0.8", "en", "Firma is connected"),
+        ("sv-SE,sv;q=0.9", "en", "Firma is connected"),
+        ("dav, x-da", "en", "Firma is connected"),
+        ("", "en", "Firma is connected"),
+    ],
+)
+def test_the_page_is_in_danish_or_english_as_the_browser_prefers(
+    listener: Listener, accepted: str, language: str, title: str
+) -> None:
+    get(f"{listener.redirect_url}?token={TOKEN}")
+    listener.show(Page("connected", "Firma"))
+    page = get(f"{listener.redirect_url}/done", headers={"Accept-Language": accepted}).text
+    assert f'<html lang="{language}">' in page
+    assert title in page
 
 
 def test_no_two_listeners_have_the_same_path() -> None:
@@ -88,7 +110,7 @@ def test_only_the_first_request_counts(listener: Listener) -> None:
     assert get(f"{listener.redirect_url}?token={TOKEN}").status_code == 303
     second = get(f"{listener.redirect_url}?token={FORGED}")
     assert second.status_code == 410
-    assert "used already" in second.text
+    assert "already been used" in second.text
     assert listener.wait(5) == TOKEN
     with pytest.raises(TimedOutError):
         listener.wait(0.2)
@@ -226,7 +248,7 @@ def test_an_idle_connection_does_not_keep_the_token_out(listener: Listener) -> N
 
 def test_a_port_that_is_taken_is_said(listener: Listener) -> None:
     port = urlsplit(listener.redirect_url).port or 0
-    with pytest.raises(ConfigError, match=f"port {port} of this machine: Address already in use"):
+    with pytest.raises(ConfigError, match=f"port {port}: Address already in use"):
         Listener(port)
 
 

@@ -1,0 +1,142 @@
+"""Which agreement a grant opens and which streams it can read, asked through the tap itself."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import textwrap
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tap_visma_economic import access, files
+from tap_visma_economic.agreements_file import Grant
+from tap_visma_economic.config import (
+    REST_URL,
+    SETTINGS,
+    from_environment,
+    from_pandium,
+    tokens,
+    value_of,
+)
+from tap_visma_economic.errors import ConfigError, EconomicError
+from tap_visma_economic.redact import PUBLIC, redacted
+from tap_visma_economic.signals import signals_wait
+from tap_visma_economic.tap import TapVismaEconomic
+from tap_visma_economic.validation import check_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tap_visma_economic.agreement import Agreement
+
+_NEEDED = (
+    "app_secret_token",
+    "rest_url",
+    "openapi_url",
+    "ca_bundle",
+    "user_agent",
+    "request_timeout",
+    "openapi_versions",
+)
+"""The settings that connecting needs."""
+
+_WIDTH = 100
+
+
+def settings_given() -> dict[str, Any]:
+    """Return the settings in the environment and in `.env` that connecting needs.
+
+    `demo` as the app secret counts as none: it is in a copied template, and has no app.
+
+    Raises:
+        ConfigError: one of them is invalid.
+    """
+    files.load_env_file(Path(".env"))
+    every = SETTINGS.to_dict()["properties"]
+    schema = {"type": "object", "properties": {name: every[name] for name in _NEEDED}}
+    variables = {name: value for name, value in from_environment(schema).items() if value != ""}
+    config = {**from_pandium(), **variables}
+    config.pop("agreement_grant_token", None)
+    check_schema(config, schema, variables=variables)
+    if value_of(config, "rest_url") == REST_URL and config.get("app_secret_token") in PUBLIC:
+        del config["app_secret_token"]
+    try:
+        opened(config, config.get("app_secret_token") or "checked-later", "checked-later")
+    except ConfigError as error:
+        raise ConfigError(redacted(str(error), tokens(config))) from None
+    return config
+
+
+def opened(config: Mapping[str, Any], app_secret: str, token: str) -> TapVismaEconomic:
+    """Return a tap for one grant, with waits that suit somebody in front of a screen."""
+    logging.getLogger(TapVismaEconomic.name).setLevel(logging.CRITICAL)  # the caller reports
+    pair = {"app_secret_token": app_secret, "agreement_grant_token": token}
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    with signals_wait():  # the SDK sets handlers of its own
+        tap = TapVismaEconomic(config={**config, **pair, "max_wait_minutes": 0.5})
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+    return tap
+
+
+def agreement_of(tap: TapVismaEconomic, token: str) -> Agreement:
+    """Return the agreement that a grant opens.
+
+    Raises:
+        EconomicError: e-conomic rejected the tokens, or could not be asked.
+    """
+    ((_, answer),) = tap.identify([Grant(token, "agreement_grant_token")])
+    return answer()
+
+
+def filled(
+    tap: TapVismaEconomic, grants: Sequence[Grant], *, names: bool
+) -> tuple[list[Grant], list[str]]:
+    """Return grants with the numbers and names that e-conomic has for them.
+
+    Args:
+        tap: asks e-conomic.
+        grants: those of a file; disabled ones are not asked about.
+        names: whether a missing name counts too.
+
+    Returns:
+        The grants, and what went wrong, a line each.
+    """
+    found: dict[str, Grant] = {}
+    problems = []
+    lines = {grant.number: grant.where for grant in grants if grant.number}
+    missing = [g for g in grants if g.enabled and not (g.number and (g.name or not names))]
+    for grant, answer in tap.identify(missing):
+        try:
+            agreement = answer()
+        except EconomicError as error:
+            problems.append(f"{grant.where}: {error}.")
+            continue
+        first = lines.setdefault(agreement.number, grant.where)
+        if first != grant.where:
+            problems.append(f"{grant.where} is for {agreement}, as is {first}. Remove one of them.")
+            continue
+        name = grant.name or agreement.name
+        found[grant.where] = replace(grant, number=agreement.number, name=name)
+    return [found.get(grant.where, grant) for grant in grants], problems
+
+
+def access_report(tap: TapVismaEconomic) -> Iterator[str]:
+    """Yield lines that say which streams the one grant of a tap can read, and why not the others.
+
+    Raises:
+        EconomicError: e-conomic could not be asked.
+    """
+    ((_, findings),) = tap.findings()
+    missing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, found in findings.items():
+        if found.access is not access.Access.YES:
+            kind = "Not readable" if found.access is access.Access.NO else "Could not be checked"
+            missing[kind, found.why].append(name)
+    count = len(findings) - sum(map(len, missing.values()))
+    yield f"It can read {count} of {len(findings)} streams."
+    for (kind, why), streams in missing.items():
+        line = f"{kind} ({why}): {', '.join(streams)}"
+        yield textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ")
