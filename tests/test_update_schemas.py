@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.schema_update.columns import column_name
-from scripts.schema_update.openapi import module_version
-from scripts.schema_update.tree import Stream
+from scripts.schema_update.documents import Stream, module_version
 from scripts.update_schemas import main
 
 if TYPE_CHECKING:
