@@ -82,7 +82,7 @@ def _results(figures: Figures, unit: str) -> str:
 
 def _receivables(figures: Figures, unit: str) -> str:
     largest = max((abs(amount) for amount in figures.receivables.values()), default=Decimal(0))
-    colours = dict(zip((name for name, _, _ in AGES), AGE_COLOURS, strict=True))
+    colours = dict(zip(AGES, AGE_COLOURS, strict=True))
     rows = []
     for name, amount in figures.receivables.items():
         width = 100 * abs(amount) / largest if largest else Decimal(0)

@@ -1,10 +1,11 @@
-"""The trial balance of each fiscal year from the tap's JSONL, held against e-conomic's own totals.
+"""The trial balance of each fiscal year from the tap's JSONL, compared with e-conomic's own totals.
 
 Amounts are read as DECIMAL(18,2): sums are exact, and "adds up to zero" means zero.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _COLUMNS = {
@@ -23,7 +25,8 @@ _COLUMNS = {
     "accounts": "agreementNumber BIGINT, accountNumber BIGINT, accountType VARCHAR, name VARCHAR",
     "booked_entries": (
         "agreementNumber BIGINT, entryNumber BIGINT, accountNumber BIGINT, date DATE, "
-        "amountInBaseCurrency DECIMAL(18,2)"
+        "amountInBaseCurrency DECIMAL(18,2), amount DECIMAL(18,2), remainder DECIMAL(18,2), "
+        "type BIGINT, customerNumber BIGINT, dueDate DATE"
     ),
 }
 
@@ -61,14 +64,9 @@ WHERE NOT EXISTS (
 
 @dataclass(frozen=True)
 class Balance:
-    """One account in one fiscal year, in the base currency.
+    """One account in one fiscal year: what its entries add up to, and what e-conomic says.
 
-    Args:
-        year: the fiscal year as e-conomic names it, such as `2025/2026`.
-        account: account number.
-        name: account name.
-        booked: what the entries dated in the year add up to.
-        control: what e-conomic says they add up to (accounting_year_totals).
+    `year` is named as e-conomic does, such as `2025/2026`; amounts are in the base currency.
     """
 
     year: str
@@ -95,7 +93,7 @@ class TrialBalance:
         return sum((b.booked for b in self.balances if b.year == year), Decimal(0))
 
     def faults(self) -> list[str]:
-        """Return one line for each thing that is not as it must be."""
+        """Return a line for each fault."""
         lines = [
             f"{year} does not balance: its entries add up to {self.sum_of(year):,.2f}"
             for year in self.years
@@ -116,17 +114,21 @@ class TrialBalance:
 
 def trial_balance(folder: Path) -> TrialBalance:
     """Return the trial balance of the JSONL files in a folder, one file per stream."""
-    with duckdb.connect() as database:
-        for stream, columns in _COLUMNS.items():
-            _load(database, stream, columns, folder / f"{stream}.jsonl")
+    with loaded(folder) as database:
         rows = database.execute(_BALANCES).fetchall()
         (homeless,) = database.execute(_HOMELESS).fetchone() or (0,)
     return TrialBalance([Balance(*row) for row in rows], homeless)
 
 
-def _load(database: duckdb.DuckDBPyConnection, stream: str, columns: str, file: Path) -> None:
-    database.execute(f"CREATE TABLE {stream} ({columns})")
-    if file.exists():  # target-jsonl makes no file for a stream without rows
-        kinds = dict(column.split() for column in columns.split(", "))
-        read = f"read_json(?, format='newline_delimited', columns={kinds})"
-        database.execute(f"INSERT INTO {stream} SELECT * FROM {read}", [str(file)])  # noqa: S608
+@contextmanager
+def loaded(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a database with the ledger of the JSONL files in a folder."""
+    with duckdb.connect() as database:
+        for stream, columns in _COLUMNS.items():
+            database.execute(f"CREATE TABLE {stream} ({columns})")
+            file = folder / f"{stream}.jsonl"
+            if file.exists():  # target-jsonl makes no file for a stream without rows
+                kinds = dict(column.split() for column in columns.split(", "))
+                read = f"read_json(?, format='newline_delimited', columns={kinds})"
+                database.execute(f"INSERT INTO {stream} SELECT * FROM {read}", [str(file)])  # noqa: S608
+        yield database
