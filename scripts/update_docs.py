@@ -15,7 +15,6 @@ import yaml
 
 from scripts import hub_definition
 from scripts.hub_definition import ROOT, kind_of, meltano_setting
-from scripts.live_check import assumptions
 from scripts.streams_page import access_table, cell, streams_table
 from tap_visma_economic.config.settings import SETTINGS
 
@@ -77,7 +76,6 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield _between(ROOT / "README.md", "settings", settings_table())
     yield _between(ROOT / "docs/streams/index.md", "streams", streams_table())
     yield _between(ROOT / "docs/access.md", "access", access_table())
-    yield _between(ROOT / "docs/unsure.md", "unsure", assumptions.table())
     yield _between(ROOT / "meltano.yml", "settings", meltano_settings())
     yield hub_definition.FILE, hub_definition.text()
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from scripts.live_check import __main__ as live_check
-from scripts.live_check import assumptions
-from scripts.update_docs import documents
+from scripts.live_check import checks
 from tap_visma_economic.schemas import MODULE_VERSIONS
 from tap_visma_economic.streams import STREAMS
 from tests.conftest import ROOT, clean_environment
@@ -475,23 +474,24 @@ def test_each_of_the_answers_is_named(
 
 def test_both_answers_of_every_assumption_are_tried() -> None:
     tried = {(case.key, case.answer) for case in CASES}
-    keys = [it.key for it in assumptions.ASSUMPTIONS]
-    assert tried >= {(key, answer) for key in keys for answer in (YES, NO)}
-    assert len(set(keys)) == len(keys)
+    assert tried >= {(key, answer) for key in checks.CHECKS for answer in (YES, NO)}
 
 
 def test_every_module_and_every_inferred_key_of_the_tap_is_asked_about() -> None:
-    assert assumptions.MODULES.keys() == MODULE_VERSIONS.keys()
+    assert checks.MODULES.keys() == MODULE_VERSIONS.keys()
     streams: list[Any] = [stream for stream in STREAMS if stream.key_is_inferred]
     inferred = {f"{it.module}:{it.path}": it.primary_keys[1:] for it in streams}
-    asked = {path.partition("?")[0]: keys for path, keys in assumptions.INFERRED.items()}
+    asked = {path.partition("?")[0]: keys for path, keys in checks.INFERRED.items()}
     assert asked == inferred
 
 
-def test_the_page_is_written_from_the_table() -> None:
-    """`python -m scripts.update_docs` brings it up to date."""
-    page = ROOT / "docs" / "unsure.md"
-    assert dict(documents())[page] == page.read_text("utf-8")
+def test_each_row_of_the_page_has_its_checks_and_names_a_test() -> None:
+    rows = [it for it in checks.PAGE.read_text("utf-8").splitlines() if it.startswith("| ")][1:]
+    assert list(checks.assumptions()) == list(checks.CHECKS)
+    assert len(rows) == len(checks.CHECKS)
+    for row in rows:
+        (file, test) = re.findall(r"`(test_\w+\.py)::(test_\w+)` \|$", row)[0]
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text("utf-8")
 
 
 def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
@@ -525,7 +525,7 @@ def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
     of_the_script = {
         *(it["seen"] for it in findings.values()),
         *findings,
-        *(it.takes for it in assumptions.ASSUMPTIONS),
+        *(assumed for assumed, _ in checks.assumptions().values()),
     }
     numbers = {number for text in of_the_script for number in re.findall(r"\d+", text)}
     assert not {number for number in numbers if len(number) > 4}, "statuses and versions at most"

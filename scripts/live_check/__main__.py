@@ -15,14 +15,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from scripts.live_check.answers import CannotTell, Finding, Reply
-from scripts.live_check.assumptions import ASSUMPTIONS
+from scripts.live_check.checks import CHECKS, assumptions
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config.settings import OPENAPI_URL, PREFIX, REST_URL
 from tap_visma_economic.rate_limit import told
@@ -32,11 +31,10 @@ from tap_visma_economic.schemas import MODULE_VERSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts.live_check.assumptions import Check
+    from scripts.live_check.checks import Check
 
 MOST_CALLS = 60
-LONGEST_WAIT = 60.0
-"""Seconds. The script waits so long once, and stops when it would have to wait again."""
+LONGEST_WAIT = 60.0  # seconds, and only once
 
 ANSWERS = {True: "as assumed", False: "otherwise", None: "could not tell"}
 
@@ -47,14 +45,7 @@ class TokensRefusedError(Exception):
 
 @dataclass
 class Api:
-    """Both APIs, asked gently: no request twice, a pause before each, an end in time.
-
-    Args:
-        rest_url: where the older API is.
-        openapi_url: where the newer one is.
-        auth: puts the tokens on a request, and sends them nowhere else.
-        pause: seconds before each call.
-    """
+    """Both APIs, asked gently: no request twice, seconds of pause before each, an end in time."""
 
     rest_url: str
     openapi_url: str
@@ -66,10 +57,10 @@ class Api:
     _waited: bool = False
 
     def get(self, request: str) -> Reply:
-        """Return the answer to a request as the table writes it.
+        """Return the response to a request as the table writes it.
 
         Raises:
-            CannotTell: it was not sent, or not answered.
+            CannotTell: it was not sent, or there was no response.
             TokensRefusedError: e-conomic does not know the tokens.
         """
         if request not in self._known:
@@ -78,7 +69,7 @@ class Api:
 
     def _send(self, request: str) -> Reply:
         url, _, query = self._url(request).partition("?")
-        parameters = dict(pair.split("=", 1) for pair in query.split("&")) if query else {}
+        parameters = dict(pair.split("=", 1) for pair in query.split("&") if pair)
         if len(self.replies) >= MOST_CALLS:
             self._stopped = self._stopped or f"not asked: {MOST_CALLS} calls were made"
         if self._stopped:
@@ -93,16 +84,15 @@ class Api:
             self._hold(LONGEST_WAIT / 10, f"not asked: no answer before ({type(error).__name__})")
             raise CannotTell(f"no answer ({type(error).__name__})") from None
         self.replies.append(reply)
-        if reply.status == HTTPStatus.UNAUTHORIZED:
+        if reply.status == requests.codes.unauthorized:
             raise TokensRefusedError
-        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            headers = reply.headers
-            wait = retry_after(headers.get("Retry-After"), headers.get("Date"))
+        if reply.status == requests.codes.too_many_requests:
+            wait = retry_after(*(reply.headers.get(name) for name in ("Retry-After", "Date")))
             self._hold(wait, "not asked: e-conomic refused a call for its budget")
             return self._send(request)
         budget = told(reply.headers.get("X-RateLimiting"))
         # Whether the figure means used or left, a bucket that is near neither end is in use.
-        if budget and 0.25 < budget.used / budget.limit < 0.75:  # noqa: PLR2004
+        if budget and 0.25 < budget.used / budget.limit < 0.75:
             self._hold(budget.window, "not asked: the call budget is wanted by others")
         return reply
 
@@ -130,7 +120,7 @@ def _json(response: requests.Response) -> Any:
 
 
 def find(api: Api, check: Check) -> tuple[Finding, list[Reply]]:
-    """Return what a check found, and the answers to its own requests."""
+    """Return what a check found, and the responses to its own requests."""
     replies: list[Reply] = []
     try:
         for request in check.requests:
@@ -144,29 +134,29 @@ def find(api: Api, check: Check) -> tuple[Finding, list[Reply]]:
 
 def live_check(api: Api, only: Sequence[str]) -> dict[str, Any]:
     """Ask everything, or what `only` names, print each finding, and return the report."""
-    chosen = [it for it in ASSUMPTIONS if not only or it.key in only]
-    found: dict[str, Any] = {}
-    # Those that look at every answer come last.
-    for assumption in sorted(chosen, key=lambda it: not it.checks[0].requests):
-        print(f"\n{assumption.takes}")
-        for check in assumption.checks:
+    findings: dict[str, Any] = {}
+    # Those that look at every response come last.
+    for key in sorted(only or CHECKS, key=lambda it: not CHECKS[it][0].requests):
+        assumed, otherwise = assumptions()[key]
+        print(f"\n{assumed}")
+        for check in CHECKS[key]:
             finding, replies = find(api, check)
-            key = f"{assumption.key}: {check.name}" if check.name else assumption.key
-            print(f"  {key}: {ANSWERS[finding.holds]}: {finding.words}", flush=True)
-            found[key] = {
+            name = f"{key}: {check.name}" if check.name else key
+            print(f"  {name}: {ANSWERS[finding.holds]}: {finding.words}", flush=True)
+            if finding.holds is False:
+                print(f"  The tap then: {otherwise}")
+            findings[name] = {
                 "answer": ANSWERS[finding.holds],
                 "seen": finding.words,
                 "statuses": [reply.status for reply in replies],
                 "codes": sorted({code for reply in replies for code in reply.codes}),
             }
-            if finding.holds is False:
-                print(f"  The tap then: {assumption.otherwise}")
     real = (api.rest_url, api.openapi_url) == (REST_URL, OPENAPI_URL)
     return {
         "asked": "e-conomic" if real else "another host",
         "day": datetime.now(timezone.utc).date().isoformat(),
         "calls": len(api.replies),
-        "findings": found,
+        "findings": findings,
     }
 
 
@@ -191,8 +181,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--compare", type=Path, help="an earlier report: say what has changed")
     name = f"live-check-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.json"
     parser.add_argument("--report", type=Path, default=Path("output") / name, help="where it goes")
-    keys = [assumption.key for assumption in ASSUMPTIONS]
-    parser.add_argument("--only", action="append", choices=keys, default=[], metavar="KEY")
+    parser.add_argument("--only", action="append", choices=CHECKS, default=[], metavar="KEY")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds before each call")
     return parser.parse_args()
 
