@@ -33,21 +33,16 @@ _COLUMNS = {
 _BALANCES = """
 WITH ledger AS (
     SELECT agreementNumber, year, accountNumber, sum(amountInBaseCurrency) AS amount
-    FROM booked_entries
-    JOIN accounting_years USING (agreementNumber)
-    WHERE date BETWEEN fromDate AND toDate
-    GROUP BY ALL
+    FROM booked_entries JOIN accounting_years USING (agreementNumber)
+    WHERE date BETWEEN fromDate AND toDate GROUP BY ALL
 ), control AS (
     SELECT agreementNumber, accountingYear AS year, accountNumber, totalInBaseCurrency AS amount
     FROM accounting_year_totals
-), years AS (
-    SELECT agreementNumber, year, fromDate FROM accounting_years
 )
 SELECT year, accountNumber, name, coalesce(ledger.amount, 0), coalesce(control.amount, 0)
-FROM ledger
-FULL JOIN control USING (agreementNumber, year, accountNumber)
+FROM ledger FULL JOIN control USING (agreementNumber, year, accountNumber)
 LEFT JOIN accounts USING (agreementNumber, accountNumber)
-LEFT JOIN years USING (agreementNumber, year)
+LEFT JOIN accounting_years USING (agreementNumber, year)
 -- an account that adds up others may have a total, but never an entry of its own
 WHERE ledger.amount IS NOT NULL OR accountType IN ('profitAndLoss', 'status')
 ORDER BY fromDate, accountNumber
@@ -78,7 +73,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class TrialBalance:
-    """All balances by year and account, and how many entries no fiscal year covers."""
+    """All balances by year and account, and the number of entries that no fiscal year covers."""
 
     balances: list[Balance]
     homeless_entries: int

@@ -1,14 +1,11 @@
 """Write the tables of README.md and docs/, the settings of meltano.yml, and the entry for the Hub.
 
-`python -m scripts.update_docs` rewrites what follows from the tap's declarations; with `--check` it
-only reports what would change (exit 1).
+`python -m scripts.update_docs` rewrites what follows from the tap's declarations.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -80,18 +77,13 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield hub_definition.FILE, hub_definition.text()
 
 
-def main() -> int:
-    """Update the files, or report which are out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
-    check = parser.parse_args().check
-    stale = [(path, text) for path, text in documents() if path.read_text("utf-8") != text]
-    for path, text in stale:
-        print(f"{path.relative_to(ROOT)}: {'out of date' if check else 'updated'}")
-        if not check:
+def main() -> None:
+    """Update the files that are out of date, and name them."""
+    for path, text in documents():
+        if path.read_text("utf-8") != text:
             path.write_text(text, encoding="utf-8")
-    return int(bool(stale) and check)
+            print(f"{path.relative_to(ROOT)}: updated")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -21,15 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scripts.schema_update.columns import build  # noqa: E402
-from scripts.schema_update.documents import (  # noqa: E402
-    DocumentError,
-    Stream,
-    module_version,
-    read,
-)
+from scripts.schema_update.documents import DocumentError, module_version, read  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from scripts.schema_update.documents import AnyStream
 
 Json = dict[str, Any]
 
@@ -40,7 +37,7 @@ MODULES = "modules"
 def main(
     arguments: Sequence[str] | None = None,
     *,
-    streams: Sequence[Stream] | None = None,
+    streams: Sequence[AnyStream] = (),
     schemas: Path = SCHEMAS,
 ) -> int:
     """Run the command and return its exit code."""
@@ -48,9 +45,12 @@ def main(
     parser.add_argument("directory", type=Path, metavar="DIR", help="the published documents")
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on differences")
     options = parser.parse_args(arguments)
+    if not streams:
+        from tap_visma_economic.streams import STREAMS as streams  # noqa: PLC0415, N811  slow
+
     old = {file.stem: json.loads(file.read_text("utf-8")) for file in schemas.glob("*.json")}
     try:
-        new = plan(options.directory, tap_streams() if streams is None else streams, old)
+        new = plan(options.directory, streams, old)
     except DocumentError as error:
         print(f"Refused, nothing written:\n{error}", file=sys.stderr)
         return 2
@@ -69,28 +69,7 @@ def main(
     return int(bool(files) and options.check)
 
 
-def tap_streams() -> list[Stream]:
-    """The facts about every stream, from the tap's own declarations."""
-    from tap_visma_economic.streams import STREAMS  # noqa: PLC0415 - slow, and not for --help
-
-    declared: tuple[Any, ...] = STREAMS  # the SDK types names and keys for instances only
-    return [
-        Stream(
-            name=stream.name,
-            module=getattr(stream, "module", None),
-            path=stream.path,
-            primary_keys=tuple(stream.primary_keys),
-            parent=stream.parent.name if stream.parent else None,
-            path_params={
-                parameter: source if isinstance(source, str) else None
-                for parameter, source in stream.path_params.items()
-            },
-        )
-        for stream in declared
-    ]
-
-
-def plan(directory: Path, streams: Sequence[Stream], old: dict[str, Json]) -> dict[str, Json]:
+def plan(directory: Path, streams: Sequence[AnyStream], old: dict[str, Json]) -> dict[str, Json]:
     """The content of every schema file by name; prints how it differs from what is there.
 
     Raises:
@@ -104,7 +83,7 @@ def plan(directory: Path, streams: Sequence[Stream], old: dict[str, Json]) -> di
             if document is None:
                 _tell(stream.name, ["its document is missing; the file stays as it is"])
                 continue
-            parent = new.get(stream.parent or "") or old.get(stream.parent or "")
+            parent = {**old, **new}.get(stream.parent.name) if stream.parent else None
             new[stream.name] = build(stream, *document, parent)
         except DocumentError as error:
             errors.append(str(error))
@@ -116,7 +95,7 @@ def plan(directory: Path, streams: Sequence[Stream], old: dict[str, Json]) -> di
     if errors:
         raise DocumentError("\n".join(errors))
     before = old.get(MODULES, {})
-    names = sorted({stream.module for stream in streams if stream.module}, key=str.lower)
+    names = sorted({it.module for it in streams if hasattr(it, "module")}, key=str.lower)
     versions = {name: module_version(directory, name) or before.get(name) for name in names}
     new[MODULES] = {name: version for name, version in versions.items() if version}
     for name, version in new[MODULES].items():

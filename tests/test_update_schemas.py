@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.schema_update.columns import column_name
-from scripts.schema_update.documents import Stream, module_version
+from scripts.schema_update.documents import module_version
 from scripts.update_schemas import main
 
 if TYPE_CHECKING:
@@ -18,28 +19,44 @@ Json = dict[str, Any]
 LINK = {"type": "string", "format": "uri"}
 DATE = {"type": "string", "format": "full-date", "pattern": r"\d{4}-\d{2}-\d{2}"}
 
+
+@dataclass(frozen=True)
+class Stream:
+    """What the script reads from a stream's class."""
+
+    name: str
+    path: str
+    primary_keys: tuple[str, ...]
+    parent: Stream | None = None
+    path_params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModuleStream(Stream):
+    module: str = "salesapi"
+
+
 THINGS = Stream("things", "/things", ("agreementNumber", "thingNumber"))
 PARTS = Stream(
     "parts",
     "/things/{thingNumber}/parts",
     ("agreementNumber", "thingNumber", "partNumber"),
-    parent="things",
+    parent=THINGS,
     path_params={"thingNumber": "thingNumber"},
 )
 TOTALS = Stream(
     "totals",
     "/years/{accountingYearPeriod}/totals",
     ("agreementNumber",),
-    parent="things",
+    parent=THINGS,
     path_params={"accountingYearPeriod": "thingNumber"},
 )
-SALES = Stream("sales", "/Sales", ("agreementNumber", "number"), module="salesapi")
-STATES = Stream(
+SALES = ModuleStream("sales", "/Sales", ("agreementNumber", "number"))
+STATES = ModuleStream(
     "states",
     "/{documentStatus}/states",
     ("agreementNumber", "number"),
-    module="salesapi",
-    path_params={"documentStatus": None},
+    path_params={"documentStatus": ("drafts", "sent")},
 )
 
 

@@ -15,7 +15,7 @@ import yaml
 from scripts.schema_update.documents import FACTS, DocumentError
 
 if TYPE_CHECKING:
-    from scripts.schema_update.documents import Node, Stream
+    from scripts.schema_update.documents import AnyStream, Node
 
 Json = dict[str, Any]
 
@@ -55,7 +55,7 @@ def column_name(prop: str, key: str) -> str:
     return f"{prop}{key[0].upper()}{key[1:]}"
 
 
-def build(stream: Stream, source: str, record: Node, parent: Json | None) -> Json:
+def build(stream: AnyStream, source: str, record: Node, parent: Json | None) -> Json:
     """The schema file of a stream.
 
     Args:
@@ -93,8 +93,8 @@ def build(stream: Stream, source: str, record: Node, parent: Json | None) -> Jso
     }
 
 
-def _parameter(stream: Stream, name: str, column: str | None, parent: Json | None) -> Json:
-    if column is None:
+def _parameter(stream: AnyStream, name: str, column: Any, parent: Json | None) -> Json:
+    if not isinstance(column, str):  # a path parameter of fixed values
         return {"type": ["string", "null"]}
     if parent is None:
         raise DocumentError(f"{stream.name}.{name}: its parent has no schema to type it")

@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 
 Json = dict[str, Any]
+AnyStream = Any
+"""A stream's class: the SDK types its attributes as an instance's."""
 
 FACTS: Json = yaml.safe_load(Path(__file__).with_name("facts.yml").read_text(encoding="utf-8"))
 DATE_FORMATS = frozenset({"date", "date-time", "full-date"})
@@ -40,23 +42,7 @@ class Node:
     omit: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Stream:
-    """The facts about a stream that decide its schema.
-
-    With a module it belongs to the newer API, without one to the older. `path_params` maps each
-    path parameter to a column of the parent, or to None where its values are fixed.
-    """
-
-    name: str
-    path: str
-    primary_keys: tuple[str, ...]
-    module: str | None = None
-    parent: str | None = None
-    path_params: dict[str, str | None] = field(default_factory=dict)
-
-
-def read(directory: Path, stream: Stream) -> tuple[str, Node] | None:
+def read(directory: Path, stream: AnyStream) -> tuple[str, Node] | None:
     """The name of a stream's document and the record it describes, None where it is missing.
 
     Raises:
@@ -67,7 +53,8 @@ def read(directory: Path, stream: Stream) -> tuple[str, Node] | None:
         for path, becomes in recorded["paths"].items():
             _set(record, path.split("."), becomes, add=True)
         return recorded["source"], record
-    found = _openapi_record(directory, stream) if stream.module else _rest_record(directory, stream)
+    record_of = _openapi_record if hasattr(stream, "module") else _rest_record
+    found = record_of(directory, stream)
     if found is None:
         return None
     source, document, schema = found
@@ -101,7 +88,7 @@ def _spec_file(directory: Path, module: str) -> Path | None:
     return next((file for file in files if file.stem.lower() == module.lower()), None)
 
 
-def _rest_record(directory: Path, stream: Stream) -> tuple[str, Json, Json] | None:
+def _rest_record(directory: Path, stream: AnyStream) -> tuple[str, Json, Json] | None:
     stem = re.sub(r"[{}]", "", stream.path.strip("/")).replace("/", ".")
     name = f"rest/schemas/{stem}.get.schema.json"
     if not (directory / name).exists():
@@ -111,8 +98,8 @@ def _rest_record(directory: Path, stream: Stream) -> tuple[str, Json, Json] | No
     return name, document, collection["items"] if collection else document
 
 
-def _openapi_record(directory: Path, stream: Stream) -> tuple[str, Json, Json] | None:
-    file = _spec_file(directory, str(stream.module))
+def _openapi_record(directory: Path, stream: AnyStream) -> tuple[str, Json, Json] | None:
+    file = _spec_file(directory, stream.module)
     if file is None:
         return None
     spec = _load(file)
