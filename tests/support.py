@@ -14,9 +14,10 @@ from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import ALL, build_company
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.conftest import Run
+    from tests.sandbox.company import Company
     from tests.sandbox.grants import CompanyLike
     from tests.sandbox.values import Row
 
@@ -62,6 +63,21 @@ def small_grants(*tokens: str) -> dict[str, Grant]:
         token: Grant(build_company(NUMBER + place, f"Firma {place}", seed=place + 7, entries=300))
         for place, token in enumerate(tokens or (GRANT, GRANT_2, GRANT_3))
     }
+
+
+def served(build: Callable[[], Company]) -> tuple[Any, Any]:
+    """A module's fixtures: a company that its tests may change, and the sandbox that serves it."""
+
+    @pytest.fixture
+    def company() -> Company:
+        return build()
+
+    @pytest.fixture
+    def sandbox(company: Company) -> Iterator[Sandbox]:
+        with Sandbox({"demo": Grant(company)}) as running:
+            yield running
+
+    return company, sandbox
 
 
 def numbered_grants(entries: Mapping[int, int]) -> dict[str, Grant]:

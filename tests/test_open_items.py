@@ -13,11 +13,11 @@ import pytest
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Altered
+from tests.support import Altered, served
 from tests.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
@@ -40,15 +40,7 @@ def small_company() -> Company:
     return build_company(1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=2500)
 
 
-@pytest.fixture
-def company() -> Company:
-    return small_company()
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(small_company)
 
 
 @pytest.fixture

@@ -21,11 +21,9 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import Altered, existing_tests, named_tests
+from tests.support import Altered, existing_tests, named_tests, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
 
@@ -38,15 +36,7 @@ NO_FILTER = json.dumps(
 NO_SORT = json.dumps({"message": "Could not parse query string sort parameter"}).encode()
 
 
-@pytest.fixture
-def company() -> Company:
-    return build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300)
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(lambda: build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300))
 
 
 def refuse(sandbox: Sandbox, query: str, body: bytes) -> None:
