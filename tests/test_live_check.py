@@ -218,47 +218,47 @@ NO_GROUP = "/accrualsettings"
 
 CASES: dict[str, list[tuple[str, Arrange, str]]] = {
     "instants-in-filters": [
-        (YES, as_it_is, "taken and obeyed"),
-        (NO, status(f"/Contacts.*{INSTANT}", 400, NO_FILTER), "refused with 400"),
-        (NO, pass_over_filters, "older rows came as well"),
+        (YES, as_it_is, "accepted and obeyed"),
+        (NO, status(f"/Contacts.*{INSTANT}", 400, NO_FILTER), "rejected with 400"),
+        (NO, pass_over_filters, "older rows were returned as well"),
         (NO, status(f"/Contacts.*{INSTANT}", 200, b'{"items":[]}'), "nothing was found"),
-        (UNKNOWN, status("/Contacts", 503), "answered 503"),
+        (UNKNOWN, status("/Contacts", 503), "returned 503"),
         (UNKNOWN, rows(CONTACTS, lambda rows: []), "there is nothing to find"),
     ],
     "instants-in-changelog": [
-        (YES, as_it_is, "taken and obeyed"),
-        (NO, status(f"/changelog.*{INSTANT}", 400, NO_FILTER), "refused with 400"),
+        (YES, as_it_is, "accepted and obeyed"),
+        (NO, status(f"/changelog.*{INSTANT}", 400, NO_FILTER), "rejected with 400"),
     ],
     "module-versions: journalsapi": [
-        (YES, as_it_is, "answers"),
-        (NO, retire("journalsapi", "15.0.0", 410), "does not answer: 410"),
+        (YES, as_it_is, "served"),
+        (NO, retire("journalsapi", "15.0.0", 410), "not served: 410"),
     ],
     "newer-versions: accountsapi 7.0.1": [
-        (YES, as_it_is, "answers"),
-        (NO, retire("accountsapi", "7.0.1", 404), "does not answer: 404"),
+        (YES, as_it_is, "served"),
+        (NO, retire("accountsapi", "7.0.1", 404), "not served: 404"),
     ],
     "gone-versions": [
-        (YES, retire("bookedEntriesapi", "1.0.0", 410), "told with 410"),
-        (NO, retire("bookedEntriesapi", "1.0.0", 403), "told with 403"),
+        (YES, retire("bookedEntriesapi", "1.0.0", 410), "reported with 410"),
+        (NO, retire("bookedEntriesapi", "1.0.0", 403), "reported with 403"),
         (UNKNOWN, as_it_is, "this version is still served"),
     ],
     "sorted-by-key: currencies": [
         (YES, as_it_is, "sorted"),
-        (NO, status("/currencies.*sort=", 400), "refused with 400"),
+        (NO, status("/currencies.*sort=", 400), "rejected with 400"),
     ],
-    "sorted-by-key: units": [(NO, pass_over_sorts, "the sort was passed over")],
+    "sorted-by-key: units": [(NO, pass_over_sorts, "the sort was ignored")],
     "sort-obeyed": [
         (YES, as_it_is, "sorted"),
-        (NO, pass_over_sorts, "the sort was passed over"),
+        (NO, pass_over_sorts, "the sort was ignored"),
     ],
     "missing-module": [
-        (YES, without_modules, "told with 403"),
-        (NO, status("^/dimensionsapi", 400, NO_MODULE), "told with 400"),
+        (YES, without_modules, "reported with 403"),
+        (NO, status("^/dimensionsapi", 400, NO_MODULE), "reported with 400"),
         (UNKNOWN, as_it_is, "the agreement has the modules"),
     ],
     "instants-in-utc": [
-        (YES, stamps(SKIPPED), "a stamp is in the hour that Danish clocks skip in spring: UTC"),
-        (NO, danish_time, "a stamp is ahead of e-conomic's own clock: Danish time"),
+        (YES, stamps(SKIPPED), "a timestamp is in the hour that Danish clocks skip in spring: UTC"),
+        (NO, danish_time, "a timestamp is ahead of e-conomic's own clock: Danish time"),
         (UNKNOWN, changed_now, "nothing was changed"),
     ],
     "same-clock": [
@@ -272,13 +272,16 @@ CASES: dict[str, list[tuple[str, Arrange, str]]] = {
     "no-remainder": [
         (YES, as_it_is, "only entries with a remainder were found"),
         (NO, NULL_REMAINDERS, "entries without a remainder were found as well"),
-        (NO, status("remainder", 400, NO_FILTER), "the filter was refused with 400"),
+        (NO, status("remainder", 400, NO_FILTER), "the filter was rejected with 400"),
     ],
     "counts": [
         (YES, as_it_is, "counted"),
-        (NO, status("/count", 404), "not counted: answered 404"),
+        (NO, status("/count", 404), "not counted: returned 404"),
     ],
-    "pages-told": [(YES, as_it_is, "it does"), (NO, no_pagination, "it does not")],
+    "pages-told": [
+        (YES, as_it_is, "pages are described"),
+        (NO, no_pagination, "pages are not described"),
+    ],
     "budget-told": [
         (YES, as_it_is, "token-limit-9-per-9-seconds: 9/9"),
         (NO, budget(headers=False), "no header"),
@@ -287,12 +290,12 @@ CASES: dict[str, list[tuple[str, Arrange, str]]] = {
     "budget-used": [
         (YES, as_it_is, "the figure stays low: tokens used"),
         (NO, budget(counts="left"), "the figure stays high: tokens left"),
-        (UNKNOWN, budget(headers=False), "no answer tells"),
+        (UNKNOWN, budget(headers=False), "no response reports"),
     ],
     "retry-after": [
         (YES, status("/count", 429, times=1, retry_after="7"), "Retry-After in seconds"),
         (NO, status("/count", 429, times=1), "429 without Retry-After"),
-        (UNKNOWN, as_it_is, "no call was refused"),
+        (UNKNOWN, as_it_is, "no call was rejected"),
     ],
     "no-settings": [
         (YES, status(NO_GROUP, 404, b""), "404"),
@@ -303,7 +306,7 @@ CASES: dict[str, list[tuple[str, Arrange, str]]] = {
     "numbers-rise": [
         (YES, created(1), "numbers rise with time"),
         (NO, created(-1), "a lower number was made later"),
-        (UNKNOWN, as_it_is, "fewer than two times of creation"),
+        (UNKNOWN, as_it_is, "fewer than two creation times"),
     ],
     "unpaid-complete": [
         (YES, open_credit_notes, "all are listed, credit notes among them"),
@@ -312,7 +315,7 @@ CASES: dict[str, list[tuple[str, Arrange, str]]] = {
     ],
     "year-totals": [
         (YES, as_it_is, "opening entries are counted"),
-        (NO, totals_without_openings, "opening entries are left out"),
+        (NO, totals_without_openings, "opening entries are omitted"),
     ],
     "inferred-keys: booked-entries/matched-pairs": [
         (YES, as_it_is, "no key twice on the first page"),
@@ -343,10 +346,10 @@ CASES: dict[str, list[tuple[str, Arrange, str]]] = {
         (UNKNOWN, ONLY_CALENDAR_YEARS, "every fiscal year is a calendar year"),
     ],
     "filters-of-entries: remainder": [
-        (YES, status(r"/entries\?.*filter=", 400, NO_FILTER), "refused with 400"),
-        (NO, FILTERS_TAKEN, "taken"),
+        (YES, status(r"/entries\?.*filter=", 400, NO_FILTER), "rejected with 400"),
+        (NO, FILTERS_TAKEN, "accepted"),
     ],
-    "filters-of-entries: account.accountNumber": [(NO, FILTERS_TAKEN, "taken")],
+    "filters-of-entries: account.accountNumber": [(NO, FILTERS_TAKEN, "accepted")],
     "balance-alone": [
         (YES, stamps(dt.datetime(2020, 1, 1, tzinfo=UTC)), "a month after its lastUpdated"),
         (NO, changed_now, "as late as the customer's newest invoice"),
@@ -441,7 +444,7 @@ def test_what_has_changed_since_an_earlier_report_is_told(
     assert "What has changed:\nnothing\n" in capsys.readouterr().out
     lab.status("/count", 404)
     lab.ask(*compare)
-    changed = "counts\n  was  as assumed: counted\n  now  otherwise: not counted: answered 404\n"
+    changed = "counts\n  was  as assumed: counted\n  now  otherwise: not counted: returned 404\n"
     assert f"What has changed:\n{changed}" in capsys.readouterr().out
 
 
@@ -452,7 +455,7 @@ def test_an_earlier_report_that_is_none_is_told_before_anything_is_asked(
     earlier = tmp_path / "earlier.json"
     if text is not None:
         earlier.write_text(text)
-    with pytest.raises(SystemExit, match="is no report of make live-check"):
+    with pytest.raises(SystemExit, match="is not a report of make live-check"):
         lab.ask(f"--compare={earlier}")
     assert lab.sandbox.log == []
 
@@ -462,7 +465,7 @@ def test_a_call_that_is_refused_for_the_budget_is_waited_for_once(lab: Lab) -> N
     reasons = {it["seen"] for it in lab.ask().values()}
     assert [wait for wait in lab.waits if wait] == [7]
     assert len(lab.sandbox.log) == 4, "two answers, a refusal, another after the wait"
-    assert "not asked: e-conomic refused a call for its budget" in reasons
+    assert "not requested: e-conomic rejected a call with 429" in reasons
 
 
 def test_a_budget_that_others_want_is_left_to_them(lab: Lab) -> None:
@@ -470,19 +473,19 @@ def test_a_budget_that_others_want_is_left_to_them(lab: Lab) -> None:
     reasons = {it["seen"] for it in lab.ask().values()}
     assert [wait for wait in lab.waits if wait] == [60]
     assert len(lab.sandbox.log) < 5
-    assert "not asked: the call budget is wanted by others" in reasons
+    assert "not requested: others are using the rate limit" in reasons
 
 
 def test_tokens_that_are_refused_end_it_at_once(lab: Lab) -> None:
     lab.status("", 401)
-    with pytest.raises(SystemExit, match="refuses the tokens"):
+    with pytest.raises(SystemExit, match="rejects the tokens"):
         lab.ask()
     assert len(lab.sandbox.log) == 1
 
 
 def test_a_host_that_does_not_answer_is_told(lab: Lab) -> None:
     lab.sandbox.close()
-    with pytest.raises(SystemExit, match=r"No answer from 127\.0\.0\.1"):
+    with pytest.raises(SystemExit, match=r"No response from 127\.0\.0\.1"):
         lab.ask()
     assert [wait for wait in lab.waits if wait] == [6]
 

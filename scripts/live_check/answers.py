@@ -74,13 +74,13 @@ def need(condition: object, why: str) -> None:
 
 def ok(reply: Reply) -> Any:
     """Return the body of a response with status 200."""
-    need(reply.status == 200, f"answered {reply.status}")
+    need(reply.status == 200, f"returned {reply.status}")
     return reply.body
 
 
 def fault(reply: Reply) -> int:
     """Return a status that rejects the request, rather than reporting a fault of e-conomic's."""
-    need(400 <= reply.status < 500 and reply.status != 429, f"answered {reply.status}")
+    need(400 <= reply.status < 500 and reply.status != 429, f"returned {reply.status}")
     return reply.status
 
 
@@ -90,7 +90,7 @@ def rows(reply: Reply) -> list[Row]:
     if isinstance(body, dict):
         body = body.get("items" if "items" in body else "collection")
     listing = isinstance(body, list) and all(isinstance(row, dict) for row in body)
-    need(listing, "answered something that is no listing")
+    need(listing, "returned something that is not a listing")
     found: list[Row] = body
     return found
 
@@ -151,7 +151,7 @@ def opening_of(opening: Reply, years: Reply) -> tuple[Row, Row]:
 def by_status(yes: Mapping[int, str], no: Mapping[int, str], *replies: Reply) -> Finding:
     """What the last response's status says, which `{}` in the words stands for."""
     status = replies[-1].status
-    need(status in {*yes, *no}, f"answered {status}")
+    need(status in {*yes, *no}, f"returned {status}")
     return Finding(status in yes, {**no, **yes}[status].format(status))
 
 
@@ -159,7 +159,7 @@ def gone(current: Reply, reply: Reply) -> Finding:
     """Whether a version that is not served is reported in one of the expected ways."""
     ok(current)
     need(reply.status != 200, "this version is still served")
-    return Finding(reply.status in (400, 404, 410), f"told with {fault(reply)}")
+    return Finding(reply.status in (400, 404, 410), f"reported with {fault(reply)}")
 
 
 def no_settings(_: Reply, reply: Reply) -> Finding:
@@ -171,32 +171,32 @@ def no_settings(_: Reply, reply: Reply) -> Finding:
 def taken_since(name: str, page: Reply, reply: Reply) -> Finding:
     """Whether a filter for what changed since the latest instant was accepted and obeyed."""
     if reply.status == 400:
-        return Finding(False, "refused with 400")
+        return Finding(False, "rejected with 400")
     found = stamps(reply, name)
-    need(any(name in row for row in rows(page)), "taken, but there is nothing to find")
+    need(any(name in row for row in rows(page)), "accepted, but there is nothing to find")
     obeyed = bool(found) and min(found) >= latest(page, name)
-    seen = "older rows came as well" if found else "nothing was found"
-    return either(obeyed, "taken and obeyed", f"taken, but not obeyed: {seen}")
+    seen = "older rows were returned as well" if found else "nothing was found"
+    return either(obeyed, "accepted and obeyed", f"accepted, but not obeyed: {seen}")
 
 
 def sorted_by(name: str, reply: Reply) -> Finding:
     """Whether a listing obeys a descending sort; ascending is what it may do on its own."""
     if reply.status == 400:
-        return Finding(False, "refused with 400")
+        return Finding(False, "rejected with 400")
     values = [row[name] for row in rows(reply) if name in row]
     need(len(set(map(str, values))) > 1, "there are fewer than two rows to sort")
     obeyed = all(first >= second for first, second in pairwise(values))
-    return either(obeyed, "sorted", "the sort was passed over")
+    return either(obeyed, "sorted", "the sort was ignored")
 
 
 def missing_module(*replies: Reply) -> Finding:
     """How a missing module is reported."""
     told_of = {it.status for it in replies if any("module" in code.lower() for code in it.codes)}
     if told_of:
-        return Finding(told_of == {403}, f"told with {', '.join(map(str, sorted(told_of)))}")
+        return Finding(told_of == {403}, f"reported with {', '.join(map(str, sorted(told_of)))}")
     worst = max(it.status for it in replies)
     need(any(it.status != 200 for it in replies), "the agreement has the modules")
-    raise CannotTell(f"answered {worst}, without a module's code")
+    raise CannotTell(f"returned {worst}, without a module's code")
 
 
 def in_utc(reply: Reply) -> Finding:
@@ -204,9 +204,9 @@ def in_utc(reply: Reply) -> Finding:
     found, now = stamps(reply, "lastUpdated"), clock(reply)
     ahead = max((it - now for it in found), default=timedelta(0))
     if timedelta(minutes=5) < ahead <= timedelta(minutes=125):
-        return Finding(False, "a stamp is ahead of e-conomic's own clock: Danish time")
+        return Finding(False, "a timestamp is ahead of e-conomic's own clock: Danish time")
     if any((it.month, it.weekday(), it.hour) == (3, 6, 2) and it.day > 24 for it in found):
-        return Finding(True, "a stamp is in the hour that Danish clocks skip in spring: UTC")
+        return Finding(True, "a timestamp is in the hour that Danish clocks skip in spring: UTC")
     raise CannotTell(
         "nothing was changed in the last two hours. Save a customer in e-conomic and run this once "
         "more within ten minutes; if it is still not ahead of the clock, it is UTC"
@@ -221,7 +221,7 @@ def same_clock(older: Reply, newer: Reply) -> Finding:
         for row in rows(newer)
         if (at := stamp(row, "lastUpdated")) and (before := known.get(row.get("productNumber")))
     ]
-    need(apart, "no product has a stamp in both")
+    need(apart, "no product has a timestamp in both")
     same, shifted = max(apart) <= 1, all(59 <= minutes <= 121 for minutes in apart)
     need(same or shifted, "neither the same nor one or two hours apart")
     return either(same, "both show the same", "one or two hours apart")
@@ -239,7 +239,7 @@ def days(reply: Reply) -> Finding:
 def open_ones(reply: Reply) -> Finding:
     """Whether `remainder$ne:0` finds open entries, and nothing else."""
     if reply.status == 400:
-        return Finding(False, "the filter was refused with 400")
+        return Finding(False, "the filter was rejected with 400")
     with_one = all(row.get("remainder") for row in some(rows(reply), "open entries"))
     seen = "entries without a remainder were found as well"
     return either(with_one, "only entries with a remainder were found", seen)
@@ -249,14 +249,18 @@ def counted(listing: Reply, count: Reply) -> Finding:
     """Whether a listing has a count."""
     ok(listing)
     if count.status != 200:
-        return Finding(False, f"not counted: answered {fault(count)}")
-    return either(isinstance(count.body, int), "counted", "not counted: no number")
+        return Finding(False, f"not counted: returned {fault(count)}")
+    return either(isinstance(count.body, int), "counted", "not counted: not a number")
 
 
 def tells_of_pages(_: Reply, reply: Reply) -> Finding:
     """Whether a nested listing describes its pages."""
     rows(reply)
-    return either(isinstance(reply.body.get("pagination"), dict), "it does", "it does not")
+    return either(
+        isinstance(reply.body.get("pagination"), dict),
+        "pages are described",
+        "pages are not described",
+    )
 
 
 def one_form(*replies: Reply) -> Finding:
@@ -271,16 +275,16 @@ def means_used(*replies: Reply) -> Finding:
     """Whether the rate limit's figure means tokens used: this script's few calls use few."""
     limits = [told(reply.headers.get("X-RateLimiting")) for reply in replies]
     shares = [it.used / it.limit for it in limits if it]
-    need(shares, "no answer tells of the budget")
+    need(shares, "no response reports the rate limit")
     low, high = max(shares) < 0.25, min(shares) > 0.75
-    need(low or high, "others use the same budget")
+    need(low or high, "others use the same rate limit")
     return either(low, "the figure stays low: tokens used", "the figure stays high: tokens left")
 
 
 def says_how_long(*replies: Reply) -> Finding:
     """Whether a 429 says how long to wait."""
     refused = [it for it in replies if it.status == 429]
-    need(refused, "no call was refused, and this script does not provoke it")
+    need(refused, "no call was rejected, and this script does not provoke it")
     waits = {form_of(it.headers.get("Retry-After", "")) for it in refused}
     form = "in seconds" if all(re.fullmatch("9+", wait) for wait in waits) else "in another form"
     return either(waits != {""}, f"Retry-After {form}", "429 without Retry-After")
@@ -291,7 +295,7 @@ def rising(reply: Reply) -> Finding:
     made = sorted(
         (row["entryNumber"], row["creationDate"]) for row in rows(reply) if row.get("creationDate")
     )
-    need(len({created for _, created in made}) > 1, "fewer than two times of creation are told")
+    need(len({created for _, created in made}) > 1, "fewer than two creation times are served")
     rise = all(first[1] <= second[1] for first, second in pairwise(made))
     return either(rise, "numbers rise with time", "a lower number was made later")
 
@@ -324,7 +328,7 @@ def totals_of(opening: Reply, years: Reply, totals: Reply, entries: Reply) -> Fi
     either_of_them = every != later and total[account] in (every, later)
     need(either_of_them, "the total is neither with the opening entries nor without them")
     with_them = total[account] == every
-    return either(with_them, "opening entries are counted", "opening entries are left out")
+    return either(with_them, "opening entries are counted", "opening entries are omitted")
 
 
 def distinct(names: tuple[str, ...], reply: Reply) -> Finding:

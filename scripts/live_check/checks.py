@@ -103,10 +103,10 @@ INFERRED = {
 
 
 _SERVED = partial(
-    answers.by_status, {200: "answers"}, dict.fromkeys((400, 404, 410), "does not answer: {}")
+    answers.by_status, {200: "served"}, dict.fromkeys((400, 404, 410), "not served: {}")
 )
 _YEAR_FOUND = partial(answers.by_status, {200: "found"}, dict.fromkeys((400, 404), "not found: {}"))
-_REFUSED = partial(answers.by_status, {400: "refused with 400"}, {200: "taken"})
+_REFUSED = partial(answers.by_status, {400: "rejected with 400"}, {200: "accepted"})
 
 
 def _module(name: str) -> str:
