@@ -427,6 +427,7 @@ def test_a_path_parameter_of_fixed_values_is_a_string(desk: Desk) -> None:
         ({"type": "boolean"}, "boolean"),
         ({"type": "boolean", "nullable": True}, ["boolean", "null"]),
         ({"type": ["boolean", "null"]}, ["boolean", "null"]),
+        ({"oneOf": [{"type": "null"}, {"type": "boolean"}]}, ["boolean", "null"]),
     ],
 )
 def test_an_openapi_boolean_is_null_only_where_documented(
