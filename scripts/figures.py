@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from scripts.trial_balance import loaded
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
 AGES = {
@@ -35,9 +35,14 @@ WHERE date <= coalesce(getvariable('today'), date)
 
 # Opening entries (types 7 and 8) are balances of earlier years, not business of the month.
 _RESULTS = """
-SELECT year(date) * 12 + month(date) - 1, -coalesce(sum(amountInBaseCurrency)
-    FILTER (accountType = 'profitAndLoss' AND coalesce(type, 0) NOT IN (7, 8)), 0)
-FROM entries GROUP BY ALL
+WITH months AS (
+    SELECT unnest(generate_series(date_trunc('month', min(date)), max(date), INTERVAL 1 MONTH))
+        AS month FROM entries
+)
+SELECT month::DATE, -coalesce(sum(amountInBaseCurrency), 0)
+FROM months LEFT JOIN entries ON date_trunc('month', date) = month
+    AND accountType = 'profitAndLoss' AND coalesce(type, 0) NOT IN (7, 8)
+GROUP BY month ORDER BY month
 """
 
 _OPEN_ITEMS = """
@@ -111,9 +116,8 @@ def figures(folder: Path, months: int = 18, *, today: date | None = None) -> Fig
         as_of, agreement = latest.fetchone() or (None, 0)
         if as_of is None:
             raise ValueError(f"There are no booked entries in {folder}")
-        results = dict(database.execute(_RESULTS).fetchall())
+        results = database.execute(_RESULTS).fetchall()
         items = database.execute(_OPEN_ITEMS).fetchall()
-    last = max(results)
     company = _company(folder)
     return Figures(
         company=(company.get("company") or {}).get("name") or "The company",
@@ -121,12 +125,8 @@ def figures(folder: Path, months: int = 18, *, today: date | None = None) -> Fig
         currency=(company.get("settings") or {}).get("baseCurrency") or "DKK",
         as_of=as_of,
         months=[
-            Month(
-                date(month // 12, month % 12 + 1, 1),
-                results.get(month, Decimal(0)),
-                ended=month < last,
-            )
-            for month in range(max(min(results), last - months + 1), last + 1)
+            Month(start, result, ended=start < results[-1][0])
+            for start, result in results[-months:]
         ],
         receivables=_receivables(items, as_of),
         items=len(items),

@@ -49,11 +49,8 @@ ORDER BY fromDate, accountNumber
 """
 
 _HOMELESS = """
-SELECT count(*) FROM booked_entries AS entry
-WHERE NOT EXISTS (
-    SELECT 1 FROM accounting_years AS y
-    WHERE y.agreementNumber = entry.agreementNumber AND entry.date BETWEEN y.fromDate AND y.toDate
-)
+SELECT count(*) FROM booked_entries AS entry ANTI JOIN accounting_years AS y
+ON y.agreementNumber = entry.agreementNumber AND date BETWEEN fromDate AND toDate
 """
 
 
