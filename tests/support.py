@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -132,6 +133,25 @@ class Altered:
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
         rows = self._company.rows(endpoint, params)
         return self._alter(rows) if endpoint == self._endpoint else rows
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+def told(run: Run, words: str) -> list[str]:
+    """The warnings with these words."""
+    return [line for line in run.warnings if words in line]
+
+
+def activated(run: Run) -> set[str]:
+    """The streams with an ACTIVATE_VERSION message."""
+    return {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
+
+
+def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
+    """The filters in an endpoint's requests since the log was emptied."""
+    return [seen.query.get("filter") for seen in sandbox.log if seen.endpoint == endpoint]
 
 
 def says_one_thing(run: Run) -> str:

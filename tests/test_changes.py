@@ -13,7 +13,7 @@ from tests.sandbox.books.dimensions import Change, mark_entry
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Watched, served
+from tests.support import Watched, now, served
 from tests.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -39,10 +39,6 @@ company, sandbox = served(small_company)
 def warehouse(warm_tap: TapRunner, sandbox: Sandbox, company: Company) -> Warehouse:
     """A warehouse that has had its first run."""
     return Warehouse(warm_tap, sandbox, company, *STREAMS).begin_loaded(small_company)
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
 def old_entry(company: Company, *, with_campaign: bool = False) -> int:

@@ -24,7 +24,7 @@ from tests.sandbox.budget import Budget
 from tests.sandbox.company import build_company
 from tests.sandbox.listing import Listing
 from tests.sandbox.values import Raw
-from tests.support import APP, CANARY, GRANT, Altered, canary_sandbox
+from tests.support import APP, CANARY, GRANT, Altered, canary_sandbox, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,10 +134,6 @@ def created(seconds: int) -> Arrange:
     """Each entry is created so many seconds after the one before."""
     gap = dt.timedelta(seconds=seconds)
     return each(ENTRIES, lambda row: {"creationDate": now() + gap * row["entryNumber"]})
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
 def pass_over_filters(lab: Lab) -> None:

@@ -21,10 +21,10 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import Altered, existing_tests, named_tests, served
+from tests.support import Altered, existing_tests, filters, named_tests, now, served, told
 
 if TYPE_CHECKING:
-    from tests.conftest import Run, TapRunner
+    from tests.conftest import TapRunner
     from tests.sandbox.company import Company
 
 NUMBER = 1234567
@@ -42,18 +42,6 @@ company, sandbox = served(lambda: build_company(NUMBER, "Åbne Spørgsmål ApS",
 def refuse(sandbox: Sandbox, query: str, body: bytes) -> None:
     """Answer 400 to requests with such a query."""
     sandbox.faults.add(query, "status", status=400, body=body, times=None)
-
-
-def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
-    return [seen.query.get("filter") for seen in sandbox.log if seen.endpoint == endpoint]
-
-
-def told(run: Run, words: str) -> list[str]:
-    return [line for line in run.warnings if words in line]
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
 # How an instant stands in a filter: the newer API documents a day only

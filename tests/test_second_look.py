@@ -15,8 +15,8 @@ import pytest
 from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
-from tests.support import Altered, Watched, served
-from tests.test_versions import Target, activated
+from tests.support import Altered, Watched, activated, served
+from tests.test_versions import Target
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
