@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scripts.figures import figures
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from scripts.local import LogLine, Run
+    from scripts.local import Run
     from scripts.trial_balance import TrialBalance
 
 FOLDER = ROOT / "output" / "demo"
@@ -43,14 +43,11 @@ def main() -> int:
     try:
         with _company(live=live) as config:
             # the made-up company's today is not ours
-            return _demo(environment(config), today=_today() if live else None)
+            today = datetime.now().astimezone().date() if live else None
+            return _demo(environment(config), today)
     except KeyboardInterrupt:
         print("\nInterrupted: nothing is left running")
         return 128 + signal.SIGINT
-
-
-def _today() -> date:
-    return datetime.now(timezone.utc).astimezone().date()
 
 
 @contextlib.contextmanager
@@ -62,15 +59,16 @@ def _company(*, live: bool) -> Iterator[dict[str, Any]]:
         yield tokens
         return
     with sandbox() as served:
-        print(
-            f"Reading the sandbox, a local e-conomic with a made-up company: {served['rest_url']}"
-        )
-        yield {**tokens, "rest_url": served["rest_url"], "openapi_url": served["openapi_url"]}
+        urls = {name: served[name] for name in ("rest_url", "openapi_url")}
+        print(f"Reading the sandbox, a local e-conomic with a made-up company: {urls['rest_url']}")
+        yield {**tokens, **urls}
 
 
 def _demo(settings: dict[str, str], today: date | None) -> int:
-    for earlier in ("first", "second", "picture.html", ".meltano/meltano.db"):
-        _remove(FOLDER / earlier)
+    for folder in ("first", "second"):
+        shutil.rmtree(FOLDER / folder, ignore_errors=True)
+    for file in ("picture.html", ".meltano/meltano.db"):
+        (FOLDER / file).unlink(missing_ok=True)
     project = MeltanoProject(FOLDER)
     print(f"Installing {' and '.join(PLUGINS)} with Meltano ...", flush=True)
     installed = project.install(*PLUGINS)
@@ -97,13 +95,7 @@ def _demo(settings: dict[str, str], today: date | None) -> int:
 
 
 def draw(folder: Path, picture: Path, today: date | None = None) -> None:
-    """Draw the JSONL files of a folder as an HTML page, and say where it is.
-
-    Args:
-        folder: with one file per stream.
-        picture: the page.
-        today: what is dated after this day is left out. None: nothing is.
-    """
+    """Draw the JSONL files of a folder, up to today, as an HTML page, and print where it is."""
     picture.write_text(page(figures(folder, today=today)), encoding="utf-8")
     print(
         "\nA picture of the company, its monthly result and its open receivables; open it in a "
@@ -127,21 +119,17 @@ def _run(project: MeltanoProject, settings: dict[str, str], name: str) -> Run:
 
 
 def _rows(folder: Path) -> Counter[str]:
-    """Return how many rows of each stream lie in a folder."""
-    rows: Counter[str] = Counter()
-    for path in folder.glob("*.jsonl"):
-        with path.open("rb") as file:
-            rows[path.stem] = sum(1 for _ in file)
-    return rows
+    """Return the number of rows of each stream in a folder."""
+    return Counter({it.stem: it.read_bytes().count(b"\n") for it in folder.glob("*.jsonl")})
 
 
 def _seconds(run: Run) -> dict[str, float]:
-    """Return how long the tap worked on each stream, as its own log says."""
-    seconds: Counter[str] = Counter()
-    for line in run.log:
-        if line.metric.get("metric") == "sync_duration":
-            seconds[line.metric["tags"]["stream"]] += line.metric["value"]
-    return dict(seconds)
+    """Return how long the tap worked on each stream, as its own log reports."""
+    metrics = [it.metric for it in run.log if it.metric.get("metric") == "sync_duration"]
+    seconds = dict.fromkeys((it["tags"]["stream"] for it in metrics), 0.0)
+    for it in metrics:
+        seconds[it["tags"]["stream"]] += it["value"]
+    return seconds
 
 
 def _print_streams(folder: Path, run: Run) -> None:
@@ -205,29 +193,20 @@ def _give_up(what: str, run: Run) -> int:
     return 1
 
 
+def _name(logger: str) -> str:
+    return logger.removeprefix(TAP).lstrip(".")
+
+
 def _complaints(run: Run) -> list[str]:
-    """Return the tap's warnings and errors, but not Python's, nor what its summary tells again."""
-    told_again = ("Skipped for ", "Failed for ")
+    """Return the tap's warnings and errors, but not Python's, nor what its summary repeats."""
     return [
-        f"{line.level.capitalize()}: {_stream_of(line)}{line.text}"
+        ": ".join(filter(None, (line.level.capitalize(), _name(line.logger), line.text)))
         for line in run.log
         if line.plugin == TAP
         and line.level in {"warning", "error", "critical"}
-        and not line.text.startswith(told_again)
+        and not line.text.startswith(("Skipped for ", "Failed for "))
         and line.logger != "py.warnings"
     ]
-
-
-def _stream_of(line: LogLine) -> str:
-    stream = line.logger.removeprefix(TAP).lstrip(".")
-    return f"{stream}: " if stream else ""
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Put the site's pages together: `python -m scripts.docs_site` writes them to `build/docs`.
 
-What is written by hand in `docs/` is copied, what follows from the tap's declarations is added, and
+The pages of `docs/` are copied, those that follow from the tap's declarations are added, and
 `<!-- section: CHANGELOG.md, Heading -->` in a page becomes that section of the file, without its
-heading. Nothing of it is kept in the repository, so nothing of it can be out of date. `mkdocs.yml`
-builds the site from there.
+heading. `mkdocs.yml` builds the site from there.
 """
 
 from __future__ import annotations
@@ -13,25 +12,21 @@ import shutil
 import sys
 from pathlib import Path
 
+from scripts.hub_definition import ROOT
 from scripts.streams_page import DOMAINS, domain_page, linked
-from scripts.update_docs import ROOT, default, kind_cell, own_and_built_in
+from scripts.update_docs import default, kind_cell, names_of, own_and_built_in
 
 _PLACE = re.compile(r"<!-- section: ([^,]+), (.+?) -->")
 _FENCED_OR_HEADING = re.compile(r"^(```+|~~~+).*?^\1$|^(#+) ([^\n]+)$", re.MULTILINE | re.DOTALL)
 
 
 def stage(folder: Path) -> None:
-    """Put every page into a folder, which is emptied before.
-
-    Raises:
-        LookupError: a page wants a section that is not there.
-    """
+    """Put every page into a folder, which is emptied before."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder)
     for path in folder.rglob("*.md"):
-        whole = _PLACE.sub(_section, path.read_text(encoding="utf-8"))
-        whole = linked(whole) if path == folder / "streams" / "index.md" else whole
-        path.write_text(whole, encoding="utf-8")
+        text = _PLACE.sub(_section, path.read_text(encoding="utf-8"))
+        path.write_text(linked(text) if path.parent.name == "streams" else text, encoding="utf-8")
     for name, text in pages().items():
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -50,7 +45,6 @@ def settings_page() -> str:
         value = f", default {default(it)}" if "default" in it else ""
         facts = f"*{kind_cell(it)}*{value}, `TAP_VISMA_ECONOMIC_{name.upper()}`"
         sections.append(f"## {name}\n\n{facts}\n\n{it['description'].strip()}\n")
-    names = ", ".join(f"`{name}`" for name in built_in)
     return f"""# Settings
 
 Only the two tokens have to be set: see [Connect a company](connect.md).
@@ -62,7 +56,7 @@ and objects are JSON: see [Environment](running/environment.md).
 {chr(10).join(sections)}
 ## Settings of the SDK
 
-{names}: see [its documentation](https://sdk.meltano.com).
+{names_of(built_in)}: see [its documentation](https://sdk.meltano.com).
 """
 
 
@@ -71,7 +65,7 @@ def _section(place: re.Match[str]) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """Return what stands below a heading, up to the next one of the same rank or a higher one.
+    """Return the text below a heading, up to the next one of the same rank or a higher one.
 
     Raises:
         LookupError: there is no such heading.

@@ -7,37 +7,53 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
+from scripts.trial_balance import loaded
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import date
     from pathlib import Path
 
-OPENING_TYPES = {7, 8}
-"""Entries that tell balances of before, not business of the month."""
-
-AGES = (
-    ("Not due yet", None, 0),
-    ("1 to 30 days late", 1, 30),
-    ("31 to 60 days late", 31, 60),
-    ("61 to 90 days late", 61, 90),
-    ("Over 90 days late", 91, None),
-)
+AGES = {
+    "Not due yet": 0,
+    "1 to 30 days late": 30,
+    "31 to 60 days late": 60,
+    "61 to 90 days late": 90,
+    "Over 90 days late": 100_000,
+}
+"""Up to how many days late an item is in which of them."""
 DEDUCTED = "Payments and credits not yet set off"
 _ORE = Decimal("0.01")
+
+_ENTRIES = """
+CREATE VIEW entries AS SELECT entry.*, accountType
+FROM booked_entries AS entry LEFT JOIN accounts USING (agreementNumber, accountNumber)
+WHERE date <= coalesce(getvariable('today'), date)
+"""
+
+# Opening entries (types 7 and 8) are balances of earlier years, not business of the month.
+_RESULTS = """
+WITH months AS (
+    SELECT unnest(generate_series(date_trunc('month', min(date)), max(date), INTERVAL 1 MONTH))
+        AS month FROM entries
+)
+SELECT month::DATE, -coalesce(sum(amountInBaseCurrency), 0)
+FROM months LEFT JOIN entries ON date_trunc('month', date) = month
+    AND accountType = 'profitAndLoss' AND coalesce(type, 0) NOT IN (7, 8)
+GROUP BY month ORDER BY month
+"""
+
+_OPEN_ITEMS = """
+SELECT coalesce(dueDate, date), amount, remainder, amountInBaseCurrency FROM entries
+WHERE accountType = 'status' AND customerNumber IS NOT NULL AND remainder <> 0
+"""
 
 
 @dataclass(frozen=True)
 class Month:
-    """The result of a month: income less costs.
-
-    Args:
-        start: the first day of the month.
-        result: positive for a profit, negative for a loss.
-        ended: whether the month was over on the as-of date.
-    """
+    """A month by its first day; its result, positive for a profit; whether it is over."""
 
     start: date
     result: Decimal
@@ -79,8 +95,7 @@ class Figures:
     @property
     def late(self) -> Decimal:
         """What of it is overdue, before payments that are not set off."""
-        late = {name for name, first, _ in AGES if first}
-        return sum((self.receivables.get(name, Decimal(0)) for name in late), Decimal(0))
+        return sum((self.receivables.get(name, Decimal(0)) for name in list(AGES)[1:]), Decimal(0))
 
 
 def figures(folder: Path, months: int = 18, *, today: date | None = None) -> Figures:
@@ -89,97 +104,47 @@ def figures(folder: Path, months: int = 18, *, today: date | None = None) -> Fig
     Args:
         folder: with one file per stream.
         months: how many months back, at most; a company younger than that has fewer.
-        today: entries dated after this day, such as accruals, are left out. None: no entry is.
+        today: entries dated after this day, such as accruals, are omitted. None: no entry is.
 
     Raises:
         ValueError: there are no booked entries.
     """
-    kinds = {row["accountNumber"]: row.get("accountType") for row in _rows(folder, "accounts")}
-    dated = (
-        {**row, "date": date.fromisoformat(row["date"][:10])}
-        for row in _rows(folder, "booked_entries")
-    )
-    entries = [row for row in dated if today is None or row["date"] <= today]
-    if not entries:
-        raise ValueError(f"There are no booked entries in {folder}")
-    as_of = max(row["date"] for row in entries)
-    open_items = [
-        row
-        for row in entries
-        if row.get("customerNumber") is not None
-        and row.get("remainder")
-        and kinds.get(row["accountNumber"]) == "status"
-    ]
-    company = next(_rows(folder, "agreements"), {})
+    with loaded(folder) as database:
+        database.execute("SET VARIABLE today = ?::DATE", [today])
+        database.execute(_ENTRIES)
+        latest = database.execute("SELECT max(date), any_value(agreementNumber) FROM entries")
+        as_of, agreement = latest.fetchone() or (None, 0)
+        if as_of is None:
+            raise ValueError(f"There are no booked entries in {folder}")
+        results = database.execute(_RESULTS).fetchall()
+        items = database.execute(_OPEN_ITEMS).fetchall()
+    company = _company(folder)
     return Figures(
         company=(company.get("company") or {}).get("name") or "The company",
-        agreement=entries[0]["agreementNumber"],
+        agreement=agreement,
         currency=(company.get("settings") or {}).get("baseCurrency") or "DKK",
         as_of=as_of,
-        months=_results(entries, kinds, as_of, months),
-        receivables=_ages(open_items, as_of),
-        items=len(open_items),
+        months=[
+            Month(start, result, ended=start < results[-1][0])
+            for start, result in results[-months:]
+        ],
+        receivables=_receivables(items, as_of),
+        items=len(items),
     )
 
 
-def _rows(folder: Path, stream: str) -> Iterator[dict[str, Any]]:
-    path = folder / f"{stream}.jsonl"
-    if path.exists():
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line, parse_float=Decimal)
+def _company(folder: Path) -> dict[str, Any]:
+    path = folder / "agreements.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else ["{}"]
+    row: dict[str, Any] = json.loads(lines[0])
+    return row
 
 
-def _results(
-    entries: list[dict[str, Any]], kinds: dict[int, str | None], as_of: date, months: int
-) -> list[Month]:
-    first = min(_month(row["date"]) for row in entries)
-    last = _month(as_of)
-    results = dict.fromkeys(range(max(first, last - months + 1), last + 1), Decimal(0))
-    for row in entries:
-        month = _month(row["date"])
-        if (
-            month in results
-            and kinds.get(row["accountNumber"]) == "profitAndLoss"
-            and row.get("type") not in OPENING_TYPES
-        ):
-            results[month] -= Decimal(row["amountInBaseCurrency"])
-    return [
-        Month(_first_day(month), result, ended=month < last or _first_day(month + 1) <= as_of)
-        for month, result in results.items()
-    ]
-
-
-def _ages(open_items: list[dict[str, Any]], as_of: date) -> dict[str, Decimal]:
-    ages = dict.fromkeys([*(name for name, _, _ in AGES), DEDUCTED], Decimal(0))
-    for row in open_items:
-        amount = _in_base_currency(row)
-        ages[_age(row, as_of) if amount > 0 else DEDUCTED] += amount
-    return ages
-
-
-def _age(row: dict[str, Any], as_of: date) -> str:
-    due = date.fromisoformat(row["dueDate"][:10]) if row.get("dueDate") else row["date"]
-    late = max((as_of - due).days, 0)
-    return next(
-        name
-        for name, first, last in AGES
-        if (first is None or late >= first) and (last is None or late <= last)
-    )
-
-
-def _in_base_currency(row: dict[str, Any]) -> Decimal:
-    """Return what is open of an entry, at the rate at which it was booked."""
-    amount, remainder = Decimal(row["amount"]), Decimal(row["remainder"])
-    base = Decimal(row["amountInBaseCurrency"])
-    if remainder == amount:
-        return base
-    return (base * remainder / amount).quantize(_ORE, ROUND_HALF_UP)
-
-
-def _month(day: date) -> int:
-    return day.year * 12 + day.month - 1
-
-
-def _first_day(month: int) -> date:
-    return date(month // 12, month % 12 + 1, 1)
+def _receivables(items: list[tuple[Any, ...]], as_of: date) -> dict[str, Decimal]:
+    """Return what is open by age, at the rate at which each entry was booked."""
+    receivables = dict.fromkeys([*AGES, DEDUCTED], Decimal(0))
+    for due, amount, remainder, base in items:
+        still = (base * remainder / amount).quantize(_ORE, ROUND_HALF_UP)
+        age = next(name for name, days in AGES.items() if (as_of - due).days <= days)
+        receivables[age if still > 0 else DEDUCTED] += still
+    return receivables

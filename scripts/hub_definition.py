@@ -1,12 +1,8 @@
-"""The tap's entry for Meltano Hub, from what the tap says of itself.
+"""The tap's entry for Meltano Hub, which `python -m scripts.update_docs` writes.
 
-`python -m scripts.update_docs` writes it to `hub/tap-visma-economic.yml`. Settings, capabilities,
-description and Python versions come from `--about --format=json`; how Meltano calls the tap comes
-from this repository's `meltano.yml`; the repository's address, and by its owner the variant's name,
-from `[project.urls]` of `pyproject.toml`.
-
-Meltano Hub keeps one file per variant, `_data/meltano/extractors/NAME/VARIANT.yml`, with its keys
-sorted.
+Settings, capabilities, description and Python versions come from `--about --format=json`; how
+Meltano calls the tap from `meltano.yml`; the repository, and by its owner the variant's name, from
+`[project.urls]` of `pyproject.toml`. The Hub keeps one file per variant with its keys sorted.
 """
 
 from __future__ import annotations
@@ -26,15 +22,10 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "hub" / "tap-visma-economic.yml"
 
 FROM_MELTANO = (
-    "commands",
-    "executable",
-    "label",
-    "log_parser",
-    "name",
-    "namespace",
+    *("commands", "executable", "label", "log_parser", "name", "namespace"),
     "settings_group_validation",
 )
-"""What the Hub's entry and the extractor of `meltano.yml` say alike."""
+"""What the Hub's entry and the extractor of `meltano.yml` have in common."""
 
 FOR_THE_HUB = {
     "domain_url": "https://www.e-conomic.com/developer",
@@ -55,26 +46,18 @@ FOR_THE_HUB = {
 
 @cache
 def about() -> dict[str, Any]:
-    """Return what the tap's command line says with `--about --format=json`."""
+    """Return what the tap's command line prints with `--about --format=json`."""
     command = [sys.executable, "-m", "tap_visma_economic", "--about", "--format=json"]
     done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)  # noqa: S603  our own
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
 def extractor() -> dict[str, Any]:
     """Return the extractor of this repository's `meltano.yml`."""
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-    (found,) = project["plugins"]["extractors"]
-    declared: dict[str, Any] = found
-    return declared
-
-
-def repository(pyproject: str) -> str | None:
-    """Return the address that `[project.urls]` names as Repository, None if it names none."""
-    urls = re.search(r"^\[project\.urls\]$(.*?)(?=^\[|\Z)", pyproject, re.MULTILINE | re.DOTALL)
-    named = re.search(r'^Repository\s*=\s*"(.+)"', urls[1], re.MULTILINE) if urls else None
-    return named[1] if named else None
+    declared: list[dict[str, Any]] = project["plugins"]["extractors"]
+    return declared[0]
 
 
 def origin(pyproject: str, name: str) -> dict[str, str]:
@@ -84,10 +67,11 @@ def origin(pyproject: str, name: str) -> dict[str, str]:
         pyproject: the text of `pyproject.toml`.
         name: the plugin's name, which is the variant's too as long as there is no repo.
     """
-    repo = repository(pyproject)
-    if not repo:
+    urls = re.search(r"^\[project\.urls\]$(.*?)(?=^\[|\Z)", pyproject, re.MULTILINE | re.DOTALL)
+    named = re.search(r'^Repository\s*=\s*"(.+)"', urls[1], re.MULTILINE) if urls else None
+    if not named:
         return {"variant": name}
-    return {"repo": repo, "variant": urlsplit(repo).path.strip("/").split("/")[0].lower()}
+    return {"repo": named[1], "variant": urlsplit(named[1]).path.split("/")[1].lower()}
 
 
 def kind_of(setting: dict[str, Any]) -> str:
@@ -114,26 +98,24 @@ def hub_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
     """Return a setting as the Hub has it: as `meltano.yml` does, and a choice with its options."""
     entry = meltano_setting(name, setting)
     if "enum" in setting:
-        entry["kind"] = "options"
-        entry["options"] = [
-            {"label": value.capitalize(), "value": value} for value in setting["enum"] if value
-        ]
+        options = [{"label": it.capitalize(), "value": it} for it in setting["enum"] if it]
+        entry |= {"kind": "options", "options": options}
     return entry
 
 
 def text() -> str:
     """Return what the file must hold."""
-    told, declared = about(), extractor()
+    tap, declared = about(), extractor()
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     entry = {
         **FOR_THE_HUB,
         **{name: declared[name] for name in FROM_MELTANO if name in declared},
-        **origin(pyproject, told["name"]),
-        "capabilities": sorted(told["capabilities"]),
-        "description": told["description"],
-        "pip_url": told["name"],
-        "settings": [hub_setting(*item) for item in told["settings"]["properties"].items()],
-        "supported_python_versions": told["supported_python_versions"],
+        **origin(pyproject, tap["name"]),
+        "capabilities": sorted(tap["capabilities"]),
+        "description": tap["description"],
+        "pip_url": tap["name"],
+        "settings": [hub_setting(*item) for item in tap["settings"]["properties"].items()],
+        "supported_python_versions": tap["supported_python_versions"],
     }
     head = "# Written by `python -m scripts.update_docs`.\n"
     return head + yaml.safe_dump(entry, sort_keys=True, allow_unicode=True, width=100)

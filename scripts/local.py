@@ -20,30 +20,23 @@ ROOT = Path(__file__).parent.parent
 _OURS = ("MELTANO_", "PAN_SEC_", "TAP_VISMA_ECONOMIC_", "TARGET_")
 """Environment names that would make a run depend on whose shell it is started from."""
 
-_PATIENCE = 10
-"""Seconds that a process is given to end before it is killed."""
+_PATIENCE = 10  # seconds that a process is given to end before it is killed
 
 
 @contextlib.contextmanager
 def process(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Start a process in a group of its own; end the group when the block ends, however it does."""
-    with subprocess.Popen(  # noqa: S603  the commands are this module's own
-        command, text=True, start_new_session=True, **options
-    ) as started:
+    options = {"text": True, "start_new_session": True, **options}
+    with subprocess.Popen(command, **options) as started:  # noqa: S603  the commands are our own
         try:
             yield started
         finally:
             if started.poll() is None:
-                _end(started)
-
-
-def _end(started: subprocess.Popen[str]) -> None:
-    os.killpg(started.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        started.wait(_PATIENCE)
-    with contextlib.suppress(ProcessLookupError):  # whoever is left of the group
-        os.killpg(started.pid, signal.SIGKILL)
-    started.wait()
+                os.killpg(started.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    started.wait(_PATIENCE)
+                with contextlib.suppress(ProcessLookupError):  # whoever is left of the group
+                    os.killpg(started.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -51,7 +44,7 @@ def sandbox(*arguments: str) -> Iterator[dict[str, Any]]:
     """Start `python -m tests.sandbox` and yield the settings it prints.
 
     Raises:
-        RuntimeError: it ended without printing them; why stands on stderr.
+        RuntimeError: it ended without printing them; stderr says why.
     """
     command = [sys.executable, "-m", "tests.sandbox", *arguments]
     with process(command, cwd=ROOT, stdout=subprocess.PIPE) as started:
@@ -65,12 +58,8 @@ def sandbox(*arguments: str) -> Iterator[dict[str, Any]]:
 class LogLine:
     """One line of Meltano's log.
 
-    Args:
-        plugin: the plugin that wrote it; empty if Meltano did.
-        logger: the plugin's own logger, such as `tap-visma-economic.customers`.
-        level: such as `warning`.
-        text: the message.
-        metric: what the SDK measured, if it is such a line: `metric`, `value`, `tags`.
+    `plugin` is empty if Meltano wrote it; `logger` is the plugin's own, such as
+    `tap-visma-economic.customers`; `metric` is what the SDK measured: `metric`, `value`, `tags`.
     """
 
     plugin: str
@@ -89,12 +78,9 @@ class Run:
 
 
 class MeltanoProject:
-    """This repository's meltano.yml in a folder of its own, so that nothing else takes part.
+    """This repository's meltano.yml in a folder, which is made if it is missing.
 
     Neither a `.env` nor the caller's environment nor earlier state has a say.
-
-    Args:
-        folder: where the project is; made if it is not there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,15 +102,9 @@ class MeltanoProject:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         meltano = str(Path(sys.executable).with_name("meltano"))
         command = [meltano, "--log-format=json", *arguments]
-        with process(
-            command,
-            cwd=self.folder,
-            env={**kept, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        ) as started:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        options = {**pipes, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+        with process(command, cwd=self.folder, env={**kept, **settings}, **options) as started:
             log = [_log_line(line) for line in started.stderr or ()]
             return Run(started.wait(), log)
 

@@ -27,8 +27,8 @@ STYLE = Path(__file__).with_name("picture.css").read_text(encoding="utf-8")
 
 def page(figures: Figures) -> str:
     """Return the picture as an HTML page."""
-    unit = _unit(figures.currency)
-    day = _day(figures.as_of)
+    day, krone = _day(figures.as_of), figures.currency == "DKK"
+    unit, currency = ("kr.", "Danish kroner (DKK)") if krone else [escape(figures.currency)] * 2
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -41,7 +41,7 @@ def page(figures: Figures) -> str:
 <h1>{escape(figures.company)}: monthly result and open receivables</h1>
 <p>As of {day}, the day of the latest entry in the books. Agreement (<i lang="da">aftale</i>)
 {figures.agreement}.</p>
-<p class="quiet">Amounts are in {escape(_currency(figures.currency))}, written the Danish way:
+<p class="quiet">Amounts are in {currency}, written the Danish way:
 1.234,50 is one thousand two hundred thirty-four and a half.</p>
 {_results(figures, unit)}
 {_receivables(figures, unit)}
@@ -82,14 +82,14 @@ def _results(figures: Figures, unit: str) -> str:
 
 def _receivables(figures: Figures, unit: str) -> str:
     largest = max((abs(amount) for amount in figures.receivables.values()), default=Decimal(0))
-    colours = dict(zip((name for name, _, _ in AGES), AGE_COLOURS, strict=True))
+    colours = dict(zip(AGES, AGE_COLOURS, strict=True))
     rows = []
     for name, amount in figures.receivables.items():
-        width = 100 * abs(amount) / largest if largest else Decimal(0)
-        colour = colours.get(name, DEDUCTED_COLOUR)
-        bar = f'<div class="bar" style="width:{width:.2f}%;background:{colour}"></div>'
+        width = 100 * abs(amount) / (largest or 1)
+        style = f"width:{width:.2f}%;background:{colours.get(name, DEDUCTED_COLOUR)}"
+        bar = f'<div class="bar" style="{style}"></div>' if amount else ""
         rows.append(
-            f'<div class="age"><span>{name}</span><div>{bar if amount else ""}</div>'
+            f'<div class="age"><span>{name}</span><div>{bar}</div>'
             f'<span class="amount">{danish(amount)}&nbsp;{unit}</span></div>\n'
         )
     return f"""<section>
@@ -137,18 +137,10 @@ def _columns(months: list[Month], width: int, height: int, kind: str) -> str:
 
 
 def _scale(months: list[Month]) -> int:
-    """Return in what the drawing counts, so that its figures stay short."""
-    largest = max(abs(month.result) for month in months)
+    """Return the unit of the drawing's figures, so that they stay short."""
     thousand, million = _SCALES
+    largest = max(abs(month.result) for month in months)
     return million if largest >= 10 * million else thousand
-
-
-def _unit(currency: str) -> str:
-    return "kr." if currency == "DKK" else escape(currency)
-
-
-def _currency(currency: str) -> str:
-    return "Danish kroner (DKK)" if currency == "DKK" else currency
 
 
 def _day(day: date) -> str:

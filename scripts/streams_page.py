@@ -1,6 +1,6 @@
-"""What the documents say of streams, as Markdown: tables of all of them, and one page per domain.
+"""What the documents say about streams, as Markdown: tables of all of them, and a page per domain.
 
-A domain is a module of `tap_visma_economic.streams`. What columns mean stands in their schema, in
+A domain is a module of `tap_visma_economic.streams`. What columns mean is in their schema, in
 `joins.yml`, or in `meanings.yml`.
 """
 
@@ -27,17 +27,8 @@ AnyStream = Any
 
 ALL: tuple[AnyStream, ...] = STREAMS
 
-TITLES = {
-    "agreement": "Agreement and master data",
-    "ledger": "Ledger",
-    "customers": "Customers",
-    "suppliers": "Suppliers",
-    "products": "Products",
-    "sales": "Sales",
-    "projects": "Projects",
-    "subscriptions": "Subscriptions",
-    "dimensions": "Dimensions",
-}
+TITLES = {"agreement": "Agreement and master data"}
+"""Titles of domains that are more than their name."""
 REPLICATION_WORDS = {
     Replication.FULL: "full",
     Replication.TIMESTAMP: "timestamp",
@@ -56,23 +47,27 @@ def _data(name: str) -> Any:
 MEANINGS: dict[str, str] = _data("meanings.yml")
 JOINS = _data("joins.yml")
 
-DOMAINS: dict[str, list[AnyStream]] = {}
+_DOMAIN_OF = {stream.name: stream.__module__.rpartition(".")[2] for stream in ALL}
+DOMAINS: dict[str, list[AnyStream]] = {slug: [] for slug in _DOMAIN_OF.values()}
 for _stream in ALL:
-    DOMAINS.setdefault(_stream.__module__.rpartition(".")[2], []).append(_stream)
-_DOMAIN_OF = {stream.name: slug for slug, streams in DOMAINS.items() for stream in streams}
+    DOMAINS[_DOMAIN_OF[_stream.name]].append(_stream)
+
+
+def title(slug: str) -> str:
+    """Return the title of a domain."""
+    return TITLES.get(slug, slug.capitalize())
 
 
 def about(slug: str) -> str:
     """Return what a domain is about, a sentence without its full stop."""
-    module = sys.modules[DOMAINS[slug][0].__module__]
-    return (module.__doc__ or "").strip().rstrip(".")
+    return (sys.modules[DOMAINS[slug][0].__module__].__doc__ or "").strip().rstrip(".")
 
 
 class Join(NamedTuple):
-    """A column that names a row of another stream.
+    """A column that refers to a row of another stream.
 
-    `assumed` where e-conomic's documents do not say that the two numbers are equal; `only` has the
-    values of the column `type` with which it names a row, none where it is any.
+    `assumed` where e-conomic's documents do not say that the two numbers are equal; `only` are the
+    values of the column `type` for which it does, empty for all.
     """
 
     stream: str
@@ -86,25 +81,23 @@ class Join(NamedTuple):
 @cache
 def joins() -> dict[str, dict[str, Join]]:
     """Return every join by stream and column. `agreementNumber` belongs to each of them."""
-    found: dict[str, dict[str, Join]] = {}
-    for stream in ALL:
-        for column, facts in columns(stream.name).items():
-            name = f"{stream.name}.{column}"
+    found: dict[str, dict[str, Join]] = {stream.name: {} for stream in ALL}
+    for stream, own in found.items():
+        for column, facts in columns(stream).items():
+            name = f"{stream}.{column}"
             joined = _named(name, column) if _can_be_key(facts) else None
             if joined and joined != name:
                 target, _, key = joined.partition(".")
                 assumed = bool({name, target} & set(JOINS["assumed"]))
                 only = tuple(JOINS["only"].get(name, ()))
-                join = Join(stream.name, column, target, key, assumed, only)
-                found.setdefault(stream.name, {})[column] = join
+                own[column] = Join(stream, column, target, key, assumed, only)
     return found
 
 
 def columns(stream: str) -> dict[str, dict[str, Any]]:
-    """Return the columns of a stream as its table has them, links left out."""
-    found: dict[str, dict[str, Any]] = schemas.catalog_schema(
-        schemas.load(stream), include_links=False
-    )["properties"]
+    """Return the columns of a stream as its table has them, without links."""
+    schema = schemas.catalog_schema(schemas.load(stream), include_links=False)
+    found: dict[str, dict[str, Any]] = schema["properties"]
     return found
 
 
@@ -119,12 +112,10 @@ def _can_be_key(column: dict[str, Any]) -> bool:
 
 
 def _named(name: str, column: str) -> str | None:
-    if name in JOINS["by_stream"]:
-        found: str | None = JOINS["by_stream"][name]
-        return found
-    by_name = JOINS["by_name"]
+    by_name: dict[str, str] = JOINS["by_name"]
     endings = [e for e in by_name if column == e or column.endswith(e[0].upper() + e[1:])]
-    return by_name[max(endings, key=len)] if endings else None
+    own: dict[str, str | None] = JOINS["by_stream"]
+    return own[name] if name in own else by_name.get(max(endings, key=len, default=""))
 
 
 def cell(text: str) -> str:
@@ -133,7 +124,7 @@ def cell(text: str) -> str:
 
 
 def key_of(stream: AnyStream) -> str:
-    """Return a stream's key in words, `agreementNumber` left out where there is more."""
+    """Return a stream's key in words, without `agreementNumber` where there is more."""
     names = [f"`{column}`" for column in stream.primary_keys if column != "agreementNumber"]
     return ", ".join(names) or "`agreementNumber` alone"
 
@@ -162,7 +153,7 @@ def streams_table() -> str:
     head = ["| Stream | What it holds | Key | Replication | API |", "|---|---|---|---|---|"]
     lines = []
     for slug, streams in DOMAINS.items():
-        lines += [f"## {TITLES[slug]}", "", f"{about(slug)}.", "", *head]
+        lines += [f"## {title(slug)}", "", f"{about(slug)}.", "", *head]
         for stream in streams:
             api = stream.module if issubclass(stream, OpenApiStream) else "REST"
             what = cell((stream.__doc__ or "").strip().splitlines()[0])
@@ -194,7 +185,7 @@ def linked(text: str) -> str:
     for slug, streams in DOMAINS.items():
         for stream in streams:
             text = text.replace(f"\n| `{stream.name}` ", f"\n| {_link(stream.name)} ")
-        plain = f"## {TITLES[slug]}\n\n{about(slug)}."
+        plain = f"## {title(slug)}\n\n{about(slug)}."
         text = text.replace(plain, f"{plain[:-1]}: [every column, and the join keys]({slug}.md).")
     return text
 
@@ -206,7 +197,7 @@ def _link(stream: str) -> str:
 def domain_page(slug: str) -> str:
     """Return the page of one domain: every stream with its facts, join keys and columns."""
     intro = f"{about(slug)}. [How to read this page](index.md#how-to-read-the-pages)."
-    lines = [f"# {TITLES[slug]}", "", intro, ""]
+    lines = [f"# {title(slug)}", "", intro, ""]
     for stream in DOMAINS[slug]:
         lines += [f"## {stream.name} {{ #{stream.name} }}", "", cell(stream.__doc__ or ""), ""]
         lines += [f"- **{name}**: {fact}" for name, fact in _facts(stream) if fact]
@@ -227,16 +218,13 @@ def _facts(stream: AnyStream) -> Iterator[tuple[str, str]]:
     yield "Offered", "" if stream.selected_by_default else "only with `all_streams: true`"
 
 
-def _joins(stream: AnyStream) -> Iterator[str]:
-    own = joins().get(stream.name, {}).values()
-    if own:
-        yield from ("| Join key | Names a row of | |", "|---|---|---|")
-    for join in own:
+def _joins(stream: AnyStream) -> list[str]:
+    lines = ["| Join key | Names a row of | |", "|---|---|---|"]
+    for join in (own := joins()[stream.name]).values():
         remark = "assumed, not promised by e-conomic" if join.assumed else ""
         remark = f"where `type` is {' or '.join(map(str, join.only))}" if join.only else remark
-        yield f"| `{join.column}` | {_link(join.target)} `.{join.key}` | {remark} |"
-    if own:
-        yield ""
+        lines.append(f"| `{join.column}` | {_link(join.target)} `.{join.key}` | {remark} |")
+    return [*lines, ""] if own else []
 
 
 def _columns(stream: AnyStream) -> Iterator[str]:
@@ -262,7 +250,7 @@ def meaning(stream: AnyStream, name: str, column: dict[str, Any]) -> str:
     Raises:
         KeyError: neither the schema nor a join key nor `meanings.yml` says it.
     """
-    join = joins().get(stream.name, {}).get(name)
+    join = joins()[stream.name].get(name)
     own = f"{stream.name}.{name}"
     text = MEANINGS.get(own) or column.get("description")
     if not text and join:

@@ -1,29 +1,23 @@
 """Write the tables of README.md and docs/, the settings of meltano.yml, and the entry for the Hub.
 
-`python -m scripts.update_docs` rewrites what follows from the tap's declarations; with `--check` it
-only says whether anything would change (exit 1).
+`python -m scripts.update_docs` rewrites what follows from the tap's declarations.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from scripts import hub_definition
-from scripts.hub_definition import kind_of, meltano_setting
-from scripts.live_check import assumptions
+from scripts.hub_definition import ROOT, kind_of, meltano_setting
 from scripts.streams_page import access_table, cell, streams_table
 from tap_visma_economic.config import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parent.parent
+    from pathlib import Path
 
 
 def own_and_built_in() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -33,7 +27,7 @@ def own_and_built_in() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def meltano_settings() -> str:
-    """Return the settings of meltano.yml, indented as they stand there."""
+    """Return the settings of meltano.yml, indented as they are there."""
     own, built_in = own_and_built_in()
     entries = [meltano_setting(name, setting) for name, setting in {**own, **built_in}.items()]
     text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=92)
@@ -48,8 +42,12 @@ def settings_table() -> str:
         for name, it in own.items()
     ]
     head = ["| Setting | Kind | Default | What it does |", "|---|---|---|---|"]
-    names = ", ".join(f"`{name}`" for name in built_in)
-    return "\n".join([*head, *rows, "", f"The SDK adds: {names}.", ""])
+    return "\n".join([*head, *rows, "", f"The SDK adds: {names_of(built_in)}.", ""])
+
+
+def names_of(settings: dict[str, Any]) -> str:
+    """Return the names of settings, as code, with commas between."""
+    return ", ".join(f"`{name}`" for name in settings)
 
 
 def kind_cell(setting: dict[str, Any]) -> str:
@@ -63,11 +61,7 @@ def default(setting: dict[str, Any]) -> str:
 
 
 def _between(path: Path, name: str, new: str) -> tuple[Path, str]:
-    """Return a file, and its text with what stands between two markers replaced.
-
-    Raises:
-        ValueError: a marker is missing.
-    """
+    """Return a file, and its text with what is between two markers replaced."""
     text = path.read_text(encoding="utf-8")
     begin = text.index("\n", text.index(f"{name}: begin")) + 1
     end = text.rindex("\n", begin - 1, text.index(f"{name}: end")) + 1
@@ -75,27 +69,21 @@ def _between(path: Path, name: str, new: str) -> tuple[Path, str]:
 
 
 def documents() -> Iterator[tuple[Path, str]]:
-    """Yield each file that holds something derived, and the text it should have."""
+    """Yield each file with something generated in it, and the text it should have."""
     yield _between(ROOT / "README.md", "settings", settings_table())
-    yield _between(ROOT / "docs" / "streams" / "index.md", "streams", streams_table())
-    yield _between(ROOT / "docs" / "access.md", "access", access_table())
-    yield _between(ROOT / "docs" / "unsure.md", "unsure", assumptions.table())
+    yield _between(ROOT / "docs/streams/index.md", "streams", streams_table())
+    yield _between(ROOT / "docs/access.md", "access", access_table())
     yield _between(ROOT / "meltano.yml", "settings", meltano_settings())
     yield hub_definition.FILE, hub_definition.text()
 
 
-def main() -> int:
-    """Update the files, or say which are out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
-    check = parser.parse_args().check
-    stale = [(path, text) for path, text in documents() if path.read_text("utf-8") != text]
-    for path, text in stale:
-        print(f"{path.relative_to(ROOT)}: {'out of date' if check else 'updated'}")
-        if not check:
+def main() -> None:
+    """Update the files that are out of date, and name them."""
+    for path, text in documents():
+        if path.read_text("utf-8") != text:
             path.write_text(text, encoding="utf-8")
-    return int(bool(stale) and check)
+            print(f"{path.relative_to(ROOT)}: updated")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

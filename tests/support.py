@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +15,10 @@ from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import ALL, build_company
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.conftest import Run
+    from tests.sandbox.company import Company
     from tests.sandbox.grants import CompanyLike
     from tests.sandbox.values import Row
 
@@ -62,6 +64,21 @@ def small_grants(*tokens: str) -> dict[str, Grant]:
         token: Grant(build_company(NUMBER + place, f"Firma {place}", seed=place + 7, entries=300))
         for place, token in enumerate(tokens or (GRANT, GRANT_2, GRANT_3))
     }
+
+
+def served(build: Callable[[], Company]) -> tuple[Any, Any]:
+    """A module's fixtures: a company that its tests may change, and the sandbox that serves it."""
+
+    @pytest.fixture
+    def company() -> Company:
+        return build()
+
+    @pytest.fixture
+    def sandbox(company: Company) -> Iterator[Sandbox]:
+        with Sandbox({"demo": Grant(company)}) as running:
+            yield running
+
+    return company, sandbox
 
 
 def numbered_grants(entries: Mapping[int, int]) -> dict[str, Grant]:
@@ -116,6 +133,25 @@ class Altered:
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
         rows = self._company.rows(endpoint, params)
         return self._alter(rows) if endpoint == self._endpoint else rows
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+def told(run: Run, words: str) -> list[str]:
+    """The warnings with these words."""
+    return [line for line in run.warnings if words in line]
+
+
+def activated(run: Run) -> set[str]:
+    """The streams with an ACTIVATE_VERSION message."""
+    return {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
+
+
+def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
+    """The filters in an endpoint's requests since the log was emptied."""
+    return [seen.query.get("filter") for seen in sandbox.log if seen.endpoint == endpoint]
 
 
 def says_one_thing(run: Run) -> str:

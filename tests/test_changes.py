@@ -13,11 +13,11 @@ from tests.sandbox.books.dimensions import Change, mark_entry
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Watched
+from tests.support import Watched, now, served
 from tests.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conftest import TapRunner
     from tests.sandbox.company import Company
@@ -32,25 +32,13 @@ def small_company() -> Company:
     return build_company(1234567, "Dimensioner ApS", seed=1, entries=8000)
 
 
-@pytest.fixture
-def company() -> Company:
-    return small_company()
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(small_company)
 
 
 @pytest.fixture
 def warehouse(warm_tap: TapRunner, sandbox: Sandbox, company: Company) -> Warehouse:
     """A warehouse that has had its first run."""
     return Warehouse(warm_tap, sandbox, company, *STREAMS).begin_loaded(small_company)
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
 def old_entry(company: Company, *, with_campaign: bool = False) -> int:

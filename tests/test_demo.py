@@ -129,6 +129,15 @@ def test_nothing_at_all_is_no_proof(tmp_path: Path) -> None:
     assert check_books(tmp_path) == 1
 
 
+@pytest.mark.parametrize("opening", [7, 8])
+def test_an_opening_entry_is_no_result_of_its_month(
+    books: dict[str, Any], tmp_path: Path, opening: int
+) -> None:
+    books["booked_entries"].append({**entry(12, 1010, -500), "type": opening})
+    check(books, tmp_path)
+    assert [str(month.result) for month in figures(tmp_path).months] == ["1.00"]
+
+
 def test_a_process_ends_with_its_block_and_so_do_its_children() -> None:
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
     parent = f"import subprocess; print(1, flush=True); subprocess.run({sleep}, close_fds=False)"

@@ -13,6 +13,7 @@ from tests.conftest import settings_for
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
+from tests.support import filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,11 +36,6 @@ def own() -> Iterator[Sandbox]:
 @pytest.fixture
 def own_config(own: Sandbox) -> Row:
     return settings_for(own, "demo", all_streams=True)
-
-
-def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
-    """The filters an endpoint was asked with since the log was emptied."""
-    return [seen.query.get("filter") for seen in sandbox.log if seen.endpoint == endpoint]
 
 
 def rows(sandbox: Sandbox, endpoint: str) -> list[Row]:

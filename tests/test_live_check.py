@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from scripts.live_check import __main__ as live_check
-from scripts.live_check import assumptions
-from scripts.update_docs import documents
+from scripts.live_check import checks
 from tap_visma_economic.schemas import MODULE_VERSIONS
 from tap_visma_economic.streams import STREAMS
 from tests.conftest import ROOT, clean_environment
@@ -25,14 +24,15 @@ from tests.sandbox.budget import Budget
 from tests.sandbox.company import build_company
 from tests.sandbox.listing import Listing
 from tests.sandbox.values import Raw
-from tests.support import APP, CANARY, GRANT, Altered, canary_sandbox
+from tests.support import APP, CANARY, GRANT, Altered, canary_sandbox, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.sandbox.company import Company
 
+CONTACTS = "customersapi:/Contacts"
 ENTRIES = "bookedEntriesapi:/booked-entries"
 CUSTOMERS = "rest:/customers"
 INVOICES = "rest:/invoices/booked"
@@ -51,10 +51,13 @@ def company() -> Company:
 
 @dataclass
 class Lab:
-    """A sandbox that is about to answer otherwise."""
+    """A sandbox that is about to answer otherwise, and `make live-check` to ask it."""
 
     sandbox: Sandbox
     patch: pytest.MonkeyPatch
+    report: Path
+    waits: list[float]
+    """The script's pauses, which are noted and not made."""
 
     def status(self, query: str, status: int, body: bytes | None = None, **how: Any) -> None:
         how = {"times": None, **how}
@@ -67,8 +70,29 @@ class Lab:
     def each(self, endpoint: str, alter: Callable[[Any], dict[str, Any]]) -> None:
         self.rows(endpoint, lambda rows: [{**row, **alter(row)} for row in rows])
 
-    def budget(self, **how: Any) -> None:
-        self.sandbox.service.budget = Budget(**how)
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """Run the command line in this process, and return its findings."""
+        urls = ["--rest-url", self.sandbox.url, "--openapi-url", self.sandbox.url]
+        line = ["live-check", *urls, "--pause=0", "--report", str(self.report), *arguments]
+        self.patch.setattr(sys, "argv", line)
+        assert live_check.main() == 0
+        findings: dict[str, Any] = json.loads(self.report.read_text("utf-8"))["findings"]
+        return findings
+
+    def answered(self, *answers: str) -> set[str]:
+        """The keys of findings with these answers, after asking everything."""
+        return {key for key, it in self.ask().items() if it["answer"] in answers}
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lab]:
+    """The company as it is; no settings in the environment."""
+    waits: list[float] = []
+    monkeypatch.setattr(live_check, "time", SimpleNamespace(sleep=waits.append))
+    for name in ("APP_SECRET_TOKEN", "AGREEMENT_GRANT_TOKEN", "REST_URL", "OPENAPI_URL"):
+        monkeypatch.delenv("TAP_VISMA_ECONOMIC_" + name, raising=False)
+    with Sandbox({"demo": Grant(company())}) as sandbox:
+        yield Lab(sandbox, monkeypatch, tmp_path / "report.json", waits)
 
 
 Arrange: TypeAlias = "Callable[[Lab], object]"
@@ -78,8 +102,38 @@ def as_it_is(lab: Lab) -> None:
     """The sandbox answers so."""
 
 
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+def status(query: str, status: int, body: bytes | None = None, **how: Any) -> Arrange:
+    return lambda lab: lab.status(query, status, body, **how)
+
+
+def rows(endpoint: str, alter: Callable[[Any], Any]) -> Arrange:
+    return lambda lab: lab.rows(endpoint, alter)
+
+
+def each(endpoint: str, alter: Callable[[Any], dict[str, Any]]) -> Arrange:
+    return lambda lab: lab.each(endpoint, alter)
+
+
+def retire(module: str, version: str, status: int) -> Arrange:
+    return lambda lab: lab.sandbox.retire(module, version, status)
+
+
+def budget(**how: Any) -> Arrange:
+    return lambda lab: setattr(lab.sandbox.service, "budget", Budget(**how))
+
+
+def stamps(at: dt.datetime) -> Arrange:
+    return each(CUSTOMERS, lambda row: {"lastUpdated": at})
+
+
+def numbers_up(endpoint: str, name: str, by: int) -> Arrange:
+    return each(endpoint, lambda row: {name: row[name] + by})
+
+
+def created(seconds: int) -> Arrange:
+    """Each entry is created so many seconds after the one before."""
+    gap = dt.timedelta(seconds=seconds)
+    return each(ENTRIES, lambda row: {"creationDate": now() + gap * row["entryNumber"]})
 
 
 def pass_over_filters(lab: Lab) -> None:
@@ -91,13 +145,17 @@ def pass_over_sorts(lab: Lab) -> None:
     lab.patch.setattr(listing, "parse_sort", lambda *_: ())
 
 
+def without_modules(lab: Lab) -> None:
+    lab.sandbox.grants["demo"] = Grant(company(), modules=frozenset())
+
+
+def changed_now(lab: Lab) -> None:
+    stamps(now())(lab)
+
+
 def danish_time(lab: Lab) -> None:
     lab.sandbox.service.zone = "copenhagen"
-    lab.each(CUSTOMERS, lambda row: {"lastUpdated": now()})
-
-
-def stamps(at: dt.datetime) -> Arrange:
-    return lambda lab: lab.each(CUSTOMERS, lambda row: {"lastUpdated": at})
+    changed_now(lab)
 
 
 def no_pagination(lab: Lab) -> None:
@@ -110,21 +168,7 @@ def no_pagination(lab: Lab) -> None:
     lab.patch.setattr(rest, "answer", bare)
 
 
-def group_answers(status: int, body: bytes = b"") -> Arrange:
-    return lambda lab: lab.status("/accrualsettings", status, body)
-
-
-def created(seconds: int) -> Arrange:
-    """Each entry is created so many seconds after the one before."""
-
-    def moment(row: Any) -> dict[str, Any]:
-        return {"creationDate": now() + dt.timedelta(seconds=seconds * row["entryNumber"])}
-
-    return lambda lab: lab.each(ENTRIES, moment)
-
-
-def open_credit_notes(lab: Lab) -> None:
-    lab.each(INVOICES, lambda row: {"netAmount": -row["netAmount"]})
+open_credit_notes = each(INVOICES, lambda row: {"netAmount": -row["netAmount"]})
 
 
 def credit_notes_not_listed(lab: Lab) -> None:
@@ -146,352 +190,208 @@ def totals_without_openings(lab: Lab) -> None:
     lab.each("rest:/accounting-years/{accountingYear}/totals", less)
 
 
-def twice(rows: Any) -> Any:
-    return [*rows, rows[0]]
+def both_counted_from_one(lab: Lab) -> None:
+    COUNTED_FROM_ONE(lab)
+    lab.rows(REST_CONTACTS, lambda rows: [{**rows[0], "customerContactNumber": 1}])
 
 
-def numbers_up(endpoint: str, name: str, by: int) -> Arrange:
-    return lambda lab: lab.each(endpoint, lambda row: {name: row[name] + by})
+UTC = dt.timezone.utc
+SKIPPED = dt.datetime(2026, 3, 29, 2, 30, tzinfo=UTC)
+AN_HOUR_MORE = each(
+    "productsapi:/products",
+    lambda row: {"lastUpdated": row["lastUpdated"] + dt.timedelta(hours=1)},
+)
+EVENING = each(ENTRIES, lambda row: {"date": Raw('"2026-03-31T22:00:00Z"')})
+NULL_REMAINDERS = each(ENTRIES, lambda row: {"remainder": row["remainder"] or None})
+PAIRS = "bookedEntriesapi:/booked-entries/matched-pairs"
+REST_CONTACTS = "rest:/customers/{customerNumber}/contacts"
+COUNTED_FROM_ONE = rows(CONTACTS, lambda rows: [row for row in rows if row["number"] == 1])
+ONLY_CALENDAR_YEARS = rows(
+    "rest:/accounting-years", lambda rows: [it for it in rows if "/" not in it["year"]]
+)
+OLDER_NUMBERS = each(DRAFTS, lambda row: {"number": row["draftInvoiceNumber"]})
+BY_CHANCE = each(
+    DRAFTS, lambda row: {"number": row["draftInvoiceNumber"], "draftInvoiceNumber": None}
+)
+NOT_NAMED = each(DRAFTS, lambda row: {"draftInvoiceNumber": None})
+FILTERS_TAKEN = status(r"/entries\?.*filter=", 200, b'{"collection":[]}')
+NO_GROUP = "/accrualsettings"
+
+CASES: dict[str, list[tuple[str, Arrange, str]]] = {
+    "instants-in-filters": [
+        (YES, as_it_is, "accepted and obeyed"),
+        (NO, status(f"/Contacts.*{INSTANT}", 400, NO_FILTER), "rejected with 400"),
+        (NO, pass_over_filters, "older rows were returned as well"),
+        (NO, status(f"/Contacts.*{INSTANT}", 200, b'{"items":[]}'), "nothing was found"),
+        (UNKNOWN, status("/Contacts", 503), "returned 503"),
+        (UNKNOWN, rows(CONTACTS, lambda rows: []), "there is nothing to find"),
+    ],
+    "instants-in-changelog": [
+        (YES, as_it_is, "accepted and obeyed"),
+        (NO, status(f"/changelog.*{INSTANT}", 400, NO_FILTER), "rejected with 400"),
+    ],
+    "module-versions: journalsapi": [
+        (YES, as_it_is, "served"),
+        (NO, retire("journalsapi", "15.0.0", 410), "not served: 410"),
+    ],
+    "newer-versions: accountsapi 7.0.1": [
+        (YES, as_it_is, "served"),
+        (NO, retire("accountsapi", "7.0.1", 404), "not served: 404"),
+    ],
+    "gone-versions": [
+        (YES, retire("bookedEntriesapi", "1.0.0", 410), "reported with 410"),
+        (NO, retire("bookedEntriesapi", "1.0.0", 403), "reported with 403"),
+        (UNKNOWN, as_it_is, "this version is still served"),
+    ],
+    "sorted-by-key: currencies": [
+        (YES, as_it_is, "sorted"),
+        (NO, status("/currencies.*sort=", 400), "rejected with 400"),
+    ],
+    "sorted-by-key: units": [(NO, pass_over_sorts, "the sort was ignored")],
+    "sort-obeyed": [
+        (YES, as_it_is, "sorted"),
+        (NO, pass_over_sorts, "the sort was ignored"),
+    ],
+    "missing-module": [
+        (YES, without_modules, "reported with 403"),
+        (NO, status("^/dimensionsapi", 400, NO_MODULE), "reported with 400"),
+        (UNKNOWN, as_it_is, "the agreement has the modules"),
+    ],
+    "instants-in-utc": [
+        (YES, stamps(SKIPPED), "a timestamp is in the hour that Danish clocks skip in spring: UTC"),
+        (NO, danish_time, "a timestamp is ahead of e-conomic's own clock: Danish time"),
+        (UNKNOWN, changed_now, "nothing was changed"),
+    ],
+    "same-clock": [
+        (YES, as_it_is, "both show the same"),
+        (NO, AN_HOUR_MORE, "one or two hours apart"),
+    ],
+    "dates-are-days": [
+        (YES, as_it_is, "a day with a midnight"),
+        (NO, EVENING, "other than a midnight: 9999-99-99T99:99:99Z"),
+    ],
+    "no-remainder": [
+        (YES, as_it_is, "only entries with a remainder were found"),
+        (NO, NULL_REMAINDERS, "entries without a remainder were found as well"),
+        (NO, status("remainder", 400, NO_FILTER), "the filter was rejected with 400"),
+    ],
+    "counts": [
+        (YES, as_it_is, "counted"),
+        (NO, status("/count", 404), "not counted: returned 404"),
+    ],
+    "pages-told": [
+        (YES, as_it_is, "pages are described"),
+        (NO, no_pagination, "pages are not described"),
+    ],
+    "budget-told": [
+        (YES, as_it_is, "token-limit-9-per-9-seconds: 9/9"),
+        (NO, budget(headers=False), "no header"),
+        (NO, budget(form="plenty"), "plenty"),
+    ],
+    "budget-used": [
+        (YES, as_it_is, "the figure stays low: tokens used"),
+        (NO, budget(counts="left"), "the figure stays high: tokens left"),
+        (UNKNOWN, budget(headers=False), "no response reports"),
+    ],
+    "retry-after": [
+        (YES, status("/count", 429, times=1, retry_after="7"), "Retry-After in seconds"),
+        (NO, status("/count", 429, times=1), "429 without Retry-After"),
+        (UNKNOWN, as_it_is, "no call was rejected"),
+    ],
+    "no-settings": [
+        (YES, status(NO_GROUP, 404, b""), "404"),
+        (NO, status(NO_GROUP, 204, b""), "204 with nothing in it"),
+        (NO, status(NO_GROUP, 200, b"null"), "200 with nothing in it"),
+        (UNKNOWN, status(NO_GROUP, 200, b'{"accrue":true}'), "has settings"),
+    ],
+    "numbers-rise": [
+        (YES, created(1), "numbers rise with time"),
+        (NO, created(-1), "a lower number was made later"),
+        (UNKNOWN, as_it_is, "fewer than two creation times"),
+    ],
+    "unpaid-complete": [
+        (YES, open_credit_notes, "all are listed, credit notes among them"),
+        (NO, credit_notes_not_listed, "is not listed"),
+        (UNKNOWN, as_it_is, "there is no open credit note"),
+    ],
+    "year-totals": [
+        (YES, as_it_is, "opening entries are counted"),
+        (NO, totals_without_openings, "opening entries are omitted"),
+    ],
+    "inferred-keys: booked-entries/matched-pairs": [
+        (YES, as_it_is, "no key twice on the first page"),
+        (NO, rows(PAIRS, lambda rows: [*rows, rows[0]]), "a key comes twice"),
+    ],
+    "document-ids": [
+        (YES, as_it_is, "the invoices' net amounts are those of their lines"),
+        (NO, numbers_up(LINES, "documentId", 1), "have other amounts"),
+        (NO, numbers_up(LINES, "documentId", 500_000), "are not there"),
+    ],
+    "joined-numbers: contacts": [
+        (YES, as_it_is, "the same numbers"),
+        (NO, numbers_up(REST_CONTACTS, "customerContactNumber", 9_000), "other numbers"),
+        (UNKNOWN, COUNTED_FROM_ONE, "may be chance"),
+        (UNKNOWN, both_counted_from_one, "may be chance"),
+    ],
+    "joined-numbers: delivery locations": [
+        (NO, numbers_up("customersapi:/DeliveryLocations", "number", 9_000), "other numbers"),
+    ],
+    "draft-numbers": [
+        (YES, as_it_is, "draftInvoiceNumber is the older API's"),
+        (NO, OLDER_NUMBERS, "number is the older API's"),
+        (UNKNOWN, BY_CHANCE, "which may be chance"),
+        (NO, NOT_NAMED, "neither is the older API's"),
+    ],
+    "year-names": [
+        (YES, as_it_is, "found"),
+        (NO, status("/accounting-years/2025_6_2026", 404), "not found: 404"),
+        (UNKNOWN, ONLY_CALENDAR_YEARS, "every fiscal year is a calendar year"),
+    ],
+    "filters-of-entries: remainder": [
+        (YES, status(r"/entries\?.*filter=", 400, NO_FILTER), "rejected with 400"),
+        (NO, FILTERS_TAKEN, "accepted"),
+    ],
+    "filters-of-entries: account.accountNumber": [(NO, FILTERS_TAKEN, "accepted")],
+    "balance-alone": [
+        (YES, stamps(dt.datetime(2020, 1, 1, tzinfo=UTC)), "a month after its lastUpdated"),
+        (NO, changed_now, "as late as the customer's newest invoice"),
+    ],
+}
+"""How the sandbox is made to give each answer, and the words that have to be found."""
+
+EVERY = [(key, *it) for key, cases in CASES.items() for it in cases]
 
 
-def counted_from_one(lab: Lab) -> None:
-    lab.rows("customersapi:/Contacts", lambda rows: [row for row in rows if row["number"] == 1])
-
-
-def calendar_years(lab: Lab) -> None:
-    lab.rows("rest:/accounting-years", lambda rows: [it for it in rows if "/" not in it["year"]])
-
-
-def filters_taken(lab: Lab) -> None:
-    lab.status(r"/entries\?.*filter=", 200, b'{"collection":[]}')
-
-
-@dataclass(frozen=True)
-class Case:
-    """How the sandbox is made to give one answer, and what has to be found."""
-
-    key: str
-    answer: str
-    arrange: Any
-    words: str
-    check: str = ""
-    grant: str = "demo"
-
-
-def case(key: str, answer: str, arrange: Any, words: str, *, check: str = "") -> Case:
-    return Case(key, answer, arrange, words, check)
-
-
-CASES = [
-    case("instants-in-filters", YES, as_it_is, "taken and obeyed"),
-    case(
-        "instants-in-filters",
-        NO,
-        lambda lab: lab.status(f"/Contacts.*{INSTANT}", 400, NO_FILTER),
-        "refused with 400",
-    ),
-    case("instants-in-filters", NO, pass_over_filters, "older rows came as well"),
-    case(
-        "instants-in-filters",
-        NO,
-        lambda lab: lab.status(f"/Contacts.*{INSTANT}", 200, b'{"items":[]}'),
-        "nothing was found",
-    ),
-    case(
-        "instants-in-filters",
-        UNKNOWN,
-        lambda lab: lab.status("/Contacts", 503),
-        "answered 503",
-    ),
-    case(
-        "instants-in-filters",
-        UNKNOWN,
-        lambda lab: lab.rows("customersapi:/Contacts", lambda rows: []),
-        "there is nothing to find",
-    ),
-    case("instants-in-changelog", YES, as_it_is, "taken and obeyed"),
-    case(
-        "instants-in-changelog",
-        NO,
-        lambda lab: lab.status(f"/changelog.*{INSTANT}", 400, NO_FILTER),
-        "refused with 400",
-    ),
-    case("module-versions", YES, as_it_is, "answers", check="journalsapi"),
-    case(
-        "module-versions",
-        NO,
-        lambda lab: lab.sandbox.retire("journalsapi", "15.0.0", 410),
-        "does not answer: 410",
-        check="journalsapi",
-    ),
-    case("newer-versions", YES, as_it_is, "answers", check="accountsapi 7.0.1"),
-    case(
-        "newer-versions",
-        NO,
-        lambda lab: lab.sandbox.retire("accountsapi", "7.0.1", 404),
-        "does not answer: 404",
-        check="accountsapi 7.0.1",
-    ),
-    case(
-        "gone-versions",
-        YES,
-        lambda lab: lab.sandbox.retire("bookedEntriesapi", "1.0.0", 410),
-        "told with 410",
-    ),
-    case(
-        "gone-versions",
-        NO,
-        lambda lab: lab.sandbox.retire("bookedEntriesapi", "1.0.0", 403),
-        "told with 403",
-    ),
-    case("gone-versions", UNKNOWN, as_it_is, "this version is still served"),
-    case("sorted-by-key", YES, as_it_is, "sorted", check="currencies"),
-    case(
-        "sorted-by-key",
-        NO,
-        lambda lab: lab.status("/currencies.*sort=", 400),
-        "refused with 400",
-        check="currencies",
-    ),
-    case("sorted-by-key", NO, pass_over_sorts, "the sort was passed over", check="units"),
-    case("sort-obeyed", YES, as_it_is, "sorted"),
-    case("sort-obeyed", NO, pass_over_sorts, "the sort was passed over"),
-    case(
-        "missing-module",
-        YES,
-        lambda lab: lab.sandbox.grants.update(demo=Grant(company(), modules=frozenset())),
-        "told with 403",
-    ),
-    case(
-        "missing-module",
-        NO,
-        lambda lab: lab.status("^/dimensionsapi", 400, NO_MODULE),
-        "told with 400",
-    ),
-    case("missing-module", UNKNOWN, as_it_is, "the agreement has the modules"),
-    case(
-        "instants-in-utc",
-        YES,
-        stamps(dt.datetime(2026, 3, 29, 2, 30, tzinfo=dt.timezone.utc)),
-        "a stamp is in the hour that Danish clocks skip in spring: UTC",
-    ),
-    case(
-        "instants-in-utc",
-        NO,
-        danish_time,
-        "a stamp is ahead of e-conomic's own clock: Danish time",
-    ),
-    case(
-        "instants-in-utc",
-        UNKNOWN,
-        lambda lab: lab.each(CUSTOMERS, lambda row: {"lastUpdated": now()}),
-        "nothing was changed",
-    ),
-    case("same-clock", YES, as_it_is, "both show the same"),
-    case(
-        "same-clock",
-        NO,
-        lambda lab: lab.each(
-            "productsapi:/products",
-            lambda row: {"lastUpdated": row["lastUpdated"] + dt.timedelta(hours=1)},
-        ),
-        "one or two hours apart",
-    ),
-    case("dates-are-days", YES, as_it_is, "a day with a midnight"),
-    case(
-        "dates-are-days",
-        NO,
-        lambda lab: lab.each(ENTRIES, lambda row: {"date": Raw('"2026-03-31T22:00:00Z"')}),
-        "other than a midnight: 9999-99-99T99:99:99Z",
-    ),
-    case("no-remainder", YES, as_it_is, "only entries with a remainder were found"),
-    case(
-        "no-remainder",
-        NO,
-        lambda lab: lab.each(ENTRIES, lambda row: {"remainder": row["remainder"] or None}),
-        "entries without a remainder were found as well",
-    ),
-    case(
-        "no-remainder",
-        NO,
-        lambda lab: lab.status("remainder", 400, NO_FILTER),
-        "the filter was refused with 400",
-    ),
-    case("counts", YES, as_it_is, "counted"),
-    case("counts", NO, lambda lab: lab.status("/count", 404), "not counted: answered 404"),
-    case("pages-told", YES, as_it_is, "it does"),
-    case("pages-told", NO, no_pagination, "it does not"),
-    case("budget-told", YES, as_it_is, "token-limit-9-per-9-seconds: 9/9"),
-    case("budget-told", NO, lambda lab: lab.budget(headers=False), "no header"),
-    case("budget-told", NO, lambda lab: lab.budget(form="plenty"), "plenty"),
-    case("budget-used", YES, as_it_is, "the figure stays low: tokens used"),
-    case(
-        "budget-used",
-        NO,
-        lambda lab: lab.budget(counts="left"),
-        "the figure stays high: tokens left",
-    ),
-    case("budget-used", UNKNOWN, lambda lab: lab.budget(headers=False), "no answer tells"),
-    case(
-        "retry-after",
-        YES,
-        lambda lab: lab.status("/count", 429, times=1, retry_after="7"),
-        "Retry-After in seconds",
-    ),
-    case(
-        "retry-after",
-        NO,
-        lambda lab: lab.status("/count", 429, times=1),
-        "429 without Retry-After",
-    ),
-    case("retry-after", UNKNOWN, as_it_is, "no call was refused"),
-    case("no-settings", YES, group_answers(404), "404"),
-    case("no-settings", NO, group_answers(204), "204 with nothing in it"),
-    case("no-settings", NO, group_answers(200, b"null"), "200 with nothing in it"),
-    case("no-settings", UNKNOWN, group_answers(200, b'{"accrue":true}'), "has settings"),
-    case("numbers-rise", YES, created(1), "numbers rise with time"),
-    case("numbers-rise", NO, created(-1), "a lower number was made later"),
-    case("numbers-rise", UNKNOWN, as_it_is, "fewer than two times of creation"),
-    case("unpaid-complete", YES, open_credit_notes, "all are listed, credit notes among them"),
-    case("unpaid-complete", NO, credit_notes_not_listed, "is not listed"),
-    case("unpaid-complete", UNKNOWN, as_it_is, "there is no open credit note"),
-    case("year-totals", YES, as_it_is, "opening entries are counted"),
-    case("year-totals", NO, totals_without_openings, "opening entries are left out"),
-    case(
-        "inferred-keys",
-        YES,
-        as_it_is,
-        "no key twice on the first page",
-        check="booked-entries/matched-pairs",
-    ),
-    case(
-        "inferred-keys",
-        NO,
-        lambda lab: lab.rows("bookedEntriesapi:/booked-entries/matched-pairs", twice),
-        "a key comes twice",
-        check="booked-entries/matched-pairs",
-    ),
-    case("document-ids", YES, as_it_is, "the invoices' net amounts are those of their lines"),
-    case("document-ids", NO, numbers_up(LINES, "documentId", 1), "have other amounts"),
-    case("document-ids", NO, numbers_up(LINES, "documentId", 500_000), "are not there"),
-    case("joined-numbers", YES, as_it_is, "the same numbers", check="contacts"),
-    case(
-        "joined-numbers",
-        NO,
-        numbers_up("rest:/customers/{customerNumber}/contacts", "customerContactNumber", 9_000),
-        "other numbers",
-        check="contacts",
-    ),
-    case(
-        "joined-numbers",
-        NO,
-        numbers_up("customersapi:/DeliveryLocations", "number", 9_000),
-        "other numbers",
-        check="delivery locations",
-    ),
-    case("joined-numbers", UNKNOWN, counted_from_one, "may be chance", check="contacts"),
-    case("draft-numbers", YES, as_it_is, "draftInvoiceNumber is the older API's"),
-    case(
-        "draft-numbers",
-        NO,
-        lambda lab: lab.each(DRAFTS, lambda row: {"number": row["draftInvoiceNumber"]}),
-        "number is the older API's",
-    ),
-    case(
-        "draft-numbers",
-        UNKNOWN,
-        lambda lab: lab.each(
-            DRAFTS, lambda row: {"number": row["draftInvoiceNumber"], "draftInvoiceNumber": None}
-        ),
-        "which may be chance",
-    ),
-    case(
-        "draft-numbers",
-        NO,
-        lambda lab: lab.each(DRAFTS, lambda row: {"draftInvoiceNumber": None}),
-        "neither is the older API's",
-    ),
-    case("year-names", YES, as_it_is, "found"),
-    case(
-        "year-names",
-        NO,
-        lambda lab: lab.status("/accounting-years/2025_6_2026", 404),
-        "not found: 404",
-    ),
-    case("year-names", UNKNOWN, calendar_years, "every fiscal year is a calendar year"),
-    case(
-        "filters-of-entries",
-        YES,
-        lambda lab: lab.status(r"/entries\?.*filter=", 400, NO_FILTER),
-        "refused with 400",
-        check="remainder",
-    ),
-    case("filters-of-entries", NO, filters_taken, "taken", check="remainder"),
-    case("filters-of-entries", NO, filters_taken, "taken", check="account.accountNumber"),
-    case(
-        "balance-alone",
-        YES,
-        stamps(dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)),
-        "invoiced a month after its lastUpdated",
-    ),
-    case("balance-alone", NO, stamps(now()), "as late as the customer's newest invoice"),
-]
-
-
-def run(
-    patch: pytest.MonkeyPatch, sandbox: Sandbox, report: Path, *arguments: str
-) -> dict[str, Any]:
-    """Run the command line in this process, and return its report."""
-    urls = ["--rest-url", sandbox.url, "--openapi-url", sandbox.url]
-    line = ["live-check", *urls, "--pause=0", "--report", str(report), *arguments]
-    patch.setattr(sys, "argv", line)
-    assert live_check.main() == 0
-    found: dict[str, Any] = json.loads(report.read_text("utf-8"))
-    return found
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The script's pauses, which are noted and not made; no settings in the environment."""
-    noted: list[float] = []
-    monkeypatch.setattr(live_check, "time", SimpleNamespace(sleep=noted.append))
-    for name in ("APP_SECRET_TOKEN", "AGREEMENT_GRANT_TOKEN", "REST_URL", "OPENAPI_URL"):
-        monkeypatch.delenv("TAP_VISMA_ECONOMIC_" + name, raising=False)
-    return noted
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda it: f"{it.key}, {it.answer}: {it.words[:30]}")
+@pytest.mark.parametrize(
+    ("key", "answer", "arrange", "words"), EVERY, ids=[f"{it[0]}, {it[1]}: {it[3]}" for it in EVERY]
+)
 def test_each_of_the_answers_is_named(
-    case: Case, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
+    key: str, answer: str, arrange: Arrange, words: str, lab: Lab
 ) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        case.arrange(Lab(sandbox, monkeypatch))
-        only = ["--only", case.key, "--only", "counts"]  # some look at the answers of others
-        report = run(monkeypatch, sandbox, tmp_path / "report.json", *only)
-    found = report["findings"][f"{case.key}: {case.check}" if case.check else case.key]
-    assert found["answer"] == case.answer, found
-    assert case.words in found["seen"]
+    arrange(lab)
+    only = [key.partition(":")[0], "counts"]  # some look at the answers of others
+    found = lab.ask(*(f"--only={name}" for name in only))[key]
+    assert found["answer"] == answer, found
+    assert words in found["seen"]
 
 
 def test_both_answers_of_every_assumption_are_tried() -> None:
-    tried = {(case.key, case.answer) for case in CASES}
-    keys = [it.key for it in assumptions.ASSUMPTIONS]
-    assert tried >= {(key, answer) for key in keys for answer in (YES, NO)}
-    assert len(set(keys)) == len(keys)
+    tried = {(key.partition(":")[0], answer) for key, answer, *_ in EVERY}
+    assert tried >= {(key, answer) for key in checks.CHECKS for answer in (YES, NO)}
 
 
 def test_every_module_and_every_inferred_key_of_the_tap_is_asked_about() -> None:
-    assert assumptions.MODULES.keys() == MODULE_VERSIONS.keys()
+    assert checks.MODULES.keys() == MODULE_VERSIONS.keys()
     streams: list[Any] = [stream for stream in STREAMS if stream.key_is_inferred]
     inferred = {f"{it.module}:{it.path}": it.primary_keys[1:] for it in streams}
-    asked = {path.partition("?")[0]: keys for path, keys in assumptions.INFERRED.items()}
+    asked = {path.partition("?")[0]: keys for path, keys in checks.INFERRED.items()}
     assert asked == inferred
 
 
-def test_the_page_is_written_from_the_table() -> None:
-    """`python -m scripts.update_docs` brings it up to date."""
-    page = ROOT / "docs" / "unsure.md"
-    assert dict(documents())[page] == page.read_text("utf-8")
+def test_each_row_of_the_page_has_its_checks() -> None:
+    rows = [it for it in checks.PAGE.read_text("utf-8").splitlines() if it.startswith("| ")][1:]
+    assert list(checks.assumptions()) == list(checks.CHECKS)
+    assert len(rows) == len(checks.CHECKS)
 
 
 def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
@@ -525,7 +425,7 @@ def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
     of_the_script = {
         *(it["seen"] for it in findings.values()),
         *findings,
-        *(it.takes for it in assumptions.ASSUMPTIONS),
+        *(assumed for assumed, _ in checks.assumptions().values()),
     }
     numbers = {number for text in of_the_script for number in re.findall(r"\d+", text)}
     assert not {number for number in numbers if len(number) > 4}, "statuses and versions at most"
@@ -537,132 +437,89 @@ def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
 
 
 def test_what_has_changed_since_an_earlier_report_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-    waits: list[float],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    lab: Lab, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    first, second = tmp_path / "first.json", tmp_path / "second.json"
-    compare = ["--only=counts", f"--compare={first}"]
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        run(monkeypatch, sandbox, first, "--only=counts")
-        run(monkeypatch, sandbox, second, *compare)
-        assert "What has changed:\nnothing\n" in capsys.readouterr().out
-        sandbox.faults.add("/count", "status", status=404, times=None)
-        run(monkeypatch, sandbox, second, *compare)
-    changed = "counts\n  was  as assumed: counted\n  now  otherwise: not counted: answered 404\n"
+    lab.ask("--only=counts")
+    earlier = lab.report.rename(tmp_path / "earlier.json")
+    compare = ("--only=counts", f"--compare={earlier}")
+    lab.ask(*compare)
+    assert "What has changed:\nnothing\n" in capsys.readouterr().out
+    lab.status("/count", 404)
+    lab.ask(*compare)
+    changed = "counts\n  was  as assumed: counted\n  now  otherwise: not counted: returned 404\n"
     assert f"What has changed:\n{changed}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"findings": {"counts": {}}}', None])
 def test_an_earlier_report_that_is_none_is_told_before_anything_is_asked(
-    text: str | None, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
+    text: str | None, lab: Lab, tmp_path: Path
 ) -> None:
     earlier = tmp_path / "earlier.json"
     if text is not None:
         earlier.write_text(text)
-    with (
-        Sandbox({"demo": Grant(company())}) as sandbox,
-        pytest.raises(SystemExit, match="is no report of make live-check"),
-    ):
-        run(monkeypatch, sandbox, tmp_path / "report.json", f"--compare={earlier}")
-    assert sandbox.log == []
+    with pytest.raises(SystemExit, match="is not a report of make live-check"):
+        lab.ask(f"--compare={earlier}")
+    assert lab.sandbox.log == []
 
 
-def test_a_call_that_is_refused_for_the_budget_is_waited_for_once(
-    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        sandbox.faults.add("", "status", status=429, retry_after="7", nth=3, times=None)
-        report = run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert [wait for wait in waits if wait] == [7]
-    assert len(sandbox.log) == 4, "two answers, a refusal, another after the wait"
-    reasons = {it["seen"] for it in report["findings"].values()}
-    assert "not asked: e-conomic refused a call for its budget" in reasons
+def test_a_call_that_is_refused_for_the_budget_is_waited_for_once(lab: Lab) -> None:
+    lab.status("", 429, retry_after="7", nth=3)
+    reasons = {it["seen"] for it in lab.ask().values()}
+    assert [wait for wait in lab.waits if wait] == [7]
+    assert len(lab.sandbox.log) == 4, "two answers, a refusal, another after the wait"
+    assert "not requested: e-conomic rejected a call with 429" in reasons
 
 
-def test_a_budget_that_others_want_is_left_to_them(
-    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        sandbox.service.budget = Budget(limit=20, window=60, enabled=False)
-        report = run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert [wait for wait in waits if wait] == [60]
-    assert len(sandbox.log) < 5
-    reasons = {it["seen"] for it in report["findings"].values()}
-    assert "not asked: the call budget is wanted by others" in reasons
+def test_a_budget_that_others_want_is_left_to_them(lab: Lab) -> None:
+    lab.sandbox.service.budget = Budget(limit=20, window=60, enabled=False)
+    reasons = {it["seen"] for it in lab.ask().values()}
+    assert [wait for wait in lab.waits if wait] == [60]
+    assert len(lab.sandbox.log) < 5
+    assert "not requested: others are using the rate limit" in reasons
 
 
-def test_tokens_that_are_refused_end_it_at_once(
-    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with (
-        canary_sandbox({GRANT: Grant(company())}) as sandbox,
-        pytest.raises(SystemExit, match="refuses the tokens"),
-    ):
-        run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert len(sandbox.log) == 1
+def test_tokens_that_are_refused_end_it_at_once(lab: Lab) -> None:
+    lab.status("", 401)
+    with pytest.raises(SystemExit, match="rejects the tokens"):
+        lab.ask()
+    assert len(lab.sandbox.log) == 1
 
 
-def test_a_host_that_does_not_answer_is_told(
-    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        pass
-    with pytest.raises(SystemExit, match=r"No answer from 127\.0\.0\.1"):
-        run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert [wait for wait in waits if wait] == [6]
+def test_a_host_that_does_not_answer_is_told(lab: Lab) -> None:
+    lab.sandbox.close()
+    with pytest.raises(SystemExit, match=r"No response from 127\.0\.0\.1"):
+        lab.ask()
+    assert [wait for wait in lab.waits if wait] == [6]
 
 
 @pytest.mark.parametrize("status", [302, 403, 500, 503])
-def test_a_refusal_of_everything_tells_nothing(
-    status: int, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        sandbox.faults.add("", "status", status=status, times=None)
-        report = run(monkeypatch, sandbox, tmp_path / "report.json")
-    told = {key for key, it in report["findings"].items() if it["answer"] != UNKNOWN}
-    assert told == {"budget-told", "budget-used"}
+def test_a_refusal_of_everything_tells_nothing(status: int, lab: Lab) -> None:
+    lab.status("", status)
+    assert lab.answered(YES, NO) == {"budget-told", "budget-used"}
 
 
 @pytest.mark.parametrize("role", ["Sales", "Bookkeeping"])
-def test_what_a_role_may_not_read_is_no_answer(
-    role: str, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company(), role=role)}) as sandbox:
-        filters = Lab(sandbox, monkeypatch)
-        filters.status(r"^/accounting-years/[^/]+/entries", 403)
-        report = run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert [key for key, it in report["findings"].items() if it["answer"] == NO] == []
+def test_what_a_role_may_not_read_is_no_answer(role: str, lab: Lab) -> None:
+    lab.sandbox.grants["demo"] = Grant(company(), role=role)
+    lab.status(r"^/accounting-years/[^/]+/entries", 403)
+    assert lab.answered(NO) == set()
 
 
-def test_a_year_with_a_letter_is_asked_for_in_economics_own_encoding(
-    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        report = run(monkeypatch, sandbox, tmp_path / "report.json", "--only=year-names")
-        assert sandbox.requests("/accounting-years/2025_6_2026a$")
-    assert report["findings"]["year-names"]["seen"] == "found"
+def test_a_year_with_a_letter_is_asked_for_in_economics_own_encoding(lab: Lab) -> None:
+    assert lab.ask("--only=year-names")["year-names"]["seen"] == "found"
+    assert lab.sandbox.requests("/accounting-years/2025_6_2026a$")
 
 
 @pytest.mark.parametrize(
     "body",
     [b"<html>", b"null", b"[]", b"{}", b'{"items":[1]}', b'{"collection":[{"self":"x"}]}', b'"x"'],
 )
-def test_answers_of_any_form_are_no_traceback(
-    body: bytes, monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        sandbox.faults.add("", "status", status=200, body=body, times=None)
-        report = run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert len(report["findings"]) > 40
+def test_answers_of_any_form_are_no_traceback(body: bytes, lab: Lab) -> None:
+    lab.status("", 200, body)
+    assert len(lab.ask()) > 40
 
 
-def test_a_code_that_is_none_of_economics_stays_out_of_the_report(
-    monkeypatch: pytest.MonkeyPatch, waits: list[float], tmp_path: Path
-) -> None:
-    body = json.dumps({"errorCode": "Hansen", "errors": [{"code": "12345678"}, 3]}).encode()
-    with Sandbox({"demo": Grant(company())}) as sandbox:
-        sandbox.faults.add("", "status", status=400, body=body, times=None)
-        report = run(monkeypatch, sandbox, tmp_path / "report.json")
-    assert {code for it in report["findings"].values() for code in it["codes"]} == set()
+def test_a_code_that_is_none_of_economics_stays_out_of_the_report(lab: Lab) -> None:
+    body = {"errorCode": "Hansen", "errors": [{"code": "12345678"}, 3]}
+    lab.status("", 400, json.dumps(body).encode())
+    assert {code for it in lab.ask().values() for code in it["codes"]} == set()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import settings_for
 from tests.sandbox.client import get
-from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants
+from tests.support import GRANT, NUMBER, activated, canary_sandbox, keeps_secrets, small_grants
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
@@ -49,11 +49,6 @@ def failed(run: Run) -> str:
 def failed_line(run: Run) -> str:
     (line,) = [line for line in run.errors if "| Failed: " in line]
     return line
-
-
-def activated(run: Run) -> set[str]:
-    """Streams of which the target is told to take out the rows that did not come."""
-    return {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
 
 
 def harmless(run: Run) -> None:

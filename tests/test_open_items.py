@@ -13,13 +13,13 @@ import pytest
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Altered
+from tests.support import Altered, served, told
 from tests.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.conftest import Run, TapRunner
+    from tests.conftest import TapRunner
     from tests.sandbox.company import Company
 
 STREAMS = (
@@ -40,15 +40,7 @@ def small_company() -> Company:
     return build_company(1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=2500)
 
 
-@pytest.fixture
-def company() -> Company:
-    return small_company()
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(small_company)
 
 
 @pytest.fixture
@@ -240,10 +232,6 @@ def test_an_open_entry_that_is_gone_for_good_is_told_once(
     assert f"not in e-conomic any more, as its counts confirm: entryNumber {number}." in line
     assert not told(warehouse.run(), str(number))
     assert sandbox.requests(f"in.*{number}") == []
-
-
-def told(run: Run, words: str) -> list[str]:
-    return [line for line in run.warnings if words in line]
 
 
 # How the state keeps what is open

@@ -21,12 +21,10 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import Altered, existing_tests, named_tests
+from tests.support import Altered, existing_tests, filters, named_tests, now, served, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.conftest import Run, TapRunner
+    from tests.conftest import TapRunner
     from tests.sandbox.company import Company
 
 NUMBER = 1234567
@@ -38,32 +36,12 @@ NO_FILTER = json.dumps(
 NO_SORT = json.dumps({"message": "Could not parse query string sort parameter"}).encode()
 
 
-@pytest.fixture
-def company() -> Company:
-    return build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300)
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(lambda: build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300))
 
 
 def refuse(sandbox: Sandbox, query: str, body: bytes) -> None:
     """Answer 400 to requests with such a query."""
     sandbox.faults.add(query, "status", status=400, body=body, times=None)
-
-
-def filters(sandbox: Sandbox, endpoint: str) -> list[str | None]:
-    return [seen.query.get("filter") for seen in sandbox.log if seen.endpoint == endpoint]
-
-
-def told(run: Run, words: str) -> list[str]:
-    return [line for line in run.warnings if words in line]
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
 # How an instant stands in a filter: the newer API documents a day only

@@ -12,11 +12,9 @@ from tests.conftest import settings_for
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Altered, Watched
+from tests.support import Altered, Watched, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
 
@@ -24,15 +22,9 @@ ENTRIES = "bookedEntriesapi:/booked-entries"
 TOTALS = "rest:/accounting-years/{accountingYear}/totals"
 
 
-@pytest.fixture
-def company() -> Company:
-    return build_company(1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=400)
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(
+    lambda: build_company(1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=400)
+)
 
 
 def reconcile(tap: TapRunner, sandbox: Sandbox, how: str, **more: Any) -> Run:

@@ -187,6 +187,118 @@ class TestEveryEndpoint:
         assert not unknown
 
 
+CUSTOMERS = "/customersapi/v3.1.0/Customers"
+PRODUCTS = "/productsapi/v2.0.0"
+CHANGELOG = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
+LINES = "/q2capi/v5.3.0/orders/sent/2/lines"
+
+PAGES: dict[str, tuple[str, Sequence[object]]] = {
+    "a REST page has twenty rows unless asked": ("/customers", range(1, 21)),
+    "page size and number are taken in any case": (
+        "/customers?pageSize=10&SkipPages=4",
+        range(41, 46),
+    ),
+    "an unknown parameter is ignored": ("/customers?page_size=5", range(1, 21)),
+    "a broken year is addressed as links do": ("/accounting-years/2025_6_2026/periods", [1]),
+    "a broken year is addressed as URLs do": ("/accounting-years/2025%2F2026/periods", [1]),
+    "text sorts without case": ("/products?sort=productNumber", ["A", "b", "TEST-19:34"]),
+    "a list finds no text": ("/customers?filter=name$in:[Kunde%201]", []),
+    "a cursor's listing ignores the sort": (f"{ENTRIES}?sort=-entryNumber", range(1, 1001)),
+    "a cursor's listing ignores the page size": (f"{ENTRIES}?pageSize=1", range(1, 1001)),
+    "bounds on a long ledger": (
+        f"{ENTRIES}?filter=entryNumber$gt:100$and:entryNumber$lte:103$and:text$ne:bilag%20102",
+        [101, 103],
+    ),
+    "a classic page is a bare array of twenty": (f"{ENTRIES}/paged", range(1, 21)),
+    "a classic page honours the sort": (
+        f"{ENTRIES}/paged?sort=-entryNumber&pageSize=2&skipPages=1",
+        [2498, 2497],
+    ),
+    "years are only paged": ("/accountingyearsapi/v2.0.1/AccountingYears/paged", ["2025/2026"]),
+    "products have a path of their own": (f"{PRODUCTS}/productspaged/paged", ["A"]),
+    "the changelog is paged without saying so": (CHANGELOG, range(12_000, 11_980, -1)),
+    "the changelog has ten thousand rows": (
+        f"{CHANGELOG}?pageSize=100&skipPages=99",
+        range(2100, 2000, -1),
+    ),
+    "nothing comes after them": (f"{CHANGELOG}?pageSize=100&skipPages=100", []),
+    "the changelog filters by entry": (
+        f"{CHANGELOG}?filter=entryNumber$gte:3$and:entryNumber$lt:5",
+        [4, 3],
+    ),
+}
+
+BODIES: dict[str, tuple[str, object]] = {
+    "a singleton has no envelope": ("/self", {"agreementNumber": 1, "signupDate": "2016-02-17"}),
+    "a booked invoice is a document": ("/invoices/booked/7", {"bookedInvoiceNumber": 7}),
+    "products send false": (
+        "/products/A",
+        {"productNumber": "A", "name": "Vare A", "barred": False},
+    ),
+    "an OpenAPI row has a path and sends true": (
+        f"{CUSTOMERS}/2",
+        {"customerNumber": 2, "barred": True},
+    ),
+    "an OpenAPI row omits false": (f"{CUSTOMERS}/1", {"customerNumber": 1}),
+    "the cut-off date is served as a timestamp": (
+        "/projectsapi/v1.1.0/project-employees",
+        {"items": [{"number": 1, "cutOffDate": "2022-05-31T00:00:00"}]},
+    ),
+    "an unknown parent is an empty listing": (
+        f"{PRODUCTS}/pricegroups/99/specialprices",
+        {"items": []},
+    ),
+    "a count is a bare integer": (f"{ENTRIES}/count", 2500),
+    "names match without regard to case": (
+        "/bookedentriesAPI/V4.0.0/Booked-Entries/count",
+        2500,
+    ),
+    "a count respects the filter": (f"{ENTRIES}/count?filter=remainder$ne:0", 25),
+    "an enum matches by number": (f"{ENTRIES}/count?filter=type$eq:1", 250),
+    "an enum matches by name": (f"{ENTRIES}/count?filter=type$eq:customerInvoice", 250),
+    "a date takes a day": (f"{ENTRIES}/count?filter=date$gte:2024-12-01", 208),
+    "a date takes a time": (f"{ENTRIES}/count?filter=date$gte:2024-12-01T00:00:00", 208),
+    "a date takes a zone": (f"{ENTRIES}/count?filter=date$gte:2024-12-01T00:00:00Z", 208),
+    "lines below a document are a plain array": (
+        LINES,
+        [{"documentId": 2, "number": 1}, {"documentId": 2, "number": 2}],
+    ),
+    "a line has a path below its document": (f"{LINES}/1", {"documentId": 2, "number": 1}),
+    "event types are a plain array": (
+        "/webhooksapi/v1.0.0/EventTypes",
+        [{"name": "INVOICE_BOOKED"}],
+    ),
+}
+
+STATUSES = {
+    "any version answers": ("/customersapi/v99.0.1/Customers", 200),
+    "no row is 404": (f"{CUSTOMERS}/9", 404),
+    "a setting that a group lacks is 404": (f"{PRODUCTS}/productgroups/1/accrualsettings", 404),
+    "an operator that is not offered is refused": (f"{ENTRIES}?filter=type$gt:0", 400),
+    "an unsortable property of a classic page is refused": (f"{CUSTOMERS}/paged?sort=name", 400),
+    "suppliers sort, as they do live": ("/suppliers?sort=supplierNumber", 200),
+    "currencies sort, as they do live": ("/currencies?sort=code", 200),
+    "units sort, as they do live": ("/units?sort=unitNumber", 200),
+}
+
+
+class TestWhatAPathAnswers:
+    @pytest.mark.parametrize("what", PAGES)
+    def test_a_page_has_these_rows(self, shared: Sandbox, what: str) -> None:
+        path, numbers = PAGES[what]
+        assert get(shared, path).numbers == list(numbers)
+
+    @pytest.mark.parametrize("what", BODIES)
+    def test_a_body_is_this(self, shared: Sandbox, what: str) -> None:
+        path, body = BODIES[what]
+        assert get(shared, path).json == body
+
+    @pytest.mark.parametrize("what", STATUSES)
+    def test_a_status_is_this(self, shared: Sandbox, what: str) -> None:
+        path, status = STATUSES[what]
+        assert get(shared, path).status == status
+
+
 class TestTokens:
     @pytest.mark.parametrize("grant", ["revoked", "", "DEMO"])
     def test_a_bad_grant_is_401_in_the_rest_form(self, shared: Sandbox, grant: str) -> None:
@@ -264,9 +376,6 @@ class TestRolesAndModules:
 
 
 class TestPaths:
-    def test_names_match_without_regard_to_case(self, shared: Sandbox) -> None:
-        assert get(shared, "/bookedentriesAPI/V4.0.0/Booked-Entries/count").json == 2500
-
     @pytest.mark.parametrize("path", ["/nope", "/customers/1/nope", "/"])
     def test_an_unknown_rest_path_is_404(self, shared: Sandbox, path: str) -> None:
         answer = get(shared, path)
@@ -291,20 +400,13 @@ class TestPaths:
         assert answer.status == 404
         assert answer.json["errorCode"] == "ResourceNotFound"
 
-    @pytest.mark.parametrize("year", ["2025_6_2026", "2025%2F2026"])
-    def test_a_broken_year_is_addressed_in_both_encodings(self, shared: Sandbox, year: str) -> None:
-        assert get(shared, f"/accounting-years/{year}/periods").numbers == [1]
-
     def test_a_product_number_is_addressed_in_the_encoding_of_links(self, shared: Sandbox) -> None:
         assert get(shared, "/products/TEST-19_4_34").json["productNumber"] == "TEST-19:34"
-
-    def test_any_version_answers(self, shared: Sandbox) -> None:
-        assert get(shared, "/customersapi/v99.0.1/Customers").status == 200
 
     @pytest.mark.parametrize("version", ["3", "3.1.0"])
     def test_a_version_can_be_retired(self, sandbox: Sandbox, version: str) -> None:
         sandbox.retire("customersapi", version, status=410)
-        assert get(sandbox, "/customersapi/v3.1.0/Customers").status == 410
+        assert get(sandbox, CUSTOMERS).status == 410
         assert get(sandbox, "/customersapi/v4.0.0/Customers").status == 200
 
     def test_only_get_is_answered(self, shared: Sandbox) -> None:
@@ -312,15 +414,6 @@ class TestPaths:
 
 
 class TestRestPages:
-    def test_a_page_has_twenty_rows_unless_asked(self, shared: Sandbox) -> None:
-        assert get(shared, "/customers").numbers == list(range(1, 21))
-
-    def test_page_size_and_number_are_taken_in_any_case(self, shared: Sandbox) -> None:
-        assert get(shared, "/customers?pageSize=10&SkipPages=4").numbers == [41, 42, 43, 44, 45]
-
-    def test_an_unknown_parameter_is_ignored(self, shared: Sandbox) -> None:
-        assert len(get(shared, "/customers?page_size=5").numbers) == 20
-
     @pytest.mark.parametrize("size", ["0", "1001", "-1", "x", ""])
     def test_a_page_size_out_of_range_is_refused(self, shared: Sandbox, size: str) -> None:
         answer = get(shared, f"/customers?pagesize={size}")
@@ -423,12 +516,6 @@ class TestRestSingles:
         answer = get(shared, path)
         assert (answer.status, answer.json["errorCode"]) == (404, "E06000")
 
-    def test_a_singleton_has_no_envelope(self, shared: Sandbox) -> None:
-        assert get(shared, "/self").json == {"agreementNumber": 1, "signupDate": "2016-02-17"}
-
-    def test_a_booked_invoice_is_a_document(self, shared: Sandbox) -> None:
-        assert get(shared, "/invoices/booked/7").json == {"bookedInvoiceNumber": 7}
-
 
 class TestBodies:
     def test_a_rest_row(self, shared: Sandbox) -> None:
@@ -446,26 +533,14 @@ class TestBodies:
             "self": f"{shared.url}/customers/1",
         }
 
-    def test_a_decimal_keeps_its_digits(self, shared: Sandbox) -> None:
-        assert b'"balance":11.00' in get(shared, "/customers").body
-
     def test_a_true_boolean_is_sent(self, shared: Sandbox) -> None:
         assert get(shared, "/customers/2").json["barred"] is True
 
-    def test_products_send_false(self, shared: Sandbox) -> None:
-        assert get(shared, "/products/A").json["barred"] is False
-
     def test_an_openapi_date_has_a_time_without_zone(self, shared: Sandbox) -> None:
-        row = get(shared, ENTRIES).json["items"][0]
-        assert row["date"] == "2024-02-01T00:00:00"
+        assert get(shared, ENTRIES).json["items"][0]["date"] == "2024-02-01T00:00:00"
 
-    def test_an_openapi_row_omits_false(self, shared: Sandbox) -> None:
-        rows = get(shared, "/customersapi/v3.1.0/Customers").json["items"]
-        assert rows[:2] == [{"customerNumber": 1}, {"customerNumber": 2, "barred": True}]
-
-    def test_the_cut_off_date_is_served_as_a_timestamp(self, shared: Sandbox) -> None:
-        row = get(shared, "/projectsapi/v1.1.0/project-employees").json["items"][0]
-        assert row["cutOffDate"] == "2022-05-31T00:00:00"
+    def test_a_decimal_keeps_its_digits(self, shared: Sandbox) -> None:
+        assert b'"balance":11.00' in get(shared, "/customers").body
 
     def test_an_openapi_instant_keeps_its_fraction_and_has_no_zone(
         self, sandbox: Sandbox, company: Books
@@ -502,31 +577,22 @@ class TestCursors:
             path = f"{ENTRIES}?cursor={cursor}" if cursor else ""
         assert (seen, cursors) == ([1000, 1000, 500], ["1001", "2001", None])
 
-    def test_the_cursor_is_absent_on_the_last_page(self, shared: Sandbox) -> None:
-        assert get(shared, f"{ENTRIES}?cursor=2001").json.keys() == {"items"}
-
     def test_the_filter_has_to_be_sent_again(self, shared: Sandbox) -> None:
         text = "accountNumber$eq:1001"
         again = filtered(shared, f"{ENTRIES}?cursor=2001", text)
         assert {row["accountNumber"] for row in again.json["items"]} == {1001}
         assert len(get(shared, f"{ENTRIES}?cursor=2001").numbers) == 500
 
-    def test_sort_is_ignored(self, shared: Sandbox) -> None:
-        assert get(shared, f"{ENTRIES}?sort=-entryNumber").numbers[:2] == [1, 2]
-
-    def test_page_size_is_ignored(self, shared: Sandbox) -> None:
-        assert len(get(shared, f"{ENTRIES}?pageSize=1").numbers) == 1000
-
     def test_rows_come_by_identifier(self, sandbox: Sandbox, company: Books) -> None:
         company.kept["customersapi:/Customers", ()] = [{"customerNumber": n} for n in (5, 3, 9)]
-        assert get(sandbox, "/customersapi/v3.1.0/Customers").numbers == [3, 5, 9]
+        assert get(sandbox, CUSTOMERS).numbers == [3, 5, 9]
 
     def test_a_row_deleted_between_pages_loses_none(self, sandbox: Sandbox, company: Books) -> None:
         rows: list[Row] = [{"customerNumber": n} for n in range(1, 1003)]
         company.kept["customersapi:/Customers", ()] = rows
-        cursor = get(sandbox, "/customersapi/v3.1.0/Customers").json["cursor"]
+        cursor = get(sandbox, CUSTOMERS).json["cursor"]
         del rows[0], rows[999]  # the first, and the one that the cursor names
-        rest = get(sandbox, f"/customersapi/v3.1.0/Customers?cursor={cursor}")
+        rest = get(sandbox, f"{CUSTOMERS}?cursor={cursor}")
         assert rest.numbers == [1002]
 
     def test_a_compound_key_makes_a_cursor(self, sandbox: Sandbox, company: Books) -> None:
@@ -541,15 +607,8 @@ class TestCursors:
     def test_a_bad_cursor_is_refused(self, shared: Sandbox, cursor: str) -> None:
         assert get(shared, f"{ENTRIES}?cursor={cursor}").status == 400
 
-    def test_an_unknown_parent_is_an_empty_listing(self, shared: Sandbox) -> None:
-        answer = get(shared, "/productsapi/v2.0.0/pricegroups/99/specialprices")
-        assert (answer.status, answer.json) == (200, {"items": []})
-
 
 class TestClassicPages:
-    def test_a_page_is_a_bare_array_of_twenty(self, shared: Sandbox) -> None:
-        assert get(shared, f"{ENTRIES}/paged").numbers == list(range(1, 21))
-
     @pytest.mark.parametrize(
         ("query", "message"),
         [
@@ -561,65 +620,6 @@ class TestClassicPages:
     def test_sizes_have_limits(self, shared: Sandbox, query: str, message: str) -> None:
         answer = get(shared, f"{ENTRIES}/paged?{query}")
         assert (answer.status, answer.message) == (400, message)
-
-    def test_nothing_comes_after_ten_thousand_rows(self, shared: Sandbox) -> None:
-        path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog?pageSize=100"
-        assert get(shared, f"{path}&skipPages=99").numbers[-1] == 2001
-        assert get(shared, f"{path}&skipPages=100").numbers == []
-
-    def test_the_changelog_is_paged_without_saying_so(self, shared: Sandbox) -> None:
-        path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
-        assert get(shared, path).numbers[0] == 12_000
-
-    def test_the_changelog_filters_by_entry(self, shared: Sandbox) -> None:
-        path = "/dimensionsapi/v5.3.1/dimension-data/booked-entries/changelog"
-        answer = filtered(shared, path, "entryNumber$gte:3$and:entryNumber$lt:5")
-        assert answer.numbers == [4, 3]
-
-    def test_years_are_only_paged(self, shared: Sandbox) -> None:
-        answer = get(shared, "/accountingyearsapi/v2.0.1/AccountingYears/paged")
-        assert answer.numbers == ["2025/2026"]
-
-    def test_products_have_a_path_of_their_own(self, shared: Sandbox) -> None:
-        assert get(shared, "/productsapi/v2.0.0/productspaged/paged").numbers == ["A"]
-
-    def test_sort_is_honoured(self, shared: Sandbox) -> None:
-        answer = get(shared, f"{ENTRIES}/paged?sort=-entryNumber&pageSize=2&skipPages=1")
-        assert answer.numbers == [2498, 2497]
-
-    def test_an_unsortable_property_is_refused(self, shared: Sandbox) -> None:
-        answer = get(shared, "/customersapi/v3.1.0/Customers/paged?sort=name")
-        assert answer.status == 400
-
-
-class TestCountsAndSingles:
-    def test_a_count_is_a_bare_integer(self, shared: Sandbox) -> None:
-        assert get(shared, f"{ENTRIES}/count").body == b"2500"
-
-    def test_a_count_respects_the_filter(self, shared: Sandbox) -> None:
-        assert filtered(shared, f"{ENTRIES}/count", "remainder$ne:0").json == 25
-
-    def test_a_row_has_a_path(self, shared: Sandbox) -> None:
-        assert get(shared, "/customersapi/v3.1.0/Customers/2").json["customerNumber"] == 2
-
-    def test_no_row_is_404(self, shared: Sandbox) -> None:
-        assert get(shared, "/customersapi/v3.1.0/Customers/9").status == 404
-
-    def test_lines_below_a_document_are_a_plain_array(self, shared: Sandbox) -> None:
-        answer = get(shared, "/q2capi/v5.3.0/orders/sent/2/lines")
-        assert answer.json == [{"documentId": 2, "number": 1}, {"documentId": 2, "number": 2}]
-
-    def test_a_line_has_a_path_below_its_document(self, shared: Sandbox) -> None:
-        answer = get(shared, "/q2capi/v5.3.0/orders/sent/2/lines/1")
-        assert answer.json == {"documentId": 2, "number": 1}
-
-    def test_event_types_are_a_plain_array(self, shared: Sandbox) -> None:
-        answer = get(shared, "/webhooksapi/v1.0.0/EventTypes")
-        assert answer.json == [{"name": "INVOICE_BOOKED"}]
-
-    def test_a_setting_that_a_group_lacks_is_404(self, shared: Sandbox) -> None:
-        path = "/productsapi/v2.0.0/productgroups/1/accrualsettings"
-        assert get(shared, path).status == 404
 
 
 class TestFilters:
@@ -706,9 +706,6 @@ class TestFilters:
         text = f"entryNumber$in:[{','.join(map(str, range(count)))}]"
         assert filtered(shared, ENTRIES, text).status == status
 
-    def test_rest_finds_no_text_in_a_list(self, shared: Sandbox) -> None:
-        assert filtered(shared, "/customers", "name$in:[Kunde 1]").numbers == []
-
     @pytest.mark.parametrize(
         ("path", "text", "status"),
         [
@@ -742,25 +739,10 @@ class TestFilters:
     def test_a_bad_openapi_filter_is_a_problem(
         self, shared: Sandbox, text: str, message: str
     ) -> None:
-        answer = filtered(shared, "/customersapi/v3.1.0/Customers", text)
+        answer = filtered(shared, CUSTOMERS, text)
         assert (answer.status, answer.message) == (400, message)
         assert answer.json["errorCode"] == "BadFilterRequest"
         assert "allowedFilteringFields" not in answer.json
-
-    @pytest.mark.parametrize("text", ["type$eq:1", "type$eq:customerInvoice"])
-    def test_an_enum_matches_by_number_and_by_name(self, shared: Sandbox, text: str) -> None:
-        assert filtered(shared, f"{ENTRIES}/count", text).json == 250
-
-    def test_an_operator_that_is_not_offered_is_refused(self, shared: Sandbox) -> None:
-        assert filtered(shared, ENTRIES, "type$gt:0").status == 400
-
-    @pytest.mark.parametrize("day", ["2024-12-01", "2024-12-01T00:00:00", "2024-12-01T00:00:00Z"])
-    def test_an_openapi_date_takes_each_form(self, shared: Sandbox, day: str) -> None:
-        assert filtered(shared, f"{ENTRIES}/count", f"date$gte:{day}").json == 208
-
-    def test_bounds_on_a_long_ledger(self, shared: Sandbox) -> None:
-        text = "entryNumber$gt:100$and:entryNumber$lte:103$and:text$ne:bilag 102"
-        assert filtered(shared, ENTRIES, text).numbers == [101, 103]
 
     def test_and_binds_tighter_than_or(self) -> None:
         loose = parse_filter("a$eq:1$or:b$eq:2$and:c$eq:3")
@@ -781,9 +763,6 @@ class TestSorting:
     def test_rows_are_sorted(self, shared: Sandbox, sort: str, expected: list[int]) -> None:
         assert get(shared, f"/customers?sort={sort}&pagesize=3").numbers == expected
 
-    def test_text_sorts_without_case(self, shared: Sandbox) -> None:
-        assert get(shared, "/products?sort=productNumber").numbers == ["A", "b", "TEST-19:34"]
-
     @pytest.mark.parametrize(
         "path",
         [
@@ -801,13 +780,6 @@ class TestSorting:
             "Could not parse query string sort parameter",
         )
         assert "allowedFilteringFields" not in answer.json
-
-    @pytest.mark.parametrize(
-        "path",
-        ["/suppliers?sort=supplierNumber", "/currencies?sort=code", "/units?sort=unitNumber"],
-    )
-    def test_what_sorts_live_sorts_here(self, shared: Sandbox, path: str) -> None:
-        assert get(shared, path).status == 200
 
 
 class TestHeadersAndBudget:

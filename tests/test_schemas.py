@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from scripts.schema_update import facts
+from scripts.schema_update.documents import FACTS
 from tap_visma_economic.client import OpenApiStream
 from tap_visma_economic.schemas import MODULE_VERSIONS, catalog_schema, load
 from tap_visma_economic.streams import STREAMS as DECLARED
@@ -100,8 +100,8 @@ def test_no_two_columns_differ_by_case_alone() -> None:
 
 
 def test_every_correction_names_streams_that_exist() -> None:
-    named = {stream for row in (*facts.CORRECTIONS, *facts.RECORDED) for stream in row.streams}
-    assert named | set(facts.WITHOUT_DOCUMENT) <= set(NAMES)
+    named = {it for row in (*FACTS["corrected"], *FACTS["added"]) for it in row["streams"]}
+    assert named | set(FACTS["without_document"]) <= set(NAMES)
 
 
 def test_every_day_and_instant_in_the_tables_is_a_date_somewhere() -> None:
@@ -111,7 +111,7 @@ def test_every_day_and_instant_in_the_tables_is_a_date_somewhere() -> None:
         if "format" in column
         for name in (path.rpartition(".")[2], f"{stream}.{path}")
     }
-    assert served >= facts.CIVIL_DATES | facts.INSTANTS
+    assert served >= {*FACTS["days"], *FACTS["instants"]}
 
 
 # --- keys ---

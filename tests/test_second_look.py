@@ -15,12 +15,10 @@ import pytest
 from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
-from tests.support import Altered, Watched
-from tests.test_versions import Target, activated
+from tests.support import Altered, Watched, activated, served
+from tests.test_versions import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
 
@@ -44,15 +42,7 @@ COUNTED = {
 }
 
 
-@pytest.fixture
-def company() -> Company:
-    return build_company(1234567, "To Gange ApS", seed=5, entries=2_500)
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(lambda: build_company(1234567, "To Gange ApS", seed=5, entries=2_500))
 
 
 def run(tap: TapRunner, sandbox: Sandbox, *streams: str, state: Any = None, **settings: Any) -> Run:

@@ -12,11 +12,9 @@ from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.client import filtered, get
 from tests.sandbox.company import build_company
-from tests.support import NUMBER, Altered
+from tests.support import NUMBER, Altered, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
 
@@ -33,15 +31,7 @@ OF_YEARS = {
 """Streams of fiscal years, and the column that names the year."""
 
 
-@pytest.fixture
-def company() -> Company:
-    return build_company(NUMBER, "Set Live ApS", seed=5, entries=1300)
-
-
-@pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
-    with Sandbox({"demo": Grant(company)}) as running:
-        yield running
+company, sandbox = served(lambda: build_company(NUMBER, "Set Live ApS", seed=5, entries=1300))
 
 
 def read(

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.conftest import settings_for
-from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants
+from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants, told
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
@@ -38,10 +38,6 @@ def customers(tap: TapRunner, value: bytes, **config: Any) -> Run:
 
 def names(run: Run) -> list[Any]:
     return [record.get("name") for record in run.records["customers"]]
-
-
-def told(run: Run, words: str) -> list[str]:
-    return [line for line in run.warnings if words in line]
 
 
 def reports(run: Run) -> list[str]:

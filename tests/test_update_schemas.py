@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.schema_update.columns import column_name
-from scripts.schema_update.openapi import module_version
-from scripts.schema_update.tree import Stream
+from scripts.schema_update.documents import module_version
 from scripts.update_schemas import main
 
 if TYPE_CHECKING:
@@ -19,28 +19,44 @@ Json = dict[str, Any]
 LINK = {"type": "string", "format": "uri"}
 DATE = {"type": "string", "format": "full-date", "pattern": r"\d{4}-\d{2}-\d{2}"}
 
+
+@dataclass(frozen=True)
+class Stream:
+    """What the script reads from a stream's class."""
+
+    name: str
+    path: str
+    primary_keys: tuple[str, ...]
+    parent: Stream | None = None
+    path_params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModuleStream(Stream):
+    module: str = "salesapi"
+
+
 THINGS = Stream("things", "/things", ("agreementNumber", "thingNumber"))
 PARTS = Stream(
     "parts",
     "/things/{thingNumber}/parts",
     ("agreementNumber", "thingNumber", "partNumber"),
-    parent="things",
+    parent=THINGS,
     path_params={"thingNumber": "thingNumber"},
 )
 TOTALS = Stream(
     "totals",
     "/years/{accountingYearPeriod}/totals",
     ("agreementNumber",),
-    parent="things",
+    parent=THINGS,
     path_params={"accountingYearPeriod": "thingNumber"},
 )
-SALES = Stream("sales", "/Sales", ("agreementNumber", "number"), module="salesapi")
-STATES = Stream(
+SALES = ModuleStream("sales", "/Sales", ("agreementNumber", "number"))
+STATES = ModuleStream(
     "states",
     "/{documentStatus}/states",
     ("agreementNumber", "number"),
-    module="salesapi",
-    path_params={"documentStatus": None},
+    path_params={"documentStatus": ("drafts", "sent")},
 )
 
 
@@ -150,71 +166,67 @@ def test_a_lifted_column_tells_what_it_joins(prop: str, key: str, column: str) -
     assert column_name(prop, key) == column
 
 
-# --- types, legacy REST ---
+# --- types and dates ---
 
 
 def test_the_agreement_is_the_first_column_and_no_key_is_nullable(desk: Desk) -> None:
     columns = rest_columns(desk, name={"type": "string"})
     assert list(columns) == ["agreementNumber", "thingNumber", "name"]
-    assert (columns["agreementNumber"]["type"], columns["thingNumber"]["type"]) == (
-        "integer",
-        "integer",
-    )
+    assert columns["agreementNumber"]["type"] == columns["thingNumber"]["type"] == "integer"
     assert desk.file("things")["required"] == ["agreementNumber", "thingNumber"]
 
 
-def test_what_is_not_a_key_may_be_null(desk: Desk) -> None:
-    assert rest_columns(desk, price={"type": "number"})["price"]["type"] == ["number", "null"]
+TEXT = {"type": ["string", "null"]}
+UNION = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "oneOf": [{"properties": {"b": {"type": "string"}}}, {"properties": {"date": DATE}}],
+}
+REST_COLUMNS: dict[str, tuple[str, Json, Json]] = {
+    "what is not a key may be null": (
+        "price",
+        {"type": "number"},
+        {"type": ["number", "null"]},
+    ),
+    "a boolean at the top is never null": ("barred", {"type": "boolean"}, {"type": "boolean"}),
+    "a nested boolean may be null": (
+        "settings",
+        {"type": "object", "properties": {"barred": {"type": "boolean"}}},
+        {
+            "type": ["object", "null"],
+            "properties": {"barred": {"type": ["boolean", "null"]}},
+        },
+    ),
+    "an enum without a type is a string and is not enforced": ("kind", {"enum": ["a", "b"]}, TEXT),
+    "lengths and patterns are not enforced": (
+        "name",
+        {"type": "string", "maxLength": 5, "pattern": "^x"},
+        TEXT,
+    ),
+    "a number of something is an integer though declared a number": (
+        "voucherNumber",
+        {"type": "number"},
+        {"type": ["integer", "null"]},
+    ),
+    "prose is not copied": ("name", {"type": "string", "description": "The vendor's words."}, TEXT),
+    "the alternatives of a union are one set of properties": (
+        "details",
+        UNION,
+        {
+            "type": ["object", "null"],
+            "properties": {"a": TEXT, "b": TEXT, "date": {**TEXT, "format": "date"}},
+        },
+    ),
+    "a VAT code is trimmed": ("vatCode", {"type": "string"}, {**TEXT, "x-trim": True}),
+    "a known day is a date": ("dueDate", DATE, {**TEXT, "format": "date"}),
+}
 
 
-def test_a_rest_boolean_at_the_top_is_never_null(desk: Desk) -> None:
-    assert rest_columns(desk, barred={"type": "boolean"})["barred"] == {"type": "boolean"}
-
-
-def test_a_nested_boolean_may_be_null(desk: Desk) -> None:
-    inner = {"type": "object", "properties": {"barred": {"type": "boolean"}}}
-    columns = rest_columns(desk, settings=inner)
-    assert columns["settings"]["properties"]["barred"] == {"type": ["boolean", "null"]}
-
-
-def test_an_enum_without_a_type_is_a_string_and_is_not_enforced(desk: Desk) -> None:
-    columns = rest_columns(desk, kind={"enum": ["a", "b"]})
-    assert columns["kind"] == {"type": ["string", "null"]}
-
-
-def test_lengths_and_patterns_are_not_enforced(desk: Desk) -> None:
-    columns = rest_columns(desk, name={"type": "string", "maxLength": 5, "pattern": "^x"})
-    assert columns["name"] == {"type": ["string", "null"]}
-
-
-def test_a_number_of_something_is_an_integer_though_declared_a_number(desk: Desk) -> None:
-    columns = rest_columns(desk, voucherNumber={"type": "number"})
-    assert columns["voucherNumber"]["type"] == ["integer", "null"]
-
-
-def test_prose_is_not_copied(desk: Desk) -> None:
-    columns = rest_columns(desk, name={"type": "string", "description": "The vendor's words."})
-    assert "description" not in columns["name"]
-
-
-def test_the_alternatives_of_a_union_are_one_set_of_properties(desk: Desk) -> None:
-    union = {
-        "type": "object",
-        "properties": {"a": {"type": "string"}},
-        "oneOf": [{"properties": {"b": {"type": "string"}}}, {"properties": {"date": DATE}}],
-    }
-    assert list(rest_columns(desk, details=union)["details"]["properties"]) == ["a", "b", "date"]
-
-
-def test_a_vat_code_is_trimmed(desk: Desk) -> None:
-    assert rest_columns(desk, vatCode={"type": "string"})["vatCode"]["x-trim"] is True
-
-
-# --- dates ---
-
-
-def test_a_known_day_is_a_date(desk: Desk) -> None:
-    assert rest_columns(desk, dueDate=DATE)["dueDate"]["format"] == "date"
+@pytest.mark.parametrize("statement", REST_COLUMNS)
+def test_a_rest_column_follows_the_rules(desk: Desk, statement: str) -> None:
+    name, documented, column = REST_COLUMNS[statement]
+    found = rest_columns(desk, **{name: documented})[name]
+    assert json.dumps(found) == json.dumps(column), "in this order"
 
 
 def test_an_instant_is_a_date_time_though_declared_a_date(desk: Desk) -> None:
@@ -226,13 +238,36 @@ def test_a_day_that_openapi_calls_a_date_time_is_a_date(desk: Desk) -> None:
     assert columns["date"]["format"] == "date"
 
 
-def test_an_unknown_date_is_refused_and_nothing_is_written(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+# --- what must not be guessed about ---
+
+REFUSED: dict[str, tuple[Json, str]] = {
+    "a date that is neither day nor instant": ({"moonDate": DATE}, "things.moonDate"),
+    "a column that collides with a property": (
+        {"layout": reference("layoutNumber"), "LayoutNumber": {"type": "integer"}},
+        "two columns named LayoutNumber",
+    ),
+    "a reference with two possible keys": (
+        {"layout": reference("layoutNumber", otherNumber={"type": "integer"})},
+        "which of layoutNumber, otherNumber is the key",
+    ),
+    "a type that is none": ({"odd": {"type": "any"}}, "cannot make one type"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_must_not_be_guessed_about_is_refused_and_nothing_is_written(
+    desk: Desk, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
-    desk.publish_rest("things", {"thingNumber": {"type": "integer"}, "moonDate": DATE})
+    properties, message = REFUSED[what]
+    desk.publish_rest("things", {"thingNumber": {"type": "integer"}, **properties})
     assert desk.update(THINGS) == 2
-    assert "things.moonDate" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(desk.schemas.iterdir()) == []
+
+
+def test_a_primary_key_without_a_column_is_refused(desk: Desk) -> None:
+    desk.publish_rest("things", {"name": {"type": "string"}})
+    assert desk.update(THINGS) == 2
 
 
 def test_one_refusal_keeps_the_other_streams_unwritten_too(desk: Desk) -> None:
@@ -297,33 +332,6 @@ def test_links_and_objects_of_links_are_marked(desk: Desk) -> None:
     ]
 
 
-def test_a_column_that_collides_with_a_property_is_refused(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    desk.publish_rest(
-        "things",
-        {
-            "thingNumber": {"type": "integer"},
-            "layout": reference("layoutNumber"),
-            "LayoutNumber": {"type": "integer"},
-        },
-    )
-    assert desk.update(THINGS) == 2
-    assert "two columns named LayoutNumber" in capsys.readouterr().err
-    assert list(desk.schemas.iterdir()) == []
-
-
-def test_a_reference_with_two_possible_keys_is_refused(desk: Desk) -> None:
-    two = reference("layoutNumber", otherNumber={"type": "integer"})
-    desk.publish_rest("things", {"thingNumber": {"type": "integer"}, "layout": two})
-    assert desk.update(THINGS) == 2
-
-
-def test_a_primary_key_without_a_column_is_refused(desk: Desk) -> None:
-    desk.publish_rest("things", {"name": {"type": "string"}})
-    assert desk.update(THINGS) == 2
-
-
 # --- errors in the documents, and what only the real API shows ---
 
 ENTRIES = Stream("entries", "/entries", ("agreementNumber",))
@@ -332,28 +340,29 @@ ORDERS = Stream("orders_drafts", "/orders", ("agreementNumber",))
 SUPPLIER_GROUPS = Stream("rest_supplier_groups", "/supplier-groups", ("agreementNumber",))
 
 
-def test_a_wrong_type_is_corrected(desk: Desk) -> None:
-    desk.publish_rest("entries", {"invoiceNumber": {"type": "string"}})
-    assert desk.update(ENTRIES) == 0
-    assert desk.columns("entries")["invoiceNumber"]["type"] == ["integer", "null"]
-
-
-def test_a_correction_adds_nothing(desk: Desk) -> None:
-    desk.publish_rest("entries", {"text": {"type": "string"}})
-    assert desk.update(ENTRIES) == 0
-    assert "invoiceNumber" not in desk.columns("entries")
-
-
-def test_a_property_seen_in_recorded_answers_is_added(desk: Desk) -> None:
-    desk.publish_rest("drafts", {"text": {"type": "string"}})
-    assert desk.update(DRAFTS) == 0
-    assert desk.columns("invoices_drafts")["externalId"]["type"] == ["string", "null"]
-
-
-def test_once_it_is_documented_the_document_decides(desk: Desk) -> None:
-    desk.publish_rest("drafts", {"externalId": {"type": "integer"}})
-    assert desk.update(DRAFTS) == 0
-    assert desk.columns("invoices_drafts")["externalId"]["type"] == ["integer", "null"]
+@pytest.mark.parametrize(
+    ("stream", "documented", "column", "emitted"),
+    [
+        (ENTRIES, {"invoiceNumber": "string"}, "invoiceNumber", "integer"),
+        (ENTRIES, {"text": "string"}, "invoiceNumber", None),
+        (DRAFTS, {"text": "string"}, "externalId", "string"),
+        (DRAFTS, {"externalId": "integer"}, "externalId", "integer"),
+    ],
+    ids=[
+        "a wrong type is corrected",
+        "a correction adds nothing",
+        "a property seen in recorded responses is added",
+        "once it is documented the document decides",
+    ],
+)
+def test_documents_are_corrected(
+    desk: Desk, stream: Stream, documented: dict[str, str], column: str, emitted: str | None
+) -> None:
+    properties = {name: {"type": kind} for name, kind in documented.items()}
+    desk.publish_rest(stream.path[1:], properties)
+    assert desk.update(stream) == 0
+    found = desk.columns(stream.name).get(column)
+    assert (found and found["type"]) == (emitted and [emitted, "null"])
 
 
 def test_what_must_not_leave_the_tap_is_named_but_is_no_column(desk: Desk) -> None:
@@ -418,6 +427,7 @@ def test_a_path_parameter_of_fixed_values_is_a_string(desk: Desk) -> None:
         ({"type": "boolean"}, "boolean"),
         ({"type": "boolean", "nullable": True}, ["boolean", "null"]),
         ({"type": ["boolean", "null"]}, ["boolean", "null"]),
+        ({"oneOf": [{"type": "null"}, {"type": "boolean"}]}, ["boolean", "null"]),
     ],
 )
 def test_an_openapi_boolean_is_null_only_where_documented(

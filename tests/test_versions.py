@@ -16,7 +16,7 @@ from tests.conftest import settings_for
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Watched, numbered_grants
+from tests.support import Watched, activated, numbered_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +68,6 @@ def sandbox() -> Iterator[Sandbox]:
     """Three companies of a test's own; the third has no modules."""
     with Sandbox(numbered_grants(dict.fromkeys(NUMBERS, 120))) as running:
         yield running
-
-
-def activated(run: Run) -> set[str]:
-    return {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
 
 
 def run_all(

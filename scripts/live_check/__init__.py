@@ -1,5 +1,5 @@
-"""`make live-check`: which of the possible answers e-conomic gives where its documents are unsure.
+"""`make live-check`: what e-conomic does where its documents are unsure (docs/unsure.md).
 
-`assumptions.py` is the table, which docs/unsure.md is written from as well; `answers.py` tells from
-e-conomic's answers which it was; `__main__.py` asks, and reports.
+`checks.py` is the table of requests and judges, `answers.py` has the judges, `__main__.py` sends
+the requests and reports.
 """

@@ -1,7 +1,7 @@
-"""`make live-check`: ask e-conomic which of the possible answers it gives, and write a report.
+"""`make live-check`: find out how e-conomic really behaves, and write a report.
 
 At most 60 calls, GET only, with a pause between them. The report holds no amounts, names, texts,
-numbers or tokens: only which answer it was, statuses, codes, and the forms of dates and headers.
+numbers or tokens: only what was found, statuses, codes, and the forms of dates and headers.
 Without tokens of your own in the environment it asks e-conomic's public demo company.
 """
 
@@ -15,14 +15,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from scripts.live_check.answers import CannotTell, Finding, Reply
-from scripts.live_check.assumptions import ASSUMPTIONS
+from scripts.live_check.checks import CHECKS, assumptions
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import OPENAPI_URL, PREFIX, REST_URL
 from tap_visma_economic.rate_limit import told
@@ -32,29 +31,21 @@ from tap_visma_economic.schemas import MODULE_VERSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts.live_check.assumptions import Check
+    from scripts.live_check.checks import Check
 
 MOST_CALLS = 60
-LONGEST_WAIT = 60.0
-"""Seconds. The script waits so long once, and stops when it would have to wait again."""
+LONGEST_WAIT = 60.0  # seconds, and only once
 
 ANSWERS = {True: "as assumed", False: "otherwise", None: "could not tell"}
 
 
 class TokensRefusedError(Exception):
-    """e-conomic answered 401."""
+    """e-conomic returned 401."""
 
 
 @dataclass
 class Api:
-    """Both APIs, asked gently: no request twice, a pause before each, an end in time.
-
-    Args:
-        rest_url: where the older API is.
-        openapi_url: where the newer one is.
-        auth: puts the tokens on a request, and sends them nowhere else.
-        pause: seconds before each call.
-    """
+    """Both APIs, called gently: no request twice, seconds of pause before each, an end in time."""
 
     rest_url: str
     openapi_url: str
@@ -66,10 +57,10 @@ class Api:
     _waited: bool = False
 
     def get(self, request: str) -> Reply:
-        """Return the answer to a request as the table writes it.
+        """Return the response to a request as the table writes it.
 
         Raises:
-            CannotTell: it was not sent, or not answered.
+            CannotTell: it was not sent, or there was no response.
             TokensRefusedError: e-conomic does not know the tokens.
         """
         if request not in self._known:
@@ -78,9 +69,9 @@ class Api:
 
     def _send(self, request: str) -> Reply:
         url, _, query = self._url(request).partition("?")
-        parameters = dict(pair.split("=", 1) for pair in query.split("&")) if query else {}
+        parameters = dict(pair.split("=", 1) for pair in query.split("&") if pair)
         if len(self.replies) >= MOST_CALLS:
-            self._stopped = self._stopped or f"not asked: {MOST_CALLS} calls were made"
+            self._stopped = self._stopped or f"not requested: {MOST_CALLS} calls were made"
         if self._stopped:
             raise CannotTell(self._stopped)
         time.sleep(self.pause)
@@ -90,20 +81,21 @@ class Api:
             )
             reply = Reply(response.status_code, response.headers, _json(response))
         except requests.RequestException as error:  # its words may hold a token
-            self._hold(LONGEST_WAIT / 10, f"not asked: no answer before ({type(error).__name__})")
-            raise CannotTell(f"no answer ({type(error).__name__})") from None
+            self._hold(
+                LONGEST_WAIT / 10, f"not requested: no response before ({type(error).__name__})"
+            )
+            raise CannotTell(f"no response ({type(error).__name__})") from None
         self.replies.append(reply)
-        if reply.status == HTTPStatus.UNAUTHORIZED:
+        if reply.status == requests.codes.unauthorized:
             raise TokensRefusedError
-        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            headers = reply.headers
-            wait = retry_after(headers.get("Retry-After"), headers.get("Date"))
-            self._hold(wait, "not asked: e-conomic refused a call for its budget")
+        if reply.status == requests.codes.too_many_requests:
+            wait = retry_after(*(reply.headers.get(name) for name in ("Retry-After", "Date")))
+            self._hold(wait, "not requested: e-conomic rejected a call with 429")
             return self._send(request)
         budget = told(reply.headers.get("X-RateLimiting"))
         # Whether the figure means used or left, a bucket that is near neither end is in use.
-        if budget and 0.25 < budget.used / budget.limit < 0.75:  # noqa: PLR2004
-            self._hold(budget.window, "not asked: the call budget is wanted by others")
+        if budget and 0.25 < budget.used / budget.limit < 0.75:
+            self._hold(budget.window, "not requested: others are using the rate limit")
         return reply
 
     def _url(self, request: str) -> str:
@@ -130,7 +122,7 @@ def _json(response: requests.Response) -> Any:
 
 
 def find(api: Api, check: Check) -> tuple[Finding, list[Reply]]:
-    """Return what a check found, and the answers to its own requests."""
+    """Return what a check found, and the responses to its own requests."""
     replies: list[Reply] = []
     try:
         for request in check.requests:
@@ -139,34 +131,34 @@ def find(api: Api, check: Check) -> tuple[Finding, list[Reply]]:
     except CannotTell as why:
         return Finding(None, str(why)), replies
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return Finding(None, "the answer has another form than is documented"), replies
+        return Finding(None, "the response is not as documented"), replies
 
 
 def live_check(api: Api, only: Sequence[str]) -> dict[str, Any]:
     """Ask everything, or what `only` names, print each finding, and return the report."""
-    chosen = [it for it in ASSUMPTIONS if not only or it.key in only]
-    found: dict[str, Any] = {}
-    # Those that look at every answer come last.
-    for assumption in sorted(chosen, key=lambda it: not it.checks[0].requests):
-        print(f"\n{assumption.takes}")
-        for check in assumption.checks:
+    findings: dict[str, Any] = {}
+    # Those that look at every response come last.
+    for key in sorted(only or CHECKS, key=lambda it: not CHECKS[it][0].requests):
+        assumed, otherwise = assumptions()[key]
+        print(f"\n{assumed}")
+        for check in CHECKS[key]:
             finding, replies = find(api, check)
-            key = f"{assumption.key}: {check.name}" if check.name else assumption.key
-            print(f"  {key}: {ANSWERS[finding.holds]}: {finding.words}", flush=True)
-            found[key] = {
+            name = f"{key}: {check.name}" if check.name else key
+            print(f"  {name}: {ANSWERS[finding.holds]}: {finding.words}", flush=True)
+            if finding.holds is False:
+                print(f"  The tap then: {otherwise}")
+            findings[name] = {
                 "answer": ANSWERS[finding.holds],
                 "seen": finding.words,
                 "statuses": [reply.status for reply in replies],
                 "codes": sorted({code for reply in replies for code in reply.codes}),
             }
-            if finding.holds is False:
-                print(f"  The tap then: {assumption.otherwise}")
     real = (api.rest_url, api.openapi_url) == (REST_URL, OPENAPI_URL)
     return {
         "asked": "e-conomic" if real else "another host",
         "day": datetime.now(timezone.utc).date().isoformat(),
         "calls": len(api.replies),
-        "findings": found,
+        "findings": findings,
     }
 
 
@@ -175,7 +167,7 @@ def changes(earlier: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     before, after = earlier["findings"], now["findings"]
     for key in {**before, **after}:
         old, new = (
-            f"{it[key]['answer']}: {it[key]['seen']}" if key in it else "not asked"
+            f"{it[key]['answer']}: {it[key]['seen']}" if key in it else "not checked"
             for it in (before, after)
         )
         if old != new:
@@ -188,11 +180,10 @@ def _arguments() -> argparse.Namespace:
     for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, default=environment(PREFIX + name.upper()) or usual)
-    parser.add_argument("--compare", type=Path, help="an earlier report: say what has changed")
+    parser.add_argument("--compare", type=Path, help="an earlier report: report what has changed")
     name = f"live-check-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.json"
     parser.add_argument("--report", type=Path, default=Path("output") / name, help="where it goes")
-    keys = [assumption.key for assumption in ASSUMPTIONS]
-    parser.add_argument("--only", action="append", choices=keys, default=[], metavar="KEY")
+    parser.add_argument("--only", action="append", choices=CHECKS, default=[], metavar="KEY")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds before each call")
     return parser.parse_args()
 
@@ -205,7 +196,7 @@ def main() -> int:
         earlier = json.loads(text)
         list(changes(earlier, earlier))
     except (OSError, ValueError, LookupError, TypeError):
-        sys.exit(f"{options.compare} is no report of make live-check")
+        sys.exit(f"{options.compare} is not a report of make live-check")
     rest_url, openapi_url = options.rest_url.rstrip("/"), options.openapi_url.rstrip("/")
     app, grant = PREFIX + "APP_SECRET_TOKEN", PREFIX + "AGREEMENT_GRANT_TOKEN"
     tokens = os.environ.get(app) or "demo", os.environ.get(grant) or "demo"
@@ -214,14 +205,14 @@ def main() -> int:
     try:
         report = live_check(api, options.only)
     except TokensRefusedError:
-        sys.exit(f"e-conomic refuses the tokens (401): see {app} and {grant}")
+        sys.exit(f"e-conomic rejects the tokens (401): see {app} and {grant}")
     if not api.replies:
-        sys.exit(f"No answer from {origin_of(rest_url)[1]}: nothing could be told")
+        sys.exit(f"No response from {origin_of(rest_url)[1]}: nothing could be checked")
     options.report.parent.mkdir(parents=True, exist_ok=True)
     options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.compare:
         print("\nWhat has changed:\n" + ("\n".join(changes(earlier, report)) or "nothing"))
-    print(f"\n{len(api.replies)} calls. Report: {options.report}. It holds nothing of the company.")
+    print(f"\n{len(api.replies)} calls. Report: {options.report}. It contains no company data.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""From the tree of a document to the columns of a stream.
+"""From the record of a document to the columns of a stream.
 
 The rules in short: an object that refers to another entity gives that entity's key to a column
 beside it; links are marked; instants and days are told apart; what is not a key may be null.
@@ -7,16 +7,33 @@ beside it; links are marked; instants and days are told apart; what is not a key
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.schema_update import facts
-from scripts.schema_update.descriptions import AGREEMENT_NUMBER, PARAMETER, describe
-from scripts.schema_update.tree import DocumentError
+import yaml
+
+from scripts.schema_update.documents import FACTS, DocumentError
 
 if TYPE_CHECKING:
-    from scripts.schema_update.tree import Node, Stream
+    from scripts.schema_update.documents import AnyStream, Node
 
 Json = dict[str, Any]
+
+DESCRIPTIONS: dict[str, str] = yaml.safe_load(
+    Path(__file__).with_name("descriptions.yml").read_text(encoding="utf-8")
+)
+AGREEMENT_NUMBER = "The company (agreement) the record was read from."
+PARAMETER = "Taken from the address of the listing the record came from."
+KEYWORDS = (
+    *("type", "format", "description", "x-source", "x-stamp", "x-trim", "x-link", "x-omit"),
+    *("properties", "items"),
+)
+"""The keywords of a column in the order in which one reads them."""
+
+
+def describe(stream: str, path: str) -> str | None:
+    """The description of a property of a stream, by its dotted path, or none."""
+    return DESCRIPTIONS.get(f"{stream}.{path}") or DESCRIPTIONS.get(path.rpartition(".")[2])
 
 
 def column_name(prop: str, key: str) -> str:
@@ -38,25 +55,7 @@ def column_name(prop: str, key: str) -> str:
     return f"{prop}{key[0].upper()}{key[1:]}"
 
 
-def reference_key(prop: str, node: Node) -> str | None:
-    """The key of the entity an object refers to, or None where it refers to none.
-
-    A reference carries a link to the entity, `self`, beside the entity's key.
-    """
-    if node.type != "object" or "self" not in node.properties or prop in facts.VALUE_OBJECTS:
-        return None
-    keys = [
-        name
-        for name, child in node.properties.items()
-        if child.type in {"integer", "string"}
-        and (name.endswith("Number") or name in {"code", "vatCode", "year"})
-    ]
-    if len(keys) > 1:
-        raise DocumentError(f"{prop}: which of {', '.join(keys)} is the key of the entity?")
-    return keys[0] if keys else None
-
-
-def build(stream: Stream, source: str, record: Node, parent: Json | None) -> Json:
+def build(stream: AnyStream, source: str, record: Node, parent: Json | None) -> Json:
     """The schema file of a stream.
 
     Args:
@@ -69,27 +68,18 @@ def build(stream: Stream, source: str, record: Node, parent: Json | None) -> Jso
         DocumentError: Two columns share a name, a date is not known to be an instant or a day, or
             a primary key is not among the columns.
     """
-    body = _Columns(stream.name).of(record, "")
+    body = _columns(stream.name, record)
     columns: Json = {
         "agreementNumber": body.pop("agreementNumber", {"type": ["integer", "null"]})
         | {"description": describe(stream.name, "agreementNumber") or AGREEMENT_NUMBER}
     }
     for parameter, parent_column in stream.path_params.items():
-        name = facts.PARAMETER_COLUMNS.get(parameter, parameter)
-        if name in body:
-            column = body.pop(name)
-        elif parent_column is None:
-            column = {"type": ["string", "null"]}
-        elif parent is not None:
-            column = {"type": _nullable(parent["properties"][parent_column]["type"])}
-        else:
-            raise DocumentError(f"{stream.name}.{name}: its parent has no schema to type it")
+        name = FACTS["parameter_columns"].get(parameter, parameter)
+        column = body.pop(name, None) or _parameter(stream, name, parent_column, parent)
         description = describe(stream.name, name) or PARAMETER
         columns[name] = column | {"description": description, "x-stamp": parameter}
     for name, column in body.items():
-        if name.lower() in {taken.lower() for taken in columns}:
-            raise DocumentError(f"{stream.name}.{name}: collides with a stamped column")
-        columns[name] = column
+        _put(columns, name, column, stream.name)
     for key in stream.primary_keys:
         if key not in columns:
             raise DocumentError(f"{stream.name}.{key}: a primary key without a column")
@@ -103,72 +93,93 @@ def build(stream: Stream, source: str, record: Node, parent: Json | None) -> Jso
     }
 
 
-class _Columns:
-    """Turns the objects of one stream's document into columns."""
+def _parameter(stream: AnyStream, name: str, column: Any, parent: Json | None) -> Json:
+    if not isinstance(column, str):  # a path parameter of fixed values
+        return {"type": ["string", "null"]}
+    if parent is None:
+        raise DocumentError(f"{stream.name}.{name}: its parent has no schema to type it")
+    kind = parent["properties"][column]["type"]
+    return {"type": [kind, "null"] if isinstance(kind, str) else kind}
 
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
 
-    def of(self, node: Node, where: str) -> Json:
-        """The columns of an object, the lifted ones beside or in place of their objects."""
-        columns: Json = {}
-        for name, child in node.properties.items():
-            path = f"{where}.{name}" if where else name
-            key = reference_key(name, child)
-            if key is not None:
-                lifted = column_name(name, key)
-                column = self._schema(child.properties[key], f"{path}.{key}")
-                self._put(columns, where, lifted, column | {"x-source": f"{name}.{key}"})
-                if lifted.lower() == name.lower():
-                    continue
-            self._put(columns, where, name, self._schema(child, path))
-        return columns
+def _columns(stream: str, node: Node, where: str = "") -> Json:
+    """The columns of an object, the lifted ones beside or in place of their objects."""
+    columns: Json = {}
+    for name, child in node.properties.items():
+        key = _reference_key(name, child)
+        if key is not None:
+            lifted = column_name(name, key)
+            column = _schema(stream, child.properties[key], f"{where}{lifted}")
+            _put(columns, lifted, column | {"x-source": f"{name}.{key}"}, f"{stream}.{where}")
+            if lifted.lower() == name.lower():
+                continue
+        _put(columns, name, _schema(stream, child, f"{where}{name}"), f"{stream}.{where}")
+    return columns
 
-    def _put(self, columns: Json, where: str, name: str, column: Json) -> None:
-        taken = next((other for other in columns if other.lower() == name.lower()), None)
-        if taken is not None:
-            sources = " and ".join(
-                str(one.get("x-source", "a property")) for one in (columns[taken], column)
-            )
-            place = f"{self._stream}.{where}".rstrip(".")
-            raise DocumentError(f"{place}: two columns named {name} ({sources})")
-        path = f"{where}.{name}" if where else name
-        if "description" not in column and (text := describe(self._stream, path)):
-            column["description"] = text
-        columns[name] = column
 
-    def _schema(self, node: Node, path: str) -> Json:
-        name = path.rpartition(".")[2]
-        # A false boolean is left out by e-conomic, so at the top it is never unknown.
-        plain = node.type == "boolean" and not node.nullable and path == name
-        schema: Json = {"type": node.type if plain else [node.type, "null"]}
-        if node.date:
-            schema["format"] = self._date_format(name, path)
-        if node.meaning and not describe(self._stream, path):
-            schema["description"] = f"{node.meaning[0].upper()}{node.meaning[1:]}."
-        if name in facts.VAT_CODES and node.type == "string":
-            schema["x-trim"] = True
-        if _is_link(node) or _says_nothing_more(name, node):
-            schema["x-link"] = True
-        if node.omit:
-            schema["x-omit"] = node.omit
-        if node.type == "object":
-            schema["properties"] = {
-                key: _ordered(value) for key, value in self.of(node, path).items()
-            }
-        if node.items is not None:
-            schema["items"] = _ordered(self._schema(node.items, f"{path}[]"))
-        return schema
-
-    def _date_format(self, name: str, path: str) -> str:
-        if name in facts.INSTANTS:
-            return "date-time"
-        if name in facts.CIVIL_DATES or f"{self._stream}.{path}" in facts.CIVIL_DATES:
-            return "date"
-        raise DocumentError(
-            f"{self._stream}.{path}: a date that is not known to be an instant or a day; "
-            "add it to INSTANTS or CIVIL_DATES in scripts/schema_update/facts.py"
+def _put(columns: Json, name: str, column: Json, where: str) -> None:
+    taken = next((other for other in columns if other.lower() == name.lower()), None)
+    if taken is not None:
+        sources = " and ".join(
+            str(one.get("x-source", "a property")) for one in (columns[taken], column)
         )
+        raise DocumentError(f"{where.rstrip('.')}: two columns named {name} ({sources})")
+    columns[name] = column
+
+
+def _schema(stream: str, node: Node, path: str) -> Json:
+    """The schema of the column at a path."""
+    name = path.rpartition(".")[2]
+    # A false boolean is left out by e-conomic, so at the top it is never unknown.
+    plain = node.type == "boolean" and not node.nullable and path == name
+    schema: Json = {"type": node.type if plain else [node.type, "null"]}
+    if node.date:
+        schema["format"] = _date_format(stream, path)
+    meaning = f"{node.meaning[0].upper()}{node.meaning[1:]}." if node.meaning else None
+    if description := describe(stream, path) or meaning:
+        schema["description"] = description
+    if name in FACTS["vat_codes"] and node.type == "string":
+        schema["x-trim"] = True
+    if _is_link(node) or _says_nothing_more(name, node):
+        schema["x-link"] = True
+    if node.omit:
+        schema["x-omit"] = node.omit
+    if node.type == "object":
+        inner = _columns(stream, node, f"{path}.")
+        schema["properties"] = {key: _ordered(value) for key, value in inner.items()}
+    if node.items is not None:
+        schema["items"] = _ordered(_schema(stream, node.items, f"{path}[]"))
+    return schema
+
+
+def _date_format(stream: str, path: str) -> str:
+    name = path.rpartition(".")[2]
+    if name in FACTS["instants"]:
+        return "date-time"
+    if {name, f"{stream}.{path}"} & set(FACTS["days"]):
+        return "date"
+    raise DocumentError(
+        f"{stream}.{path}: a date that is not known to be an instant or a day; "
+        "add it to instants or days in scripts/schema_update/facts.yml"
+    )
+
+
+def _reference_key(prop: str, node: Node) -> str | None:
+    """The key of the entity an object refers to, or None where it refers to none.
+
+    A reference carries a link to the entity, `self`, beside the entity's key.
+    """
+    if node.type != "object" or "self" not in node.properties or prop in FACTS["value_objects"]:
+        return None
+    keys = [
+        name
+        for name, child in node.properties.items()
+        if child.type in {"integer", "string"}
+        and (name.endswith("Number") or name in {"code", "vatCode", "year"})
+    ]
+    if len(keys) > 1:
+        raise DocumentError(f"{prop}: which of {', '.join(keys)} is the key of the entity?")
+    return keys[0] if keys else None
 
 
 def _is_link(node: Node) -> bool:
@@ -181,21 +192,11 @@ def _says_nothing_more(name: str, node: Node) -> bool:
 
     The items of an array have no column beside them to hold their key, so they keep it.
     """
-    key = None if name.endswith("[]") else reference_key(name, node)
+    key = None if name.endswith("[]") else _reference_key(name, node)
     return key is not None and all(
         other == key or _is_link(child) for other, child in node.properties.items()
     )
 
 
-def _nullable(kind: str | list[str]) -> list[str]:
-    return [kind, "null"] if isinstance(kind, str) else kind
-
-
 def _ordered(column: Json) -> Json:
-    """The keywords of a column in the order in which one reads them."""
-    order = (
-        *("type", "format", "description"),
-        *("x-source", "x-stamp", "x-trim", "x-link", "x-omit"),
-        *("properties", "items"),
-    )
-    return {word: column[word] for word in order if word in column}
+    return {word: column[word] for word in KEYWORDS if word in column}
