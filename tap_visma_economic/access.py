@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.pagination import Query
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.records import Row
     from tap_visma_economic.run import Run
+    from tap_visma_economic.stream import EconomicStream
 
 # What e-conomic documents
 
@@ -142,7 +142,7 @@ Findings = dict[str, Finding]
 """By the stream's name."""
 
 
-def ask_all(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Findings:
+def ask_all(run: Run, streams: Sequence[EconomicStream], agreement: Agreement) -> Findings:
     """Ask for every stream of the catalog once, parents before the streams below them.
 
     A parent that the catalog leaves out is asked for too, but not told of. After a 401 nothing more
@@ -164,11 +164,11 @@ def ask_all(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Find
     return {stream.name: findings.get(stream.name, not_asked) for stream in streams}
 
 
-def _generations(run: Run, streams: Sequence[Endpoint]) -> Iterator[list[Endpoint]]:
+def _generations(run: Run, streams: Sequence[EconomicStream]) -> Iterator[list[EconomicStream]]:
     """Yield the streams without a parent, those below them, and so on."""
-    every: dict[type[Any], Endpoint] = {}
+    every: dict[type[Any], EconomicStream] = {}
 
-    def add(stream: Endpoint) -> None:
+    def add(stream: EconomicStream) -> None:
         if type(stream) not in every:
             every[type(stream)] = stream
             if stream.parent is not None:
@@ -182,7 +182,7 @@ def _generations(run: Run, streams: Sequence[Endpoint]) -> Iterator[list[Endpoin
         parents = {type(stream) for stream in generation}
 
 
-def _ask_below(stream: Endpoint, *, agreement: Agreement, findings: Findings) -> Finding:
+def _ask_below(stream: EconomicStream, *, agreement: Agreement, findings: Findings) -> Finding:
     """Ask for a stream, unless its parent has answered for it. May run in any thread."""
     parent: AnyStream = stream.parent
     above = findings[parent.name] if parent else None
@@ -203,7 +203,7 @@ def _ask_below(stream: Endpoint, *, agreement: Agreement, findings: Findings) ->
     return Finding(Access.YES, first={**context, **first} if first else None)
 
 
-def _parameters(stream: Endpoint, above: Row | None) -> dict[str, Any]:
+def _parameters(stream: EconomicStream, above: Row | None) -> dict[str, Any]:
     """Return what fills a stream's path: of fixed values the first, else those of a row above.
 
     Below an unknown parent the OpenAPI answers an empty listing, so that any will do
@@ -215,7 +215,7 @@ def _parameters(stream: Endpoint, above: Row | None) -> dict[str, Any]:
     }
 
 
-def _ask(stream: Endpoint, agreement: Agreement, context: PathContext) -> Row | None:
+def _ask(stream: EconomicStream, agreement: Agreement, context: PathContext) -> Row | None:
     """Ask as little as e-conomic lets one ask; return a row if one had to be read."""
     if stream.listing is Listing.SELF:
         return agreement.page.rows[0]
@@ -226,7 +226,7 @@ def _ask(stream: Endpoint, agreement: Agreement, context: PathContext) -> Row | 
     return page.rows[0] if page.rows else None
 
 
-def _least(stream: Endpoint) -> Query:
+def _least(stream: EconomicStream) -> Query:
     """Return the query for one row at most, or the one answer there is."""
     if stream.listing in {Listing.PAGED, Listing.CHANGELOG}:
         return {"pageSize": 1, "skipPages": 0}
@@ -238,7 +238,7 @@ def _least(stream: Endpoint) -> Query:
     return {"filter": compare(key, "eq", 0)}  # not counted, nor paged by size: numbers begin at 1
 
 
-def _reason(stream: Endpoint, agreement: Agreement, error: AccessDeniedError) -> str:
+def _reason(stream: EconomicStream, agreement: Agreement, error: AccessDeniedError) -> str:
     """Return why e-conomic refuses: the module, the role, or its own words."""
     documented, has = roles_of(stream), roles(agreement)
     module = paid_module_of(stream)

@@ -20,6 +20,7 @@ from tap_visma_economic.config import settings
 from tap_visma_economic.costs import Costs
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.outcome import Report
+from tap_visma_economic.parents import ParentKeys
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.session import Transport
@@ -60,6 +61,7 @@ class Run:
         progress: the line on a terminal.
         state_writer: writes STATE, not too often.
         read_anew: streams of which a company was read in full.
+        parents: keys of parents, read once for all streams below them.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Run:
         self.costs = Costs()
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
+        self.parents = ParentKeys(stop)
         self._state = state
         self._user_agent = user_agent
         self._make = make

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     import pendulum
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.replication.base import Clock, Reading
 
 T = TypeVar("T")
+
+Stream = Any
+"""An `EconomicStream`, which is above this module."""
 
 INCREMENTAL = "INCREMENTAL"
 
@@ -38,7 +40,7 @@ EDITED = ("dimensionKeyFrom", "dimensionKeyTo")
 
 
 def reading_of(
-    stream: Endpoint, agreement: Agreement, state: dict[str, Any], *, anew: bool, before: int
+    stream: Stream, agreement: Agreement, state: dict[str, Any], *, anew: bool, before: int
 ) -> RepeatedReading:
     """Return what this run asks of a stream and an agreement.
 
@@ -56,7 +58,7 @@ def reading_of(
     return RepeatedReading(source, partial(_made, stream, source, state, anew=anew), before)
 
 
-def _made(stream: Endpoint, source: Source, state: dict[str, Any], *, anew: bool) -> Reading:
+def _made(stream: Stream, source: Source, state: dict[str, Any], *, anew: bool) -> Reading:
     if stream.replication_method != INCREMENTAL:
         return FullTable(source, _bounds(stream).get("date_filter"))
     key, declared = stream.replication_key, stream.own_replication_key
@@ -79,7 +81,7 @@ def _made(stream: Endpoint, source: Source, state: dict[str, Any], *, anew: bool
     return ByNumber(source, state, key, **by_number)
 
 
-def _bounds(stream: Endpoint) -> dict[str, str]:
+def _bounds(stream: Stream) -> dict[str, str]:
     start = start_date(stream.config)
     if start is None or stream.start_date_property is None:
         return {}
@@ -90,7 +92,7 @@ def _bounds(stream: Endpoint) -> dict[str, str]:
 class Source:
     """A stream of one agreement, as readings ask it."""
 
-    def __init__(self, stream: Endpoint, agreement: Agreement) -> None:
+    def __init__(self, stream: Stream, agreement: Agreement) -> None:
         self._stream = stream
         self._agreement = agreement
 
@@ -99,22 +101,22 @@ class Source:
 
     def pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages of all the stream's listings."""
-        return self._stream.read(self._agreement, filter_)
+        yield from self._stream.read(self._agreement, filter_)
 
     def open_pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages of the listing that holds the open rows."""
         listing = self._stream
         if listing.open_listing is not None:
             listing = listing.run.stream(listing.open_listing)
-        return listing.read(self._agreement, filter_)
+        yield from listing.read(self._agreement, filter_)
 
     def count(self, filter_: str) -> int:
         """Return how many rows the stream's listings hold that fit."""
-        return self._stream.count(self._agreement, filter_)
+        return int(self._stream.count(self._agreement, filter_))
 
     def knows_parents(self) -> bool:
         """Return whether e-conomic told how many rows the listings above the stream's have."""
-        return self._stream.knows_parents(self._agreement)
+        return bool(self._stream.knows_parents(self._agreement))
 
     def forget_parents(self) -> None:
         """Let the listings above the stream's be read anew."""
@@ -125,7 +127,7 @@ class Source:
         if not self._stream.is_counted:
             return None
         try:
-            return self._stream.count(self._agreement, None)
+            return int(self._stream.count(self._agreement, None))
         except UncountedError:
             return None
 
@@ -157,7 +159,7 @@ class Source:
 
 
 def _since(
-    stream: Endpoint,
+    stream: Stream,
     key: str,
     at: pendulum.DateTime,
     ask: Callable[[str | None], Iterator[T]],
