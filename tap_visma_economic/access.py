@@ -20,7 +20,7 @@ from tap_visma_economic.errors import (
     shown,
 )
 from tap_visma_economic.filters import compare
-from tap_visma_economic.kinds import Listing
+from tap_visma_economic.pagination import Paged, PagedUpward
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -217,7 +217,7 @@ def _parameters(stream: EconomicStream, above: Row | None) -> dict[str, Any]:
 
 def _ask(stream: EconomicStream, agreement: Agreement, context: PathContext) -> Row | None:
     """Ask as little as e-conomic lets one ask; return a row if one had to be read."""
-    if stream.listing is Listing.SELF:
+    if stream.is_self:
         return agreement.page.rows[0]
     if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
@@ -228,9 +228,9 @@ def _ask(stream: EconomicStream, agreement: Agreement, context: PathContext) -> 
 
 def _least(stream: EconomicStream) -> Query:
     """Return the query for one row at most, or the one answer there is."""
-    if stream.listing in {Listing.PAGED, Listing.CHANGELOG}:
+    if stream.paginator_class in {Paged, PagedUpward}:
         return {"pageSize": 1, "skipPages": 0}
-    if stream.listing is not Listing.COLLECTION:
+    if stream.is_single_object or stream.paginator_class:
         return {}
     if not isinstance(stream, OpenApiStream):
         return {"pagesize": 1}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
-from tap_visma_economic.kinds import Listing, OpenRows, Replication
 from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
 
-__all__ = ["Listing", "OpenApiStream", "OpenRows", "Replication", "RestApiStream"]
-
 
 class RestApiStream(EconomicStream):
     """A listing of restapi.e-conomic.com, which e-conomic calls its legacy REST API.
@@ -54,13 +51,13 @@ class RestApiStream(EconomicStream):
 
     def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
-        if self.listing is Listing.COLLECTION:
-            return pages.rest_collection(response, self.row_type)
-        return pages.single(response, self.documented, self.row_type)
+        if self.is_single_object:
+            return pages.single(response, self.documented, self.row_type)
+        return pages.rest_collection(response, self.row_type)
 
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
         """Return the plan for reading one listing, its rows filtered by `filter_`."""
-        if self.listing is not Listing.COLLECTION:
+        if self.is_single_object:
             return OnePage(filter_)
         if self.keyset:
             return Keyset(filter_, key=self.keyset)
@@ -95,7 +92,7 @@ class OpenApiStream(EconomicStream):
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
         url = super().get_url(context)
-        return f"{url}/paged" if self.listing is Listing.PAGED else url
+        return f"{url}/paged" if self.paginator_class is Paged else url
 
     def validate_response(self, response: requests.Response) -> None:
         """Raise the error that an answer stands for, if it is one.
@@ -118,23 +115,22 @@ class OpenApiStream(EconomicStream):
 
     def parse_response(self, response: requests.Response) -> Page:
         """Return an answer as a page."""
-        if self.listing is Listing.COLLECTION:
-            return pages.cursor_listing(response, self.row_type)
-        if self.listing is Listing.SINGLETON:
+        if self.is_single_object:
             return pages.single(response, self.documented, self.row_type)
-        return pages.array(response, self.row_type)
+        envelope = pages.array if self.paginator_class else pages.cursor_listing
+        return envelope(response, self.row_type)
 
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
         """Return the plan for reading one listing, its rows filtered by `filter_`."""
-        if self.listing is Listing.COLLECTION:
-            return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
-        if self.listing is Listing.PAGED:
-            return Paged(filter_)
-        if self.listing is Listing.CHANGELOG:
-            key = self.own_replication_key
+        if self.is_single_object:
+            return OnePage(filter_)
+        if self.paginator_class is PagedUpward:
+            key = self.replication.key
             others = [name for name in self.row_keys if name != key]
             return PagedUpward(filter_, key=key, then=others)
-        return OnePage(filter_)
+        if self.paginator_class:
+            return self.paginator_class(filter_)
+        return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit: see docs/economic-api.md#openapi-listings."""

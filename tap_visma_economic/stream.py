@@ -6,7 +6,6 @@ APIs pages and filters is in `client`; what a stream reads again is up to its re
 
 from __future__ import annotations
 
-import sys
 import time
 from abc import abstractmethod
 from contextlib import suppress
@@ -26,6 +25,7 @@ from singer_sdk.streams.rest import PageContext
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
 from tap_visma_economic.ahead import Unit
+from tap_visma_economic.config.settings import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
     BadAnswerError,
@@ -43,7 +43,6 @@ from tap_visma_economic.errors import (
     UncountedError,
     error_of,
 )
-from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
 from tap_visma_economic.paths import fill
 from tap_visma_economic.rate_limit import cost_of
@@ -53,9 +52,9 @@ from tap_visma_economic.records.records import Selection
 from tap_visma_economic.records.row_type import RowType, as_dictionary
 from tap_visma_economic.records.typed import column
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication.base import parse_instant
+from tap_visma_economic.replication.base import FullTable, Options, parse_instant
+from tap_visma_economic.replication.repeated import RepeatedReading
 from tap_visma_economic.retry import MAX_TRIES, retry
-from tap_visma_economic.strategy import INCREMENTAL, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -71,17 +70,17 @@ if TYPE_CHECKING:
     from tap_visma_economic.ahead import Step
     from tap_visma_economic.config.settings import Config
     from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pagination import Paginator, Query
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.records import Record, Row
-    from tap_visma_economic.replication.repeated import RepeatedReading
+    from tap_visma_economic.replication.base import Replication
     from tap_visma_economic.run import Run
 
 T = TypeVar("T")
 
-FULL_TABLE = "FULL_TABLE"
+FULL_TABLE, INCREMENTAL = "FULL_TABLE", "INCREMENTAL"
+"""Replication methods, as catalogs name them."""
 
 _NO_COUNT = (
     AccessDeniedError,  # whether the rows may be read is for their listing to say
@@ -94,39 +93,45 @@ _NO_COUNT = (
 
 
 class EconomicStream(RESTStream["Query"]):
-    """One endpoint of either API.
+    """Base of all streams.
 
-    Class attributes say what it is: `name` and `path` are the SDK's; `listing` is how it lists its
-    rows; `path_params` maps each parameter of the path to the column of the `parent` stream it
-    comes from, or to its fixed values; `counted` is false where e-conomic does not count the rows;
-    `keyset` is an integer property that filters and by which the listing comes sorted upward;
-    `optional` says of a single object that a parent may be without it; `key_is_inferred` where no
-    document says that the primary key identifies a row.
+    Class attributes say what a stream is: `name`, `path` and `primary_keys` are the SDK's.
 
-    Others say how new and changed rows are found: `replication` with the SDK's `replication_key`;
-    `start_date_property`, the date by which the setting start_date bounds rows that are numbered;
-    `open_rows` and `open_listing`, how rows that can still change are found; `changelog`, the
-    endpoint that tells which rows were edited.
+    - `replication`: how new and changed rows are found. The SDK's `replication_key` is its key.
+    - `paginator_class`: how the rows are listed, if not as usual in the API.
+    - `is_single_object`: the endpoint returns one object and not a listing.
+    - `is_self`: it is `/self`, with whose response every run begins.
+    - `parent`, `path_params`: each parameter of the path, with the column of the parent stream that
+      fills it, or with its fixed values.
+    - `keyset`: an integer property that filters, and by which the listing is sorted upward.
+    - `counted`: e-conomic can count the rows.
+    - `optional`: a parent may be without the object.
+    - `key_is_inferred`: no document says that the primary key identifies a row.
+    - `opt_in`: the catalog has it only with the setting `all_streams`.
 
     Attributes:
-        in_doubt: agreements of which e-conomic may have rows that a reading did not see.
-        untold: agreements of which the listing above others came without e-conomic's count.
-        unsorted: e-conomic has turned out not to sort the listing as it was asked to.
+        in_doubt: agreements of which e-conomic may have rows that were not read.
+        uncounted: agreements whose key columns were read without e-conomic's count, with the number
+            of rows.
+        unsorted: e-conomic has turned out not to sort the listing as requested.
     """
 
-    listing: ClassVar[Listing] = Listing.COLLECTION
+    replication: ClassVar[Replication] = FullTable()
+    paginator_class: ClassVar[type[Paginator] | None] = None
+    is_single_object: ClassVar[bool] = False
+    is_self: ClassVar[bool] = False
     parent: ClassVar[type[EconomicStream] | None] = None
     path_params: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
     counted: ClassVar[bool] = True
     keyset: ClassVar[str | None] = None
     optional: ClassVar[bool] = False
     key_is_inferred: ClassVar[bool] = False
+    opt_in: ClassVar[bool] = False
 
-    replication: ClassVar[Replication] = Replication.TIMESTAMP
-    start_date_property: ClassVar[str | None] = None
-    open_rows: ClassVar[OpenRows | None] = None
-    open_listing: ClassVar[type[EconomicStream] | None] = None
-    changelog: ClassVar[type[EconomicStream] | None] = None
+    def __init_subclass__(cls) -> None:
+        """Give the SDK its replication key. A catalog may set another on an instance."""
+        super().__init_subclass__()
+        cls.replication_key = cls.replication.key or None  # type: ignore[method-assign,assignment]
 
     def __init__(self, tap: Tap, run: Run) -> None:
         self.run = run
@@ -134,7 +139,7 @@ class EconomicStream(RESTStream["Query"]):
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
-        self.untold: set[int] = set()
+        self.uncounted: dict[int, int] = {}
         self.unsorted = False
         include_links = bool(run.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
@@ -303,7 +308,7 @@ class EconomicStream(RESTStream["Query"]):
         listing to another. All but the last are read again in reverse where what is not read is
         deleted: a row that moved back, to a listing that had been read, is in there now.
         """
-        if self.listing is Listing.SELF:
+        if self.is_self:
             rows = agreement.page.typed.read_as(self.row_type.decode)
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
@@ -347,12 +352,6 @@ class EconomicStream(RESTStream["Query"]):
         return tuple(declared)
 
     @property
-    def own_replication_key(self) -> str:
-        """The replication key that the class declares, whatever a catalog says; may be empty."""
-        declared: object = type(self).replication_key
-        return declared if isinstance(declared, str) else ""
-
-    @property
     def row_keys(self) -> tuple[str, ...]:
         """What of the primary key stands in a row: not the agreement, nor what is in the path."""
         elsewhere = {"agreementNumber", *self.path_params}
@@ -360,13 +359,17 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def is_counted(self) -> bool:
-        """Whether e-conomic tells how many rows a listing has."""
-        return self.counted and self.listing is Listing.COLLECTION
+        """Whether e-conomic can count the rows of a listing."""
+        return self.counted and self.paginator_class is None and not self.is_single_object
 
     @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
         return self.row_keys == (self.keyset,)
+
+    def sibling(self, of: type[EconomicStream]) -> EconomicStream:
+        """Return another stream of the run."""
+        return self.run.stream(of)
 
     @property
     def _ancestors(self) -> list[EconomicStream]:
@@ -379,28 +382,40 @@ class EconomicStream(RESTStream["Query"]):
         return found
 
     def doubts(self, agreement: Agreement) -> bool:
-        """Return whether rows may be missing: of it, of its parents, or of the edits it reads."""
-        sources = [self, *self._ancestors]
-        if self.changelog is not None:
-            sources.append(self.run.stream(self.changelog))
+        """Return whether rows may be missing: its own, its parents', or edits in its changelog."""
+        changelog = getattr(self.replication, "changelog", None)
+        sources = [self, *self._ancestors, *([self.sibling(changelog)] if changelog else [])]
         return any(agreement.number in source.in_doubt for source in sources)
 
     def keeps_moving(self, agreement: Agreement) -> None:
         """Take note that no two readings held the same rows."""
         self.in_doubt.add(agreement.number)
         self.logger.warning(
-            "%s: rows came and went while %s was read %d times; the next run may have more",
+            "%s: %s kept changing during %d passes. Some rows may arrive with the next run",
             agreement,
             self.path,
             MOST_READINGS,
         )
 
     def knows_parents(self, agreement: Agreement) -> bool:
-        """Return whether e-conomic told how many rows each listing above this one has."""
-        return not any(agreement.number in above.untold for above in self._ancestors)
+        """Return whether e-conomic counts as many rows in each parent listing as were read."""
+        return all(above.is_as_counted(agreement) for above in self._ancestors)
+
+    def is_as_counted(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic counts as many rows as the streams below this one were given."""
+        rows = self.uncounted.get(agreement.number)
+        if rows is None:
+            return True
+        try:
+            is_complete = self.is_counted and self.count(agreement, None) <= rows
+        except UncountedError:
+            return False
+        if is_complete:
+            del self.uncounted[agreement.number]
+        return is_complete
 
     def forget_parents(self, agreement: Agreement) -> None:
-        """Let the listings above this one be read anew."""
+        """Have the parent listings read again."""
         for above in self._ancestors:
             self.run.parents.forget(above.name, agreement)
 
@@ -453,25 +468,22 @@ class EconomicStream(RESTStream["Query"]):
         Raises:
             BadAnswerError: a row lacks one of them.
         """
-        for found in self.columns(agreement, columns, filter_):
-            if any(value is None for value in found):
-                raise BadAnswerError(f"a row of {self.name} came without {', '.join(columns)}")
-            yield found
-
-    def columns(
-        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
-    ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row, null where a row lacks one."""
-        for _, found in self.column_pages(agreement, columns, filter_):
+        rows, is_counted = 0, True
+        for page, found in self.column_pages(agreement, columns, filter_):
+            if any(None in row for row in found):
+                raise BadAnswerError(f"a row of {self.name} has no {', '.join(columns)}")
+            rows, is_counted = rows + len(found), is_counted and page.results is not None
             yield from found
+        if is_counted:
+            self.uncounted.pop(agreement.number, None)
+        elif filter_ is None:
+            self.uncounted[agreement.number] = rows
 
     def column_pages(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
         """Yield each page with these columns of its rows, null where a row lacks one."""
         for context, page in self.read(agreement, filter_):
-            if page.results is None:
-                self.untold.add(agreement.number)
             yield page, self._values(page, columns, context)
 
     def _values(
@@ -491,13 +503,13 @@ class EconomicStream(RESTStream["Query"]):
         """INCREMENTAL where the class or the catalog says so, else FULL_TABLE."""
         if self.forced_replication_method:
             return str(self.forced_replication_method)
-        incremental = self.replication_key and self.replication is not Replication.FULL
+        incremental = self.replication_key and not self.replication.opt_in
         return INCREMENTAL if incremental else FULL_TABLE
 
     @property  # type: ignore[misc]  # the SDK's setter is for keys known beforehand
     def state_partitioning_keys(self) -> Sequence[str] | None:
         """None, one state per agreement, where there is something to keep; else nothing is."""
-        keeps_state = self.replication_method == INCREMENTAL or self.listing is Listing.SELF
+        keeps_state = self.replication_method == INCREMENTAL or self.is_self
         return None if keeps_state or self.deletes else ()
 
     @property
@@ -563,23 +575,33 @@ class EconomicStream(RESTStream["Query"]):
             self.run.writer.flush()
 
     def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
-        """Return what this run asks of an agreement, and the state that the reading keeps.
+        """Return what this run reads of an agreement, and the state that the reading keeps.
 
         It may be read long before its turn to be written: the state is a copy until then.
+
+        Raises:
+            ConfigError: the catalog asks for a replication that the endpoint does not offer.
         """
         _ = self.row_type  # made in the main thread, once
-        # What an older run read by a bookmark is not true any more after one that keeps none.
-        keeps_bookmark = self.replication_method == INCREMENTAL
-        state = {**self._known_state(agreement)} if keeps_bookmark else {}
-        unknown = int(self.deletes)  # the table may have some
-        before = self.run.rows_before(agreement).get(self.name, unknown)
-        if before == 1 and self.deletes and self._is_never_counted:  # 1: not known yet
-            before = sys.maxsize
-        return reading_of(self, agreement, state, anew=self._anew, before=before), state
-
-    @property
-    def _is_never_counted(self) -> bool:
-        return not self.is_counted and self.listing not in {Listing.SELF, Listing.SINGLETON}
+        options = Options(
+            full_refresh=self._full_refresh,
+            start=start_date(self.config),
+            lookback_minutes=self.run.setting("lookback_minutes"),
+        )
+        state: dict[str, Any] = {}
+        if self.replication_method == INCREMENTAL:
+            if not self.replication_key or self.replication_key != self.replication.key:
+                raise ConfigError(
+                    f"{self.name} does not support INCREMENTAL replication by "
+                    f"{self.replication_key!r}"
+                )
+            state = {**self._known_state(agreement)}
+            make = partial(self.replication.incremental, self, agreement, state, options)
+        else:
+            make = partial(self.replication.full_table, self, agreement, options)
+        before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
+        is_unknown = before == 1 and self.deletes and not self.is_single_object
+        return RepeatedReading(self, agreement, make, None if is_unknown else before), state
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
@@ -644,21 +666,22 @@ class EconomicStream(RESTStream["Query"]):
             self.run.state_writer.finish()
 
     def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
-        """All rows of an agreement are written; the bookmark stays where some may be missing."""
+        """All rows of an agreement are written. If some may be missing the bookmark stays."""
         reading = unit.reading
+        full_refresh = bool(reading and reading.full_refresh)
+        if full_refresh:
+            self.run.read_anew.add(self.name)
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
             self._move_on(agreement, unit.state)
-            if reading and reading.anew:
+            if reading and full_refresh:
                 self.run.rows_before(agreement)[self.name] = reading.rows
-        if reading and reading.anew:
-            self.run.read_anew.add(self.name)
-            if self.deletes or self.run.setting("full_refresh_days"):
-                now = instant_text(pendulum.now("UTC").replace(microsecond=0))
-                self.get_context_state(agreement.context)[BEGUN] = now
-        coverage.read(agreement, whole=bool(reading and reading.whole))
-        if self.listing is not Listing.SELF:
+                if self.deletes or self.run.setting("full_refresh_days"):
+                    now = instant_text(pendulum.now("UTC").replace(microsecond=0))
+                    self.get_context_state(agreement.context)[BEGUN] = now
+        coverage.read(agreement, whole=bool(reading and reading.covers_everything))
+        if not self.is_self:
             self.run.outcome.allow(agreement)
         self.state_manager.is_flushed = False
 
@@ -687,7 +710,7 @@ class EconomicStream(RESTStream["Query"]):
     # Deleted rows
 
     def _coverage(self) -> Coverage:
-        remembers = self.listing is not Listing.SELF  # that one's state is `companies_before`
+        remembers = not self.is_self  # that one's state is `companies_before`
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
             self.run.companies_before,
@@ -708,8 +731,8 @@ class EconomicStream(RESTStream["Query"]):
             self.run.outcome.keep(self.name, coverage.gap)
 
     @cached_property
-    def _anew(self) -> bool:
-        """Whether a company was last read in full too many days ago: then all are."""
+    def _full_refresh(self) -> bool:
+        """Whether the last full read of a company is too many days ago: then all are read."""
         days = self.run.setting("full_refresh_days")
         if not days or self.replication_method != INCREMENTAL:
             return False

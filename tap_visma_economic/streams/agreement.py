@@ -7,8 +7,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.client import Listing, OpenApiStream, RestApiStream
+from tap_visma_economic.client import OpenApiStream, RestApiStream
 from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.pagination import OnePage
 
 if TYPE_CHECKING:
     import requests
@@ -27,7 +28,8 @@ class Agreements(RestApiStream):
 
     name = "agreements"
     path = "/self"
-    listing = Listing.SELF
+    is_single_object = True
+    is_self = True
     primary_keys = ("agreementNumber",)
 
 
@@ -205,5 +207,5 @@ class WebhookEventTypes(OpenApiStream):
     name = "webhook_event_types"
     module = "webhooksapi"
     path = "/EventTypes"
-    listing = Listing.ARRAY
+    paginator_class = OnePage
     primary_keys = ("agreementNumber", "name")

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import (
-    Listing,
-    OpenApiStream,
-    OpenRows,
-    Replication,
-    RestApiStream,
-)
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.pagination import Paged
+from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 
 
 class Accounts(RestApiStream):
@@ -30,8 +26,8 @@ class OpenapiAccounts(OpenApiStream):
     path = "/Accounts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
-    selected_by_default = False
+    replication = ByTimestamp("lastUpdated")
+    opt_in = True
 
 
 class AccountTotalIntervals(OpenApiStream):
@@ -67,9 +63,9 @@ class OpenapiAccountingYears(OpenApiStream):
     name = "openapi_accounting_years"
     module = "accountingyearsapi"
     path = "/AccountingYears"
-    listing = Listing.PAGED
+    paginator_class = Paged
     primary_keys = ("agreementNumber", "year")
-    selected_by_default = False
+    opt_in = True
 
 
 class AccountingPeriods(RestApiStream):
@@ -91,7 +87,7 @@ class OpenapiAccountingPeriods(OpenApiStream):
     path = "/accountingYears/periods"
     primary_keys = ("agreementNumber", "year", "periodNumber")
     key_is_inferred = True
-    selected_by_default = False
+    opt_in = True
 
 
 class AccountingYearTotals(RestApiStream):
@@ -115,7 +111,7 @@ class AccountingPeriodTotals(RestApiStream):
         "accountingYearPeriod": "periodNumber",
     }
     primary_keys = ("agreementNumber", "accountingYear", "periodNumber", "accountNumber")
-    selected_by_default = False
+    opt_in = True
 
 
 class BookedEntries(OpenApiStream):
@@ -126,10 +122,7 @@ class BookedEntries(OpenApiStream):
     path = "/booked-entries"
     primary_keys = ("agreementNumber", "entryNumber")
     keyset = "entryNumber"
-    replication_key = "entryNumber"
-    replication = Replication.NUMBER_OPEN
-    open_rows = OpenRows(filter="remainder$ne:0")
-    start_date_property = "date"
+    replication = ByNumber("entryNumber", start_date="date", open_items=OpenItems("remainder$ne:0"))
 
 
 class MatchedEntries(OpenApiStream):
@@ -152,10 +145,8 @@ class Entries(RestApiStream):
     path_params: ClassVar = {"accountingYear": "year"}
     primary_keys = ("agreementNumber", "entryNumber")
     keyset = "entryNumber"
-    replication_key = "entryNumber"
-    replication = Replication.NUMBER
-    start_date_property = "date"
-    selected_by_default = False
+    replication = ByNumber("entryNumber", start_date="date")
+    opt_in = True
 
 
 class Journals(RestApiStream):
@@ -174,7 +165,7 @@ class OpenapiJournals(OpenApiStream):
     module = "journalsapi"
     path = "/journals"
     primary_keys = ("agreementNumber", "number")
-    selected_by_default = False
+    opt_in = True
 
 
 class DraftEntries(OpenApiStream):
@@ -205,7 +196,7 @@ class JournalEntries(RestApiStream):
     path_params: ClassVar = {"journalNumber": "journalNumber"}
     primary_keys = ("agreementNumber", "journalNumber", "journalEntryNumber")
     keyset = "journalEntryNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class JournalVouchers(RestApiStream):
@@ -216,7 +207,7 @@ class JournalVouchers(RestApiStream):
     parent = Journals
     path_params: ClassVar = {"journalNumber": "journalNumber"}
     primary_keys = ("agreementNumber", "journalNumber", "accountingYear", "voucherNumber")
-    selected_by_default = False
+    opt_in = True
 
 
 class AttachedDocuments(OpenApiStream):
@@ -227,8 +218,7 @@ class AttachedDocuments(OpenApiStream):
     path = "/AttachedDocuments"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "number"
-    replication = Replication.NUMBER
+    replication = ByNumber("number")
 
 
 class BudgetFigures(OpenApiStream):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Products(RestApiStream):
@@ -14,8 +15,7 @@ class Products(RestApiStream):
     path = "/products"
     primary_keys = ("agreementNumber", "productNumber")
     sort = "productNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OpenapiProducts(OpenApiStream):
@@ -26,8 +26,8 @@ class OpenapiProducts(OpenApiStream):
     path = "/products"
     counted = False
     primary_keys = ("agreementNumber", "productNumber")
-    replication_key = "lastUpdated"
-    selected_by_default = False
+    replication = ByTimestamp("lastUpdated")
+    opt_in = True
 
 
 class ProductGroups(RestApiStream):
@@ -56,7 +56,7 @@ class OpenapiProductGroups(OpenApiStream):
     module = "productsapi"
     path = "/productgroups"
     primary_keys = ("agreementNumber", "id")
-    selected_by_default = False
+    opt_in = True
 
 
 class ProductGroupZones(OpenApiStream):
@@ -76,7 +76,7 @@ class ProductGroupAccrualSettings(OpenApiStream):
     name = "product_group_accrual_settings"
     module = "productsapi"
     path = "/productgroups/{productGroupNumber}/accrualsettings"
-    listing = Listing.SINGLETON
+    is_single_object = True
     optional = True
     parent = OpenapiProductGroups
     path_params: ClassVar = {"productGroupNumber": "id"}
@@ -89,7 +89,7 @@ class ProductGroupProjectSettings(OpenApiStream):
     name = "product_group_project_settings"
     module = "productsapi"
     path = "/productgroups/{productGroupNumber}/projectsettings"
-    listing = Listing.SINGLETON
+    is_single_object = True
     optional = True
     parent = OpenapiProductGroups
     path_params: ClassVar = {"productGroupNumber": "id"}
@@ -114,7 +114,7 @@ class RestProductSalesPrices(RestApiStream):
     path_params: ClassVar = {"productNumber": "productNumber"}
     primary_keys = ("agreementNumber", "productNumber", "currencyCode")
     sort = "currency.code"
-    selected_by_default = False
+    opt_in = True
 
 
 class PriceGroups(OpenApiStream):
@@ -146,4 +146,4 @@ class SpecialPricesInCurrency(OpenApiStream):
     parent = SpecialPrices
     path_params: ClassVar = {"productSpecialPriceNumber": "number"}
     primary_keys = ("agreementNumber", "productSpecialPriceNumber", "currency")
-    selected_by_default = False
+    opt_in = True

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import (
-    Listing,
-    OpenApiStream,
-    OpenRows,
-    Replication,
-    RestApiStream,
-)
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 
 
 class InvoicesDrafts(RestApiStream):
@@ -20,8 +15,7 @@ class InvoicesDrafts(RestApiStream):
     path = "/invoices/drafts"
     primary_keys = ("agreementNumber", "draftInvoiceNumber")
     keyset = "draftInvoiceNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OpenapiInvoicesDrafts(OpenApiStream):
@@ -32,7 +26,7 @@ class OpenapiInvoicesDrafts(OpenApiStream):
     path = "/invoices/drafts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesDraftsLines(OpenApiStream):
@@ -52,7 +46,7 @@ class InvoicesUnpaid(RestApiStream):
     path = "/invoices/unpaid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesBooked(RestApiStream):
@@ -62,11 +56,9 @@ class InvoicesBooked(RestApiStream):
     path = "/invoices/booked"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    replication_key = "bookedInvoiceNumber"
-    replication = Replication.NUMBER_OPEN
-    open_rows = OpenRows()
-    open_listing = InvoicesUnpaid
-    start_date_property = "date"
+    replication = ByNumber(
+        "bookedInvoiceNumber", start_date="date", open_items=OpenItems(listing=InvoicesUnpaid)
+    )
 
 
 class InvoicesBookedLines(OpenApiStream):
@@ -77,8 +69,7 @@ class InvoicesBookedLines(OpenApiStream):
     path = "/invoices/booked/lines"
     primary_keys = ("agreementNumber", "documentId", "number")
     keyset = "documentId"
-    replication_key = "documentId"
-    replication = Replication.NUMBER
+    replication = ByNumber("documentId")
 
 
 class InvoicesBookedDocuments(RestApiStream):
@@ -86,11 +77,11 @@ class InvoicesBookedDocuments(RestApiStream):
 
     name = "invoices_booked_documents"
     path = "/invoices/booked/{bookedInvoiceNumber}"
-    listing = Listing.SINGLETON
+    is_single_object = True
     parent = InvoicesBooked
     path_params: ClassVar = {"bookedInvoiceNumber": "bookedInvoiceNumber"}
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesPaid(RestApiStream):
@@ -100,7 +91,7 @@ class InvoicesPaid(RestApiStream):
     path = "/invoices/paid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesOverdue(RestApiStream):
@@ -110,7 +101,7 @@ class InvoicesOverdue(RestApiStream):
     path = "/invoices/overdue"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesNotDue(RestApiStream):
@@ -120,7 +111,7 @@ class InvoicesNotDue(RestApiStream):
     path = "/invoices/not-due"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesSent(RestApiStream):
@@ -136,7 +127,7 @@ class InvoicesTotals(RestApiStream):
 
     name = "invoices_totals"
     path = "/invoices/totals"
-    listing = Listing.SINGLETON
+    is_single_object = True
     primary_keys = ("agreementNumber",)
 
 
@@ -147,8 +138,7 @@ class OrdersDrafts(RestApiStream):
     path = "/orders/drafts"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OrdersSent(RestApiStream):
@@ -158,8 +148,7 @@ class OrdersSent(RestApiStream):
     path = "/orders/sent"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OrdersArchived(RestApiStream):
@@ -189,8 +178,7 @@ class QuotesDrafts(RestApiStream):
     path = "/quotes/drafts"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class QuotesSent(RestApiStream):
@@ -200,8 +188,7 @@ class QuotesSent(RestApiStream):
     path = "/quotes/sent"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class QuotesArchived(RestApiStream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Suppliers(RestApiStream):
@@ -30,7 +31,7 @@ class RestSupplierGroups(RestApiStream):
     path = "/supplier-groups"
     primary_keys = ("agreementNumber", "supplierGroupNumber")
     sort = "supplierGroupNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class SupplierContacts(OpenApiStream):
@@ -41,4 +42,4 @@ class SupplierContacts(OpenApiStream):
     path = "/Contacts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
