@@ -411,7 +411,7 @@ class EconomicStream(RESTStream["Query"]):
         except UncountedError:
             return False
         if is_complete:
-            del self.uncounted[agreement.number]
+            self.uncounted.pop(agreement.number, None)
         return is_complete
 
     def forget_parents(self, agreement: Agreement) -> None:

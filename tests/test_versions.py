@@ -377,6 +377,30 @@ def test_rows_below_parents_that_may_have_been_missed_stay(warm_tap: TapRunner) 
     assert "Deletions not propagated for rest_product_sales_prices" in second.stderr
 
 
+def test_a_full_read_that_may_have_missed_rows_does_not_count_as_one(warm_tap: TapRunner) -> None:
+    """Products come and go while they are listed: the next full read is due as before."""
+    company = build_company(1, "Uro ApS", seed=5, entries=24_000)
+    products: Any = company.rows("rest:/products")
+    assert len(products) > 1000
+    asked: list[str] = []
+
+    def between_pages(endpoint: str) -> None:
+        if endpoint == "rest:/products" and asked:
+            products.pop(0)
+
+    with Sandbox({"company-1": Grant(Watched(company, between_pages))}) as sandbox:
+        catalog = warm_tap.catalog_of("products")
+        config = settings_for(sandbox, "company-1", emit_activate_version_messages=True)
+        first = warm_tap(config, catalog=catalog)
+        assert first.bookmark("products", 1)["full_read_at"]
+        _age(first.state, "products", "2020-01-01T00:00:00Z")
+        asked.append("from now on")
+        second = warm_tap(config, catalog=catalog, state=first.state)
+    assert second.exit_code == 0, second.stderr
+    assert "/products kept changing during 3 passes" in second.stderr
+    assert second.bookmark("products", 1)["full_read_at"] == "2020-01-01T00:00:00Z"
+
+
 def test_an_order_that_is_sent_while_orders_are_read_keeps_its_lines(warm_tap: TapRunner) -> None:
     """Drafts, sent and archived orders are three listings; this one leaves the first in time."""
     company = build_company(1, "Ordre ApS", seed=1, entries=2500)
