@@ -161,13 +161,13 @@ class EconomicStream(RESTStream["Query"]):
 
     @abstractmethod
     def parse_response(self, response: requests.Response) -> Page:
-        """Return an answer as a page."""
+        """Return a response as a page."""
 
     @abstractmethod
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the plan for reading one listing, its rows filtered by `filter_`.
+        """Return the paginator for one listing, its rows filtered by `filter_`.
 
-        It is told of pages, not of responses: the SDK's own loop could not use it.
+        It is given pages, not responses: the SDK's own loop could not use it.
         """
 
     @abstractmethod
@@ -176,20 +176,17 @@ class EconomicStream(RESTStream["Query"]):
 
     @abstractmethod
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
-        """Return how many rows of one listing fit."""
+        """Return how many rows of one listing match the filter."""
 
-    # One request: URL, tokens, retries, answer
+    # One request: URL, tokens, retries, response
 
     @property
     def authenticator(self) -> NoReturn:
-        """No stream has one: each agreement has, and every request is given its agreement's.
+        """Raise an error: the authenticator is the agreement's, as a stream reads several.
 
-        See `HttpClient.authenticator`, which `ask` has a request prepared with.
-
-        Raises:
-            NotImplementedError: always.
+        `ask` prepares each request with `HttpClient.authenticator`.
         """
-        raise NotImplementedError("an agreement has an authenticator, and a stream has many")
+        raise NotImplementedError("the authenticator is the agreement's: agreement.http")
 
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
@@ -213,7 +210,7 @@ class EconomicStream(RESTStream["Query"]):
         return self.run.transport.prepare(*args, **kwargs)
 
     def validate_response(self, response: requests.Response) -> None:
-        """Raise the error that an answer stands for, if it is one."""
+        """Raise the error that a response stands for, if it is one."""
         if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
@@ -286,7 +283,7 @@ class EconomicStream(RESTStream["Query"]):
     # One agreement: its listings and their pages
 
     def contexts(self, agreement: Agreement) -> Iterator[PathContext]:
-        """Yield the stamps of every listing: one per combination of path parameters."""
+        """Yield the context of every listing: one per combination of path parameters."""
         sources = self.path_params.items()
         fixed = {name: values for name, values in sources if isinstance(values, tuple)}
         columns = {name: column for name, column in sources if isinstance(column, str)}
@@ -329,7 +326,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def deletes(self) -> bool:
-        """Whether rows that are not read are taken out of the target's table."""
+        """Whether the target deletes rows that are not read."""
         return bool(self.run.setting("emit_activate_version_messages"))
 
     @cached_property
@@ -344,16 +341,16 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def own_primary_keys(self) -> tuple[str, ...]:
-        """The primary key that the class declares: a catalog may name another, or none at all.
+        """The primary key that the class declares.
 
-        What tells rows apart is not for a catalog to say, or rows would be taken for one.
+        A catalog may name another or none, by which different rows could be taken for the same.
         """
         declared: Any = type(self).primary_keys
         return tuple(declared)
 
     @property
     def row_keys(self) -> tuple[str, ...]:
-        """What of the primary key stands in a row: not the agreement, nor what is in the path."""
+        """The part of the primary key that is in a row: not the agreement, nor path parameters."""
         elsewhere = {"agreementNumber", *self.path_params}
         return tuple(key for key in self.own_primary_keys if key not in elsewhere)
 
@@ -388,7 +385,7 @@ class EconomicStream(RESTStream["Query"]):
         return any(agreement.number in source.in_doubt for source in sources)
 
     def keeps_moving(self, agreement: Agreement) -> None:
-        """Take note that no two readings held the same rows."""
+        """Take note that no two passes returned the same rows."""
         self.in_doubt.add(agreement.number)
         self.logger.warning(
             "%s: %s kept changing during %d passes. Some rows may arrive with the next run",
@@ -420,10 +417,10 @@ class EconomicStream(RESTStream["Query"]):
             self.run.parents.forget(above.name, agreement)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
-        """Return whether a 404 is no failure: an object a parent lacks, or a parent that is gone.
+        """Return whether a 404 is not a failure: an object a parent lacks, or a deleted parent.
 
-        What belongs to a parent that is still there must answer: e-conomic may not have understood
-        the path. A parent that is gone is noted.
+        If the parent still exists it is a failure: e-conomic may not have understood the path. A
+        deleted parent is reported.
         """
         if self.parent is None:
             return False
@@ -436,12 +433,12 @@ class EconomicStream(RESTStream["Query"]):
         return True
 
     def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
-        """Return what tells the rows of all listings apart; null where a row lacks it."""
+        """Return the primary key of each row of a page, null for columns that a row lacks."""
         keys = self._values(page, self.own_primary_keys, context)
         return [tuple(None if value is None else str(value) for value in key) for key in keys]
 
     def count(self, agreement: Agreement, filter_: str | None) -> int:
-        """Return how many rows of all listings fit."""
+        """Return how many rows of all listings match the filter."""
         http = agreement.http
         return sum(
             http.run(partial(self.count_of, http, context, filter_))
@@ -449,11 +446,11 @@ class EconomicStream(RESTStream["Query"]):
         )
 
     def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
-        """Return how many rows of one listing fit. May run in any thread.
+        """Return how many rows of one listing match the filter. May run in any thread.
 
         Raises:
-            UncountedError: e-conomic does not say.
-            EconomicError: it could not be asked.
+            UncountedError: e-conomic does not count them.
+            EconomicError: the request failed.
         """
         try:
             return self.count_one(http, context, filter_)
@@ -463,7 +460,7 @@ class EconomicStream(RESTStream["Query"]):
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row: what a stream below this one fills its path with.
+        """Yield these columns of every row, with which a stream below this one fills its path.
 
         Raises:
             BadAnswerError: a row lacks one of them.
@@ -500,7 +497,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def replication_method(self) -> str:
-        """INCREMENTAL where the class or the catalog says so, else FULL_TABLE."""
+        """INCREMENTAL if the class or the catalog says so, else FULL_TABLE."""
         if self.forced_replication_method:
             return str(self.forced_replication_method)
         incremental = self.replication_key and not self.replication.opt_in
@@ -508,7 +505,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property  # type: ignore[misc]  # the SDK's setter is for keys known beforehand
     def state_partitioning_keys(self) -> Sequence[str] | None:
-        """None, one state per agreement, where there is something to keep; else nothing is."""
+        """None, one state per agreement, if there is something to keep; else `()`, no state."""
         keeps_state = self.replication_method == INCREMENTAL or self.is_self
         return None if keeps_state or self.deletes else ()
 
@@ -518,13 +515,13 @@ class EconomicStream(RESTStream["Query"]):
         return [dict(agreement.context) for agreement in self.run.agreements]
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Return None: bookmarks are kept from running ahead by `readings`, not by the SDK."""
+        """Return None: replication keeps bookmarks from running ahead, not the SDK."""
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """False: the SDK would send the message before the rows, and a cut run lose them.
+        """False: the SDK would send the message before the rows, and a killed run would lose them.
 
-        The setting of this name is obeyed at the end of `_sync_records`.
+        The setting of this name takes effect at the end of `_sync_records`.
         """
         return False
 
@@ -544,11 +541,11 @@ class EconomicStream(RESTStream["Query"]):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Read every agreement, write records, then move its bookmark.
+        """Read every agreement, write its records, then move its bookmark.
 
-        The SDK's own loop gives partitions a state that cannot be resumed or that claims too much:
-        this takes its place. One agreement's failure is noted and the others go on. Whole pages
-        are written, so that records are only yielded if they are not.
+        This replaces the SDK's loop, which gives partitions a state that cannot be resumed or that
+        claims too much. If an agreement fails the others go on. Records are written by the page,
+        and only yielded if no messages are to be written.
         """
         self._records_seen = 0
         began = time.monotonic()
@@ -606,11 +603,11 @@ class EconomicStream(RESTStream["Query"]):
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
-        """Follow a reading to its end; records are either written or yielded.
+        """Read an agreement completely; its records are either written or yielded.
 
         Raises:
-            EconomicError: it could not be read to the end.
-            AccessDeniedError: nothing of it may be read.
+            EconomicError: it could not be read completely.
+            AccessDeniedError: access to the stream is denied.
         """
         builder = self._record_builder(agreement)
         with self.run.ahead.unit(self, agreement) as steps:
@@ -622,10 +619,10 @@ class EconomicStream(RESTStream["Query"]):
                 self.run.stop.check()
                 if step.page.rows:
                     self._now_has_rows(agreement)
-                self._look_for_twins(step.page.rows)
+                self._count_duplicates(step.page.rows)
                 records = builder.records(step.page.typed, step.context)
                 if write:
-                    self._tell_beforehand(agreement, step)
+                    self._write_state_before(agreement, step)
                     self._write_records(records, counter)
                 else:
                     yield from self._counted(records, counter)
@@ -636,20 +633,20 @@ class EconomicStream(RESTStream["Query"]):
                     self._end_page()
 
     def _now_has_rows(self, agreement: Agreement) -> None:
-        """Let the state tell that rows were written, even if they do not all come."""
+        """Record in the state that rows were written, even if not all of them will be."""
         self.run.rows_before(agreement).setdefault(self.name, 1)
         if self.deletes:
             self.get_context_state(agreement.context).setdefault(BEGUN, None)
 
-    def _look_for_twins(self, rows: Sequence[Row]) -> None:
-        """Note rows of one page with the same key, where no document says that there are none."""
+    def _count_duplicates(self, rows: Sequence[Row]) -> None:
+        """Count rows of one page with the same key, if the key is inferred."""
         if self.key_is_inferred:
             keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 
     def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
-        """Take over the state of a reading: the rows it tells of are written."""
+        """Take over the state of a reading, whose rows are written."""
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
@@ -657,8 +654,8 @@ class EconomicStream(RESTStream["Query"]):
             del partition[name]
         partition.update(state)
 
-    def _tell_beforehand(self, agreement: Agreement, step: Step) -> None:
-        """Write a STATE at once where one has to precede the rows of a page."""
+    def _write_state_before(self, agreement: Agreement, step: Step) -> None:
+        """Write a STATE at once if one has to precede the rows of a page."""
         if step.beforehand:
             self.get_context_state(agreement.context).update(step.beforehand)
             self.state_manager.is_flushed = False
@@ -686,7 +683,7 @@ class EconomicStream(RESTStream["Query"]):
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
-        """One agreement's failure is noted, and the others go on."""
+        """Report the failure of one agreement; the others go on."""
         outcome = self.run.outcome
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
@@ -722,7 +719,7 @@ class EconomicStream(RESTStream["Query"]):
         return coverage
 
     def _activate_version(self, coverage: Coverage) -> None:
-        """Say that every row of the table that is not of this run is gone, if that is so."""
+        """Write ACTIVATE_VERSION if every row of the table that is not of this run is gone."""
         if not self.deletes or self._stream_version is None or coverage.partial:
             return
         if coverage.gap is None:
@@ -742,7 +739,7 @@ class EconomicStream(RESTStream["Query"]):
         return any(at is None or at <= latest for at in ages)
 
     def _known_state(self, agreement: Agreement) -> dict[str, Any]:
-        """Return what the state tells of an agreement, without making a partition for it."""
+        """Return the state of an agreement, without making a partition for it."""
         return self._partitions.get(agreement.number, {})
 
     @cached_property
@@ -771,7 +768,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def _absent(self) -> UnsetType | None:
-        """What stands for a column that e-conomic leaves out."""
+        """The value of a column that e-conomic omits."""
         return UNSET if self.run.setting("absent_columns") == "omit" else None
 
     def _record_builder(self, agreement: Agreement) -> RecordBuilder:
@@ -790,11 +787,11 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def _is_mapped(self) -> bool:
-        """Whether the SDK changes records on their way out."""
+        """Whether stream maps or flattening change the records."""
         return bool(self.config.get("stream_maps") or self.config.get("flattening_enabled"))
 
     def _write_records(self, records: Sequence[Record], counter: Counter) -> None:
-        """Write a page: straight to the buffer where nothing has to be mapped."""
+        """Write a page, straight to the buffer if nothing has to be mapped."""
         limit = self.ABORT_AT_RECORD_COUNT
         wanted = records if limit is None else records[: max(limit - self._records_seen, 0)]
         if self._is_mapped:
@@ -813,15 +810,15 @@ class EconomicStream(RESTStream["Query"]):
             self._write_record_message(record)
         except OSError:  # the target is gone, or the disk is full
             raise
-        except Exception as error:  # noqa: BLE001  whatever a user's expression comes to
+        except Exception as error:  # noqa: BLE001  whatever a user's expression raises
             kind = type(error.__cause__ or error).__name__
             raise ConfigError(f"the stream map of {self.name} cannot be applied ({kind})") from None
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        """Yield what the stream maps make of a record.
+        """Yield a record as the stream maps change it.
 
-        The SDK's own would drop what no schema names. Its flattening leaves out the columns of an
-        object that is null, and names the object instead.
+        The SDK's own would drop properties that no schema names. Its flattening omits the columns
+        of an object that is null, and has the object instead.
         """
         fill = self.config.get("flattening_enabled") and self._absent is None
         for stream_map in self.stream_maps:
@@ -856,10 +853,10 @@ class EconomicStream(RESTStream["Query"]):
 
 
 def _denied_at_once(steps: Iterator[Step | Unit]) -> Iterator[Step | Unit]:
-    """Yield the steps of a unit, of which nothing may be read or everything.
+    """Yield the steps of a unit.
 
     Raises:
-        EconomicError: a part of it may not be read: it is not whole, and no stream to skip.
+        EconomicError: access was denied partway through, so the stream is incomplete: not to skip.
     """
     begun = False
     try:

@@ -268,6 +268,7 @@ def test_a_part_of_a_short_listing_is_compared_with_its_count_where_no_state_tel
     warm_tap: TapRunner,
     sandbox: Sandbox,
     company: Company,
+    *,
     stream: str,
     path: str,
     endpoint: str,

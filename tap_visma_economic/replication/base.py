@@ -116,7 +116,7 @@ class FullTable(Replication):
     """Everything is read in every run."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Reading:
     """What one run reads of a stream and an agreement. This one reads everything.
 

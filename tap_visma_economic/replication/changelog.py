@@ -42,7 +42,7 @@ class Change(NamedTuple):
     at: pendulum.DateTime | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ChangelogReading(NumberReading):
     """New rows, and rows whose numbers the changelog has had since the last run.
 

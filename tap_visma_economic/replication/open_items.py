@@ -47,7 +47,7 @@ class OpenItems:
     amount: str = "remainder"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class OpenItemsReading(NumberReading):
     """New rows, rows that are open now, and rows that were open at the last run and no longer are.
 

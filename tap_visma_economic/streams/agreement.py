@@ -149,10 +149,10 @@ class Webhooks(OpenApiStream):
     primary_keys = ("agreementNumber", "eventType")
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return an answer as a page, its secrets masked before anything else sees them.
+        """Return a response as a page, with its secrets masked before anything else sees them.
 
         Raises:
-            BadAnswerError: it is no JSON, so that nothing in it can be masked.
+            BadAnswerError: it is not JSON, so nothing in it can be masked.
         """
         try:
             answer = json.loads(response.content, object_hook=_masked_webhook)
@@ -167,7 +167,7 @@ class Webhooks(OpenApiStream):
 
 
 def _masked_webhook(thing: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of an answer; if it is a webhook, with its secrets masked."""
+    """Return an object of a response; if it is a webhook, with its secrets masked."""
     masks = {"customHeaders": _masked_headers, "url": _masked_url, "postData": _masked_data}
     return {
         name: masks[name](value) if name in masks and value else value
@@ -193,7 +193,7 @@ def _masked_url(url: Any) -> str:
 
 
 def _masked_data(data: Any) -> str:
-    """Return `name=value&...` with its values masked; of anything else, nothing is kept."""
+    """Return `name=value&...` with its values masked; nothing else is kept."""
     parts = [_FIELD.fullmatch(part) for part in str(data).split("&")]
     return "&".join(
         part[1] + (part[2] if _MERGE_FIELD.fullmatch(part[2]) else _MASK) if part else _MASK

@@ -19,7 +19,7 @@ class Customers(RestApiStream):
 
 
 class OpenapiCustomers(OpenApiStream):
-    """Customers as the newer API tells them: flat, without balances."""
+    """Customers as the newer API returns them: flat, without balances."""
 
     name = "openapi_customers"
     module = "customersapi"
@@ -50,7 +50,7 @@ class CustomerContacts(OpenApiStream):
 
 
 class RestCustomerContacts(RestApiStream):
-    """Contact persons as the older API tells them. One call per customer."""
+    """Contact persons as the older API returns them. One call per customer."""
 
     name = "rest_customer_contacts"
     path = "/customers/{customerNumber}/contacts"
@@ -73,7 +73,7 @@ class CustomerDeliveryLocations(OpenApiStream):
 
 
 class RestCustomerDeliveryLocations(RestApiStream):
-    """Delivery addresses as the older API tells them. One call per customer."""
+    """Delivery addresses as the older API returns them. One call per customer."""
 
     name = "rest_customer_delivery_locations"
     path = "/customers/{customerNumber}/delivery-locations"

@@ -19,7 +19,7 @@ class Accounts(RestApiStream):
 
 
 class OpenapiAccounts(OpenApiStream):
-    """Chart of accounts as the newer API tells it, with `lastUpdated` but no balances."""
+    """Chart of accounts as the newer API returns it, with `lastUpdated` but no balances."""
 
     name = "openapi_accounts"
     module = "accountsapi"
@@ -58,7 +58,7 @@ class AccountingYears(RestApiStream):
 
 
 class OpenapiAccountingYears(OpenApiStream):
-    """Fiscal years as the newer API tells them: its only collection without cursors."""
+    """Fiscal years as the newer API returns them: its only collection without cursors."""
 
     name = "openapi_accounting_years"
     module = "accountingyearsapi"
@@ -80,7 +80,7 @@ class AccountingPeriods(RestApiStream):
 
 
 class OpenapiAccountingPeriods(OpenApiStream):
-    """Periods of all fiscal years as the newer API tells them, barred ones marked."""
+    """Periods of all fiscal years as the newer API returns them, with barred ones marked."""
 
     name = "openapi_accounting_periods"
     module = "accountingyearsapi"
@@ -159,7 +159,7 @@ class Journals(RestApiStream):
 
 
 class OpenapiJournals(OpenApiStream):
-    """Journals as the newer API tells them. Answers 500 to every filter."""
+    """Journals as the newer API returns them. It returns 500 for every filter."""
 
     name = "openapi_journals"
     module = "journalsapi"
@@ -188,7 +188,7 @@ class DraftEntryAccruals(OpenApiStream):
 
 
 class JournalEntries(RestApiStream):
-    """Draft entries per journal as the older API tells them."""
+    """Draft entries per journal as the older API returns them."""
 
     name = "journal_entries"
     path = "/journals/{journalNumber}/entries"

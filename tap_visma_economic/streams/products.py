@@ -19,7 +19,7 @@ class Products(RestApiStream):
 
 
 class OpenapiProducts(OpenApiStream):
-    """Products as the newer API tells them."""
+    """Products as the newer API returns them."""
 
     name = "openapi_products"
     module = "productsapi"
@@ -50,7 +50,7 @@ class ProductGroupSalesAccounts(RestApiStream):
 
 
 class OpenapiProductGroups(OpenApiStream):
-    """Product groups as the newer API tells them."""
+    """Product groups as the newer API returns them."""
 
     name = "openapi_product_groups"
     module = "productsapi"
@@ -71,7 +71,7 @@ class ProductGroupZones(OpenApiStream):
 
 
 class ProductGroupAccrualSettings(OpenApiStream):
-    """Accrual accounts of a product group; a group without them answers 404."""
+    """Accrual accounts of a product group; 404 if a group has none."""
 
     name = "product_group_accrual_settings"
     module = "productsapi"
@@ -84,7 +84,7 @@ class ProductGroupAccrualSettings(OpenApiStream):
 
 
 class ProductGroupProjectSettings(OpenApiStream):
-    """Project accounts of a product group; a group without them answers 404."""
+    """Project accounts of a product group; 404 if a group has none."""
 
     name = "product_group_project_settings"
     module = "productsapi"
@@ -106,7 +106,7 @@ class ProductSalesPrices(OpenApiStream):
 
 
 class RestProductSalesPrices(RestApiStream):
-    """Sales prices in foreign currencies as the older API tells them. One call per product."""
+    """Sales prices in foreign currencies as the older API returns them. One call per product."""
 
     name = "rest_product_sales_prices"
     path = "/products/{productNumber}/pricing/currency-specific-sales-prices"

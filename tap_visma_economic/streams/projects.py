@@ -112,7 +112,7 @@ class CostTypeGroups(OpenApiStream):
 
 
 class OpenapiEmployees(OpenApiStream):
-    """Employees as the newer API tells them."""
+    """Employees as the newer API returns them."""
 
     name = "openapi_employees"
     module = "projectsapi"

@@ -19,7 +19,7 @@ class InvoicesDrafts(RestApiStream):
 
 
 class OpenapiInvoicesDrafts(OpenApiStream):
-    """Draft invoices as the newer API tells them, flat."""
+    """Draft invoices as the newer API returns them, flat."""
 
     name = "openapi_invoices_drafts"
     module = "q2capi"
@@ -152,7 +152,7 @@ class OrdersSent(RestApiStream):
 
 
 class OrdersArchived(RestApiStream):
-    """Orders that are done."""
+    """Archived orders."""
 
     name = "orders_archived"
     path = "/orders/archived"
@@ -161,7 +161,7 @@ class OrdersArchived(RestApiStream):
 
 
 class OrdersLines(OpenApiStream):
-    """Lines of orders; documentStatus tells in which of the three listings a line was seen."""
+    """Lines of orders; documentStatus shows in which of the three listings a line was seen."""
 
     name = "orders_lines"
     module = "q2capi"
@@ -192,7 +192,7 @@ class QuotesSent(RestApiStream):
 
 
 class QuotesArchived(RestApiStream):
-    """Quotes that are done."""
+    """Archived quotes."""
 
     name = "quotes_archived"
     path = "/quotes/archived"
@@ -201,7 +201,7 @@ class QuotesArchived(RestApiStream):
 
 
 class QuotesLines(OpenApiStream):
-    """Lines of quotes; documentStatus tells in which of the three listings a line was seen."""
+    """Lines of quotes; documentStatus shows in which of the three listings a line was seen."""
 
     name = "quotes_lines"
     module = "q2capi"

@@ -25,7 +25,7 @@ class SupplierGroups(OpenApiStream):
 
 
 class RestSupplierGroups(RestApiStream):
-    """Supplier groups as the older API tells them; e-conomic publishes no schema for these."""
+    """Supplier groups as the older API returns them; e-conomic publishes no schema for these."""
 
     name = "rest_supplier_groups"
     path = "/supplier-groups"
