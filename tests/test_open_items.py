@@ -218,7 +218,7 @@ def test_rows_asked_for_by_number_that_never_come_are_told_and_asked_for_in_the_
         fault = sandbox.faults.add(pattern, "status", status=200, body=body, times=None)
         run = warehouse.run()
         (line,) = told(run, "did not return")
-        assert f"{stream} of agreement 1234567 (Nordlys Cykler & Fritid ApS): asked for" in line
+        assert f"{stream} of agreement 1234567 (Nordlys Cykler & Fritid ApS): requested" in line
         assert f"did not return {KEYS[stream]} {number}. These rows may be out of date" in line
         assert fault.applied == 2
         assert {line.split(" ")[0] for line in warehouse.wrong()} == {stream}
