@@ -16,7 +16,8 @@ import yaml
 from tap_visma_economic import schemas
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.client import OpenApiStream
-from tap_visma_economic.kinds import Listing, Replication
+from tap_visma_economic.pagination import Paged, PagedUpward
+from tap_visma_economic.replication import ByNumber
 from tap_visma_economic.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -29,15 +30,8 @@ ALL: tuple[AnyStream, ...] = STREAMS
 
 TITLES = {"agreement": "Agreement and master data"}
 """Titles of domains that are more than their name."""
-REPLICATION_WORDS = {
-    Replication.FULL: "full",
-    Replication.TIMESTAMP: "timestamp",
-    Replication.NUMBER: "number",
-    Replication.NUMBER_OPEN: "number and open",
-    Replication.NUMBER_CHANGES: "number and changes",
-}
-ROWS_PER_CALL = {Listing.COLLECTION: 1000, Listing.PAGED: 100, Listing.CHANGELOG: 100}
-"""The largest page that e-conomic serves for each kind of listing."""
+ROWS_PER_CALL = {None: 1000, Paged: 100, PagedUpward: 100}
+"""The largest page that e-conomic serves, by paginator."""
 
 
 def _data(name: str) -> Any:
@@ -131,16 +125,20 @@ def key_of(stream: AnyStream) -> str:
 
 def replication_of(stream: AnyStream) -> str:
     """Return what a later run reads, in words."""
-    key = stream.replication_key
-    words = REPLICATION_WORDS[stream.replication] if isinstance(key, str) else "full"
-    return words if words == "full" else f"{words}, `{key}`"
+    by = stream.replication
+    if not by.key or by.opt_in:
+        return "full"
+    words = "timestamp"
+    if isinstance(by, ByNumber):
+        words = "number" + " and open" * bool(by.open_items) + " and changes" * bool(by.changelog)
+    return f"{words}, `{by.key}`"
 
 
 def calls(stream: AnyStream) -> str:
     """Return what one full reading of a stream costs, in words."""
-    if stream.listing is Listing.SELF:
+    if stream.is_self:
         return "none of its own: every run begins with it"
-    pages = ROWS_PER_CALL.get(stream.listing)
+    pages = None if stream.is_single_object else ROWS_PER_CALL.get(stream.paginator_class)
     fixed = [values for values in stream.path_params.values() if isinstance(values, tuple)]
     below = [f"for each of {', '.join(values)}" for values in fixed]
     below += [f"for each row of {_link(stream.parent.name)}"] if stream.parent else []
@@ -164,7 +162,7 @@ def streams_table() -> str:
 
 
 def _marked(stream: AnyStream) -> str:
-    return f"`{stream.name}`" if stream.selected_by_default else f"`{stream.name}` *"
+    return f"`{stream.name}`" if not stream.opt_in else f"`{stream.name}` *"
 
 
 def access_table() -> str:
@@ -215,7 +213,7 @@ def _facts(stream: AnyStream) -> Iterator[tuple[str, str]]:
     yield "Module", f"{paid.name} (the company pays for it)" if paid else ""
     yield "Calls", calls(stream)
     yield "Endpoint", f"`{stream.path}` of {api}"
-    yield "Offered", "" if stream.selected_by_default else "only with `all_streams: true`"
+    yield "Offered", "" if not stream.opt_in else "only with `all_streams: true`"
 
 
 def _joins(stream: AnyStream) -> list[str]:

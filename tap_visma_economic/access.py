@@ -19,7 +19,7 @@ from tap_visma_economic.errors import (
     shown,
 )
 from tap_visma_economic.filters import compare
-from tap_visma_economic.kinds import Listing
+from tap_visma_economic.pagination import Paged, PagedUpward
 from tap_visma_economic.report import aligned
 from tap_visma_economic.workers import SingleFlight
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.endpoint import Endpoint
     from tap_visma_economic.pagination import Query
     from tap_visma_economic.records.selection import Row
     from tap_visma_economic.run import Run
+    from tap_visma_economic.stream import EconomicStream
 
 T = TypeVar("T")
 
@@ -139,17 +139,17 @@ Findings = dict[str, Finding]
 """By the stream's name."""
 
 
-def check(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Findings:
+def check(run: Run, streams: Sequence[EconomicStream], agreement: Agreement) -> Findings:
     """Check every stream of the catalog with one request, and its parents before it.
 
     Failures go into the run's report. A 401 ends the check: the rest is `NOT_CHECKED`.
     """
-    known: SingleFlight[type[Endpoint], Finding] = SingleFlight(run.stop)
+    known: SingleFlight[type[EconomicStream], Finding] = SingleFlight(run.stop)
 
-    def find(stream: Endpoint) -> Finding:
+    def find(stream: EconomicStream) -> Finding:
         return known.get(type(stream), lambda: _find(stream, parent_of(stream), agreement))
 
-    def parent_of(stream: Endpoint) -> Finding | None:
+    def parent_of(stream: EconomicStream) -> Finding | None:
         return find(run.stream(stream.parent)) if stream.parent else None
 
     findings = dict.fromkeys((stream.name for stream in streams), Finding(Access.NOT_CHECKED))
@@ -162,16 +162,16 @@ def check(run: Run, streams: Sequence[Endpoint], agreement: Agreement) -> Findin
     return findings
 
 
-def _report(run: Run, stream: Endpoint, agreement: Agreement, found: Finding) -> None:
+def _report(run: Run, stream: EconomicStream, agreement: Agreement, found: Finding) -> None:
     if found.access is Access.FAILED and found.error:
         run.report.fail(stream.name, agreement, found.error)
     elif found.access is Access.NO:
         run.report.deny(stream.name, agreement)
-    elif found.access is Access.YES and stream.listing is not Listing.SELF:
+    elif found.access is Access.YES and not stream.is_self:
         run.report.allow(agreement)
 
 
-def _find(stream: Endpoint, above: Finding | None, agreement: Agreement) -> Finding:
+def _find(stream: EconomicStream, above: Finding | None, agreement: Agreement) -> Finding:
     """Check a stream, unless the finding on its parent covers it. May run in any thread."""
     parent: AnyStream = stream.parent
     if above and above.access is not Access.YES:
@@ -200,9 +200,9 @@ def _find(stream: Endpoint, above: Finding | None, agreement: Agreement) -> Find
     return Finding(Access.YES, first={**context, **first} if first else None)
 
 
-def _request(stream: Endpoint, agreement: Agreement, context: Row) -> Row | None:
+def _request(stream: EconomicStream, agreement: Agreement, context: Row) -> Row | None:
     """Request as little as e-conomic allows; return a row if one had to be read."""
-    if stream.listing is Listing.SELF:
+    if stream.is_self:
         return agreement.page.rows[0]
     if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
@@ -211,11 +211,11 @@ def _request(stream: Endpoint, agreement: Agreement, context: Row) -> Row | None
     return rows[0] if rows else None
 
 
-def _smallest_query(stream: Endpoint) -> Query:
+def _smallest_query(stream: EconomicStream) -> Query:
     """Return the query for one row at most, or for the only response there is."""
-    if stream.listing in {Listing.PAGED, Listing.CHANGELOG}:
+    if stream.paginator_class in {Paged, PagedUpward}:
         return {"pageSize": 1, "skipPages": 0}
-    if stream.listing is not Listing.COLLECTION:
+    if stream.is_single_object or stream.paginator_class:
         return {}
     if not isinstance(stream, OpenApiStream):
         return {"pagesize": 1}
@@ -223,7 +223,7 @@ def _smallest_query(stream: Endpoint) -> Query:
     return {"filter": compare(key, "eq", 0)}  # no count and no page size: numbers start at 1
 
 
-def _reason(stream: Endpoint, agreement: Agreement, error: AccessDeniedError) -> str:
+def _reason(stream: EconomicStream, agreement: Agreement, error: AccessDeniedError) -> str:
     """Return why access was denied: the module, the role, or e-conomic's message."""
     required, granted, module = roles_of(stream), roles(agreement), paid_module_of(stream)
     if "module" in error.gist.lower():

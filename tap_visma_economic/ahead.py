@@ -190,7 +190,7 @@ class Ahead:
                 beforehand = reading.observe(page.rows, page.clock)
                 if not self._hand_over(unit, Step(context, page, dict(unit.state), beforehand)):
                     return
-            reading.finish()
+            reading.complete()
         except BaseException as error:  # noqa: BLE001  raised where the unit is written
             unit.error = error
         finally:

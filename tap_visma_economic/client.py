@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
-from tap_visma_economic.kinds import Listing, OpenRows, Replication
 from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
 
-__all__ = ["Listing", "OpenApiStream", "OpenRows", "Replication", "RestApiStream"]
-
 
 class RestApiStream(EconomicStream):
     """A listing of restapi.e-conomic.com, which e-conomic calls its legacy REST API.
@@ -53,28 +50,28 @@ class RestApiStream(EconomicStream):
         return str(self.run.setting("rest_url")).rstrip("/")
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return an answer as a page."""
-        if self.listing is Listing.COLLECTION:
-            return pages.rest_collection(response, self.row_type)
-        return pages.single(response, self.documented, self.row_type)
+        """Return a response as a page."""
+        if self.is_single_object:
+            return pages.single(response, self.documented, self.row_type)
+        return pages.rest_collection(response, self.row_type)
 
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the plan for reading one listing, its rows filtered by `filter_`."""
-        if self.listing is not Listing.COLLECTION:
+        """Return the paginator for one listing, its rows filtered by `filter_`."""
+        if self.is_single_object:
             return OnePage(filter_)
         if self.keyset:
             return Keyset(filter_, key=self.keyset)
         return Offset(filter_, sort=self.sort)
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
-        """Return how many rows of one listing fit: a page of one row tells."""
+        """Return how many rows of one listing match: a page of one row says it."""
         page = self.fetch(http, context, {"pagesize": 1, **filtered(filter_)})
         if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
-            raise BadAnswerError(f"{self.path} does not tell how many rows it has")
+            raise BadAnswerError(f"{self.path} does not say how many rows it has")
         return page.results or 0
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
-        """Return `2026-01-02T03:04:05Z`; an offset is refused (docs/economic-api.md#filtering)."""
+        """Return `2026-01-02T03:04:05Z`; an offset is rejected (docs/economic-api.md#filtering)."""
         return at.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss[Z]")
 
 
@@ -95,15 +92,14 @@ class OpenApiStream(EconomicStream):
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
         url = super().get_url(context)
-        return f"{url}/paged" if self.listing is Listing.PAGED else url
+        return f"{url}/paged" if self.paginator_class is Paged else url
 
     def validate_response(self, response: requests.Response) -> None:
-        """Raise the error that an answer stands for, if it is one.
+        """Raise the error that a response stands for, if it is one.
 
-        Below an unknown parent a listing is empty and not 404: 404 on a listing says that the
+        Below an unknown parent a listing is empty and not 404: 404 on a listing means that the
         module's version is gone (docs/economic-api.md#openapi-listings). An optional object, such
-        as a group's settings, may be missing; how that is told is not documented, and an answer
-        without one tells it too.
+        as a group's settings, may be missing. How is not documented: 404, 204 and `null` will do.
         """
         if self.optional and _is_nothing(response):
             raise NotFoundError(HTTPStatus.NOT_FOUND, response.request.path_url)
@@ -117,27 +113,26 @@ class OpenApiStream(EconomicStream):
             ) from None
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return an answer as a page."""
-        if self.listing is Listing.COLLECTION:
-            return pages.cursor_listing(response, self.row_type)
-        if self.listing is Listing.SINGLETON:
+        """Return a response as a page."""
+        if self.is_single_object:
             return pages.single(response, self.documented, self.row_type)
-        return pages.array(response, self.row_type)
+        envelope = pages.array if self.paginator_class else pages.cursor_listing
+        return envelope(response, self.row_type)
 
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the plan for reading one listing, its rows filtered by `filter_`."""
-        if self.listing is Listing.COLLECTION:
-            return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
-        if self.listing is Listing.PAGED:
-            return Paged(filter_)
-        if self.listing is Listing.CHANGELOG:
-            key = self.own_replication_key
+        """Return the paginator for one listing, its rows filtered by `filter_`."""
+        if self.is_single_object:
+            return OnePage(filter_)
+        if self.paginator_class is PagedUpward:
+            key = self.replication.key
             others = [name for name in self.row_keys if name != key]
             return PagedUpward(filter_, key=key, then=others)
-        return OnePage(filter_)
+        if self.paginator_class:
+            return self.paginator_class(filter_)
+        return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
-        """Return how many rows of one listing fit: see docs/economic-api.md#openapi-listings."""
+        """Return how many rows of one listing match: see docs/economic-api.md#openapi-listings."""
         return self.ask(http, context, filtered(filter_), pages.count, suffix="/count")
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -163,6 +158,6 @@ class OpenApiStream(EconomicStream):
 
 
 def _is_nothing(response: requests.Response) -> bool:
-    """Return whether an answer says that there is no object: 204, or `null`."""
+    """Return whether a response says that there is no object: 204, or `null`."""
     empty = response.status_code == HTTPStatus.OK and response.content.strip() == b"null"
     return empty or response.status_code == HTTPStatus.NO_CONTENT

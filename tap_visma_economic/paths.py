@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 PathContext = dict[str, Any]
 """agreementNumber and the path parameters of one listing: columns of all its records."""
 
-_ECONOMIC = str.maketrans({sign: f"_{number}_" for number, sign in enumerate("<>*%:&/\\_ ?.#+")})
-"""Signs that may not stand in a path, by e-conomic's table (docs/economic-api.md#paths)."""
+_ECONOMIC = str.maketrans(
+    {character: f"_{number}_" for number, character in enumerate("<>*%:&/\\_ ?.#+")}
+)
+"""Characters that a path must not contain, by e-conomic's table (docs/economic-api.md#paths)."""
 
 
 def encoded(value: int | str) -> str:
-    """Return a value as it stands in a path: `2025/2026` as `2025_6_2026`."""
+    """Return a value as it is written in a path: `2025/2026` as `2025_6_2026`."""
     return quote(str(value).translate(_ECONOMIC), safe="")
 
 

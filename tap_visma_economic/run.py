@@ -18,6 +18,7 @@ from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import OPENAPI_URL, REST_URL, value_of
 from tap_visma_economic.http import HttpClient
+from tap_visma_economic.parents import ParentKeys
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.report import Report
@@ -61,6 +62,7 @@ class Run:
         state_writer: writes STATE, not too often.
         read_anew: streams of which a company was read in full.
         disabled: companies that are not read, though the tables may hold rows of them.
+        parents: keys of parents, read once for all streams below them.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Run:
         self.report = Report()
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
+        self.parents = ParentKeys(stop)
         self._state = state
         self._grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]

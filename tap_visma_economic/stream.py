@@ -1,78 +1,511 @@
-"""The sync loop: agreements, readings, records and messages of one stream.
+"""`EconomicStream`, the base of all streams: requests, the sync loop, state and messages.
 
-This is the half of a stream that Singer sees: replication, state, RECORD and STATE. The SDK does
-the rest: catalog, selection, stream maps, metrics.
+It is the SDK's RESTStream with a sync loop of its own (see `_sync_records`). How each of the two
+APIs pages and filters is in `client`; what a stream reads again is up to its replication.
 """
 
 from __future__ import annotations
 
-import sys
 import time
+from abc import abstractmethod
 from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import cached_property, partial
+from http import HTTPStatus
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import pendulum
 from msgspec import UNSET
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib import RecordMessage
+from singer_sdk.streams import RESTStream
+from singer_sdk.streams.rest import PageContext
 
+from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
 from tap_visma_economic.ahead import Unit
-from tap_visma_economic.endpoint import Endpoint
+from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
+    BadAnswerError,
     ConfigError,
     EconomicError,
+    GatewayError,
     GrantRefusedError,
+    NetworkError,
+    NotFoundError,
+    QueryRefusedError,
+    RateLimitError,
+    RetiredVersionError,
+    TooManyRequestsError,
+    UnavailableError,
+    UncountedError,
+    error_of,
 )
-from tap_visma_economic.kinds import Listing, Replication
+from tap_visma_economic.listing import MOST_READINGS, ListingReader
+from tap_visma_economic.paths import fill
+from tap_visma_economic.rate_limit import cost_of
+from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.record_builder import RecordBuilder
 from tap_visma_economic.records.row_type import RowType, as_dictionary, column
 from tap_visma_economic.records.selection import Selection
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication.base import parse_instant
-from tap_visma_economic.strategy import INCREMENTAL, reading_of
+from tap_visma_economic.replication.base import FullTable, Options, parse_instant
+from tap_visma_economic.replication.repeated import RepeatedReading
+from tap_visma_economic.retry import MAX_TRIES, retry
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    import requests
     from msgspec import UnsetType
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Counter
+    from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.ahead import Step
+    from tap_visma_economic.config import Config
+    from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.paths import PathContext
+    from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.selection import Record, Row
-    from tap_visma_economic.replication.repeated import RepeatedReading
+    from tap_visma_economic.replication.base import Replication
     from tap_visma_economic.run import Run
 
-FULL_TABLE = "FULL_TABLE"
+T = TypeVar("T")
+
+FULL_TABLE, INCREMENTAL = "FULL_TABLE", "INCREMENTAL"
+"""Replication methods, as catalogs name them."""
+
+_NO_COUNT = (
+    AccessDeniedError,  # whether the rows may be read is for their listing to say
+    BadAnswerError,
+    NotFoundError,
+    QueryRefusedError,
+    RetiredVersionError,
+)
+"""Responses in place of a count that say nothing of the rows."""
 
 
-class EconomicStream(Endpoint):
-    """Base of all streams."""
+class EconomicStream(RESTStream["Query"]):
+    """Base of all streams.
+
+    Class attributes say what a stream is: `name`, `path` and `primary_keys` are the SDK's.
+
+    - `replication`: how new and changed rows are found. The SDK's `replication_key` is its key.
+    - `paginator_class`: how the rows are listed, if not as usual in the API.
+    - `is_single_object`: the endpoint returns one object and not a listing.
+    - `is_self`: it is `/self`, with whose response every run begins.
+    - `parent`, `path_params`: each parameter of the path, with the column of the parent stream that
+      fills it, or with its fixed values.
+    - `keyset`: an integer property that filters, and by which the listing is sorted upward.
+    - `counted`: e-conomic can count the rows.
+    - `optional`: a parent may be without the object.
+    - `key_is_inferred`: no document says that the primary key identifies a row.
+    - `opt_in`: the catalog has it only with the setting `all_streams`.
+
+    Attributes:
+        in_doubt: agreements of which e-conomic may have rows that were not read.
+        uncounted: agreements whose key columns were read without e-conomic's count, with the number
+            of rows.
+        unsorted: e-conomic has turned out not to sort the listing as requested.
+    """
+
+    replication: ClassVar[Replication] = FullTable()
+    paginator_class: ClassVar[type[Paginator] | None] = None
+    is_single_object: ClassVar[bool] = False
+    is_self: ClassVar[bool] = False
+    parent: ClassVar[type[EconomicStream] | None] = None
+    path_params: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
+    counted: ClassVar[bool] = True
+    keyset: ClassVar[str | None] = None
+    optional: ClassVar[bool] = False
+    key_is_inferred: ClassVar[bool] = False
+    opt_in: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Give the SDK its replication key. A catalog may set another on an instance."""
+        super().__init_subclass__()
+        cls.replication_key = cls.replication.key or None  # type: ignore[method-assign,assignment]
 
     def __init__(self, tap: Tap, run: Run) -> None:
-        super().__init__(tap, run)
+        self.run = run
+        self._raw_schema = self.described(run.config)
+        self._drift = Drift()
+        self._row_types: dict[tuple[str, ...], RowType] = {}
+        self.in_doubt: set[int] = set()
+        self.uncounted: dict[int, int] = {}
+        self.unsorted = False
+        include_links = bool(run.config.get("include_links"))
+        schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
+        super().__init__(tap, schema=schema)
         self.selected_by_default = True  # the catalog holds what is asked for, see `all_streams`
         self._records_seen = 0
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over the catalog's keys, selection and the properties that its schema has more."""
+        super().apply_catalog(catalog)
+        if entry := catalog.get_stream(self.name):
+            self._raw_schema = schemas.extended(self._raw_schema, entry.schema.to_dict())
+
+    # What the two APIs do differently
+
+    def described(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
+        """Return the schema file of the stream; the settings may say that more is served."""
+        return schemas.load(self.name)
+
+    @abstractmethod
+    def parse_response(self, response: requests.Response) -> Page:
+        """Return a response as a page."""
+
+    @abstractmethod
+    def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
+        """Return the paginator for one listing, its rows filtered by `filter_`.
+
+        It is given pages, not responses: the SDK's own loop could not use it.
+        """
+
+    @abstractmethod
+    def instant_literal(self, at: pendulum.DateTime) -> str:
+        """Return an instant as this API's filters take it."""
+
+    @abstractmethod
+    def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
+        """Return how many rows of one listing match the filter."""
+
+    # One request: URL, tokens, retries, response
+
+    @property
+    def authenticator(self) -> NoReturn:
+        """Raise an error: the authenticator is the agreement's, as a stream reads several.
+
+        `ask` prepares each request with `HttpClient.authenticator`.
+        """
+        raise NotImplementedError("the authenticator is the agreement's: agreement.http")
+
+    def get_url(self, context: Context | None) -> str:
+        """Return the listing's URL with its path parameters filled in."""
+        return self.url_base + fill(self.path, context or {})
+
+    @property
+    def http_headers(self) -> dict[str, str]:
+        """Headers of every request, apart from the tokens and the user agent."""
+        return {"Accept": "application/json", "Content-Type": "application/json"}
+
+    def get_url_params(
+        self,
+        context: Context | None,  # noqa: ARG002
+        next_page_token: Query | None,
+    ) -> dict[str, Any]:
+        """Return the query of one page, which is what the paginator gives as its token."""
+        return dict(next_page_token or {})
+
+    def build_prepared_request(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
+        """Return a request bound to the agreement whose grant comes as `auth`."""
+        return self.run.transport.prepare(*args, **kwargs)
+
+    def validate_response(self, response: requests.Response) -> None:
+        """Raise the error that a response stands for, if it is one."""
+        if response.status_code != HTTPStatus.OK:
+            raise error_of(response)
+
+    def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that tries again where that can help (see `retries`)."""
+
+        def decorated(request: requests.PreparedRequest) -> Any:
+            transport = self.run.transport
+            patient = not transport.circuit_is_open(request)
+            try:
+                answer = retry(
+                    partial(func, request),
+                    stop=self.run.stop,
+                    max_wait=self.run.setting("max_wait_minutes") * 60 if patient else 0,
+                    what=f"{self.name} (GET {request.path_url})",
+                    max_tries=MAX_TRIES if patient else 1,
+                )
+            except (GatewayError, NetworkError, UnavailableError):
+                transport.open_circuit(request)
+                raise
+            transport.close_circuit(request)
+            return answer
+
+        return decorated
+
+    def ask(
+        self,
+        http: HttpClient,
+        context: PathContext,
+        query: Query,
+        parse: Callable[[requests.Response], T],
+        *,
+        suffix: str = "",
+    ) -> T:
+        """Return one answer, asked for with an agreement's grant. May run in any thread.
+
+        Raises:
+            EconomicError: the answer could not be had.
+        """
+        request = self.get_http_request(page=PageContext(context, query))
+        prepared = self.build_prepared_request(
+            method=request.method,
+            url=request.url + suffix,
+            params=request.encode_params(),
+            headers=request.headers,
+            auth=http.authenticator,
+        )
+
+        def send(request: requests.PreparedRequest) -> T:
+            response = http.send(request)
+            self.run.report.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
+            try:
+                self.validate_response(response)
+            except GrantRefusedError as error:
+                http.close(error)
+                raise
+            except TooManyRequestsError as error:
+                if http.exhausted:
+                    raise RateLimitError(error) from None
+                raise
+            return parse(response)
+
+        answer: T = self.request_decorator(send)(prepared)
+        return answer
+
+    def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
+        """Return one page. May run in any thread."""
+        return self.ask(http, context, query, self.parse_response)
+
+    # One agreement: its listings and their pages
+
+    def contexts(self, agreement: Agreement) -> Iterator[PathContext]:
+        """Yield the context of every listing: one per combination of path parameters."""
+        sources = self.path_params.items()
+        fixed = {name: values for name, values in sources if isinstance(values, tuple)}
+        columns = {name: column for name, column in sources if isinstance(column, str)}
+        parents: Sequence[tuple[Any, ...]] = [()]
+        if self.parent is not None:
+            wanted = tuple(columns.values())
+            above = self.run.stream(self.parent)
+            read = partial(above.keys, agreement, wanted)
+            parents = self.run.parents.get(above.name, agreement, wanted, read)
+        for keys in parents:
+            for values in product(*fixed.values()):
+                context = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
+                yield {**agreement.context, **context}
+
+    def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
+        """Yield the pages of all listings in order, the first pages below parents asked for ahead.
+
+        Where the path has fixed values, such as the statuses of a document, rows move from one
+        listing to another. All but the last are read again in reverse where what is not read is
+        deleted: a row that moved back, to a listing that had been read, is in there now.
+        """
+        if self.is_self:
+            rows = agreement.page.typed.read_as(self.row_type)
+            yield dict(agreement.context), replace(agreement.page, rows=rows)
+            return
+        contexts = self.contexts(agreement)
+        if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
+            forth = list(contexts)
+            contexts = iter([*forth, *forth[-2::-1]])
+        walks = (ListingReader(self, agreement, context, filter_) for context in contexts)
+        at_once = self.concurrency if self.parent else 1
+        for walk, begun in agreement.http.ahead(walks, ListingReader.begin, count=at_once):
+            for page in walk.pages(begun):
+                yield walk.context, page
+
+    @property
+    def concurrency(self) -> int:
+        """Requests of one agreement that may be in flight at the same time."""
+        return int(self.run.setting("concurrency"))
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the target deletes rows that are not read."""
+        return bool(self.run.setting("emit_activate_version_messages"))
+
+    @cached_property
+    def documented(self) -> frozenset[str]:
+        """The properties that a row is documented to have, links apart."""
+        columns: Mapping[str, Any] = self._raw_schema["properties"]
+        return frozenset(
+            column.get("x-source", name).partition(".")[0]
+            for name, column in columns.items()
+            if not {"x-link", "x-stamp"} & column.keys()
+        )
+
+    @property
+    def own_primary_keys(self) -> tuple[str, ...]:
+        """The primary key that the class declares.
+
+        A catalog may name another or none, by which different rows could be taken for the same.
+        """
+        declared: Any = type(self).primary_keys
+        return tuple(declared)
+
+    @property
+    def row_keys(self) -> tuple[str, ...]:
+        """The part of the primary key that is in a row: not the agreement, nor path parameters."""
+        elsewhere = {"agreementNumber", *self.path_params}
+        return tuple(key for key in self.own_primary_keys if key not in elsewhere)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether e-conomic can count the rows of a listing."""
+        return self.counted and self.paginator_class is None and not self.is_single_object
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no two rows of a listing have the same number."""
+        return self.row_keys == (self.keyset,)
+
+    def sibling(self, of: type[EconomicStream]) -> EconomicStream:
+        """Return another stream of the run."""
+        return self.run.stream(of)
+
+    @property
+    def _ancestors(self) -> list[EconomicStream]:
+        """The stream above this one, the one above that, and so on."""
+        found: list[EconomicStream] = []
+        above = self.parent
+        while above is not None:
+            found.append(self.run.stream(above))
+            above = above.parent
+        return found
+
+    def doubts(self, agreement: Agreement) -> bool:
+        """Return whether rows may be missing: its own, its parents', or edits in its changelog."""
+        changelog = getattr(self.replication, "changelog", None)
+        sources = [self, *self._ancestors, *([self.sibling(changelog)] if changelog else [])]
+        return any(agreement.number in source.in_doubt for source in sources)
+
+    def keeps_moving(self, agreement: Agreement) -> None:
+        """Take note that no two passes returned the same rows."""
+        self.in_doubt.add(agreement.number)
+        self.logger.warning(
+            "%s: %s kept changing during %d passes. Some rows may arrive with the next run",
+            agreement,
+            self.path,
+            MOST_READINGS,
+        )
+
+    def knows_parents(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic counts as many rows in each parent listing as were read."""
+        return all(above.is_as_counted(agreement) for above in self._ancestors)
+
+    def is_as_counted(self, agreement: Agreement) -> bool:
+        """Return whether e-conomic counts as many rows as the streams below this one were given."""
+        rows = self.uncounted.get(agreement.number)
+        if rows is None:
+            return True
+        try:
+            is_complete = self.is_counted and self.count(agreement, None) <= rows
+        except UncountedError:
+            return False
+        if is_complete:
+            self.uncounted.pop(agreement.number, None)
+        return is_complete
+
+    def forget_parents(self, agreement: Agreement) -> None:
+        """Have the parent listings read again."""
+        for above in self._ancestors:
+            self.run.parents.forget(above.name, agreement)
+
+    def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
+        """Return whether a 404 is not a failure: an object a parent lacks, or a deleted parent.
+
+        If the parent still exists it is a failure: e-conomic may not have understood the path. A
+        deleted parent is reported.
+        """
+        if self.parent is None:
+            return False
+        if not self.optional:
+            self.run.parents.forget(self.run.stream(self.parent).name, agreement)
+            if context in list(self.contexts(agreement)):
+                return False
+            self.run.report.vanish(self.name, agreement)
+        self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
+        return True
+
+    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
+        """Return the primary key of each row of a page, null for columns that a row lacks."""
+        keys = self._values(page, self.own_primary_keys, context)
+        return [tuple(None if value is None else str(value) for value in key) for key in keys]
+
+    def count(self, agreement: Agreement, filter_: str | None) -> int:
+        """Return how many rows of all listings match the filter."""
+        http = agreement.http
+        return sum(
+            http.run(partial(self.count_of, http, context, filter_))
+            for context in self.contexts(agreement)
+        )
+
+    def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
+        """Return how many rows of one listing match the filter. May run in any thread.
+
+        Raises:
+            UncountedError: e-conomic does not count them.
+            EconomicError: the request failed.
+        """
+        try:
+            return self.count_one(http, context, filter_)
+        except _NO_COUNT as error:
+            raise UncountedError(str(error)) from None
+
+    def keys(
+        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield these columns of every row, with which a stream below this one fills its path.
+
+        Raises:
+            BadAnswerError: a row lacks one of them.
+        """
+        rows, is_counted = 0, True
+        for page, found in self.column_pages(agreement, columns, filter_):
+            if any(None in row for row in found):
+                raise BadAnswerError(f"a row of {self.name} has no {', '.join(columns)}")
+            rows, is_counted = rows + len(found), is_counted and page.results is not None
+            yield from found
+        if is_counted:
+            self.uncounted.pop(agreement.number, None)
+        elif filter_ is None:
+            self.uncounted[agreement.number] = rows
+
+    def column_pages(
+        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
+    ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
+        """Yield each page with these columns of its rows, null where a row lacks one."""
+        for context, page in self.read(agreement, filter_):
+            yield page, self._values(page, columns, context)
+
+    def _values(
+        self, page: Page, columns: tuple[str, ...], context: PathContext
+    ) -> list[tuple[Any, ...]]:
+        if columns not in self._row_types:
+            selection = Selection(lambda crumb: crumb[1] in columns)
+            self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
+        rows = page.typed.read_as(self._row_types[columns])
+        rows.finalize(context)
+        return rows.values(columns)
 
     # What the SDK asks a stream
 
     @property
     def replication_method(self) -> str:
-        """INCREMENTAL where the class or the catalog says so, else FULL_TABLE."""
+        """INCREMENTAL if the class or the catalog says so, else FULL_TABLE."""
         if self.forced_replication_method:
             return str(self.forced_replication_method)
-        incremental = self.replication_key and self.replication is not Replication.FULL
+        incremental = self.replication_key and not self.replication.opt_in
         return INCREMENTAL if incremental else FULL_TABLE
 
     @property  # type: ignore[misc]  # the SDK's setter is for keys known beforehand
     def state_partitioning_keys(self) -> Sequence[str] | None:
-        """None, one state per agreement, where there is something to keep; else nothing is."""
-        keeps_state = self.replication_method == INCREMENTAL or self.listing is Listing.SELF
+        """None, one state per agreement, if there is something to keep; else `()`, no state."""
+        keeps_state = self.replication_method == INCREMENTAL or self.is_self
         return None if keeps_state or self.deletes else ()
 
     @property
@@ -81,13 +514,13 @@ class EconomicStream(Endpoint):
         return [dict(agreement.context) for agreement in self.run.agreements]
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Return None: bookmarks are kept from running ahead by `readings`, not by the SDK."""
+        """Return None: replication keeps bookmarks from running ahead, not the SDK."""
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """False: the SDK would send the message before the rows, and a cut run lose them.
+        """False: the SDK would send the message before the rows, and a killed run would lose them.
 
-        The setting of this name is obeyed at the end of `_sync_records`.
+        The setting of this name takes effect at the end of `_sync_records`.
         """
         return False
 
@@ -102,21 +535,16 @@ class EconomicStream(Endpoint):
         super().log_sync_costs()
         self.run.finish()
 
-    def doubts(self, agreement: Agreement) -> bool:
-        """Return whether e-conomic may have rows that were not read, or edits that were not."""
-        edits = self.changelog is not None and self.run.stream(self.changelog).doubts(agreement)
-        return super().doubts(agreement) or edits
-
     # The loop
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Read every agreement, write records, then move its bookmark.
+        """Read every agreement, write its records, then move its bookmark.
 
-        The SDK's own loop gives partitions a state that cannot be resumed or that claims too much:
-        this takes its place. One agreement's failure is noted and the others go on. Whole pages
-        are written, so that records are only yielded if they are not.
+        This replaces the SDK's loop, which gives partitions a state that cannot be resumed or that
+        claims too much. If an agreement fails the others go on. Records are written by the page,
+        and only yielded if no messages are to be written.
         """
         self._records_seen = 0
         began = time.monotonic()
@@ -142,32 +570,42 @@ class EconomicStream(Endpoint):
             self.run.writer.flush()
 
     def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
-        """Return what this run asks of an agreement, and the state that the reading keeps.
+        """Return what this run reads of an agreement, and the state that the reading keeps.
 
         It may be read long before its turn to be written: the state is a copy until then.
+
+        Raises:
+            ConfigError: the catalog asks for a replication that the endpoint does not offer.
         """
         _ = self.row_type  # made in the main thread, once
-        # What an older run read by a bookmark is not true any more after one that keeps none.
-        keeps_bookmark = self.replication_method == INCREMENTAL
-        state = {**self._known_state(agreement)} if keeps_bookmark else {}
-        unknown = int(self.deletes)  # the table may have some
-        before = self.run.rows_before(agreement).get(self.name, unknown)
-        if before == 1 and self.deletes and self._is_never_counted:  # 1: not known yet
-            before = sys.maxsize
-        return reading_of(self, agreement, state, anew=self._anew, before=before), state
-
-    @property
-    def _is_never_counted(self) -> bool:
-        return not self.is_counted and self.listing not in {Listing.SELF, Listing.SINGLETON}
+        options = Options(
+            full_refresh=self._full_refresh,
+            start=start_date(self.config),
+            lookback_minutes=self.run.setting("lookback_minutes"),
+        )
+        state: dict[str, Any] = {}
+        if self.replication_method == INCREMENTAL:
+            if not self.replication_key or self.replication_key != self.replication.key:
+                raise ConfigError(
+                    f"{self.name} does not support INCREMENTAL replication by "
+                    f"{self.replication_key!r}"
+                )
+            state = {**self._known_state(agreement)}
+            make = partial(self.replication.incremental, self, agreement, state, options)
+        else:
+            make = partial(self.replication.full_table, self, agreement, options)
+        before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
+        is_unknown = before == 1 and self.deletes and not self.is_single_object
+        return RepeatedReading(self, agreement, make, None if is_unknown else before), state
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
-        """Follow a reading to its end; records are either written or yielded.
+        """Read an agreement completely; its records are either written or yielded.
 
         Raises:
-            EconomicError: it could not be read to the end.
-            AccessDeniedError: nothing of it may be read.
+            EconomicError: it could not be read completely.
+            AccessDeniedError: access to the stream is denied.
         """
         builder = self._record_builder(agreement)
         with self.run.ahead.unit(self, agreement) as steps:
@@ -179,10 +617,10 @@ class EconomicStream(Endpoint):
                 self.run.stop.check()
                 if step.page.rows:
                     self._now_has_rows(agreement)
-                self._look_for_twins(step.page.rows)
+                self._count_duplicates(step.page.rows)
                 records = builder.records(step.page.typed, step.context)
                 if write:
-                    self._tell_beforehand(agreement, step)
+                    self._write_state_before(agreement, step)
                     self._write_records(records, counter)
                 else:
                     yield from self._counted(records, counter)
@@ -193,20 +631,20 @@ class EconomicStream(Endpoint):
                     self._end_page()
 
     def _now_has_rows(self, agreement: Agreement) -> None:
-        """Let the state tell that rows were written, even if they do not all come."""
+        """Record in the state that rows were written, even if not all of them will be."""
         self.run.rows_before(agreement).setdefault(self.name, 1)
         if self.deletes:
             self.get_context_state(agreement.context).setdefault(BEGUN, None)
 
-    def _look_for_twins(self, rows: Sequence[Row]) -> None:
-        """Note rows of one page with the same key, where no document says that there are none."""
+    def _count_duplicates(self, rows: Sequence[Row]) -> None:
+        """Count rows of one page with the same key, if the key is inferred."""
         if self.key_is_inferred:
             keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 
     def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
-        """Take over the state of a reading: the rows it tells of are written."""
+        """Take over the state of a reading, whose rows are written."""
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
@@ -214,8 +652,8 @@ class EconomicStream(Endpoint):
             del partition[name]
         partition.update(state)
 
-    def _tell_beforehand(self, agreement: Agreement, step: Step) -> None:
-        """Write a STATE at once where one has to precede the rows of a page."""
+    def _write_state_before(self, agreement: Agreement, step: Step) -> None:
+        """Write a STATE at once if one has to precede the rows of a page."""
         if step.beforehand:
             self.get_context_state(agreement.context).update(step.beforehand)
             self.state_manager.is_flushed = False
@@ -223,26 +661,27 @@ class EconomicStream(Endpoint):
             self.run.state_writer.finish()
 
     def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
-        """All rows of an agreement are written; the bookmark stays where some may be missing."""
+        """All rows of an agreement are written. If some may be missing the bookmark stays."""
         reading = unit.reading
+        full_refresh = bool(reading and reading.full_refresh)
+        if full_refresh:
+            self.run.read_anew.add(self.name)
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
             self._move_on(agreement, unit.state)
-            if reading and reading.anew:
+            if reading and full_refresh:
                 self.run.rows_before(agreement)[self.name] = reading.rows
-        if reading and reading.anew:
-            self.run.read_anew.add(self.name)
-            if self.deletes or self.run.setting("full_refresh_days"):
-                now = instant_text(pendulum.now("UTC").replace(microsecond=0))
-                self.get_context_state(agreement.context)[BEGUN] = now
-        coverage.read(agreement, whole=bool(reading and reading.whole))
-        if self.listing is not Listing.SELF:
+                if self.deletes or self.run.setting("full_refresh_days"):
+                    now = instant_text(pendulum.now("UTC").replace(microsecond=0))
+                    self.get_context_state(agreement.context)[BEGUN] = now
+        coverage.read(agreement, whole=bool(reading and reading.covers_everything))
+        if not self.is_self:
             self.run.report.allow(agreement)
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
-        """One agreement's failure is noted, and the others go on."""
+        """Report the failure of one agreement; the others go on."""
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             self.run.report.skip(self.name, agreement, error)
@@ -265,7 +704,7 @@ class EconomicStream(Endpoint):
     # Deleted rows
 
     def _coverage(self) -> Coverage:
-        remembers = self.listing is not Listing.SELF  # that one's state is `companies_before`
+        remembers = not self.is_self  # that one's state is `companies_before`
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
             self.run.companies_before,
@@ -278,7 +717,7 @@ class EconomicStream(Endpoint):
         return coverage
 
     def _activate_version(self, coverage: Coverage) -> None:
-        """Say that every row of the table that is not of this run is gone, if that is so."""
+        """Write ACTIVATE_VERSION if every row of the table that is not of this run is gone."""
         if not self.deletes or self._stream_version is None or coverage.partial:
             return
         if coverage.gap is None:
@@ -287,8 +726,8 @@ class EconomicStream(Endpoint):
             self.run.report.keep(self.name, coverage.gap)
 
     @cached_property
-    def _anew(self) -> bool:
-        """Whether a company was last read in full too many days ago: then all are."""
+    def _full_refresh(self) -> bool:
+        """Whether the last full read of a company is too many days ago: then all are read."""
         days = self.run.setting("full_refresh_days")
         if not days or self.replication_method != INCREMENTAL:
             return False
@@ -298,7 +737,7 @@ class EconomicStream(Endpoint):
         return any(at is None or at <= latest for at in ages)
 
     def _known_state(self, agreement: Agreement) -> dict[str, Any]:
-        """Return what the state tells of an agreement, without making a partition for it."""
+        """Return the state of an agreement, without making a partition for it."""
         return self._partitions.get(agreement.number, {})
 
     @cached_property
@@ -327,7 +766,7 @@ class EconomicStream(Endpoint):
 
     @property
     def _absent(self) -> UnsetType | None:
-        """What stands for a column that e-conomic leaves out."""
+        """The value of a column that e-conomic omits."""
         return UNSET if self.run.setting("absent_columns") == "omit" else None
 
     def _record_builder(self, agreement: Agreement) -> RecordBuilder:
@@ -346,11 +785,11 @@ class EconomicStream(Endpoint):
 
     @property
     def _is_mapped(self) -> bool:
-        """Whether the SDK changes records on their way out."""
+        """Whether stream maps or flattening change the records."""
         return bool(self.config.get("stream_maps") or self.config.get("flattening_enabled"))
 
     def _write_records(self, records: Sequence[Record], counter: Counter) -> None:
-        """Write a page: straight to the buffer where nothing has to be mapped."""
+        """Write a page, straight to the buffer if nothing has to be mapped."""
         limit = self.ABORT_AT_RECORD_COUNT
         wanted = records if limit is None else records[: max(limit - self._records_seen, 0)]
         if self._is_mapped:
@@ -369,15 +808,15 @@ class EconomicStream(Endpoint):
             self._write_record_message(record)
         except OSError:  # the target is gone, or the disk is full
             raise
-        except Exception as error:  # noqa: BLE001  whatever a user's expression comes to
+        except Exception as error:  # noqa: BLE001  whatever a user's expression raises
             kind = type(error.__cause__ or error).__name__
             raise ConfigError(f"the stream map of {self.name} cannot be applied ({kind})") from None
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        """Yield what the stream maps make of a record.
+        """Yield a record as the stream maps change it.
 
-        The SDK's own would drop what no schema names. Its flattening leaves out the columns of an
-        object that is null, and names the object instead.
+        The SDK's own would drop properties that no schema names. Its flattening omits the columns
+        of an object that is null, and has the object instead.
         """
         fill = self.config.get("flattening_enabled") and self._absent is None
         for stream_map in self.stream_maps:
@@ -412,10 +851,10 @@ class EconomicStream(Endpoint):
 
 
 def _denied_at_once(steps: Iterator[Step | Unit]) -> Iterator[Step | Unit]:
-    """Yield the steps of a unit, of which nothing may be read or everything.
+    """Yield the steps of a unit.
 
     Raises:
-        EconomicError: a part of it may not be read: it is not whole, and no stream to skip.
+        EconomicError: access was denied partway through, so the stream is incomplete: not to skip.
     """
     begun = False
     try:

@@ -115,7 +115,7 @@ class TapVismaEconomic(CommandLine):
     def discover_streams(self) -> Sequence[EconomicStream]:
         """Return the streams of the catalog, without network or credentials."""
         everything = self._run.setting("all_streams")
-        streams = [one for one in STREAMS if everything or one.selected_by_default]
+        streams = [one for one in STREAMS if everything or not one.opt_in]
         return [stream(self, self._run) for stream in streams]
 
     @property

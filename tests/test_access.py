@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tests.sandbox.grants import CompanyLike
     from tests.sandbox.values import Row
 
-DEFAULT = {vars(stream)["name"] for stream in STREAMS if stream.selected_by_default}
+DEFAULT = {vars(stream)["name"] for stream in STREAMS if not stream.opt_in}
 PARTLY = {
     CANARY + "no-modules": {
         "projects": "Missing modules: Project",

@@ -255,8 +255,8 @@ def test_without_the_changelog_the_dimensions_are_read_in_full(
     sandbox.faults.add("/changelog", "status", status=403, body=FORBIDDEN, times=None)
     run = warehouse.run()
     assert warehouse.wrong_in("booked_entry_dimensions") == []
-    (line,) = [line for line in run.warnings if "everything is read again" in line]
-    assert "the changelog of edits may not be read: access denied (403)" in line
+    (line,) = [line for line in run.warnings if "reading everything again" in line]
+    assert "the changelog of edits cannot be read: access denied (403)" in line
     assert "Skipped for booked_entry_dimension_changes" not in line
     company.redimension(old_entry(company), DEPARTMENTS, 1, now())
     sandbox.faults.clear()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tap_visma_economic.replication import ByNumber, ByTimestamp
 from tap_visma_economic.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -76,8 +77,13 @@ def test_a_stream_is_what_the_contract_says(name: str, catalog: dict[str, Any]) 
         for name, source in stream.path_params.items()
     }
     assert params == facts.get("path_params", {})
-    if "replication_key" in facts:
-        assert stream.replication.name == facts["replication"].upper().replace("+", "_")
+    assert kind_of(stream.replication) == facts["replication"]
+
+
+def kind_of(by: Any) -> str:
+    if not isinstance(by, ByNumber):
+        return "timestamp" if isinstance(by, ByTimestamp) and not by.opt_in else "full"
+    return "number" + "+open" * bool(by.open_items) + "+changes" * bool(by.changelog)
 
 
 @pytest.mark.parametrize("name", CONTRACT)

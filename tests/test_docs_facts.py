@@ -11,7 +11,6 @@ import pytest
 
 from scripts import docs_site, streams_page
 from scripts.streams_page import ALL, JOINS, ROWS_PER_CALL, columns, joins
-from tap_visma_economic.kinds import Listing
 from tests.conftest import TapRunner, settings_for
 from tests.documents import ROOT
 from tests.sandbox.server import Sandbox
@@ -102,12 +101,14 @@ def _sources(stream: str, name: str, column: dict[str, Any]) -> list[str]:
 
 def fewest(stream: Any, rows_of: dict[str, int]) -> int:
     """The fewest calls that a full reading can take, given the rows of each stream."""
-    if stream.listing is Listing.SELF:
+    if stream.is_self:
         return 1
     listings = rows_of[stream.parent.name] if stream.parent else 1
     for values in stream.path_params.values():
         listings *= len(values) if isinstance(values, tuple) else 1
-    return max(listings, -(-rows_of[stream.name] // ROWS_PER_CALL.get(stream.listing, 1_000_000)))
+    return max(
+        listings, -(-rows_of[stream.name] // ROWS_PER_CALL.get(stream.paginator_class, 1_000_000))
+    )
 
 
 @pytest.mark.parametrize("stream", ALL, ids=lambda s: s.name)
@@ -135,7 +136,7 @@ def test_a_page_on_moving_names_streams_and_keys_as_they_are(page: str) -> None:
     for name, only_with_all, key in rows:
         own = [f"`{column}`" for column in streams[name].primary_keys[1:]]
         assert key == (", ".join(own) or "`agreementNumber` alone")
-        assert bool(only_with_all) is not streams[name].selected_by_default
+        assert bool(only_with_all) is streams[name].opt_in
 
 
 def test_the_pages_say_what_the_catalog_says(warm_tap: TapRunner) -> None:

@@ -167,7 +167,7 @@ def test_a_listing_that_is_not_whole_is_read_again(warm_tap: TapRunner, name: st
     run, rule, _ = read(warm_tap, case, beginning(name, case))
     assert rule.applied == 1
     assert run.exit_code == 0, run.stderr
-    assert any("It is read again: " in line and case.says in line for line in run.warnings)
+    assert any("Reading again: " in line and case.says in line for line in run.warnings)
     assert sorted(set(keys(run, case.stream))) == truth(case.stream)
 
 

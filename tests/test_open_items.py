@@ -194,7 +194,7 @@ def test_rows_asked_for_by_number_that_do_not_come_are_asked_for_once_more(
     run = warehouse.run()
     assert fault.applied == 1
     assert warehouse.wrong() == []
-    assert not told(run, "did not give")
+    assert not told(run, "did not return")
 
 
 @pytest.mark.parametrize("stream", NOTHING)
@@ -209,13 +209,13 @@ def test_rows_asked_for_by_number_that_never_come_are_told_and_asked_for_in_the_
         sandbox.faults.clear()
         fault = sandbox.faults.add(pattern, "status", status=200, body=body, times=None)
         run = warehouse.run()
-        (line,) = told(run, "did not give")
-        assert f"{stream} of agreement 1234567 (Nordlys Cykler & Fritid ApS): asked for" in line
-        assert f"did not give {KEYS[stream]} {number}: these rows may be out of date" in line
+        (line,) = told(run, "did not return")
+        assert f"{stream} of agreement 1234567 (Nordlys Cykler & Fritid ApS): requested" in line
+        assert f"did not return {KEYS[stream]} {number}. These rows may be out of date" in line
         assert fault.applied == 2
         assert {line.split(" ")[0] for line in warehouse.wrong()} == {stream}
     sandbox.faults.clear()
-    assert not told(warehouse.run(), "did not give")
+    assert not told(warehouse.run(), "did not return")
     assert warehouse.wrong() == []
 
 
@@ -228,8 +228,8 @@ def test_an_open_entry_that_is_gone_for_good_is_told_once(
         return [row for row in rows if row["entryNumber"] != number]
 
     sandbox.grants["demo"] = Grant(Altered(company, ENTRIES, without))
-    (line,) = told(warehouse.run(), "any more")
-    assert f"not in e-conomic any more, as its counts confirm: entryNumber {number}." in line
+    (line,) = told(warehouse.run(), "deleted in e-conomic")
+    assert f"deleted in e-conomic, as its counts confirm: entryNumber {number}." in line
     assert not told(warehouse.run(), str(number))
     assert sandbox.requests(f"in.*{number}") == []
 
@@ -266,7 +266,7 @@ def test_a_state_that_is_damaged_costs_a_full_read_and_no_row(
     run = warehouse.run()
     assert warehouse.wrong() == []
     assert len(run.records["booked_entries"]) == len(company.rows(ENTRIES))
-    assert told(run, "everything is read again, for `open` in its state is damaged")
+    assert told(run, "reading everything again, because `open` in its state is damaged")
 
 
 def test_a_first_run_that_breaks_off_forgets_no_open_row(

@@ -1,117 +1,210 @@
-"""What a reading is to the sync loop, what it asks of a stream, and the shape of its state.
+"""What the strategies share: the declaration of a stream, a run's reading, and the state.
 
-A reading yields pages, is told when their rows are written, and keeps the partition's state in the
-SDK's shape (`replication_key`, `replication_key_value`). A bookmark moves only over rows that are
-known to be written, and never downward.
+A stream declares a `Replication`. Each run makes a `Reading` of it for each agreement, which yields
+pages, observes each of them before its rows are written, and keeps the state of the partition. A
+bookmark moves only over rows that have been written, and never backwards.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pendulum
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from tap_visma_economic.errors import QueryRefusedError
+from tap_visma_economic.filters import compare
 
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.selection import Row
 
+T = TypeVar("T")
+
 Clock = pendulum.DateTime | None
-"""The server's clock when it answered, None if it did not tell."""
+"""The server's clock when it responded, None if it did not say."""
+
+State = dict[str, Any]
+"""The state of one partition. It comes from a file, so no value is trusted to be of its type.
+
+`replication_key`, `replication_key_value`: the bookmark, in the SDK's shape.
+`start_date`: the setting of that name; instants drop the key where it is unset, numbers have null.
+`full_read_at`: when everything was last read; null from the first row written until then.
+By number: `rows_to_bookmark`, how many rows there are up to it; `checkpoints`, pairs of a lower
+number and the rows up to it; `open`, see `OpenSet`; `changes_since`, `changes_to`, see
+`ChangelogReading`.
+"""
 
 
-class Change(NamedTuple):
-    """An edit of a row, as a changelog tells.
+class Stream(Protocol):
+    """A stream, as replication uses it."""
+
+    name: str
+
+    @property
+    def logger(self) -> logging.Logger: ...
+    @property
+    def replication(self) -> Replication: ...
+    @property
+    def own_primary_keys(self) -> tuple[str, ...]: ...
+    @property
+    def parent(self) -> type[Any] | None: ...
+    @property
+    def is_counted(self) -> bool: ...
+    def sibling(self, of: type[Any]) -> Stream: ...
+    def instant_literal(self, at: pendulum.DateTime) -> str: ...
+    def count(self, agreement: Agreement, filter_: str | None) -> int: ...
+    def read(
+        self, agreement: Agreement, filter_: str | None
+    ) -> Iterator[tuple[PathContext, Page]]: ...
+    def column_pages(
+        self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None
+    ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]: ...
+    def knows_parents(self, agreement: Agreement) -> bool: ...
+    def forget_parents(self, agreement: Agreement) -> None: ...
+    def keeps_moving(self, agreement: Agreement) -> None: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the settings say about a reading.
 
     Args:
-        number: the number of the row.
-        rows: 1 if the edit added a row, -1 if it took one away, else 0.
-        at: when it was made, None if the changelog does not tell.
+        full_refresh: read everything, as if there were no bookmark.
+        start: `start_date`.
+        lookback_minutes: how far before an instant in the state to read again.
     """
 
-    number: int
-    rows: int
-    at: pendulum.DateTime | None = None
+    full_refresh: bool = False
+    start: pendulum.DateTime | None = None
+    lookback_minutes: int = 0
 
 
-class Source(Protocol):
-    """One stream of one agreement, as a reading asks it."""
+@dataclass(frozen=True)
+class Replication:
+    """How a stream finds the rows to read.
 
-    def pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
-        """Yield the pages of all its listings."""
+    Args:
+        key: the replication key, a property whose value the bookmark holds; empty if none is kept.
+        start_date: the property that the setting `start_date` bounds, also when everything is read.
+        opt_in: FULL_TABLE unless the catalog says INCREMENTAL, because rows can change without a
+            change of the key.
+    """
 
-    def open_pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
-        """Yield the pages of the listing that holds the open rows."""
+    key: str = ""
+    _: KW_ONLY
+    start_date: str | None = None
+    opt_in: bool = False
 
-    def count(self, filter_: str) -> int:
-        """Return how many rows the listings hold that fit."""
+    def full_table(self, stream: Stream, agreement: Agreement, options: Options) -> Reading:
+        """Return a reading of everything from the start date on, which keeps no bookmark."""
+        return Reading(stream, agreement, {}, options, self)
 
-    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[PathContext, Page]]:
-        """Yield the pages of all rows whose instant is that one or later; others may be there."""
+    def incremental(
+        self, stream: Stream, agreement: Agreement, state: State, options: Options
+    ) -> Reading:
+        """Return a reading by the replication key, which changes the state in place."""
+        raise NotImplementedError
 
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
-        """Yield the edits of rows since then, as the changelog tells, page by page."""
+
+class FullTable(Replication):
+    """Everything is read in every run."""
 
 
-class Reading(Protocol):
-    """What the sync loop does with a stream and an agreement."""
+@dataclass(eq=False, repr=False)
+class Reading:
+    """What one run reads of a stream and an agreement. This one reads everything.
+
+    Args:
+        stream: the stream.
+        agreement: whose rows to read.
+        state: the state of the partition, changed in place.
+        options: what the settings say.
+        by: what the stream declares.
+
+    Attributes:
+        full_refresh: everything that the settings allow was read, whatever the bookmark.
+    """
+
+    stream: Stream
+    agreement: Agreement
+    state: State
+    options: Options
+    by: Replication
+
+    def __post_init__(self) -> None:
+        """Read everything from the start date on."""
+        self.full_refresh = True
+        self._key = self.by.key
+        self._start_date: str | None = None
+        self._date_filter: str | None = None
+        if self.options.start and self.by.start_date:
+            self._start_date = self.options.start.to_date_string()
+            self._date_filter = compare(self.by.start_date, "gte", self._start_date)
 
     @property
-    def anew(self) -> bool:
-        """Whether everything was read that the settings let through, whatever the bookmark."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything was read that there is."""
+    def covers_everything(self) -> bool:
+        """Whether every row that there is was read."""
+        return self.full_refresh and self._date_filter is None
 
     def pages(self) -> Iterator[tuple[PathContext, Page]]:
-        """Yield what has to be read."""
+        """Yield the pages to be written."""
+        return self.stream.read(self.agreement, self._date_filter)
 
-    def observe(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
-        """Take note of a page, and return what the state has to tell before its rows are written.
+    def observe(self, rows: Sequence[Row], clock: Clock) -> State:  # noqa: ARG002
+        """Take note of a page; return what a STATE has to say before its rows are written.
 
-        A run may be killed once they are, before any other STATE.
+        Once they are, the run may be killed before any other STATE.
         """
-
-    def finish(self) -> None:
-        """Everything was read and written."""
-
-
-class FullTable:
-    """Everything, every time; there is nothing to keep."""
-
-    anew = True
-
-    def __init__(self, source: Source, date_filter: str | None = None) -> None:
-        self._source = source
-        self._date_filter = date_filter
-        self.whole = date_filter is None
-
-    def pages(self) -> Iterator[tuple[PathContext, Page]]:
-        """Yield the whole listing, as far as the start date lets it through."""
-        return self._source.pages(self._date_filter)
-
-    def observe(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:  # noqa: ARG002
-        """Do nothing."""
         return {}
 
-    def finish(self) -> None:
-        """Do nothing."""
+    def complete(self) -> None:
+        """Take note that everything was read."""
+
+    def _source(self) -> str:
+        return f"{self.stream.name} of {self.agreement}"
+
+
+def pages_since(
+    stream: Stream, key: str, at: pendulum.DateTime, ask: Callable[[str | None], Iterator[T]]
+) -> Iterator[T]:
+    """Yield the pages of at least the rows since an instant, filtered as well as is possible.
+
+    How the newer API takes an instant in a filter is not documented, only how it takes a day
+    (docs/economic-api.md#filtering): if the first is rejected the second is tried, then no filter.
+    """
+    for literal in (stream.instant_literal(at), at.in_timezone("UTC").to_date_string()):
+        pages = ask(compare(key, "gte", literal))
+        try:
+            first = next(pages, None)
+        except QueryRefusedError as error:
+            stream.logger.warning(
+                "Cannot filter by change time exactly, so reading more than needed: %s", error
+            )
+            continue
+        if first is not None:
+            yield first
+            yield from pages
+        return
+    yield from ask(None)
 
 
 def earlier(value: object, minutes: int) -> pendulum.DateTime | None:
-    """Return an instant's text as an instant so many minutes before, None if it is none."""
+    """Return an instant, given as text, less some minutes; None if it is not an instant."""
     at = parse_instant(value)
     try:
         return at.subtract(minutes=minutes) if at else None
-    except OverflowError:  # the year 1, which .NET takes for no instant at all
+    except OverflowError:  # the year 1, .NET's way to say that there is none
         return None
 
 
 def parse_instant(value: object) -> pendulum.DateTime | None:
-    """Return an instant from its text, None if it is none."""
+    """Return an instant from its text, None if it is not one."""
     if not isinstance(value, str):
         return None
     try:
@@ -121,12 +214,12 @@ def parse_instant(value: object) -> pendulum.DateTime | None:
     return at if isinstance(at, pendulum.DateTime) else None
 
 
-def known(state: dict[str, Any], key: str) -> object:
+def bookmark_of(state: State, key: str) -> object:
     """Return the bookmark of a key, None if the state is of another key or of none."""
     return state.get("replication_key_value") if state.get("replication_key") == key else None
 
 
-def move(state: dict[str, Any], key: str, value: int | str) -> None:
+def move(state: State, key: str, value: int | str) -> None:
     """Set the bookmark."""
     state["replication_key"] = key
     state["replication_key_value"] = value

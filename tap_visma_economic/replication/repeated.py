@@ -1,83 +1,75 @@
-"""A reading that is made again where rows seem to be missing.
+"""A reading that is repeated if rows seem to be missing.
 
-e-conomic does not count every listing, and a count costs a call. Where fewer rows come than the
-last time everything was read, or fewer than are counted, a second reading tells whether they are
-gone or were left out.
+e-conomic does not count every listing, and a count costs a call. If fewer rows were read than at
+the last full read, or than e-conomic counts, a second pass shows whether they are gone.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from tap_visma_economic.errors import NotWholeError
+from tap_visma_economic.errors import NotWholeError, UncountedError
 from tap_visma_economic.listing import MOST_READINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.paths import PathContext
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, Reading
+    from tap_visma_economic.replication.base import Clock, Reading, State, Stream
 
 logger = logging.getLogger("tap-visma-economic")
 
 
-class Listings(Protocol):
-    """What is read, as far as a repeated reading asks it."""
-
-    def knows_parents(self) -> bool:
-        """Return whether e-conomic told how many rows the listings above have."""
-
-    def forget_parents(self) -> None:
-        """Let the listings above be read anew."""
-
-    def count_all(self) -> int | None:
-        """Return how many rows e-conomic counts, None if it does not."""
-
-    def keeps_moving(self) -> None:
-        """Take note that no two readings held the same rows."""
-
-
 class RepeatedReading:
-    """Makes a reading, and makes it again until nothing is missing or two agree.
+    """Repeats a reading until no rows are missing or two passes agree.
 
     Args:
-        source: what is read.
-        make: returns the reading; each begins with the state that the one before it left.
-        before: how many rows there were when everything was last read; what is less is looked at
-            twice.
+        stream: what is read.
+        agreement: whose rows to read.
+        make: returns the reading; each pass begins with the state that the one before it left.
+        before: how many rows the last full read returned. None if that is not known and rows that
+            are not read will be deleted: then one count is worth its call.
 
     Attributes:
-        rows: how many rows the last reading gave.
+        rows: how many rows the last pass returned.
     """
 
-    def __init__(self, source: Listings, make: Callable[[], Reading], before: int) -> None:
-        self._source = source
+    def __init__(
+        self,
+        stream: Stream,
+        agreement: Agreement,
+        make: Callable[[], Reading],
+        before: int | None,
+    ) -> None:
+        self._stream = stream
+        self._agreement = agreement
         self._make = make
         self._before = before
         self._reading = make()
         self.rows = 0
 
     @property
-    def anew(self) -> bool:
-        """Whether everything was read that the settings let through, whatever the bookmark."""
-        return self._reading.anew
+    def full_refresh(self) -> bool:
+        """Whether everything that the settings allow was read, whatever the bookmark."""
+        return self._reading.full_refresh
 
     @property
-    def whole(self) -> bool:
-        """Whether everything was read that there is."""
-        return self._reading.whole
+    def covers_everything(self) -> bool:
+        """Whether every row that there is was read."""
+        return self._reading.covers_everything
 
     def pages(self) -> Iterator[tuple[PathContext, Page]]:
-        """Yield what has to be read, once more from the start where rows seem to be missing.
+        """Yield the pages to be written, from the start again if rows seem to be missing.
 
         Raises:
-            NotWholeError: e-conomic gave the same rows twice and counts more.
+            NotWholeError: e-conomic returned the same rows twice and counts more.
         """
         last: tuple[object, ...] = ()
-        for _ in range(MOST_READINGS):
+        for readings in range(1, MOST_READINGS + 1):
             self.rows, counted = 0, True
             try:
                 for context, page in self._reading.pages():
@@ -88,32 +80,63 @@ class RepeatedReading:
                 found: tuple[object, ...] = (str(error), error.mark)
                 if found == last:
                     raise
-                logger.warning("It is read again: %s", error)
+                logger.warning("Reading again: %s", error)
             else:
                 found = (self.rows,)
-                fewer = self._reading.anew and self.rows < self._before
-                if not fewer or (counted and self.rows and self._source.knows_parents()):
+                if self._seems_complete(counted=counted):
                     return
                 if found == last:
                     self._compare()
                     return
             last = found
-            self._source.forget_parents()
-            self._reading = self._make()
-        self._source.keeps_moving()
+            if readings < MOST_READINGS:
+                self._stream.forget_parents(self._agreement)
+                self._reading = self._make()
+        self._stream.keeps_moving(self._agreement)
+
+    def _seems_complete(self, *, counted: bool) -> bool:
+        """Return whether nothing suggests that rows are missing.
+
+        Args:
+            counted: e-conomic counted the rows of each listing.
+        """
+        if not self.full_refresh:
+            return True
+        before = self._before
+        if before is None and not self.covers_everything:
+            before = 1
+        if before is not None and self.rows >= before:
+            return True
+        if not self._stream.knows_parents(self._agreement):
+            return False
+        return bool(counted and self.rows) or (before is None and self._counts_no_more())
+
+    def _counts_no_more(self) -> bool:
+        """Return whether e-conomic counts no more rows than were read, some perhaps twice."""
+        total = self._total()
+        return total is not None and total <= self.rows
+
+    def _total(self) -> int | None:
+        """Return e-conomic's own count, None if it has none."""
+        if not (self.covers_everything and self._stream.is_counted):
+            return None
+        try:
+            return self._stream.count(self._agreement, None)
+        except UncountedError:
+            return None
 
     def _compare(self) -> None:
-        total = self._source.count_all() if self._reading.whole else None
+        total = self._total()
         if total is not None and total > self.rows:
+            before = f" where there were {self._before}" if self._before else ""
             raise NotWholeError(
-                f"{self.rows} rows were read, twice, where there were {self._before}, and "
-                f"e-conomic counts {total}"
+                f"two passes returned {self.rows} rows each{before}, but e-conomic counts {total}"
             )
 
-    def observe(self, rows: Sequence[Row], clock: Clock) -> dict[str, Any]:
-        """Take note of a page; return what the state has to tell before its rows are written."""
+    def observe(self, rows: Sequence[Row], clock: Clock) -> State:
+        """Take note of a page; return what a STATE has to say before its rows are written."""
         return self._reading.observe(rows, clock)
 
-    def finish(self) -> None:
-        """Everything was read and written."""
-        self._reading.finish()
+    def complete(self) -> None:
+        """Take note that everything was read."""
+        self._reading.complete()

@@ -7,8 +7,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.client import Listing, OpenApiStream, RestApiStream
+from tap_visma_economic.client import OpenApiStream, RestApiStream
 from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.pagination import OnePage
 
 if TYPE_CHECKING:
     import requests
@@ -27,7 +28,8 @@ class Agreements(RestApiStream):
 
     name = "agreements"
     path = "/self"
-    listing = Listing.SELF
+    is_single_object = True
+    is_self = True
     primary_keys = ("agreementNumber",)
 
 
@@ -147,10 +149,10 @@ class Webhooks(OpenApiStream):
     primary_keys = ("agreementNumber", "eventType")
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return an answer as a page, its secrets masked before anything else sees them.
+        """Return a response as a page, with its secrets masked before anything else sees them.
 
         Raises:
-            BadAnswerError: it is no JSON, so that nothing in it can be masked.
+            BadAnswerError: it is not JSON, so nothing in it can be masked.
         """
         try:
             answer = json.loads(response.content, object_hook=_masked_webhook)
@@ -165,7 +167,7 @@ class Webhooks(OpenApiStream):
 
 
 def _masked_webhook(thing: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of an answer; if it is a webhook, with its secrets masked."""
+    """Return an object of a response; if it is a webhook, with its secrets masked."""
     masks = {"customHeaders": _masked_headers, "url": _masked_url, "postData": _masked_data}
     return {
         name: masks[name](value) if name in masks and value else value
@@ -191,7 +193,7 @@ def _masked_url(url: Any) -> str:
 
 
 def _masked_data(data: Any) -> str:
-    """Return `name=value&...` with its values masked; of anything else, nothing is kept."""
+    """Return `name=value&...` with its values masked; nothing else is kept."""
     parts = [_FIELD.fullmatch(part) for part in str(data).split("&")]
     return "&".join(
         part[1] + (part[2] if _MERGE_FIELD.fullmatch(part[2]) else _MASK) if part else _MASK
@@ -205,5 +207,5 @@ class WebhookEventTypes(OpenApiStream):
     name = "webhook_event_types"
     module = "webhooksapi"
     path = "/EventTypes"
-    listing = Listing.ARRAY
+    paginator_class = OnePage
     primary_keys = ("agreementNumber", "name")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Customers(RestApiStream):
@@ -14,19 +15,18 @@ class Customers(RestApiStream):
     path = "/customers"
     primary_keys = ("agreementNumber", "customerNumber")
     keyset = "customerNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OpenapiCustomers(OpenApiStream):
-    """Customers as the newer API tells them: flat, without balances."""
+    """Customers as the newer API returns them: flat, without balances."""
 
     name = "openapi_customers"
     module = "customersapi"
     path = "/Customers"
     primary_keys = ("agreementNumber", "customerNumber")
     keyset = "customerNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class CustomerGroups(RestApiStream):
@@ -46,11 +46,11 @@ class CustomerContacts(OpenApiStream):
     path = "/Contacts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class RestCustomerContacts(RestApiStream):
-    """Contact persons as the older API tells them. One call per customer."""
+    """Contact persons as the older API returns them. One call per customer."""
 
     name = "rest_customer_contacts"
     path = "/customers/{customerNumber}/contacts"
@@ -58,7 +58,7 @@ class RestCustomerContacts(RestApiStream):
     path_params: ClassVar = {"customerNumber": "customerNumber"}
     primary_keys = ("agreementNumber", "customerNumber", "customerContactNumber")
     keyset = "customerContactNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class CustomerDeliveryLocations(OpenApiStream):
@@ -69,11 +69,11 @@ class CustomerDeliveryLocations(OpenApiStream):
     path = "/DeliveryLocations"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class RestCustomerDeliveryLocations(RestApiStream):
-    """Delivery addresses as the older API tells them. One call per customer."""
+    """Delivery addresses as the older API returns them. One call per customer."""
 
     name = "rest_customer_delivery_locations"
     path = "/customers/{customerNumber}/delivery-locations"
@@ -81,7 +81,7 @@ class RestCustomerDeliveryLocations(RestApiStream):
     path_params: ClassVar = {"customerNumber": "customerNumber"}
     primary_keys = ("agreementNumber", "customerNumber", "deliveryLocationNumber")
     keyset = "deliveryLocationNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class CustomerSetup(OpenApiStream):
@@ -90,5 +90,5 @@ class CustomerSetup(OpenApiStream):
     name = "customer_setup"
     module = "customersapi"
     path = "/Setup"
-    listing = Listing.SINGLETON
+    is_single_object = True
     primary_keys = ("agreementNumber",)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tap_visma_economic.client import Listing, OpenApiStream, Replication
+from tap_visma_economic.client import OpenApiStream
+from tap_visma_economic.pagination import PagedUpward
+from tap_visma_economic.replication import ByNumber, ByTimestamp
 
 
 class Dimensions(OpenApiStream):
@@ -48,10 +50,10 @@ class BookedEntryDimensionChanges(OpenApiStream):
     name = "booked_entry_dimension_changes"
     module = "dimensionsapi"
     path = "/dimension-data/booked-entries/changelog"
-    listing = Listing.CHANGELOG
+    paginator_class = PagedUpward
     primary_keys = ("agreementNumber", "entryNumber", "dimension", "timestamp")
     key_is_inferred = True
-    replication_key = "timestamp"
+    replication = ByTimestamp("timestamp")
 
 
 class BookedEntryDimensions(OpenApiStream):
@@ -63,9 +65,7 @@ class BookedEntryDimensions(OpenApiStream):
     primary_keys = ("agreementNumber", "entryNumber", "dimensionNumber")
     key_is_inferred = True
     keyset = "entryNumber"
-    replication_key = "entryNumber"
-    replication = Replication.NUMBER_CHANGES
-    changelog = BookedEntryDimensionChanges
+    replication = ByNumber("entryNumber", changelog=BookedEntryDimensionChanges)
 
 
 class BookedInvoiceLineDimensions(OpenApiStream):

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import (
-    Listing,
-    OpenApiStream,
-    OpenRows,
-    Replication,
-    RestApiStream,
-)
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.pagination import Paged
+from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 
 
 class Accounts(RestApiStream):
@@ -23,15 +19,15 @@ class Accounts(RestApiStream):
 
 
 class OpenapiAccounts(OpenApiStream):
-    """Chart of accounts as the newer API tells it, with `lastUpdated` but no balances."""
+    """Chart of accounts as the newer API returns it, with `lastUpdated` but no balances."""
 
     name = "openapi_accounts"
     module = "accountsapi"
     path = "/Accounts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
-    selected_by_default = False
+    replication = ByTimestamp("lastUpdated")
+    opt_in = True
 
 
 class AccountTotalIntervals(OpenApiStream):
@@ -62,14 +58,14 @@ class AccountingYears(RestApiStream):
 
 
 class OpenapiAccountingYears(OpenApiStream):
-    """Fiscal years as the newer API tells them: its only collection without cursors."""
+    """Fiscal years as the newer API returns them: its only collection without cursors."""
 
     name = "openapi_accounting_years"
     module = "accountingyearsapi"
     path = "/AccountingYears"
-    listing = Listing.PAGED
+    paginator_class = Paged
     primary_keys = ("agreementNumber", "year")
-    selected_by_default = False
+    opt_in = True
 
 
 class AccountingPeriods(RestApiStream):
@@ -84,14 +80,14 @@ class AccountingPeriods(RestApiStream):
 
 
 class OpenapiAccountingPeriods(OpenApiStream):
-    """Periods of all fiscal years as the newer API tells them, barred ones marked."""
+    """Periods of all fiscal years as the newer API returns them, with barred ones marked."""
 
     name = "openapi_accounting_periods"
     module = "accountingyearsapi"
     path = "/accountingYears/periods"
     primary_keys = ("agreementNumber", "year", "periodNumber")
     key_is_inferred = True
-    selected_by_default = False
+    opt_in = True
 
 
 class AccountingYearTotals(RestApiStream):
@@ -115,7 +111,7 @@ class AccountingPeriodTotals(RestApiStream):
         "accountingYearPeriod": "periodNumber",
     }
     primary_keys = ("agreementNumber", "accountingYear", "periodNumber", "accountNumber")
-    selected_by_default = False
+    opt_in = True
 
 
 class BookedEntries(OpenApiStream):
@@ -126,10 +122,7 @@ class BookedEntries(OpenApiStream):
     path = "/booked-entries"
     primary_keys = ("agreementNumber", "entryNumber")
     keyset = "entryNumber"
-    replication_key = "entryNumber"
-    replication = Replication.NUMBER_OPEN
-    open_rows = OpenRows(filter="remainder$ne:0")
-    start_date_property = "date"
+    replication = ByNumber("entryNumber", start_date="date", open_items=OpenItems("remainder$ne:0"))
 
 
 class MatchedEntries(OpenApiStream):
@@ -152,10 +145,8 @@ class Entries(RestApiStream):
     path_params: ClassVar = {"accountingYear": "year"}
     primary_keys = ("agreementNumber", "entryNumber")
     keyset = "entryNumber"
-    replication_key = "entryNumber"
-    replication = Replication.NUMBER
-    start_date_property = "date"
-    selected_by_default = False
+    replication = ByNumber("entryNumber", start_date="date")
+    opt_in = True
 
 
 class Journals(RestApiStream):
@@ -168,13 +159,13 @@ class Journals(RestApiStream):
 
 
 class OpenapiJournals(OpenApiStream):
-    """Journals as the newer API tells them. Answers 500 to every filter."""
+    """Journals as the newer API returns them. It returns 500 for every filter."""
 
     name = "openapi_journals"
     module = "journalsapi"
     path = "/journals"
     primary_keys = ("agreementNumber", "number")
-    selected_by_default = False
+    opt_in = True
 
 
 class DraftEntries(OpenApiStream):
@@ -197,7 +188,7 @@ class DraftEntryAccruals(OpenApiStream):
 
 
 class JournalEntries(RestApiStream):
-    """Draft entries per journal as the older API tells them."""
+    """Draft entries per journal as the older API returns them."""
 
     name = "journal_entries"
     path = "/journals/{journalNumber}/entries"
@@ -205,7 +196,7 @@ class JournalEntries(RestApiStream):
     path_params: ClassVar = {"journalNumber": "journalNumber"}
     primary_keys = ("agreementNumber", "journalNumber", "journalEntryNumber")
     keyset = "journalEntryNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class JournalVouchers(RestApiStream):
@@ -216,7 +207,7 @@ class JournalVouchers(RestApiStream):
     parent = Journals
     path_params: ClassVar = {"journalNumber": "journalNumber"}
     primary_keys = ("agreementNumber", "journalNumber", "accountingYear", "voucherNumber")
-    selected_by_default = False
+    opt_in = True
 
 
 class AttachedDocuments(OpenApiStream):
@@ -227,8 +218,7 @@ class AttachedDocuments(OpenApiStream):
     path = "/AttachedDocuments"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "number"
-    replication = Replication.NUMBER
+    replication = ByNumber("number")
 
 
 class BudgetFigures(OpenApiStream):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import Listing, OpenApiStream, Replication, RestApiStream
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Products(RestApiStream):
@@ -14,20 +15,19 @@ class Products(RestApiStream):
     path = "/products"
     primary_keys = ("agreementNumber", "productNumber")
     sort = "productNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OpenapiProducts(OpenApiStream):
-    """Products as the newer API tells them."""
+    """Products as the newer API returns them."""
 
     name = "openapi_products"
     module = "productsapi"
     path = "/products"
     counted = False
     primary_keys = ("agreementNumber", "productNumber")
-    replication_key = "lastUpdated"
-    selected_by_default = False
+    replication = ByTimestamp("lastUpdated")
+    opt_in = True
 
 
 class ProductGroups(RestApiStream):
@@ -50,13 +50,13 @@ class ProductGroupSalesAccounts(RestApiStream):
 
 
 class OpenapiProductGroups(OpenApiStream):
-    """Product groups as the newer API tells them."""
+    """Product groups as the newer API returns them."""
 
     name = "openapi_product_groups"
     module = "productsapi"
     path = "/productgroups"
     primary_keys = ("agreementNumber", "id")
-    selected_by_default = False
+    opt_in = True
 
 
 class ProductGroupZones(OpenApiStream):
@@ -71,12 +71,12 @@ class ProductGroupZones(OpenApiStream):
 
 
 class ProductGroupAccrualSettings(OpenApiStream):
-    """Accrual accounts of a product group; a group without them answers 404."""
+    """Accrual accounts of a product group; 404 if a group has none."""
 
     name = "product_group_accrual_settings"
     module = "productsapi"
     path = "/productgroups/{productGroupNumber}/accrualsettings"
-    listing = Listing.SINGLETON
+    is_single_object = True
     optional = True
     parent = OpenapiProductGroups
     path_params: ClassVar = {"productGroupNumber": "id"}
@@ -84,12 +84,12 @@ class ProductGroupAccrualSettings(OpenApiStream):
 
 
 class ProductGroupProjectSettings(OpenApiStream):
-    """Project accounts of a product group; a group without them answers 404."""
+    """Project accounts of a product group; 404 if a group has none."""
 
     name = "product_group_project_settings"
     module = "productsapi"
     path = "/productgroups/{productGroupNumber}/projectsettings"
-    listing = Listing.SINGLETON
+    is_single_object = True
     optional = True
     parent = OpenapiProductGroups
     path_params: ClassVar = {"productGroupNumber": "id"}
@@ -106,7 +106,7 @@ class ProductSalesPrices(OpenApiStream):
 
 
 class RestProductSalesPrices(RestApiStream):
-    """Sales prices in foreign currencies as the older API tells them. One call per product."""
+    """Sales prices in foreign currencies as the older API returns them. One call per product."""
 
     name = "rest_product_sales_prices"
     path = "/products/{productNumber}/pricing/currency-specific-sales-prices"
@@ -114,7 +114,7 @@ class RestProductSalesPrices(RestApiStream):
     path_params: ClassVar = {"productNumber": "productNumber"}
     primary_keys = ("agreementNumber", "productNumber", "currencyCode")
     sort = "currency.code"
-    selected_by_default = False
+    opt_in = True
 
 
 class PriceGroups(OpenApiStream):
@@ -146,4 +146,4 @@ class SpecialPricesInCurrency(OpenApiStream):
     parent = SpecialPrices
     path_params: ClassVar = {"productSpecialPriceNumber": "number"}
     primary_keys = ("agreementNumber", "productSpecialPriceNumber", "currency")
-    selected_by_default = False
+    opt_in = True

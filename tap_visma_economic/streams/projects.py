@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tap_visma_economic.client import OpenApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Projects(OpenApiStream):
@@ -13,7 +14,7 @@ class Projects(OpenApiStream):
     path = "/Projects"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class ProjectGroups(OpenApiStream):
@@ -42,7 +43,7 @@ class ProjectActivities(OpenApiStream):
     path = "/project-activities"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class ProjectCustomers(OpenApiStream):
@@ -98,7 +99,7 @@ class CostTypes(OpenApiStream):
     module = "projectsapi"
     path = "/CostTypes"
     primary_keys = ("agreementNumber", "number")
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class CostTypeGroups(OpenApiStream):
@@ -111,13 +112,13 @@ class CostTypeGroups(OpenApiStream):
 
 
 class OpenapiEmployees(OpenApiStream):
-    """Employees as the newer API tells them."""
+    """Employees as the newer API returns them."""
 
     name = "openapi_employees"
     module = "projectsapi"
     path = "/Employees"
     primary_keys = ("agreementNumber", "number")
-    selected_by_default = False
+    opt_in = True
 
 
 class EmployeeGroups(OpenApiStream):
@@ -157,7 +158,7 @@ class TimeEntries(OpenApiStream):
     path = "/TimeEntries"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class TimeEntryPrices(OpenApiStream):

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tap_visma_economic.client import (
-    Listing,
-    OpenApiStream,
-    OpenRows,
-    Replication,
-    RestApiStream,
-)
+from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 
 
 class InvoicesDrafts(RestApiStream):
@@ -20,19 +15,18 @@ class InvoicesDrafts(RestApiStream):
     path = "/invoices/drafts"
     primary_keys = ("agreementNumber", "draftInvoiceNumber")
     keyset = "draftInvoiceNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OpenapiInvoicesDrafts(OpenApiStream):
-    """Draft invoices as the newer API tells them, flat."""
+    """Draft invoices as the newer API returns them, flat."""
 
     name = "openapi_invoices_drafts"
     module = "q2capi"
     path = "/invoices/drafts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesDraftsLines(OpenApiStream):
@@ -52,7 +46,7 @@ class InvoicesUnpaid(RestApiStream):
     path = "/invoices/unpaid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesBooked(RestApiStream):
@@ -62,11 +56,9 @@ class InvoicesBooked(RestApiStream):
     path = "/invoices/booked"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    replication_key = "bookedInvoiceNumber"
-    replication = Replication.NUMBER_OPEN
-    open_rows = OpenRows()
-    open_listing = InvoicesUnpaid
-    start_date_property = "date"
+    replication = ByNumber(
+        "bookedInvoiceNumber", start_date="date", open_items=OpenItems(listing=InvoicesUnpaid)
+    )
 
 
 class InvoicesBookedLines(OpenApiStream):
@@ -77,8 +69,7 @@ class InvoicesBookedLines(OpenApiStream):
     path = "/invoices/booked/lines"
     primary_keys = ("agreementNumber", "documentId", "number")
     keyset = "documentId"
-    replication_key = "documentId"
-    replication = Replication.NUMBER
+    replication = ByNumber("documentId")
 
 
 class InvoicesBookedDocuments(RestApiStream):
@@ -86,11 +77,11 @@ class InvoicesBookedDocuments(RestApiStream):
 
     name = "invoices_booked_documents"
     path = "/invoices/booked/{bookedInvoiceNumber}"
-    listing = Listing.SINGLETON
+    is_single_object = True
     parent = InvoicesBooked
     path_params: ClassVar = {"bookedInvoiceNumber": "bookedInvoiceNumber"}
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesPaid(RestApiStream):
@@ -100,7 +91,7 @@ class InvoicesPaid(RestApiStream):
     path = "/invoices/paid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesOverdue(RestApiStream):
@@ -110,7 +101,7 @@ class InvoicesOverdue(RestApiStream):
     path = "/invoices/overdue"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesNotDue(RestApiStream):
@@ -120,7 +111,7 @@ class InvoicesNotDue(RestApiStream):
     path = "/invoices/not-due"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class InvoicesSent(RestApiStream):
@@ -136,7 +127,7 @@ class InvoicesTotals(RestApiStream):
 
     name = "invoices_totals"
     path = "/invoices/totals"
-    listing = Listing.SINGLETON
+    is_single_object = True
     primary_keys = ("agreementNumber",)
 
 
@@ -147,8 +138,7 @@ class OrdersDrafts(RestApiStream):
     path = "/orders/drafts"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OrdersSent(RestApiStream):
@@ -158,12 +148,11 @@ class OrdersSent(RestApiStream):
     path = "/orders/sent"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class OrdersArchived(RestApiStream):
-    """Orders that are done."""
+    """Archived orders."""
 
     name = "orders_archived"
     path = "/orders/archived"
@@ -172,7 +161,7 @@ class OrdersArchived(RestApiStream):
 
 
 class OrdersLines(OpenApiStream):
-    """Lines of orders; documentStatus tells in which of the three listings a line was seen."""
+    """Lines of orders; documentStatus shows in which of the three listings a line was seen."""
 
     name = "orders_lines"
     module = "q2capi"
@@ -189,8 +178,7 @@ class QuotesDrafts(RestApiStream):
     path = "/quotes/drafts"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class QuotesSent(RestApiStream):
@@ -200,12 +188,11 @@ class QuotesSent(RestApiStream):
     path = "/quotes/sent"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
-    replication_key = "lastUpdated"
-    replication = Replication.FULL
+    replication = ByTimestamp("lastUpdated", opt_in=True)
 
 
 class QuotesArchived(RestApiStream):
-    """Quotes that are done."""
+    """Archived quotes."""
 
     name = "quotes_archived"
     path = "/quotes/archived"
@@ -214,7 +201,7 @@ class QuotesArchived(RestApiStream):
 
 
 class QuotesLines(OpenApiStream):
-    """Lines of quotes; documentStatus tells in which of the three listings a line was seen."""
+    """Lines of quotes; documentStatus shows in which of the three listings a line was seen."""
 
     name = "quotes_lines"
     module = "q2capi"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tap_visma_economic.client import OpenApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Subscriptions(OpenApiStream):
@@ -13,7 +14,7 @@ class Subscriptions(OpenApiStream):
     path = "/Subscriptions"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")
 
 
 class SubscriptionLines(OpenApiStream):
@@ -34,4 +35,4 @@ class Subscribers(OpenApiStream):
     path = "/Subscribers"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")

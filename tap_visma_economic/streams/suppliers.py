@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tap_visma_economic.client import OpenApiStream, RestApiStream
+from tap_visma_economic.replication import ByTimestamp
 
 
 class Suppliers(RestApiStream):
@@ -24,13 +25,13 @@ class SupplierGroups(OpenApiStream):
 
 
 class RestSupplierGroups(RestApiStream):
-    """Supplier groups as the older API tells them; e-conomic publishes no schema for these."""
+    """Supplier groups as the older API returns them; e-conomic publishes no schema for these."""
 
     name = "rest_supplier_groups"
     path = "/supplier-groups"
     primary_keys = ("agreementNumber", "supplierGroupNumber")
     sort = "supplierGroupNumber"
-    selected_by_default = False
+    opt_in = True
 
 
 class SupplierContacts(OpenApiStream):
@@ -41,4 +42,4 @@ class SupplierContacts(OpenApiStream):
     path = "/Contacts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
-    replication_key = "lastUpdated"
+    replication = ByTimestamp("lastUpdated")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 import pytest
@@ -10,17 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import UncountedError
-from tap_visma_economic.kinds import OpenRows
-from tap_visma_economic.replication import by_number as module
-from tap_visma_economic.replication.base import Change
-from tap_visma_economic.replication.by_number import (
-    OVERLAP,
-    ByNumber,
-    ByNumberWithChangelog,
-    ByNumberWithOpenItems,
-)
+from tap_visma_economic.replication import numbered as module
+from tap_visma_economic.replication.changelog import Change
+from tap_visma_economic.replication.numbered import OVERLAP
 from tap_visma_economic.replication.open_items import OpenSet
-from tests.unit.test_by_number_pages import PAGE, Books
+from tests.unit.test_by_number_pages import CHANGES, OPEN, PAGE, PLAIN, Books, started
+
+if TYPE_CHECKING:
+    from tap_visma_economic.replication.numbered import NumberReading
 
 State = dict[str, Any]
 
@@ -42,9 +39,9 @@ class Counted(Books):
         for number in numbers:
             self.put(number)
 
-    def count(self, filter_: str) -> int:
-        self.counts.append(filter_)
-        return super().count(filter_)
+    def count(self, agreement: Any, filter_: str | None) -> int:
+        self.counts.append(filter_ or "")
+        return super().count(agreement, filter_)
 
 
 def by_number(
@@ -54,17 +51,20 @@ def by_number(
     single: bool = True,
     ascending: bool = True,
     **more: Any,
-) -> ByNumber:
+) -> NumberReading:
     """A reading by the property `number`."""
-    return ByNumber(books or Counted(), state, "number", single=single, ascending=ascending, **more)
+    books = books or Counted()
+    books.own_primary_keys = ("agreementNumber", "number", *(() if single else ("part",)))
+    books.parent = None if ascending else Books
+    return started(PLAIN, books, state, **more)
 
 
-def see(reading: ByNumber, *numbers: Any) -> None:
+def see(reading: NumberReading, *numbers: Any) -> None:
     """Show a page of these numbers."""
     reading.observe([{"number": number} for number in numbers], NOON)
 
 
-def read(reading: ByNumber, pages: int | None = None) -> list[int]:
+def read(reading: NumberReading, pages: int | None = None) -> list[int]:
     """Run a reading to its end, or cut it after so many pages; the numbers of what it read."""
     numbers: list[int] = []
     for turn, (_, page) in enumerate(reading.pages()):
@@ -72,7 +72,7 @@ def read(reading: ByNumber, pages: int | None = None) -> list[int]:
             return numbers
         numbers += [row["number"] for row in page.rows]
         reading.observe(page.rows, page.clock)
-    reading.finish()
+    reading.complete()
     return numbers
 
 
@@ -108,7 +108,7 @@ def test_a_reading_without_rows_moves_nothing() -> None:
     state: State = {}
     reading = by_number(state)
     see(reading)
-    reading.finish()
+    reading.complete()
     assert state == {"start_date": None}
 
 
@@ -119,7 +119,7 @@ def test_a_number_that_a_page_may_end_inside_of_is_left_for_the_next_page() -> N
     assert reached(state) == (2, 2)
     see(reading, 3, 3, 4)
     assert reached(state) == (3, 6)
-    reading.finish()
+    reading.complete()
     assert reached(state) == (4, 7)
 
 
@@ -138,7 +138,7 @@ def test_a_listing_that_is_not_sorted_moves_its_bookmark_at_the_end(single: bool
     see(reading, 1, 2, 3)
     see(reading, 2)
     assert reached(state) == (None, None)
-    reading.finish()
+    reading.complete()
     assert reached(state) == (3, 4)
 
 
@@ -152,7 +152,7 @@ def test_a_listing_that_proves_unsorted_moves_its_bookmark_at_the_end(
     see(reading, *page)
     see(reading, 8, 9)
     assert reached(state) == (1, 1)
-    reading.finish()
+    reading.complete()
     assert reached(state) == (9, rows)
 
 
@@ -174,7 +174,7 @@ def test_rows_without_a_number_move_nothing() -> None:
     state: State = {}
     reading = by_number(state)
     see(reading, None, "seven", [7])
-    reading.finish()
+    reading.complete()
     assert state == {"start_date": None}
 
 
@@ -200,7 +200,7 @@ def test_a_bookmark_never_moves_down(
         see(reading, *page)
         assert state.get("replication_key_value", 0) >= before
         before = state.get("replication_key_value", 0)
-    reading.finish()
+    reading.complete()
     highest = max([number for page in pages for number in page], default=0)
     assert state.get("replication_key_value", 0) == max(highest, known or 0)
 
@@ -401,7 +401,7 @@ def test_every_checkpoint_holds(short_overlap: None) -> None:
     read(by_number(state, books))
     assert len(checkpoints(state)) > 5
     for number, rows in checkpoints(state):
-        assert rows == Books.count(books, f"number$lte:{number}")
+        assert rows == Books.count(books, None, f"number$lte:{number}")
 
 
 def test_a_checkpoint_lies_below_the_bookmark() -> None:
@@ -411,7 +411,7 @@ def test_a_checkpoint_lies_below_the_bookmark() -> None:
     assert checkpoints(state) == []
     see(reading, 4)
     assert checkpoints(state) == [(3, 3)]
-    reading.finish()
+    reading.complete()
     assert checkpoints(state) == [(3, 3)]
 
 
@@ -462,42 +462,37 @@ def test_a_bound_by_date_holds_for_rows_and_counts() -> None:
 def test_a_reading_anew_asks_for_everything_and_keeps_the_bookmark() -> None:
     state = at(90, 3, checkpoints=[[1, 1]])
     books = Counted(*range(1, 8))
-    reading = by_number(state, books, anew=True)
+    reading = by_number(state, books, full_refresh=True)
     read(reading)
     assert (books.asked, books.counts) == ([None], [])
     assert reached(state) == (90, 7)
 
 
 @pytest.mark.parametrize(
-    ("state", "more", "anew", "whole"),
+    ("state", "more", "full_refresh", "covers_everything"),
     [
         ({}, {}, True, True),
         (at(7, 7), {}, False, False),
-        (at(7, 7), {"anew": True}, True, True),
+        (at(7, 7), {"full_refresh": True}, True, True),
         ({}, {"date_filter": "version$gte:3"}, True, False),
     ],
 )
 def test_a_reading_tells_whether_it_read_everything(
-    state: State, more: dict[str, Any], anew: bool, whole: bool
+    state: State, more: dict[str, Any], full_refresh: bool, covers_everything: bool
 ) -> None:
     reading = by_number(state, Counted(*range(1, 8)), **more)
     read(reading)
-    assert (reading.anew, reading.whole) == (anew, whole)
+    assert (reading.full_refresh, reading.covers_everything) == (
+        full_refresh,
+        covers_everything,
+    )
 
 
 # --- open rows ---
 
 
-def open_rows(state: State, books: Books, **more: Any) -> ByNumberWithOpenItems:
-    return ByNumberWithOpenItems(
-        books,
-        state,
-        "number",
-        single=True,
-        ascending=True,
-        open_rows=OpenRows(filter="remainder$ne:0"),
-        **more,
-    )
+def open_rows(state: State, books: Books, **more: Any) -> NumberReading:
+    return started(OPEN, books, state, **more)
 
 
 def test_open_rows_are_kept_and_asked_for_and_settled_ones_read_by_number() -> None:
@@ -552,7 +547,7 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
     reading = open_rows(state, Counted())
     rows = [(1, "?"), (2, None), (3, "0.00"), (4, "12.50"), (None, 5), (6, 0)]
     reading.observe([{"number": number, "remainder": amount} for number, amount in rows], NOON)
-    reading.finish()
+    reading.complete()
     assert OpenSet(state).numbers == {1, 4}
 
 
@@ -561,7 +556,7 @@ def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
     reading = open_rows(state, Counted())
     reading.observe([{"number": 11, "remainder": 1}], NOON)
     assert OpenSet(state).numbers == {3, 11}
-    reading.finish()
+    reading.complete()
     assert OpenSet(state).numbers == {11}
 
 
@@ -585,7 +580,7 @@ def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() ->
     for _, page in reading.pages():
         reading.observe(page.rows, page.clock)
         books.put(10, remainder=0)
-    reading.finish()
+    reading.complete()
     assert books.asked == ["number$gte:1", "remainder$ne:0", "number$in:[10]"]
     assert state["open"] == []
 
@@ -629,7 +624,7 @@ def test_another_start_date_forgets_from_where_on_rows_were_open() -> None:
 
 def test_where_e_conomic_does_not_count_everything_is_read_again() -> None:
     class Uncounted(Counted):
-        def count(self, filter_: str) -> int:
+        def count(self, agreement: Any, filter_: str | None) -> int:
             raise UncountedError(filter_)
 
     state: State = {}
@@ -638,22 +633,15 @@ def test_where_e_conomic_does_not_count_everything_is_read_again() -> None:
     again = by_number(state, books)
     assert read(again) == list(range(1, 302))
     assert books.asked == [None]
-    assert again.anew
+    assert again.full_refresh
     assert reached(state) == (301, 301)
 
 
 # --- edited rows ---
 
 
-def changing(state: State, books: Books, *, lookback_minutes: int = 0) -> ByNumberWithChangelog:
-    return ByNumberWithChangelog(
-        books,
-        state,
-        "number",
-        single=True,
-        ascending=True,
-        lookback_minutes=lookback_minutes,
-    )
+def changing(state: State, books: Books, *, lookback_minutes: int = 0) -> NumberReading:
+    return started(CHANGES, books, state, lookback_minutes=lookback_minutes)
 
 
 def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_back() -> None:
@@ -670,7 +658,7 @@ def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_ba
     first.observe([{"number": 1}], NOON)
     first.observe([{"number": 2}], NOON.add(hours=1))
     assert "changes_since" not in state
-    first.finish()
+    first.complete()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
     state = at(2, 2, changes_since=state["changes_since"])
     read(changing(state, Log(1, 2), lookback_minutes=180))
@@ -685,7 +673,7 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
     reading = changing(state, Counted())
     list(reading.pages())
     reading.observe([], None)
-    reading.finish()
+    reading.complete()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
 
 

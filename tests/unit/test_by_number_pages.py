@@ -16,26 +16,45 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tap_visma_economic.kinds import OpenRows
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.replication import by_number as module
-from tap_visma_economic.replication.base import Change
-from tap_visma_economic.replication.by_number import (
-    ByNumber,
-    ByNumberWithChangelog,
-    ByNumberWithOpenItems,
-)
+from tap_visma_economic.records.values import instant_text
+from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
+from tap_visma_economic.replication import numbered as module
+from tap_visma_economic.replication.base import Options, parse_instant
+from tap_visma_economic.replication.changelog import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_visma_economic.replication.base import Clock
+    from tap_visma_economic.replication.numbered import NumberReading
 
 Row = dict[str, Any]
 State = dict[str, Any]
 
 PAGE = 3
-OPEN = OpenRows(filter="remainder$ne:0")
+AGREEMENT: Any = "agreement 1"
+
+PLAIN = ByNumber("number", start_date="version")
+OPEN = ByNumber("number", start_date="version", open_items=OpenItems("remainder$ne:0"))
+
+
+def started(
+    by: ByNumber,
+    books: Books,
+    state: State,
+    *,
+    date_filter: str | None = None,
+    start_date: str | None = None,
+    full_refresh: bool = False,
+    lookback_minutes: int = 0,
+) -> NumberReading:
+    """A reading of books, whose property `version` stands for the date."""
+    start = parse_instant(start_date)
+    options = Options(full_refresh, start, lookback_minutes)
+    reading: Any = by.incremental(books, AGREEMENT, state, options)
+    reading._date_filter = date_filter
+    return reading  # type: ignore[no-any-return]
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +65,16 @@ def _small_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class Books:
     """A listing as e-conomic serves it, sorted, in pages, live."""
+
+    name = "books"
+    logger: Any = None
+    replication = PLAIN
+    own_primary_keys: tuple[str, ...] = ("agreementNumber", "number")
+    parent: type[Any] | None = None
+    is_counted = True
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
 
     def __init__(self) -> None:
         self.rows: dict[tuple[int, int], Row] = {}
@@ -79,7 +108,7 @@ class Books:
 
     # what a reading asks
 
-    def pages(self, filter_: str | None) -> Iterator[tuple[Row, Page]]:
+    def read(self, agreement: Any, filter_: str | None) -> Iterator[tuple[Row, Page]]:
         self.asked.append(filter_)
         end = (0, -1)
         while True:
@@ -92,19 +121,42 @@ class Books:
                 return
             end = (left[PAGE - 1]["number"], left[PAGE - 1]["part"])
 
-    def open_pages(self, filter_: str | None) -> Iterator[tuple[Row, Page]]:
-        return self.pages(filter_)
-
-    def count(self, filter_: str) -> int:
+    def count(self, agreement: Any, filter_: str | None) -> int:
         return len(self.matching(filter_))
 
-    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[Row, Page]]:
-        raise NotImplementedError
+    def sibling(self, of: type[Any]) -> Any:
+        return of(self)
 
     def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
         clock = pendulum.from_timestamp(self.now)
         yield clock, [c for c in self.log if since is None or (c.at and c.at >= since)]
         self.between()
+
+
+class Changelog:
+    """The changelog of books, as a stream."""
+
+    replication = ByTimestamp("at")
+    instant_literal = staticmethod(instant_text)
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    def column_pages(
+        self, agreement: Any, columns: tuple[str, ...], filter_: str | None
+    ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
+        assert columns == ("number", "dimensionKeyFrom", "dimensionKeyTo", "at")
+        since = parse_instant(filter_.partition("at$gte:")[2]) if filter_ else None
+        keys = {-1: ("old", None), 0: ("old", "new"), 1: (None, "new")}
+        for clock, changes in self.books.changed(since):
+            edits = [
+                (change.number, *keys[change.rows], change.at and instant_text(change.at))
+                for change in changes
+            ]
+            yield Page([], clock=clock), edits
+
+
+CHANGES = ByNumber("number", start_date="version", changelog=Changelog)
 
 
 def _parse(part: str) -> Callable[[Row], bool]:
@@ -134,22 +186,10 @@ class Warehouse:
         self.rows: dict[tuple[int, int], Row] = {}
         self.state: State = {}
 
-    def reading(self, books: Books, state: State) -> ByNumber:
-        single = self.kind != "changes"
-        if self.kind == "open":
-            return ByNumberWithOpenItems(
-                books, state, "number", single=single, ascending=True, open_rows=OPEN
-            )
+    def reading(self, books: Books, state: State) -> NumberReading:
         if self.kind == "changes":
-            return ByNumberWithChangelog(
-                books,
-                state,
-                "number",
-                single=single,
-                ascending=True,
-                lookback_minutes=0,
-            )
-        return ByNumber(books, state, "number", single=single, ascending=True)
+            books.own_primary_keys = ("agreementNumber", "number", "part")
+        return started({"open": OPEN, "changes": CHANGES}.get(self.kind, PLAIN), books, state)
 
     def run(self, books: Books, cut_after: int | None = None) -> None:
         """One run, killed when so many pages are written and the state is not."""
@@ -163,7 +203,7 @@ class Warehouse:
             if pages == cut_after:
                 return
             self.state = copy.deepcopy(state)
-        reading.finish()
+        reading.complete()
         self.state = copy.deepcopy(state)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pendulum
 import pytest
@@ -11,19 +11,20 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication.base import FullTable, known, move, parse_instant
-from tap_visma_economic.replication.by_timestamp import ByTimestamp
+from tap_visma_economic.replication import ByTimestamp, FullTable
+from tap_visma_economic.replication.base import Options, bookmark_of, move, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.replication.base import Change, Clock
+    from tap_visma_economic.replication.base import Reading
 
 State = dict[str, Any]
 
 NOON = pendulum.datetime(2026, 1, 2, 12)
 PAGE = Page([{"number": 1}])
+AGREEMENT: Any = "agreement 1"
 
 
 class Listing:
@@ -32,22 +33,12 @@ class Listing:
     def __init__(self) -> None:
         self.asked: list[str | None] = []
 
-    def pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
+    def read(self, agreement: Any, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         self.asked.append(filter_)
         yield {"agreementNumber": 1}, PAGE
 
-    def open_pages(self, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
-        raise NotImplementedError
-
-    def count(self, filter_: str) -> int:
-        raise NotImplementedError
-
-    def since(self, key: str, at: pendulum.DateTime) -> Iterator[tuple[PathContext, Page]]:
-        self.asked.append(f"{key}$gte:{instant_text(at)}")
-        yield {"agreementNumber": 1}, PAGE
-
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
-        raise NotImplementedError
+    def instant_literal(self, at: pendulum.DateTime) -> str:
+        return instant_text(at)
 
 
 def reading(
@@ -55,17 +46,12 @@ def reading(
     listing: Listing | None = None,
     start: pendulum.DateTime | None = None,
     *,
-    anew: bool = False,
-) -> ByTimestamp:
+    full_refresh: bool = False,
+) -> Reading:
     """A reading by lastUpdated with a look-back of three hours."""
-    return ByTimestamp(
-        listing or Listing(),
-        state,
-        "lastUpdated",
-        lookback_minutes=180,
-        start=start,
-        anew=anew,
-    )
+    stream: Any = listing or Listing()
+    options = Options(full_refresh, start, lookback_minutes=180)
+    return ByTimestamp("lastUpdated").incremental(stream, AGREEMENT, state, options)
 
 
 def asked(state: State, start: pendulum.DateTime | None = None) -> str | None:
@@ -76,7 +62,7 @@ def asked(state: State, start: pendulum.DateTime | None = None) -> str | None:
     return filter_
 
 
-def show(bookmark: ByTimestamp, *values: Any, clock: pendulum.DateTime | None = NOON) -> None:
+def show(bookmark: Reading, *values: Any, clock: pendulum.DateTime | None = NOON) -> None:
     """Show a written page of rows with these instants."""
     bookmark.observe([{"lastUpdated": value} for value in values], clock)
 
@@ -135,13 +121,13 @@ def test_a_start_before_the_last_ones_starts_over(
     state = reached("2026-01-04T12:00:00Z")
     if before:
         first = reading(state, start=before)
-        first.finish()
+        first.complete()
         assert state["start_date"] == "2026-01-02T12:00:00Z"
     assert asked(dict(state), start) == (f"lastUpdated$gte:{filter_}" if filter_ else None)
     second = reading(state, start=start)
-    assert second.anew == (filter_ != "2026-01-04T09:00:00Z")
-    assert second.whole == (filter_ is None)
-    second.finish()
+    assert second.full_refresh == (filter_ != "2026-01-04T09:00:00Z")
+    assert second.covers_everything == (filter_ is None)
+    second.complete()
     assert state == {
         **reached("2026-01-04T12:00:00Z"),
         **({"start_date": instant_text(start)} if start else {}),
@@ -158,7 +144,7 @@ def test_a_bookmark_more_than_a_day_ahead_is_none(
     assert (asked(state) is None) == healed
     bookmark = reading(state)
     show(bookmark, "2026-01-02T10:00:00Z")
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-02T10:00:00Z" if healed else instant_text(ahead))
 
 
@@ -168,11 +154,11 @@ def test_a_reading_by_instant_yields_the_listings_pages() -> None:
 
 def test_a_full_reading_asks_for_everything_and_keeps_nothing() -> None:
     listing = Listing()
-    everything = FullTable(listing)
+    everything = FullTable().full_table(cast("Any", listing), AGREEMENT, Options())
     assert list(everything.pages()) == [({"agreementNumber": 1}, PAGE)]
     before = dict(vars(everything))
     everything.observe([{"lastUpdated": "2026-01-01T00:00:00Z"}], NOON)
-    everything.finish()
+    everything.complete()
     assert listing.asked == [None]
     assert vars(everything) == before
 
@@ -184,12 +170,12 @@ def test_a_reading_anew_asks_as_if_there_were_no_bookmark(
     start: pendulum.DateTime | None, filter_: str | None
 ) -> None:
     listing = Listing()
-    list(reading(reached("2026-01-04T12:00:00Z"), listing, start, anew=True).pages())
+    list(reading(reached("2026-01-04T12:00:00Z"), listing, start, full_refresh=True).pages())
     assert listing.asked == [filter_]
 
 
 @pytest.mark.parametrize(
-    ("state", "start", "anew", "tells"),
+    ("state", "start", "full_refresh", "tells"),
     [
         ({}, None, False, (True, True)),
         ({}, NOON, False, (True, False)),
@@ -199,10 +185,10 @@ def test_a_reading_anew_asks_as_if_there_were_no_bookmark(
     ],
 )
 def test_a_reading_tells_whether_it_read_everything(
-    state: State, start: pendulum.DateTime | None, anew: bool, tells: tuple[bool, bool]
+    state: State, start: pendulum.DateTime | None, full_refresh: bool, tells: tuple[bool, bool]
 ) -> None:
-    bookmark = reading(state, None, start, anew=anew)
-    assert (bookmark.anew, bookmark.whole) == tells
+    bookmark = reading(state, None, start, full_refresh=full_refresh)
+    assert (bookmark.full_refresh, bookmark.covers_everything) == tells
 
 
 # --- how the bookmark moves ---
@@ -214,7 +200,7 @@ def test_an_instant_bookmark_moves_at_the_end_only() -> None:
     show(bookmark, "2026-01-01T10:00:00Z", "2026-01-01T08:00:00Z")
     show(bookmark, "2026-01-01T09:00:00Z")
     assert state == {}
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-01T10:00:00Z")
 
 
@@ -222,7 +208,7 @@ def test_fractions_of_a_second_count() -> None:
     state: State = {}
     bookmark = reading(state)
     show(bookmark, "2026-01-01T10:00:00.500000Z", "2026-01-01T10:00:00Z")
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-01T10:00:00.500000Z")
 
 
@@ -230,7 +216,7 @@ def test_an_instant_bookmark_does_not_pass_the_servers_clock() -> None:
     state: State = {}
     bookmark = reading(state)
     show(bookmark, "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-02T12:00:00Z")
 
 
@@ -239,7 +225,7 @@ def test_the_clock_is_that_of_the_first_page() -> None:
     bookmark = reading(state)
     show(bookmark, "2026-01-01T00:00:00Z")
     show(bookmark, "2026-01-02T12:30:00Z", clock=NOON.add(hours=1))
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-02T12:00:00Z")
 
 
@@ -248,7 +234,7 @@ def test_an_empty_first_page_tells_the_clock_too() -> None:
     bookmark = reading(state)
     show(bookmark)
     show(bookmark, "2026-01-02T12:30:00Z", clock=NOON.add(hours=1))
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-02T12:00:00Z")
 
 
@@ -256,7 +242,7 @@ def test_the_servers_clock_may_be_told_in_any_zone() -> None:
     state: State = {}
     bookmark = reading(state)
     show(bookmark, "2026-01-03T00:00:00Z", clock=NOON.in_timezone("Europe/Copenhagen"))
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-02T12:00:00Z")
 
 
@@ -267,7 +253,7 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
     state: State = {}
     bookmark = reading(state)
     show(bookmark, "2026-01-03T00:00:00Z", clock=None)
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-02T12:00:00Z")
 
 
@@ -276,13 +262,13 @@ def test_a_listing_without_instants_moves_nothing(values: tuple[Any, ...]) -> No
     state = reached("2026-01-01T00:00:00Z")
     bookmark = reading(state)
     show(bookmark, *values)
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-01T00:00:00Z")
 
 
 def test_a_listing_that_was_never_read_moves_nothing() -> None:
     state: State = {}
-    reading(state).finish()
+    reading(state).complete()
     assert state == {}
 
 
@@ -296,7 +282,7 @@ def test_an_instant_bookmark_never_moves_down_nor_past_the_clock(
     state = reached(instant_text(known))
     bookmark = reading(state)
     show(bookmark, *map(instant_text, seen), clock=clock)
-    bookmark.finish()
+    bookmark.complete()
     latest = min(max(seen, default=known), clock)
     assert state == reached(instant_text(max(known, latest)))
 
@@ -305,7 +291,7 @@ def test_instants_are_compared_as_instants_whatever_their_form() -> None:
     state = reached("2026-01-01T12:00:00+02:00")
     bookmark = reading(state)
     show(bookmark, "2026-01-01T11:00:00Z")
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-01T11:00:00Z")
 
 
@@ -318,7 +304,7 @@ def test_what_is_served_in_another_form_counts_as_the_instant_it_is() -> None:
     state: State = {}
     bookmark = reading(state)
     show(bookmark, "2026-01-01T11:00:00+02:00", "2026-01-01T10:00:00", "2026-01-01T09:30:00Z")
-    bookmark.finish()
+    bookmark.complete()
     assert state == reached("2026-01-01T10:00:00Z")
 
 
@@ -326,9 +312,9 @@ def test_what_is_served_in_another_form_counts_as_the_instant_it_is() -> None:
 
 
 def test_a_bookmark_is_known_by_its_key_only() -> None:
-    assert known(reached(17, key="entryNumber"), "entryNumber") == 17
-    assert known(reached(17, key="entryNumber"), "voucherNumber") is None
-    assert known({}, "entryNumber") is None
+    assert bookmark_of(reached(17, key="entryNumber"), "entryNumber") == 17
+    assert bookmark_of(reached(17, key="entryNumber"), "voucherNumber") is None
+    assert bookmark_of({}, "entryNumber") is None
 
 
 def test_a_bookmark_that_moves_takes_its_key_along_and_leaves_the_rest() -> None:
