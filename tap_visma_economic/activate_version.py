@@ -29,7 +29,7 @@ class Coverage:
     Args:
         partitions: the stream's partitions in the state, as they were before the run.
         companies: agreement numbers in the state of the stream `agreements`.
-        unknown: grants in the settings whose company could not be determined.
+        gaps: why the company of a grant is not read, for grants whose company is unknown.
 
     Attributes:
         partial: some company was read incrementally, as in most runs.
@@ -39,13 +39,13 @@ class Coverage:
         self,
         partitions: Iterable[dict[str, Any]],
         companies: Iterable[int],
-        unknown: Iterable[str],
+        gaps: Iterable[str],
     ) -> None:
         self._had_rows = dict.fromkeys(companies, True)
         for state in partitions:
             number = state.get("context", {}).get("agreementNumber", 0)
             self._had_rows[number] = BEGUN in state or "replication_key_value" in state
-        self._gaps = [f"{where} could not be read" for where in unknown]
+        self._gaps = [*gaps]
         self._complete: set[int] = set()
         self.partial = False
 

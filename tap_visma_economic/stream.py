@@ -708,8 +708,11 @@ class EconomicStream(RESTStream["Query"]):
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
             self.run.companies_before,
-            [line.partition(": ")[0] for line in self.run.agreements.failures]
-            + [f"{grant.where} (disabled)" for grant in self.run.disabled],
+            [
+                f"{line.partition(': ')[0]} could not be read"
+                for line in self.run.agreements.failures
+            ]
+            + [f"{grant.where} is disabled" for grant in self.run.disabled],
         )
         for agreement in self.run.agreements:
             if agreement.refused:

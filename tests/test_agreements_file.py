@@ -133,7 +133,7 @@ def test_a_disabled_company_is_not_read_and_none_of_its_rows_are_deleted(
         assert {request.grant for request in three.log[before:]} == {GRANT}
         assert [m for m in later.messages if m["type"] == "ACTIVATE_VERSION"] == []
         assert (
-            "Deletions not propagated for agreements, units: agreements.csv line 3 (disabled)"
+            "ACTIVATE_VERSION not sent for agreements, units: agreements.csv line 3 is disabled"
             in (later.stderr)
         )
 
@@ -164,7 +164,7 @@ def test_a_file_without_a_company_is_no_complete_run(
         (".", "agreements_file cannot be read: Is a directory"),
         (f"https://user:{GRANT}@x/a.csv", "must be a path or a URL with s3, gs, abfs"),
         (f"s3://{GRANT}@bucket/a.csv?key={GRANT}", "install the tap with its extra [s3]"),
-        (5, 'agreements_file must be a string: in quotes, "..."'),
+        (5, "agreements_file must be a string in quotes, not a number"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said_and_nothing_of_its_address_is_shown(

@@ -74,6 +74,6 @@ def test_a_company_missing_from_the_settings_is_a_gap() -> None:
 
 
 def test_a_grant_of_an_unknown_company_is_a_gap() -> None:
-    coverage = Coverage([], [], ["agreements no. 2"])
+    coverage = Coverage([], [], ["agreements no. 2 could not be read"])
     coverage.read(company(1), whole=True)
     assert coverage.gap == "agreements no. 2 could not be read"
