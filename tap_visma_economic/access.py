@@ -151,8 +151,8 @@ def ask_all(run: Run, streams: Sequence[EconomicStream], agreement: Agreement) -
     findings: Findings = {}
     for generation in _generations(run, streams):
         ask = partial(_ask_below, agreement=agreement, findings=findings)
-        ahead = run.transport.ahead(generation, ask, count=run.setting("concurrency"))
-        for stream, outcome in ahead:
+        at_once = run.setting("concurrency")
+        for stream, outcome in run.prefetcher.outcomes(ask, generation, at_once=at_once):
             found = outcome()
             findings[stream.name] = found
             if isinstance(found.error, GrantRefusedError):

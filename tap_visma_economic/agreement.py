@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tap_visma_economic.http import HttpClient
+    from tap_visma_economic.prefetch import Prefetcher
     from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.session import Transport
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -64,24 +64,24 @@ class Agreements:
 def read_agreements(
     clients: Iterable[tuple[str, HttpClient]],
     read_self: Callable[[HttpClient], Page],
-    transport: Transport,
+    prefetcher: Prefetcher,
     *,
-    count: int,
+    at_once: int,
 ) -> Agreements:
     """Ask every grant who it is, concurrently, and return the agreements in order.
 
     Args:
         clients: where each grant stands in the settings, and the lane it opens.
         read_self: reads `/self` in a lane.
-        transport: runs the requests.
-        count: grants to ask at the same time.
+        prefetcher: makes several requests at once.
+        at_once: grants to ask at the same time.
 
     Raises:
         ConfigError: no grant is usable, or two grants are for the same agreement.
     """
     found: dict[int, tuple[str, Agreement]] = {}
     failures: list[str] = []
-    asked = transport.ahead(list(clients), lambda named: read_self(named[1]), count=count)
+    asked = prefetcher.outcomes(lambda named: read_self(named[1]), clients, at_once=at_once)
     for (where, http), answer in asked:
         try:
             agreement = agreement_of(http, answer())

@@ -68,7 +68,7 @@ class RestApiStream(EconomicStream):
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit: a page of one row tells."""
-        page = self.fetch(http, context, {"pagesize": 1, **filtered(filter_)})
+        page = self.ask(http, context, {"pagesize": 1, **filtered(filter_)}, self.parse_response)
         if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
             raise BadAnswerError(f"{self.path} does not tell how many rows it has")
         return page.results or 0

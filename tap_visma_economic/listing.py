@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tap_visma_economic.errors import (
@@ -21,37 +20,24 @@ from tap_visma_economic.errors import (
     UncountedError,
 )
 from tap_visma_economic.filters import both, compare
-from tap_visma_economic.key_ranges import (
-    PAGE,
-    PAGES_PER_RANGE,
-    WORTH_SPLITTING,
-    KeyRange,
-    key_ranges,
-)
+from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING, KeyRange, key_ranges
 from tap_visma_economic.pagination import keys_of
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records.typed import mark_of, taken
-from tap_visma_economic.stretches import Stretches
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.pagination import Paginator, Query
     from tap_visma_economic.paths import PathContext
+    from tap_visma_economic.prefetch import Prefetcher
     from tap_visma_economic.records.pages import Page
 
 MOST_READINGS = 3
 """How often a listing is read that rows coming or going can shift, until it stands still."""
-
-PAGES_WAITING = PAGES_PER_RANGE + 2
-"""Pages for each request in flight that are read before their turn.
-
-Windows read at once grow at the same pace: when the first has its last page, the others have all
-but theirs, and some are longer than was expected.
-"""
 
 
 class _Endpoint(Protocol):
@@ -65,6 +51,8 @@ class _Endpoint(Protocol):
     def path(self) -> str: ...
     @property
     def concurrency(self) -> int: ...
+    @property
+    def prefetcher(self) -> Prefetcher: ...
     @property
     def is_counted(self) -> bool: ...
     @property
@@ -105,12 +93,12 @@ class ListingReader:
         self._endpoint = endpoint
         self._agreement = agreement
         self._http = agreement.http
-        self.context = context
+        self._context = context
         self._filter = filter_
         self._total: int | None = None
         self._following: int | None = None
 
-    def begin(self) -> FirstPage:
+    def _begin(self) -> FirstPage:
         """Read the first page of the listing. May run in any thread.
 
         Which listings are sorted by what, e-conomic's documents do not tell exactly
@@ -151,25 +139,26 @@ class ListingReader:
             return self._following >= page.results - len(page.rows)
         return True
 
-    def pages(self, begun: Callable[[], FirstPage]) -> Iterator[Page]:
+    def pages(self) -> Iterator[tuple[PathContext, Page]]:
         """Yield all pages, none if what the listing belongs to is gone."""
         rows = pages = mark = 0
         told: int | None = None
         try:
-            first = begun()
+            first = self._begin()
             self._total = first.page.results
             reading = self._settled if first.paginator.shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
                 mark = hash((mark, mark_of(page.rows)))
                 told = page.results
-                yield page if told is not None else replace(page, results=self._total)
+                counted = page if told is not None else replace(page, results=self._total)
+                yield self._context, counted
         except AccessDeniedError as error:
             if pages:
                 raise EconomicError(f"in the middle of {self._path}: {error}") from None
             raise
         except NotFoundError:
-            if not self._endpoint.may_be_missing(self._agreement, self.context):
+            if not self._endpoint.may_be_missing(self._agreement, self._context):
                 raise
             return
         if self._is_worth_a_count(rows, pages, told):
@@ -188,14 +177,14 @@ class ListingReader:
         return self._endpoint.get_new_paginator(self._within(key_range))
 
     def _fetch(self, paginator: Paginator) -> Page:
-        return self._endpoint.fetch(self._http, self.context, paginator.current_value)
+        return self._endpoint.fetch(self._http, self._context, paginator.current_value)
 
     def _chain(self, begun: FirstPage) -> Iterator[Page]:
         """Yield the first page, and page after page what follows."""
         paginator, page = begun
         yield paginator.turn(page)
         while not paginator.finished:
-            page = self._http.run(partial(self._fetch, paginator))
+            page = self._fetch(paginator)
             yield paginator.turn(page)
 
     # Upward by number
@@ -208,11 +197,12 @@ class ListingReader:
             yield from self._chain(first)
             return
         yield page
-        at_once = self._endpoint.concurrency
-        most = at_once * PAGES_WAITING
-        yield from Stretches(
-            self._http, cut, self._paginator, self._fetch, at_once=at_once, most=most
-        ).pages()
+        ranges, at_once = map(self._range, cut), self._endpoint.concurrency
+        yield from self._endpoint.prefetcher.ordered(ranges, at_once=at_once)
+
+    def _range(self, key_range: KeyRange) -> Iterator[Page]:
+        paginator = self._paginator(key_range)
+        yield from self._chain(FirstPage(paginator, self._fetch(paginator)))
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[KeyRange] | None]:
         """Return the first page and the windows that follow it, None if it is not worth it.
@@ -224,7 +214,7 @@ class ListingReader:
         if not page.more or not key or not self._endpoint.is_counted:
             return page, None
         if self._total is None:
-            self._total = self._http.run(self._count)
+            self._total = self._count()
         numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
@@ -236,7 +226,7 @@ class ListingReader:
         if left <= WORTH_SPLITTING or not kept.rows:
             return page, None
         if self._following is None:
-            self._following = self._http.run(partial(self._between, numbers[-1], None))
+            self._following = self._between(numbers[-1], None)
         if self._following < left:  # rows that follow have lower numbers
             return page, None
         return kept, key_ranges(numbers, left, self._between, unique=unique)
@@ -246,7 +236,7 @@ class ListingReader:
 
     def _count(self, key_range: KeyRange | None = None) -> int:
         """Return e-conomic's count. May run in any thread."""
-        return self._endpoint.count_of(self._http, self.context, self._within(key_range))
+        return self._endpoint.count_of(self._http, self._context, self._within(key_range))
 
     def _within(self, key_range: KeyRange | None) -> str | None:
         key = self._endpoint.keyset
@@ -269,7 +259,7 @@ class ListingReader:
         for readings in range(1, MOST_READINGS + 1):
             keys: set[tuple[str | None, ...]] = set()
             for page in self._chain(begun):
-                keyed = self._endpoint.keys_of(page, self.context)
+                keyed = self._endpoint.keys_of(page, self._context)
                 keys.update(keyed)
                 fresh = {
                     (*key, place if None in key else None): place
@@ -282,7 +272,7 @@ class ListingReader:
                 return
             before = keys
             if readings < MOST_READINGS:
-                begun = self._http.run(self.begin)
+                begun = self._begin()
         self._endpoint.keeps_moving(self._agreement)
 
     # Is it all?
@@ -298,7 +288,7 @@ class ListingReader:
         counts = []
         for _ in range(2):
             try:
-                counts.append(self._http.run(self._count))
+                counts.append(self._count())
             except UncountedError as error:
                 self._endpoint.in_doubt.add(self._agreement.number)
                 self._endpoint.logger.warning(
@@ -333,4 +323,4 @@ class ListingReader:
 
     @property
     def _path(self) -> str:
-        return fill(self._endpoint.path, self.context)
+        return fill(self._endpoint.path, self._context)

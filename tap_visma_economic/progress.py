@@ -15,7 +15,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_visma_economic.ahead import Step
+    from tap_visma_economic.partition import Step
 
 _FORMAT = "{desc} [{elapsed}, {rate_fmt}]"
 

@@ -1,10 +1,9 @@
-"""The way out: one HTTP session for all agreements, and the threads that use it."""
+"""One HTTP session for all agreements."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3.exceptions
@@ -13,15 +12,10 @@ from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_errors import explained
 from tap_visma_economic.deadline import DeadlineAdapter
 from tap_visma_economic.errors import ConfigError, NetworkError
-from tap_visma_economic.workers import Workers
+from tap_visma_economic.prefetch import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
-    from tap_visma_economic.signals import StopFlag
-
-T = TypeVar("T")
+    from tap_visma_economic.prefetch import Prefetcher
 
 
 class _Session(requests.Session):
@@ -30,42 +24,42 @@ class _Session(requests.Session):
         return None
 
 
-class Transport(Workers):
-    """Sends prepared requests. Whose turn it is, `clients` decides.
+class Transport:
+    """Sends prepared requests.
 
     Args:
-        stop: ends every wait when the run is asked to stop.
-        workers: requests in flight at the same time.
+        prefetcher: knows which requests come first.
+        requests: maximum requests of all agreements in flight.
         timeout: seconds to wait for a connection, and then for the whole answer.
         user_agent: what the tap calls itself.
         ca_bundle: path of a file with certificates to trust instead of the usual ones.
 
     Attributes:
-        pool: the threads.
+        slots: one for each request in flight.
     """
 
     def __init__(
         self,
+        prefetcher: Prefetcher,
         *,
-        stop: StopFlag,
-        workers: int,
+        requests: int,
         timeout: float,
         user_agent: str,
         ca_bundle: str | None,
     ) -> None:
-        super().__init__(stop)
+        self.prefetcher = prefetcher
+        self.slots = Slots(prefetcher, requests)
         self.timeout = timeout
         self.session = _Session()
         self.session.headers["User-Agent"] = user_agent
         # Cookies could tie one agreement's requests to another's: none is ever stored.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=workers)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         self._open_circuits: set[str] = set()
         self._settings: dict[str, Any] = {}
         self._verify: str | bool = ca_bundle or True
-        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
 
     def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
         """Return a request of this session; the arguments are those of `requests.Request`.
@@ -136,10 +130,6 @@ class Transport(Workers):
     def close_circuit(self, request: requests.PreparedRequest) -> None:
         """A host has answered."""
         self._open_circuits.discard(_host(request))
-
-    def submit(self, action: Callable[[], T]) -> Future[T]:
-        """Run an action in a thread."""
-        return self.pool.submit(action)
 
 
 def _host(request: requests.PreparedRequest) -> str:

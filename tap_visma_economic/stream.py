@@ -25,26 +25,21 @@ from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
-from tap_visma_economic.ahead import Unit
 from tap_visma_economic.errors import (
     AccessDeniedError,
     BadAnswerError,
     ConfigError,
     EconomicError,
-    GatewayError,
     GrantRefusedError,
-    NetworkError,
     NotFoundError,
     QueryRefusedError,
-    RateLimitError,
     RetiredVersionError,
-    TooManyRequestsError,
-    UnavailableError,
     UncountedError,
     error_of,
 )
 from tap_visma_economic.kinds import Listing, Replication
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
+from tap_visma_economic.partition import Partition
 from tap_visma_economic.paths import fill
 from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
@@ -54,7 +49,6 @@ from tap_visma_economic.records.row_type import RowType, as_dictionary
 from tap_visma_economic.records.typed import column
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import parse_instant
-from tap_visma_economic.retry import MAX_TRIES, retry
 from tap_visma_economic.strategy import INCREMENTAL, reading_of
 
 if TYPE_CHECKING:
@@ -68,15 +62,15 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.ahead import Step
     from tap_visma_economic.config.settings import Config
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.kinds import OpenRows
     from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.partition import Step
     from tap_visma_economic.paths import PathContext
+    from tap_visma_economic.prefetch import Prefetcher
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.records import Record, Row
-    from tap_visma_economic.replication.repeated import RepeatedReading
     from tap_visma_economic.run import Run
 
 T = TypeVar("T")
@@ -212,28 +206,6 @@ class EconomicStream(RESTStream["Query"]):
         if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
-    def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that tries again where that can help (see `retries`)."""
-
-        def decorated(request: requests.PreparedRequest) -> Any:
-            transport = self.run.transport
-            patient = not transport.circuit_is_open(request)
-            try:
-                answer = retry(
-                    partial(func, request),
-                    stop=self.run.stop,
-                    max_wait=self.run.setting("max_wait_minutes") * 60 if patient else 0,
-                    what=f"{self.name} (GET {request.path_url})",
-                    max_tries=MAX_TRIES if patient else 1,
-                )
-            except (GatewayError, NetworkError, UnavailableError):
-                transport.open_circuit(request)
-                raise
-            transport.close_circuit(request)
-            return answer
-
-        return decorated
-
     def ask(
         self,
         http: HttpClient,
@@ -257,25 +229,16 @@ class EconomicStream(RESTStream["Query"]):
             auth=http.authenticator,
         )
 
-        def send(request: requests.PreparedRequest) -> T:
-            response = http.send(request)
+        def read(response: requests.Response) -> T:
             self.run.costs.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
-            try:
-                self.validate_response(response)
-            except GrantRefusedError as error:
-                http.close(error)
-                raise
-            except TooManyRequestsError as error:
-                if http.exhausted:
-                    raise RateLimitError(error) from None
-                raise
+            self.validate_response(response)
             return parse(response)
 
-        answer: T = self.request_decorator(send)(prepared)
-        return answer
+        return http.get(prepared, read, what=self.name)
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
-        """Return one page. May run in any thread."""
+        """Return one page, as soon as there is room for it. May run in any thread."""
+        self.prefetcher.room()
         return self.ask(http, context, query, self.parse_response)
 
     # One agreement: its listings and their pages
@@ -297,7 +260,7 @@ class EconomicStream(RESTStream["Query"]):
                 yield {**agreement.context, **context}
 
     def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
-        """Yield the pages of all listings in order, the first pages below parents asked for ahead.
+        """Yield the pages of all listings in order, reading several below parents at once.
 
         Where the path has fixed values, such as the statuses of a document, rows move from one
         listing to another. All but the last are read again in reverse where what is not read is
@@ -311,11 +274,16 @@ class EconomicStream(RESTStream["Query"]):
         if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
-        walks = (ListingReader(self, agreement, context, filter_) for context in contexts)
+        listings = (
+            ListingReader(self, agreement, context, filter_).pages() for context in contexts
+        )
         at_once = self.concurrency if self.parent else 1
-        for walk, begun in agreement.http.ahead(walks, ListingReader.begin, count=at_once):
-            for page in walk.pages(begun):
-                yield walk.context, page
+        yield from self.prefetcher.ordered(listings, at_once=at_once)
+
+    @property
+    def prefetcher(self) -> Prefetcher:
+        """Reads several listings, or ranges of one, at once."""
+        return self.run.prefetcher
 
     @property
     def concurrency(self) -> int:
@@ -427,11 +395,8 @@ class EconomicStream(RESTStream["Query"]):
 
     def count(self, agreement: Agreement, filter_: str | None) -> int:
         """Return how many rows of all listings fit."""
-        http = agreement.http
-        return sum(
-            http.run(partial(self.count_of, http, context, filter_))
-            for context in self.contexts(agreement)
-        )
+        contexts = self.contexts(agreement)
+        return sum(self.count_of(agreement.http, context, filter_) for context in contexts)
 
     def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing fit. May run in any thread.
@@ -562,10 +527,10 @@ class EconomicStream(RESTStream["Query"]):
             self._write_state_message()
             self.run.writer.flush()
 
-    def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
-        """Return what this run asks of an agreement, and the state that the reading keeps.
+    def begin(self, agreement: Agreement) -> Iterator[Step | Partition]:
+        """Return the pages of a partition, and at the end the partition itself.
 
-        It may be read long before its turn to be written: the state is a copy until then.
+        They may be read long before their turn to be written: the state is a copy until then.
         """
         _ = self.row_type  # made in the main thread, once
         # What an older run read by a bookmark is not true any more after one that keeps none.
@@ -575,7 +540,8 @@ class EconomicStream(RESTStream["Query"]):
         before = self.run.rows_before(agreement).get(self.name, unknown)
         if before == 1 and self.deletes and self._is_never_counted:  # 1: not known yet
             before = sys.maxsize
-        return reading_of(self, agreement, state, anew=self._anew, before=before), state
+        reading = reading_of(self, agreement, state, anew=self._anew, before=before)
+        return Partition(agreement, reading, state).steps()
 
     @property
     def _is_never_counted(self) -> bool:
@@ -591,9 +557,10 @@ class EconomicStream(RESTStream["Query"]):
             AccessDeniedError: nothing of it may be read.
         """
         builder = self._record_builder(agreement)
-        with self.run.ahead.unit(self, agreement) as steps:
+        key = self.name, agreement.number
+        with self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps:
             for step in _denied_at_once(steps):
-                if isinstance(step, Unit):
+                if isinstance(step, Partition):
                     builder.finish()
                     self._end(agreement, step, coverage)
                     return
@@ -643,21 +610,21 @@ class EconomicStream(RESTStream["Query"]):
             self._write_state_message()
             self.run.state_writer.finish()
 
-    def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
+    def _end(self, agreement: Agreement, partition: Partition, coverage: Coverage) -> None:
         """All rows of an agreement are written; the bookmark stays where some may be missing."""
-        reading = unit.reading
+        reading = partition.reading
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
-            self._move_on(agreement, unit.state)
-            if reading and reading.anew:
+            self._move_on(agreement, partition.state)
+            if reading.anew:
                 self.run.rows_before(agreement)[self.name] = reading.rows
-        if reading and reading.anew:
+        if reading.anew:
             self.run.read_anew.add(self.name)
             if self.deletes or self.run.setting("full_refresh_days"):
                 now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                 self.get_context_state(agreement.context)[BEGUN] = now
-        coverage.read(agreement, whole=bool(reading and reading.whole))
+        coverage.read(agreement, whole=reading.whole)
         if self.listing is not Listing.SELF:
             self.run.outcome.allow(agreement)
         self.state_manager.is_flushed = False
@@ -832,8 +799,8 @@ class EconomicStream(RESTStream["Query"]):
         self._write_state_message()
 
 
-def _denied_at_once(steps: Iterator[Step | Unit]) -> Iterator[Step | Unit]:
-    """Yield the steps of a unit, of which nothing may be read or everything.
+def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partition]:
+    """Yield the steps of a partition, of which nothing may be read or everything.
 
     Raises:
         EconomicError: a part of it may not be read: it is not whole, and no stream to skip.

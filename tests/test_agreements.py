@@ -11,6 +11,7 @@ import pytest
 
 from tap_visma_economic.auth import EconomicAuthenticator as Tokens
 from tap_visma_economic.auth import origin_of
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 from tests.conftest import settings_for
@@ -81,8 +82,9 @@ def test_every_row_carries_the_number_of_the_company_it_came_from(
 
 
 def test_threads_that_share_a_transport_never_mix_grants(fifty: Sandbox) -> None:
+    prefetcher = Prefetcher(StopFlag(), requests=THREADS, concurrency=THREADS)
     transport = Transport(
-        stop=StopFlag(), workers=THREADS, timeout=60, user_agent="test", ca_bundle=None
+        prefetcher, requests=THREADS, timeout=60, user_agent="test", ca_bundle=None
     )
     origins = [origin_of(fifty.url)]
     grants = [Tokens(fifty.app_secret, token, origins) for token in FIFTY]

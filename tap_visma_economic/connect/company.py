@@ -13,10 +13,11 @@ from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedEr
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records import pages
-from tap_visma_economic.retry import retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+
+    import requests
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.session import Transport
@@ -46,18 +47,17 @@ class Desk:
             EconomicError: e-conomic rejected the tokens, or did not answer.
         """
         grant = EconomicAuthenticator(self._app_secret, token, [origin_of(self._url)])
-        http = HttpClient(self._transport, grant, RateLimit(1), most=1, max_wait=_PATIENCE)
+        http = HttpClient(self._transport, grant, RateLimit(1), requests=1, max_wait=_PATIENCE)
         request = self._transport.prepare(
             "GET", self._url, headers={"Accept": "application/json"}, auth=grant
         )
 
-        def ask() -> pages.Page:
-            response = http.send(request)
+        def read(response: requests.Response) -> pages.Page:
             if response.status_code != HTTPStatus.OK:
                 raise error_of(response)
             return pages.single(response, ("agreementNumber",))
 
-        page = retry(ask, stop=self._transport.stop, max_wait=_PATIENCE, what="GET /self")
+        page = http.get(request, read, what="company")
         return agreement_of(http, page)
 
     def known(self, named: Sequence[tuple[str, str]]) -> Known:
@@ -67,7 +67,8 @@ class Desk:
             named: where each stands, and the token.
         """
         known = Known({}, set(), {})
-        answers = self._transport.ahead(named, lambda one: self.company(one[1]), count=4)
+        prefetcher = self._transport.prefetcher
+        answers = prefetcher.outcomes(lambda one: self.company(one[1]), named, at_once=4)
         for (where, _), answer in answers:
             known.note(where, answer)
         return known

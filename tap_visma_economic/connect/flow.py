@@ -19,6 +19,7 @@ from tap_visma_economic.connect.listener import Listener
 from tap_visma_economic.connect.stores import from_environment
 from tap_visma_economic.connect.terminal import say
 from tap_visma_economic.errors import ConfigError, EconomicError, GrantRefusedError
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 
@@ -162,8 +163,8 @@ def _checked(
 ) -> tuple[Agreement, companies.Desk]:
     """Return the company that the grant opens, and the desk that knew."""
     transport = Transport(
-        stop=StopFlag(),
-        workers=4,
+        Prefetcher(StopFlag(), requests=4, concurrency=4),
+        requests=4,
         timeout=float(settings.value_of(config, "request_timeout")),
         user_agent=config.get("user_agent") or "tap-visma-economic-connect",
         ca_bundle=config.get("ca_bundle"),
