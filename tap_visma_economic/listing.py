@@ -1,8 +1,8 @@
-"""Reading one listing: page after page, or many key ranges of it at once.
+"""Reads one listing: page by page, or several key ranges of it at once.
 
-No row may be left out while others come and go. A long listing that is read upward by number is cut
-into key ranges (see `key_ranges`); one that only pages by position is read until two passes hold
-the same rows; and what was read is compared with e-conomic's own count.
+No row may be skipped while others are added or deleted. A long listing with a numeric key is cut
+into key ranges (see `key_ranges`); one that can only be paged by position is read until two passes
+return the same rows; and what was read is compared with e-conomic's own count.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tap_visma_economic.records.pages import Page
 
 MOST_READINGS = 3
-"""How often a listing is read that rows coming or going can shift, until it stands still."""
+"""Maximum readings of a listing that added or deleted rows can shift."""
 
 
 class _Endpoint(Protocol):
@@ -66,10 +66,10 @@ class _Endpoint(Protocol):
 
 
 class FirstPage(NamedTuple):
-    """A reading that has begun.
+    """A first page, and the paginator that requested it.
 
     Args:
-        paginator: what to ask for after the page.
+        paginator: goes on from the page.
         page: the first one.
     """
 
@@ -81,10 +81,10 @@ class ListingReader:
     """One listing of one agreement.
 
     Args:
-        endpoint: asks for its pages.
+        endpoint: requests its pages.
         agreement: whose listing it is.
         context: agreementNumber and what fills the path: columns of all its rows.
-        filter_: what its rows are filtered by.
+        filter_: filters its rows.
     """
 
     def __init__(
@@ -99,10 +99,10 @@ class ListingReader:
         self._following: int | None = None
 
     def _begin(self) -> FirstPage:
-        """Read the first page of the listing. May run in any thread.
+        """Read the first page of the listing.
 
-        Which listings are sorted by what, e-conomic's documents do not tell exactly
-        (docs/economic-api.md#sorting). One that is not is read by position.
+        e-conomic's documents do not say exactly which listings can be sorted by what
+        (docs/economic-api.md#sorting). One that turns out not to be sorted is read by position.
         """
         paginator = self._paginator()
         plain = paginator.unsorted()
@@ -110,7 +110,7 @@ class ListingReader:
             return FirstPage(paginator, self._fetch(paginator))
         if not self._endpoint.unsorted:
             with suppress(QueryRefusedError):  # which may also be about the filter
-                for _ in range(2):  # rows that go in between look as if they were out of order
+                for _ in range(2):  # rows deleted meanwhile look as if the order were wrong
                     page = self._fetch(paginator)
                     if not paginator.comes_in_order(page):
                         break
@@ -120,8 +120,8 @@ class ListingReader:
         if not self._endpoint.unsorted:
             self._endpoint.unsorted = True
             self._endpoint.logger.warning(
-                "e-conomic does not sort %s as it was asked to: it is read in the order in which "
-                "it comes, until two readings are the same",
+                "e-conomic does not sort %s as requested; reading it by position until two "
+                "readings agree",
                 self._endpoint.path,
             )
         return begun
@@ -129,7 +129,7 @@ class ListingReader:
     def _rest_is_above(self, page: Page) -> bool:
         """Return whether the rows that follow a first page have higher numbers than its last.
 
-        A first page may rise by chance. What is not above it would never be asked for.
+        A first page may be sorted by chance. Rows that are not above it would never be requested.
         """
         key = self._endpoint.keyset
         if not page.more or not key or page.results is None:
@@ -140,7 +140,7 @@ class ListingReader:
         return True
 
     def pages(self) -> Iterator[tuple[PathContext, Page]]:
-        """Yield all pages, none if what the listing belongs to is gone."""
+        """Yield all pages; none if the parent of the listing has been deleted."""
         rows = pages = mark = 0
         told: int | None = None
         try:
@@ -165,9 +165,9 @@ class ListingReader:
             self._compare(rows, mark)
 
     def _is_worth_a_count(self, rows: int, pages: int, told: int | None) -> bool:
-        """Return whether what was read is compared with e-conomic's count: mostly one call more.
+        """Return whether to compare the rows with e-conomic's count, usually one call more.
 
-        One page that is not full and says nothing of others is believed.
+        A single page that is not full, and reports no others, is taken for complete.
         """
         if not self._endpoint.is_counted:
             return False
@@ -180,7 +180,7 @@ class ListingReader:
         return self._endpoint.fetch(self._http, self._context, paginator.current_value)
 
     def _chain(self, begun: FirstPage) -> Iterator[Page]:
-        """Yield the first page, and page after page what follows."""
+        """Yield the first page and all that follow."""
         paginator, page = begun
         yield paginator.turn(page)
         while not paginator.finished:
@@ -191,7 +191,7 @@ class ListingReader:
 
     def _upward(self, first: FirstPage) -> Iterator[Page]:
         page, cut = first.page, None
-        with suppress(EconomicError):  # what cannot be counted is read page after page
+        with suppress(EconomicError):  # what cannot be counted is read page by page
             page, cut = self._cut(page)
         if cut is None:
             yield from self._chain(first)
@@ -205,10 +205,10 @@ class ListingReader:
         yield from self._chain(FirstPage(paginator, self._fetch(paginator)))
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[KeyRange] | None]:
-        """Return the first page and the windows that follow it, None if it is not worth it.
+        """Return the first page and the key ranges that follow it, None if it is not worth it.
 
-        A number may stand on several rows. Those of the page's last number are read again with the
-        window that begins with it: more of them may follow.
+        A number may be on several rows. Those of the page's last number are read again with the
+        range that begins with it: more of them may follow.
         """
         key, unique = self._endpoint.keyset, self._endpoint.is_unique
         if not page.more or not key or not self._endpoint.is_counted:
@@ -235,7 +235,7 @@ class ListingReader:
         return self._count(KeyRange(above, upto))
 
     def _count(self, key_range: KeyRange | None = None) -> int:
-        """Return e-conomic's count. May run in any thread."""
+        """Return e-conomic's count."""
         return self._endpoint.count_of(self._http, self._context, self._within(key_range))
 
     def _within(self, key_range: KeyRange | None) -> str | None:
@@ -248,11 +248,11 @@ class ListingReader:
     # By position
 
     def _settled(self, begun: FirstPage) -> Iterator[Page]:
-        """Yield a listing that rows coming or going can shift, read until it stands still.
+        """Yield a listing that added or deleted rows can shift, read until two readings agree.
 
-        One page cannot shift. Several are read again until two readings hold the same keys; later
-        readings give only rows that have not been seen. A row without its key cannot be told from
-        others: it is given each time, rather than be taken for one of them.
+        One page cannot shift. Several are read again until two readings have the same keys; later
+        readings yield only new rows. A row without its key cannot be distinguished from others: it
+        is yielded each time, rather than taken for one of them.
         """
         seen: set[tuple[str | None, ...]] = set()
         before: set[tuple[str | None, ...]] | None = None
@@ -275,15 +275,15 @@ class ListingReader:
                 begun = self._begin()
         self._endpoint.keeps_moving(self._agreement)
 
-    # Is it all?
+    # Is it complete?
 
     def _compare(self, rows: int, mark: int) -> None:
         """Compare the rows that were read with e-conomic's own count.
 
-        Rows that came while it was read make a difference too, so it is looked at twice.
+        Rows added meanwhile make a difference too, so it is counted twice.
 
         Raises:
-            NotWholeError: there were more before, as far as that is known, and are now.
+            NotWholeError: there were more before, as far as that is known, and there are now.
         """
         counts = []
         for _ in range(2):
@@ -306,15 +306,15 @@ class ListingReader:
         came = self._total is not None and self._total <= rows
         if rows < counts[0] == counts[1] and not came:
             raise NotWholeError(
-                f"{self._path} is not whole: {rows} rows were read, e-conomic counted {before}"
+                f"{self._path} is incomplete: {rows} rows were read, e-conomic counted {before}"
                 f"{counts[0]} now",
                 mark,
             )
         if counts[-1] > rows:
             self._endpoint.in_doubt.add(self._agreement.number)
         self._endpoint.logger.warning(
-            "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
-            "the next run has them",
+            "%s: %d rows of %s were read and e-conomic counts %d: rows were added or deleted "
+            "meanwhile; the next run reads them",
             self._agreement,
             rows,
             self._path,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Return None: requests would look at the address of a redirect even if told not to go."""
+        """Return None: requests parses the address of a redirect even if it must not follow."""
         return None
 
 
@@ -30,7 +30,7 @@ class Transport:
     Args:
         prefetcher: knows which requests come first.
         requests: maximum requests of all agreements in flight.
-        timeout: seconds to wait for a connection, and then for the whole answer.
+        timeout: seconds to wait for a connection, and then for the whole response.
         user_agent: what the tap calls itself.
         ca_bundle: path of a file with certificates to trust instead of the usual ones.
 
@@ -76,11 +76,11 @@ class Transport:
             ) from None
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send one request once, and read the whole answer. Redirects are not followed.
+        """Send one request once, and read the whole response. Redirects are not followed.
 
         Raises:
-            NetworkError: no answer, or one that broke off or did not come in time.
-            BadAnswerError: it could not be unpacked.
+            NetworkError: no response, or one that was cut off or late.
+            BadAnswerError: it could not be decompressed.
             ConfigError: no request can be sent at all.
         """
         settings = self._settings_for(request)
@@ -105,7 +105,7 @@ class Transport:
             raise ConfigError(f"no request can be sent: {why}") from None
 
     def _settings_for(self, request: requests.PreparedRequest) -> Any:
-        """Return what the environment says about a host: it is asked once."""
+        """Return what the environment sets for a host, looked up once."""
         host = _host(request)
         if host not in self._settings:
             settings = self.session.merge_environment_settings(
@@ -116,19 +116,19 @@ class Transport:
             self._settings[host] = settings
         return self._settings[host]
 
-    def open_circuit(self, request: requests.PreparedRequest) -> None:
-        """A host could not be reached in spite of all tries: from now on one try must do.
+    # Circuit breaker: a host that was unreachable despite all retries gets one try per request, or
+    # each stream would wait anew, and a run take minutes to say the same thing.
 
-        Otherwise each of its streams would wait anew, and a run take minutes to say the same thing.
-        """
+    def open_circuit(self, request: requests.PreparedRequest) -> None:
+        """Note that a host is unreachable."""
         self._open_circuits.add(_host(request))
 
     def circuit_is_open(self, request: requests.PreparedRequest) -> bool:
-        """Return whether a request's host could not be reached the last time."""
+        """Return whether a request's host was unreachable the last time."""
         return _host(request) in self._open_circuits
 
     def close_circuit(self, request: requests.PreparedRequest) -> None:
-        """A host has answered."""
+        """Note that a host has responded."""
         self._open_circuits.discard(_host(request))
 
 

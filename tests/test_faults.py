@@ -135,14 +135,14 @@ def test_rows_of_the_page_before_in_a_listing_by_position_hide_none(
 
 
 GAPS = {
-    "page_before in part, by cursor": Case({"kind": "page_before", "rows": 30}, "is not whole"),
+    "page_before in part, by cursor": Case({"kind": "page_before", "rows": 30}, "is incomplete"),
     "page_before in part, by key": Case(
-        {"kind": "page_before", "rows": 30}, "is not whole", stream="customers"
+        {"kind": "page_before", "rows": 30}, "is incomplete", stream="customers"
     ),
     "empty_page, by cursor": Case({"kind": "empty_page"}, "rows were read, e-conomic counted"),
-    "last_page, by cursor": Case({"kind": "last_page"}, "is not whole"),
-    "last_page, by key": Case({"kind": "last_page"}, "is not whole", stream="customers"),
-    "last_page, by position": Case({"kind": "last_page"}, "is not whole", stream="products"),
+    "last_page, by cursor": Case({"kind": "last_page"}, "is incomplete"),
+    "last_page, by key": Case({"kind": "last_page"}, "is incomplete", stream="customers"),
+    "last_page, by position": Case({"kind": "last_page"}, "is incomplete", stream="products"),
 }
 """Nothing in the answers themselves gives these away. Only the count tells."""
 
