@@ -147,9 +147,7 @@ GAPS = {
 """Nothing in the answers themselves gives these away. Only the count tells."""
 
 FAILED_AT_ONCE = {
-    "page_before, by cursor": Case(
-        {"kind": "page_before"}, "pagination does not progress"
-    ),
+    "page_before, by cursor": Case({"kind": "page_before"}, "pagination does not progress"),
     "403 in the middle": Case(
         {"kind": "status", "status": 403}, "in the middle of /booked-entries"
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace
@@ -58,12 +59,13 @@ class Way(Transport):
     Args:
         answering: makes the answer to a request from its place in the order, counted from 0.
         stop: ends every wait.
+        slots: requests of all clients in flight.
     """
 
-    def __init__(self, answering: Answering, stop: StopFlag) -> None:
+    def __init__(self, answering: Answering, stop: StopFlag, slots: int = 8) -> None:
         self.stop = stop
         prefetcher = Prefetcher(stop, requests=8, concurrency=4)
-        super().__init__(prefetcher, requests=8, timeout=1, user_agent="tests", ca_bundle=None)
+        super().__init__(prefetcher, requests=slots, timeout=1, user_agent="tests", ca_bundle=None)
         self.sent: list[float] = []
         self._answering = answering
         self._sending = threading.Lock()
@@ -140,6 +142,19 @@ def test_a_429_holds_up_no_other_agreement(clock: Clock) -> None:
     send(other)
     assert way.sent == [0, 0]
     assert (other.waited, clock.waits) == (0, [])
+
+
+def test_a_client_that_waits_for_its_rate_limit_holds_no_slot_of_the_others() -> None:
+    way = Way(well, StopFlag(), slots=1)
+    held, other = client_on(way), client_on(way)
+    held.rate_limit.hold(600)
+    waiting = [POOL.submit(partial(send, held)) for _ in range(4)]
+    time.sleep(0.1)
+    assert POOL.submit(partial(send, other)).result(SOON).status_code == 200
+    way.stop.signum = 15
+    for future in waiting:
+        with pytest.raises(Stopped):
+            future.result(2)
 
 
 def test_a_429_that_asks_for_more_than_may_be_waited_holds_up_nobody(clock: Clock) -> None:
