@@ -62,7 +62,9 @@ _POLL = 0.1
 _THREAD_POLL = 0.5
 """The same in the many threads that read ahead, which end after the run has stopped."""
 
-_MAX_THREADS = 1000
+MAX_READERS = 250
+"""Running chains above which a partition that is not the current one reads one chain at a time. No
+chain ever waits for a thread: its reader could be waiting for that chain."""
 
 
 class Abandoned(Stopped):
@@ -132,12 +134,13 @@ class Prefetcher:
         self._max_open = OPEN * requests + MIN_OPEN
         self._current_pages = CURRENT_PAGES * concurrency
         self._pages_in_all = (PAGES - OPEN) * requests  # but for the first of each that is open
-        self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="prefetch")
+        self._threads = ThreadPoolExecutor(1_000_000, thread_name_prefix="prefetch")
         self._lock = threading.Lock()
         self._local = threading.local()
         self._planned: deque[tuple[Hashable, Callable[[], Iterator[Any]]]] = deque()
         self._open: dict[Hashable, _Group] = {}
         self._places = count()
+        self._readers = 0
 
     # Partitions: for the main thread
 
@@ -174,7 +177,7 @@ class Prefetcher:
         group = self._group(None, iter([pages]), (next(self._places),))
         with self._lock:
             self._open[key] = group
-        self._threads.submit(self._work, group)
+        self._submit(group)
 
     def _close(self, key: Hashable) -> None:
         with self._lock:
@@ -191,14 +194,14 @@ class Prefetcher:
             chains: what to read.
             at_once: chains that make requests at the same time.
         """
-        if at_once == 1:
+        here = self._here()
+        if at_once == 1 or self._is_crowded(here):
             for chain in chains:
                 yield from chain
             return
-        here = self._here()
         group = self._group(here, iter(chains), here.position if here else ())
         for _ in range(at_once + 1):  # while one finds out what to read next
-            self._threads.submit(self._work, group)
+            self._submit(group)
         try:
             yield from self._pages(group)
         finally:
@@ -263,6 +266,17 @@ class Prefetcher:
         """Wait for an event, unless the run is to stop."""
         while not event.wait(self._poll):
             self.stop.check()
+
+    def _is_crowded(self, here: _Chain | None) -> bool:
+        if here is None or self._readers < MAX_READERS:
+            return False
+        with self._lock:
+            return here.group.tree in [group.tree for group in self._open.values()][1:]
+
+    def _submit(self, group: _Group) -> None:
+        with self._lock:
+            self._readers += 1
+        self._threads.submit(self._work, group)
 
     @property
     def _poll(self) -> float:
@@ -371,6 +385,8 @@ class Prefetcher:
                     group.exhausted = True
             self._read(chain, pages or iter(()))
             self._finish(chain)
+        with self._lock:
+            self._readers -= 1
 
     def _start(self, group: _Group) -> _Chain:
         with self._lock:

@@ -505,3 +505,29 @@ def test_an_error_reaches_all_who_wait_and_is_then_forgotten(world: World) -> No
         assert isinstance(first.exception(), ValueError)
         assert isinstance(second.exception(), ValueError)
     assert once.get("name", lambda: 2) == 2
+
+
+def test_no_number_of_chains_can_use_up_the_threads() -> None:
+    stop = StopFlag()
+    prefetcher = Prefetcher(stop, requests=64, concurrency=16)
+
+    def chain(*place: int) -> Iterator[Place]:
+        for page in range(3):
+            prefetcher.room()
+            yield (*place, page)
+
+    def ranges(*place: int) -> Iterator[Place]:
+        chains = (chain(*place, part) for part in range(4))
+        yield from prefetcher.ordered(chains, at_once=16)
+
+    def partition(number: int) -> Iterator[Place]:
+        yield from prefetcher.ordered((ranges(number, child) for child in range(6)), at_once=16)
+
+    prefetcher.plan((number, partial(partition, number)) for number in range(140))
+    before = threading.active_count()
+    for number in range(140):
+        with prefetcher.partition(number, partial(partition, number)) as pages:
+            wanted = [(number, c, r, n) for c in range(6) for r in range(4) for n in range(3)]
+            assert list(pages) == wanted
+        assert threading.active_count() - before < 2_000
+    stop.finish()
