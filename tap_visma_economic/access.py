@@ -20,8 +20,8 @@ from tap_visma_economic.errors import (
 )
 from tap_visma_economic.filters import compare
 from tap_visma_economic.pagination import Paged, PagedUpward
+from tap_visma_economic.prefetch import SingleFlight
 from tap_visma_economic.report import aligned
-from tap_visma_economic.workers import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,7 +144,7 @@ def check(run: Run, streams: Sequence[EconomicStream], agreement: Agreement) -> 
 
     Failures go into the run's report. A 401 ends the check: the rest is `NOT_CHECKED`.
     """
-    known: SingleFlight[type[EconomicStream], Finding] = SingleFlight(run.stop)
+    known: SingleFlight[type[EconomicStream], Finding] = SingleFlight(run.prefetcher)
 
     def find(stream: EconomicStream) -> Finding:
         return known.get(type(stream), lambda: _find(stream, parent_of(stream), agreement))
@@ -153,7 +153,8 @@ def check(run: Run, streams: Sequence[EconomicStream], agreement: Agreement) -> 
         return find(run.stream(stream.parent)) if stream.parent else None
 
     findings = dict.fromkeys((stream.name for stream in streams), Finding(Access.NOT_CHECKED))
-    for stream, outcome in run.transport.ahead(streams, find, count=run.setting("concurrency")):
+    at_once = run.setting("concurrency")
+    for stream, outcome in run.prefetcher.outcomes(find, streams, at_once=at_once):
         found = findings[stream.name] = outcome()
         if isinstance(found.error, GrantRefusedError):
             run.refuse(agreement, found.error)

@@ -65,7 +65,7 @@ class RestApiStream(EconomicStream):
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing match: a page of one row says it."""
-        page = self.fetch(http, context, {"pagesize": 1, **filtered(filter_)})
+        page = self.ask(http, context, {"pagesize": 1, **filtered(filter_)}, self.parse_response)
         if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
             raise BadAnswerError(f"{self.path} does not say how many rows it has")
         return page.results or 0

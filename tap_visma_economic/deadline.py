@@ -1,8 +1,8 @@
-"""One deadline for a whole answer, its headers and its body together; and a limit to its size.
+"""One deadline for a whole response, headers and body together, and a limit on its size.
 
-The read timeout of requests is one for each read from the socket, so that a server that sends a
-byte now and then never meets it. Here it begins when the request is out, and every read gets what
-is left of it.
+The read timeout of requests applies to each read from the socket, so a server that sends a byte now
+and then never exceeds it. Here it starts when the request has been sent, and each read gets what is
+left of it. That is below urllib3's own classes, because the headers may drip as well.
 """
 
 from __future__ import annotations
@@ -26,21 +26,15 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
 
 LARGEST = 1 << 27
-"""Bytes of an answer, unpacked: a page of e-conomic's has some megabytes. A few bytes of gzip can
-hold more than any machine has."""
-
+"""Maximum bytes of a decompressed response: a page has a few megabytes, but a few bytes of gzip can
+expand to more memory than any machine has."""
 
 _AT_ONCE = 1 << 18
-"""Bytes that are read at once, as far as they are there."""
+"""Maximum bytes of one read."""
 
 
 class _Reader(io.RawIOBase):
-    """What a socket sends, until the timeout that the socket has now is used up.
-
-    Args:
-        raw: reads from the socket.
-        sock: the socket.
-    """
+    """Reads from a socket, until the timeout that it had at first is used up."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
@@ -53,11 +47,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what there is.
-
-        Raises:
-            TimeoutError: the time is up.
-        """
+        """Read what is available, or raise `TimeoutError`."""
         if self._end is not None:
             left = self._end - time.monotonic()
             if left <= 0:
@@ -66,7 +56,7 @@ class _Reader(io.RawIOBase):
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket's file."""
         self._raw.close()
         super().close()
 
@@ -79,7 +69,7 @@ class _Response(http.client.HTTPResponse):
 
 class _HTTPConnection(HTTPConnection):
     response_class = _Response
-    debuglevel = 0  # whatever http.client is told: it prints headers, tokens too, to stdout
+    debuglevel = 0  # http.client would print headers, tokens included, to stdout
 
 
 class _HTTPSConnection(HTTPSConnection):
@@ -96,7 +86,7 @@ class _Answer(requests.Response):
                 if size > LARGEST:
                     raise self._bad(f"it has more than {LARGEST >> 20} MB")
                 yield part
-        except ValueError:  # so many bytes http.client would read
+        except ValueError:  # http.client would read that number of bytes
             raise self._bad("a part of it has a length below 0") from None
 
     def _bad(self, why: str) -> BadAnswerError:
@@ -106,16 +96,16 @@ class _Answer(requests.Response):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """The adapter of requests, where the read timeout is one for the whole answer."""
+    """The adapter of requests, with one read timeout for the whole response."""
 
     def build_response(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Return an answer whose body has a limit."""
+        """Return a response whose body has a limit."""
         response = super().build_response(*args, **kwargs)
         response.__class__ = _Answer
         return response
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        """Return the pool that a request gets its connection from."""
+        """Return a pool whose connections have a deadline."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         secure = isinstance(pool, HTTPSConnectionPool)
         pool.ConnectionCls = _HTTPSConnection if secure else _HTTPConnection

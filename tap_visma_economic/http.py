@@ -1,17 +1,23 @@
-"""Lanes: one agreement's way to e-conomic, with its grant, its call budget and its own traffic."""
+"""One agreement's HTTP client: its tokens, its rate limit, and what is retried."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tap_visma_economic.retry import retry_after
-from tap_visma_economic.workers import Workers
+from tap_visma_economic.errors import (
+    GatewayError,
+    GrantRefusedError,
+    NetworkError,
+    RateLimitError,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from tap_visma_economic.prefetch import Slots
+from tap_visma_economic.retry import MAX_TRIES, retry, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +25,6 @@ if TYPE_CHECKING:
     import requests
 
     from tap_visma_economic.auth import EconomicAuthenticator
-    from tap_visma_economic.errors import EconomicError
     from tap_visma_economic.rate_limit import RateLimit
     from tap_visma_economic.session import Transport
 
@@ -31,28 +36,24 @@ MANY_CALLS = 40_000
 """Calls of one run after which the log warns, once: e-conomic's fair use is 50,000 in 24 hours for
 an agreement, whatever they cost in tokens (docs/economic-api.md#rate-limits)."""
 
-_WORTH_TELLING = 5.0
+_WORTH_A_LINE = 5.0
 """Seconds by which calls are spread out after which the log says so, once."""
 
 
-class HttpClient(Workers):
-    """Sends one agreement's requests: so many at a time, and no faster than its budget allows.
-
-    Whoever has to wait for the budget waits in the lane, so that all workers of an agreement share
-    one wait.
+class HttpClient:
+    """Sends one agreement's requests, no faster than its rate limit allows.
 
     Args:
-        transport: the way out, shared by all agreements.
-        authenticator: the tokens its requests are sent with.
-        rate_limit: the agreement's call budget.
-        most: requests in flight at the same time.
-        max_wait: seconds that 429s may make all wait, as long as no other answer comes in between.
+        transport: the HTTP session, which all agreements share.
+        authenticator: adds the agreement's tokens to a request.
+        rate_limit: the agreement's rate limit.
+        requests: maximum requests in flight.
+        max_wait: maximum seconds that failures may hold up a request, and 429s all of them.
 
     Attributes:
-        exhausted: whether that time is over: until another answer comes, a 429 holds up nobody.
-        waited: seconds for which requests of this lane were held back by the budget or a 429. What
-            several waited for at the same time counts once.
-        whose: what the log calls the agreement, once `/self` has told.
+        waited: seconds for which the rate limit or a 429 held back requests. Where several wait at
+            the same time it counts once.
+        whose: what the log calls the agreement, once `/self` has shown it.
     """
 
     def __init__(
@@ -61,110 +62,115 @@ class HttpClient(Workers):
         authenticator: EconomicAuthenticator,
         rate_limit: RateLimit,
         *,
-        most: int,
+        requests: int,
         max_wait: float,
     ) -> None:
-        super().__init__(transport.stop)
         self.authenticator = authenticator
         self.rate_limit = rate_limit
-        self.exhausted = False
         self.waited = 0.0
         self.whose = "a company"
         self._transport = transport
-        self._most = most
+        self._stop = transport.prefetcher.stop
+        self._slots = Slots(transport.prefetcher, requests)
         self._max_wait = max_wait
-        self._running = 0
-        self._closed: EconomicError | None = None
-        self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._rejected: GrantRefusedError | None = None
+        self._exhausted = False
+        self._limited_since: float | None = None
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._waits_until = 0.0
         self._spread = 0.0
-        self._refused_since: float | None = None
         self._warned = False
 
-    # Work
+    def get(
+        self,
+        request: requests.PreparedRequest,
+        read: Callable[[requests.Response], T],
+        *,
+        what: str,
+    ) -> T:
+        """Send a request, with retries, and return what is read from its response.
 
-    def submit(self, action: Callable[[], T]) -> Future[T]:
-        """Run an action in a thread when it is its turn: first come, first served."""
-        future: Future[T] = Future()
-        with self._lock:
-            self._queue.append((future, action))
-            self._start()
-        return future
-
-    def _start(self) -> None:
-        while self._queue and self._running < self._most:
-            self._running += 1
-            future, action = self._queue.popleft()
-            self._transport.pool.submit(self._work, future, action)
-
-    def _work(self, future: Future[T], action: Callable[[], T]) -> None:
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(action())
-            except BaseException as error:  # noqa: BLE001  whoever waits for it gets it
-                future.set_exception(error)
-        with self._lock:
-            self._running -= 1
-            self._start()
-
-    # Requests
-
-    def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send one request once, when the budget lets it.
+        Args:
+            request: prepared with this client's authenticator.
+            read: parses a response, or raises the error that it stands for.
+            what: what is requested, for the log.
 
         Raises:
-            EconomicError: no answer, or one that broke off.
+            EconomicError: the last error, if retries did not help or would not.
             Stopped: the run is to stop.
         """
-        with self._turn:  # one after another: the budget is asked in the order of arrival
-            self._wait()
-        return self._send(request)
-
-    def close(self, error: EconomicError) -> None:
-        """Send nothing more: the grant was refused, which all who still ask are told."""
-        self._closed = error
-
-    def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        headers = None
+        patient = not self._transport.circuit_is_open(request)  # else one try must do
         try:
-            response = self._transport.send(request)
-            headers = response.headers
-        finally:
-            self.rate_limit.answered(headers)
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            self._refused(retry_after(headers.get("Retry-After"), headers.get("Date")))
-        else:
-            self._refused_since, self.exhausted = None, False
-        self._warn_of_many_calls()
-        return response
+            result = retry(
+                lambda: self._attempt(request, read),
+                stop=self._stop,
+                max_wait=self._max_wait if patient else 0,
+                what=f"{what} (GET {request.path_url})",
+                max_tries=MAX_TRIES if patient else 1,
+            )
+        except (GatewayError, NetworkError, UnavailableError):
+            self._transport.open_circuit(request)
+            raise
+        self._transport.close_circuit(request)
+        return result
 
-    def _refused(self, wait: float) -> None:
-        now = time.monotonic()
-        since = self._refused_since = now if self._refused_since is None else self._refused_since
-        self.exhausted = now + wait > since + self._max_wait
-        if not self.exhausted:
-            self._waits(wait)  # before anybody is held up, who would take it for a wait of the pace
-            self.rate_limit.hold(wait)
+    def _attempt(
+        self, request: requests.PreparedRequest, read: Callable[[requests.Response], T]
+    ) -> T:
+        with self._slots.one():
+            with self._turn:  # one after another: all share one wait
+                self._wait_for_rate_limit()
+            response = self._send(request)
+        try:
+            return read(response)
+        except GrantRefusedError as error:  # 401: no other request of the agreement can do better
+            self._rejected = error
+            raise
+        except TooManyRequestsError as error:  # 429: `retry` waits, unless it would take too long
+            if self._exhausted:
+                raise RateLimitError(error) from None
+            raise
 
-    # What it takes
-
-    def _wait(self) -> None:
+    def _wait_for_rate_limit(self) -> None:
         while True:
-            if self._closed is not None:
-                raise self._closed
+            if self._rejected is not None:
+                raise self._rejected
             wait = self.rate_limit.take()
             if not wait:
                 return
             before = self._spread
-            self._spread += self._waits(wait)
-            if before < _WORTH_TELLING <= self._spread:
+            self._spread += self._add_wait(wait)
+            if before < _WORTH_A_LINE <= self._spread:
                 logger.info("Calls are spread out, to leave a share of the call budget to others")
-            self.stop.sleep(wait)
+            self._stop.sleep(wait)
 
-    def _waits(self, seconds: float) -> float:
-        """Note that the lane waits from now on; return what is new of it."""
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        headers = None
+        try:
+            with self._transport.slots.one():
+                response = self._transport.send(request)
+            headers = response.headers
+        finally:
+            self.rate_limit.answered(headers)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self._hold_back(retry_after(headers.get("Retry-After"), headers.get("Date")))
+        else:
+            self._limited_since, self._exhausted = None, False
+        self._warn_of_many_calls()
+        return response
+
+    def _hold_back(self, wait: float) -> None:
+        """After a 429, let all requests of the agreement wait, but not beyond `max_wait`."""
+        now = time.monotonic()
+        since = self._limited_since = now if self._limited_since is None else self._limited_since
+        self._exhausted = now + wait > since + self._max_wait
+        if not self._exhausted:
+            self._add_wait(wait)  # first, or a request would take it for a wait of the pace
+            self.rate_limit.hold(wait)
+
+    def _add_wait(self, seconds: float) -> float:
+        """Note a wait from now on; return what of it no other wait covers."""
         with self._lock:
             now = time.monotonic()
             until = max(now + seconds, self._waits_until)

@@ -1,15 +1,14 @@
-"""Windows: a long listing cut by number, so that several stretches of it are read at once.
+"""Key ranges: a long listing, cut by number so that several parts of it are read at once.
 
-Numbers are sparse (phone numbers serve as customer numbers), so windows are found by counting: the
-first page tells how densely numbers lie, a count tells whether they go on like that, and where they
-do not, halves are counted. Windows only say what is asked for at the same time. They meet without a
-gap and the last one has no end, so whatever was counted, no row is outside them; a window of more
-rows than were expected is read on page by page. If a count fails, what follows is one window.
+Numbers are sparse (phone numbers serve as customer numbers), so ranges are found by counting. The
+first page shows how densely numbers lie; a count shows whether they go on like that, and where they
+do not, halves are counted. Ranges meet without a gap and the last one has no end, so that whatever
+was counted, no row is outside of them; a range with more rows than expected is read page by page.
+If a count fails, what follows is one range.
 
-Where counts are right, counts and pages of windows together are about a tenth more calls than there
-are full pages of rows. For the oddest numbers they are a fifth more, and six: windows that are not
-dense expect eight pages, one count is allowed for thirty-two pages, each count makes at most one
-window more than that, and each window has one page that is not full.
+Counts and partly filled pages add about a tenth to the calls, a fifth and six for the oddest
+numbers: one count is allowed for 32 pages, each makes at most one range more, and each range has
+one page that is not full.
 """
 
 from __future__ import annotations
@@ -28,25 +27,32 @@ PAGE = 1000
 """Rows of a page."""
 
 PAGES_PER_RANGE = 8
-"""Pages of a window whose rows do not lie densely: half of its last page is wasted on average."""
+"""Pages of a range whose rows do not lie densely: half of its last page is wasted on average."""
+
+_SHARES = 8
+"""Ranges that what is left is cut into at least: towards the end they are short, or the last one
+would be read alone."""
+
+_LAST = 4
+"""Ranges that the last rows are cut into, if they lie as densely as those before."""
 
 WORTH_SPLITTING = 20 * PAGE
-"""Rows that must be left for windows to be worth their counts."""
+"""Rows that must be left for ranges to be worth their counts."""
 
 _DENSE = 0.93
-"""Rows per number from which on a thousand numbers are as good as a page."""
+"""Rows per number above which a thousand numbers are as good as a page."""
 
 _EVEN = 0.1
 """How far from the middle the count of a half may be for rows to lie evenly."""
 
 _WITHIN = 0.9
-"""How much of what is left is cut at once, where the last number is only guessed."""
+"""How much of what is left is cut at once where the last number is an estimate."""
 
 _FARTHER = 16
-"""How much farther to look for rows that are not where those before let expect them."""
+"""How much farther to look for rows that are not where the density suggests."""
 
 _HIGHEST = 2**31 - 1
-"""Up to where is counted: a filter may refuse a greater number (they are 32 bits wide)."""
+"""The highest number in a count: a filter may reject a greater one (they are 32 bits wide)."""
 
 Count = Callable[[int, int], int]
 """Counts the rows whose numbers are above the first argument, up to the second."""
@@ -57,7 +63,7 @@ class KeyRange(NamedTuple):
 
     Args:
         above: the number before the first one.
-        upto: the last one; None where the window has no end.
+        upto: the last one; None for a range without end.
     """
 
     above: int
@@ -67,7 +73,7 @@ class KeyRange(NamedTuple):
 def key_ranges(
     first: Sequence[int], left: int, count: Count, *, unique: bool
 ) -> Iterator[KeyRange]:
-    """Cut what follows the first page of a listing.
+    """Yield ranges of what follows the first page of a listing.
 
     Args:
         first: numbers of the first page, ascending.
@@ -83,15 +89,16 @@ def key_ranges(
 
 
 class _Cut:
-    """Finds where windows end, at the price of so many counts."""
+    """Finds where ranges end, with a limited number of counts."""
 
     def __init__(self, count: Count, *, unique: bool, counts: int) -> None:
         self._count = count
         self._unique = unique
         self._counts = counts
+        self._pages = PAGES_PER_RANGE
 
     def ends(self, low: int, left: int, density: float) -> Iterator[int]:
-        """Yield `low`, and then the last numbers of all windows but the one without end."""
+        """Yield `low`, then the last numbers of all ranges but the one without end."""
         yield low
         with suppress(EconomicError):
             yield from self._above(low, left, density)
@@ -105,12 +112,16 @@ class _Cut:
                 high = _bounded(low + (high - low) * _FARTHER)
                 dense = False
                 rows = self._rows(low, high)
+            self._pages = min(max(left // PAGE // _SHARES, 2), PAGES_PER_RANGE)
             yield from self._split(low, high, rows, even=dense)
             low, left, density = high, left - rows, max(rows, 1) / (high - low)
+        if left > 2 * PAGE and low < _HIGHEST:
+            width = int(left / density / _LAST) + 1
+            yield from range(low + width, _bounded(low + _LAST * width), width)
 
     def _split(self, low: int, high: int, rows: int, *, even: bool) -> Iterator[int]:
-        """Yield the ends of windows between two numbers that so many rows lie between."""
-        if rows <= 0:  # numbers without rows belong to the next window
+        """Yield the ends of ranges between two numbers, from the number of rows between them."""
+        if rows <= 0:  # numbers without rows belong to the next range
             return
         if even or rows <= PAGES_PER_RANGE * PAGE or high - low == 1 or not self._counts:
             yield from self._even(low, high, rows)
@@ -123,7 +134,7 @@ class _Cut:
 
     def _even(self, low: int, high: int, rows: int) -> Iterator[int]:
         dense = self._unique and rows >= _DENSE * (high - low)
-        width = PAGE if dense else -(-(high - low) * PAGES_PER_RANGE * PAGE // rows)
+        width = PAGE if dense else -(-(high - low) * self._pages * PAGE // rows)
         yield from range(low + width, high, width)
         yield high
 

@@ -1,15 +1,14 @@
-"""Reading one listing: page after page, or many key ranges of it at once.
+"""Reads one listing: page by page, or several key ranges of it at once.
 
-No row may be left out while others come and go. A long listing that is read upward by number is cut
-into key ranges (see `key_ranges`); one that only pages by position is read until two passes hold
-the same rows; and what was read is compared with e-conomic's own count.
+No row may be skipped while others are added or deleted. A long listing with a numeric key is cut
+into key ranges (see `key_ranges`); one that can only be paged by position is read until two passes
+return the same rows; and what was read is compared with e-conomic's own count.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tap_visma_economic.errors import (
@@ -21,37 +20,24 @@ from tap_visma_economic.errors import (
     UncountedError,
 )
 from tap_visma_economic.filters import both, compare
-from tap_visma_economic.key_ranges import (
-    PAGE,
-    PAGES_PER_RANGE,
-    WORTH_SPLITTING,
-    KeyRange,
-    key_ranges,
-)
+from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING, KeyRange, key_ranges
 from tap_visma_economic.pagination import keys_of
 from tap_visma_economic.paths import fill
 from tap_visma_economic.records.row_type import mark_of, taken
-from tap_visma_economic.stretches import Stretches
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.pagination import Paginator, Query
     from tap_visma_economic.paths import PathContext
+    from tap_visma_economic.prefetch import Prefetcher
     from tap_visma_economic.records.pages import Page
 
 MOST_READINGS = 3
-"""How often a listing is read that rows coming or going can shift, until it stands still."""
-
-PAGES_WAITING = PAGES_PER_RANGE + 2
-"""Pages for each request in flight that are read before their turn.
-
-Windows read at once grow at the same pace: when the first has its last page, the others have all
-but theirs, and some are longer than was expected.
-"""
+"""Maximum readings of a listing that added or deleted rows can shift."""
 
 
 class _Endpoint(Protocol):
@@ -66,6 +52,8 @@ class _Endpoint(Protocol):
     @property
     def concurrency(self) -> int: ...
     @property
+    def prefetcher(self) -> Prefetcher: ...
+    @property
     def is_counted(self) -> bool: ...
     @property
     def is_unique(self) -> bool: ...
@@ -78,10 +66,10 @@ class _Endpoint(Protocol):
 
 
 class FirstPage(NamedTuple):
-    """A reading that has begun.
+    """A first page, and the paginator that requested it.
 
     Args:
-        paginator: what to ask for after the page.
+        paginator: goes on from the page.
         page: the first one.
     """
 
@@ -93,10 +81,10 @@ class ListingReader:
     """One listing of one agreement.
 
     Args:
-        endpoint: asks for its pages.
+        endpoint: requests its pages.
         agreement: whose listing it is.
         context: agreementNumber and what fills the path: columns of all its rows.
-        filter_: what its rows are filtered by.
+        filter_: filters its rows.
     """
 
     def __init__(
@@ -105,16 +93,16 @@ class ListingReader:
         self._endpoint = endpoint
         self._agreement = agreement
         self._http = agreement.http
-        self.context = context
+        self._context = context
         self._filter = filter_
         self._total: int | None = None
         self._following: int | None = None
 
-    def begin(self) -> FirstPage:
-        """Read the first page of the listing. May run in any thread.
+    def _begin(self) -> FirstPage:
+        """Read the first page of the listing.
 
-        Which listings are sorted by what, e-conomic's documents do not tell exactly
-        (docs/economic-api.md#sorting). One that is not is read by position.
+        e-conomic's documents do not say exactly which listings can be sorted by what
+        (docs/economic-api.md#sorting). One that turns out not to be sorted is read by position.
         """
         paginator = self._paginator()
         plain = paginator.unsorted()
@@ -122,7 +110,7 @@ class ListingReader:
             return FirstPage(paginator, self._fetch(paginator))
         if not self._endpoint.unsorted:
             with suppress(QueryRefusedError):  # which may also be about the filter
-                for _ in range(2):  # rows that go in between look as if they were out of order
+                for _ in range(2):  # rows deleted meanwhile look as if the order were wrong
                     page = self._fetch(paginator)
                     if not paginator.comes_in_order(page):
                         break
@@ -132,8 +120,8 @@ class ListingReader:
         if not self._endpoint.unsorted:
             self._endpoint.unsorted = True
             self._endpoint.logger.warning(
-                "e-conomic does not sort %s as it was asked to: it is read in the order in which "
-                "it comes, until two readings are the same",
+                "e-conomic does not sort %s as requested; reading it by position until two "
+                "readings agree",
                 self._endpoint.path,
             )
         return begun
@@ -141,7 +129,7 @@ class ListingReader:
     def _rest_is_above(self, page: Page) -> bool:
         """Return whether the rows that follow a first page have higher numbers than its last.
 
-        A first page may rise by chance. What is not above it would never be asked for.
+        A first page may be sorted by chance. Rows that are not above it would never be requested.
         """
         key = self._endpoint.keyset
         if not page.more or not key or page.results is None:
@@ -151,34 +139,35 @@ class ListingReader:
             return self._following >= page.results - len(page.rows)
         return True
 
-    def pages(self, begun: Callable[[], FirstPage]) -> Iterator[Page]:
-        """Yield all pages, none if what the listing belongs to is gone."""
+    def pages(self) -> Iterator[tuple[PathContext, Page]]:
+        """Yield all pages; none if the parent of the listing has been deleted."""
         rows = pages = mark = 0
         told: int | None = None
         try:
-            first = begun()
+            first = self._begin()
             self._total = first.page.results
             reading = self._settled if first.paginator.shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
                 mark = hash((mark, mark_of(page.rows)))
                 told = page.results
-                yield page if told is not None else replace(page, results=self._total)
+                counted = page if told is not None else replace(page, results=self._total)
+                yield self._context, counted
         except AccessDeniedError as error:
             if pages:
                 raise EconomicError(f"in the middle of {self._path}: {error}") from None
             raise
         except NotFoundError:
-            if not self._endpoint.may_be_missing(self._agreement, self.context):
+            if not self._endpoint.may_be_missing(self._agreement, self._context):
                 raise
             return
         if self._is_worth_a_count(rows, pages, told):
             self._compare(rows, mark)
 
     def _is_worth_a_count(self, rows: int, pages: int, told: int | None) -> bool:
-        """Return whether what was read is compared with e-conomic's count: mostly one call more.
+        """Return whether to compare the rows with e-conomic's count, usually one call more.
 
-        One page that is not full and says nothing of others is believed.
+        A single page that is not full, and reports no others, is taken for complete.
         """
         if not self._endpoint.is_counted:
             return False
@@ -188,43 +177,44 @@ class ListingReader:
         return self._endpoint.get_new_paginator(self._within(key_range))
 
     def _fetch(self, paginator: Paginator) -> Page:
-        return self._endpoint.fetch(self._http, self.context, paginator.current_value)
+        return self._endpoint.fetch(self._http, self._context, paginator.current_value)
 
     def _chain(self, begun: FirstPage) -> Iterator[Page]:
-        """Yield the first page, and page after page what follows."""
+        """Yield the first page and all that follow."""
         paginator, page = begun
         yield paginator.turn(page)
         while not paginator.finished:
-            page = self._http.run(partial(self._fetch, paginator))
+            page = self._fetch(paginator)
             yield paginator.turn(page)
 
     # Upward by number
 
     def _upward(self, first: FirstPage) -> Iterator[Page]:
         page, cut = first.page, None
-        with suppress(EconomicError):  # what cannot be counted is read page after page
+        with suppress(EconomicError):  # what cannot be counted is read page by page
             page, cut = self._cut(page)
         if cut is None:
             yield from self._chain(first)
             return
         yield page
-        at_once = self._endpoint.concurrency
-        most = at_once * PAGES_WAITING
-        yield from Stretches(
-            self._http, cut, self._paginator, self._fetch, at_once=at_once, most=most
-        ).pages()
+        ranges, at_once = map(self._range, cut), self._endpoint.concurrency
+        yield from self._endpoint.prefetcher.ordered(ranges, at_once=at_once)
+
+    def _range(self, key_range: KeyRange) -> Iterator[Page]:
+        paginator = self._paginator(key_range)
+        yield from self._chain(FirstPage(paginator, self._fetch(paginator)))
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[KeyRange] | None]:
-        """Return the first page and the windows that follow it, None if it is not worth it.
+        """Return the first page and the key ranges that follow it, None if it is not worth it.
 
-        A number may stand on several rows. Those of the page's last number are read again with the
-        window that begins with it: more of them may follow.
+        A number may be on several rows. Those of the page's last number are read again with the
+        range that begins with it: more of them may follow.
         """
         key, unique = self._endpoint.keyset, self._endpoint.is_unique
         if not page.more or not key or not self._endpoint.is_counted:
             return page, None
         if self._total is None:
-            self._total = self._http.run(self._count)
+            self._total = self._count()
         numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
@@ -236,7 +226,7 @@ class ListingReader:
         if left <= WORTH_SPLITTING or not kept.rows:
             return page, None
         if self._following is None:
-            self._following = self._http.run(partial(self._between, numbers[-1], None))
+            self._following = self._between(numbers[-1], None)
         if self._following < left:  # rows that follow have lower numbers
             return page, None
         return kept, key_ranges(numbers, left, self._between, unique=unique)
@@ -245,8 +235,8 @@ class ListingReader:
         return self._count(KeyRange(above, upto))
 
     def _count(self, key_range: KeyRange | None = None) -> int:
-        """Return e-conomic's count. May run in any thread."""
-        return self._endpoint.count_of(self._http, self.context, self._within(key_range))
+        """Return e-conomic's count."""
+        return self._endpoint.count_of(self._http, self._context, self._within(key_range))
 
     def _within(self, key_range: KeyRange | None) -> str | None:
         key = self._endpoint.keyset
@@ -258,18 +248,18 @@ class ListingReader:
     # By position
 
     def _settled(self, begun: FirstPage) -> Iterator[Page]:
-        """Yield a listing that rows coming or going can shift, read until it stands still.
+        """Yield a listing that added or deleted rows can shift, read until two readings agree.
 
-        One page cannot shift. Several are read again until two readings hold the same keys; later
-        readings give only rows that have not been seen. A row without its key cannot be told from
-        others: it is given each time, rather than be taken for one of them.
+        One page cannot shift. Several are read again until two readings have the same keys; later
+        readings yield only new rows. A row without its key cannot be distinguished from others: it
+        is yielded each time, rather than taken for one of them.
         """
         seen: set[tuple[str | None, ...]] = set()
         before: set[tuple[str | None, ...]] | None = None
         for readings in range(1, MOST_READINGS + 1):
             keys: set[tuple[str | None, ...]] = set()
             for page in self._chain(begun):
-                keyed = self._endpoint.keys_of(page, self.context)
+                keyed = self._endpoint.keys_of(page, self._context)
                 keys.update(keyed)
                 fresh = {
                     (*key, place if None in key else None): place
@@ -282,23 +272,23 @@ class ListingReader:
                 return
             before = keys
             if readings < MOST_READINGS:
-                begun = self._http.run(self.begin)
+                begun = self._begin()
         self._endpoint.keeps_moving(self._agreement)
 
-    # Is it all?
+    # Is it complete?
 
     def _compare(self, rows: int, mark: int) -> None:
         """Compare the rows that were read with e-conomic's own count.
 
-        Rows that came while it was read make a difference too, so it is looked at twice.
+        Rows added meanwhile make a difference too, so it is counted twice.
 
         Raises:
-            NotWholeError: there were more before, as far as that is known, and are now.
+            NotWholeError: there were more before, as far as that is known, and there are now.
         """
         counts = []
         for _ in range(2):
             try:
-                counts.append(self._http.run(self._count))
+                counts.append(self._count())
             except UncountedError as error:
                 self._endpoint.in_doubt.add(self._agreement.number)
                 self._endpoint.logger.warning(
@@ -316,15 +306,15 @@ class ListingReader:
         came = self._total is not None and self._total <= rows
         if rows < counts[0] == counts[1] and not came:
             raise NotWholeError(
-                f"{self._path} is not whole: {rows} rows were read, e-conomic counted {before}"
+                f"{self._path} is incomplete: {rows} rows were read, e-conomic counted {before}"
                 f"{counts[0]} now",
                 mark,
             )
         if counts[-1] > rows:
             self._endpoint.in_doubt.add(self._agreement.number)
         self._endpoint.logger.warning(
-            "%s: %d rows of %s were read and e-conomic counts %d: rows came or went meanwhile; "
-            "the next run has them",
+            "%s: %d rows of %s were read and e-conomic counts %d: rows were added or deleted "
+            "meanwhile; the next run reads them",
             self._agreement,
             rows,
             self._path,
@@ -333,4 +323,4 @@ class ListingReader:
 
     @property
     def _path(self) -> str:
-        return fill(self._endpoint.path, self.context)
+        return fill(self._endpoint.path, self._context)

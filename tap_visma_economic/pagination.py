@@ -1,8 +1,7 @@
-"""Paginators: what to ask for next, by what the last page said.
+"""Paginators: the query of the next page, from the last one.
 
-Each is the plan for one reading of one listing; its current value is the query of the page to ask
-for. The page size of REST is spelled `pagesize`: e-conomic ignores a parameter it does not know
-and would answer 20 rows a page.
+Each is for one reading of one listing. The page size of REST is spelled `pagesize`: e-conomic
+ignores a parameter it does not know, and would return 20 rows a page.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.errors import BadAnswerError, counted
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.records.row_type import column, mark_of, taken
 
@@ -24,40 +23,39 @@ Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""
 
 REST_PAGE = 1000
-"""Rows a REST page may hold; 1001 is answered with 400 (docs/economic-api.md#rest-collections)."""
+"""Maximum rows of a REST page; 1001 is a 400 (docs/economic-api.md#rest-collections)."""
 
 PAGED_PAGE = 100
 PAGED_PAGES = 100
 """Rows of a `/paged` page, and how many pages there are (docs/economic-api.md#openapi-listings)."""
 
-
-_MOST_STALE = 100
-"""Pages without rows or seen before, one after the other, before a listing is taken for endless."""
+_MAX_EMPTY = 100
+"""Empty pages in a row after which a listing is taken for endless."""
 
 
 class Paginator:
-    """Base: what the SDK's `BaseAPIPaginator` is, but told of decoded pages and not of responses.
+    """Base: what the SDK's `BaseAPIPaginator` is, but given decoded pages instead of responses.
 
-    One is asked for by `current_value` until it is `finished`.
+    Request `current_value` until it is `finished`.
 
     Args:
-        filter_: what all pages of this reading are filtered by.
+        filter_: the filter of all pages of this reading.
         keys: properties by which a row is looked up on the page before.
         **query: the other parameters of the first page.
 
     Attributes:
-        current_value: the query of the page to ask for.
-        count: pages that were read.
-        finished: there is nothing more to ask for.
+        current_value: the query of the page to request.
+        count: pages read.
+        finished: there is nothing more to request.
     """
 
     shifts = False
-    """Whether rows that come or go while pages are read move the rows of later pages."""
+    """Whether rows added or deleted while pages are read move the rows of later pages."""
+
+    max_repeated = 0
+    """Repeated pages in a row that are allowed: each is in place of another."""
 
     _twins = False
-
-    repeats = 0
-    """How often in a row a page may come once more in place of another."""
 
     def __init__(
         self, filter_: str | None = None, *, keys: Sequence[str] = (), **query: str | int
@@ -65,10 +63,8 @@ class Paginator:
         self.filter = filter_
         self._keys = keys
         self._before: tuple[Sequence[Row], dict[tuple[Any, ...], int]] = ([], {})
-        self._mark: int | None = None
-        self._seen: set[int | None] = {None}
-        self._repeated = 0
-        self._stale = 0
+        self._seen: set[int | None] = set()
+        self._idle = 0
         self.current_value: Query = {**query, **filtered(filter_)}
         self.count = 0
         self.finished = False
@@ -76,38 +72,35 @@ class Paginator:
     def turn(self, page: Page) -> Page:
         """Go on to the next page, or finish; return the page without rows of the one before.
 
-        A row that comes once more is no loss, and whether all came is for e-conomic's count to say.
-        A page of nothing else stands in place of another.
-
         Raises:
-            BadAnswerError: e-conomic sends the same rows again and again.
+            BadAnswerError: e-conomic returns the same pages, or empty ones, again and again.
         """
-        mark = mark_of(page.rows)
         fresh = self._without_repeats(page)
-        old = page.rows and (mark == self._mark or not fresh.rows)
-        self._repeated = self._repeated + 1 if old and (page.more or len(page.rows) > 1) else 0
-        if self._repeated > self.repeats:
-            raise BadAnswerError("e-conomic gave the rows of the page before once more")
-        self._stale = self._stale + 1 if mark in self._seen else 0
-        if self._stale > _MOST_STALE:
-            raise BadAnswerError(
-                f"e-conomic gave {self._stale} pages in a row without rows, or that came before"
-            )
-        self._mark = mark
-        self._seen.add(mark)
+        self._check_progress(page, fresh)
         self.count += 1
         self.finished = not self.has_more(fresh)
         if not self.finished:
-            following = self.get_next(fresh)
-            if following == self.current_value:
-                raise BadAnswerError(f"e-conomic says the page {following} follows itself")
-            self.current_value = following
+            self.current_value = self.get_next(fresh)
         return fresh
+
+    def _check_progress(self, page: Page, fresh: Page) -> None:
+        """Raise an error if too many pages in a row are empty or repeated.
+
+        One row of the page before is no loss if nothing follows it: e-conomic's own count shows
+        whether all rows were returned.
+        """
+        mark = mark_of(page.rows)
+        is_idle = not fresh.rows or mark in self._seen
+        self._idle = self._idle + 1 if is_idle and (page.more or len(page.rows) != 1) else 0
+        self._seen.add(mark)
+        if self._idle > (self.max_repeated if page.rows else _MAX_EMPTY):
+            repeated = counted(self._idle, "empty or repeated page")
+            raise BadAnswerError(f"pagination does not progress: {repeated} in a row")
 
     def _without_repeats(self, page: Page) -> Page:
         """Return a page without the rows that equal one of the page before.
 
-        A key alone does not tell: no document says of some keys that they identify a row.
+        An equal key is not enough: no document says of some keys that they identify a row.
         """
         try:
             keys = list(zip(*(column(page.rows, name) for name in self._keys), strict=True))
@@ -117,12 +110,13 @@ class Paginator:
         (rows, before), self._before = self._before, (page.rows, places)
         if before.keys().isdisjoint(places):
             return page
+        run = 0
+        if self._twins:  # equal rows at the border may all be rows of their own
+            run = next((n for n, row in enumerate(page.rows) if row != rows[-1]), len(keys))
         fresh = [
             place
             for place, key in enumerate(keys)
-            if key not in before
-            or page.rows[place] != rows[before[key]]
-            or (self._twins and not place)
+            if place < run or key not in before or page.rows[place] != rows[before[key]]
         ]
         return replace(page, rows=taken(page.rows, fresh))
 
@@ -135,16 +129,16 @@ class Paginator:
         raise NotImplementedError
 
     def comes_in_order(self, page: Page) -> bool:  # noqa: ARG002
-        """Return whether a first page comes in the order that this plan relies on."""
+        """Return whether a first page is in the order that this paginator relies on."""
         return True
 
     def unsorted(self) -> Paginator | None:
-        """Return the plan that asks for no order; None if this one asks for none."""
+        """Return a paginator that requests no order; None if this one requests none."""
         return None
 
 
 class OnePage(Paginator):
-    """A listing that is one answer: arrays and single objects."""
+    """A listing that is a single response: arrays and objects."""
 
     def has_more(self, page: Page) -> bool:  # noqa: ARG002
         """Return False."""
@@ -152,17 +146,17 @@ class OnePage(Paginator):
 
 
 class Offset(Paginator):
-    """A REST listing, page by page. A page that comes twice is what a second reading is for."""
+    """A REST listing, page by page. It is read again, so one repeated page does no harm."""
 
     shifts = True
-    repeats = 1
+    max_repeated = 1
 
     def __init__(self, filter_: str | None = None, *, sort: str | None = None) -> None:
         order: Query = {"sort": sort} if sort else {}
         super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
 
     def has_more(self, page: Page) -> bool:
-        """Return whether another page follows; after a page without rows none does."""
+        """Return whether another page follows; none does after an empty one."""
         return page.more and bool(page.rows)
 
     def get_next(self, page: Page) -> Query:  # noqa: ARG002
@@ -170,14 +164,14 @@ class Offset(Paginator):
         return {**self.current_value, "skippages": self.count}
 
     def unsorted(self) -> Paginator | None:
-        """Return the same plan without an order."""
+        """Return the same paginator without an order."""
         return Offset(self.filter) if "sort" in self.current_value else None
 
 
 class Keyset(Paginator):
-    """A REST listing upward by an integer key: each page begins above the last one's end.
+    """A REST listing in ascending order of an integer key: each page begins above the last key.
 
-    Rows that come or go meanwhile shift nothing.
+    Rows added or deleted meanwhile shift nothing.
     """
 
     def __init__(self, filter_: str | None = None, *, key: str) -> None:
@@ -191,26 +185,26 @@ class Keyset(Paginator):
         return {**self.current_value, **filtered(both(self.filter, above))}
 
     def has_more(self, page: Page) -> bool:
-        """Return whether another page follows; a page without rows has no end to go on from.
+        """Return whether another page follows; an empty page has no last key to go on from.
 
         Raises:
-            BadAnswerError: the rows do not come in the order that was asked for, so that going on
-                above the last one would leave rows out.
+            BadAnswerError: the rows are not sorted, so that going on above the last key would skip
+                some.
         """
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
         keys = keys_of(page, self.key)
         if keys and (not _is_rising(keys) or keys[0] <= self._end):
-            raise BadAnswerError(f"the rows do not come sorted by {self.key}, as was asked for")
+            raise BadAnswerError(f"the rows are not sorted by {self.key}, as requested")
         self._end = keys[-1] if keys else self._end
         return page.more and bool(keys)
 
     def comes_in_order(self, page: Page) -> bool:
-        """Return whether the keys rise, or there is no other page that would depend on it."""
+        """Return whether the keys rise, or no other page depends on it."""
         return not page.more or _is_rising(keys_of(page, self.key))
 
     def unsorted(self) -> Paginator | None:
-        """Return the plan by position."""
+        """Return the paginator by position."""
         return Offset(self.filter)
 
 
@@ -218,10 +212,10 @@ class Cursor(Paginator):
     """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier.
 
     Args:
-        filter_: what all pages of this reading are filtered by.
+        filter_: the filter of all pages of this reading.
         keys: properties by which rows are looked up on the page before.
-        twins: it is not certain that they tell rows apart: the last row of a page and the first of
-            the next may be two that are the same.
+        twins: no document says that they identify a row: equal rows at the end of a page and the
+            start of the next may be different ones.
     """
 
     def __init__(
@@ -236,7 +230,7 @@ class Cursor(Paginator):
 
 
 class Paged(Paginator):
-    """An OpenAPI `/paged` listing: 100 rows a page and, all in all, 10,000 rows at most."""
+    """An OpenAPI `/paged` listing: 100 rows a page, and at most 10,000 rows in all."""
 
     shifts = True
 
@@ -252,18 +246,18 @@ class Paged(Paginator):
         """Return the query for the next `skipPages`.
 
         Raises:
-            BadAnswerError: the listing is longer than e-conomic shows of it.
+            BadAnswerError: the listing is longer than what e-conomic returns of it.
         """
         if self.count >= PAGED_PAGES:
-            raise BadAnswerError("the listing holds 10,000 rows or more: e-conomic shows no more")
+            raise BadAnswerError("the listing has 10,000 rows or more: e-conomic returns no more")
         return {**self.current_value, "skipPages": self.count}
 
 
 class PagedUpward(Paged):
-    """A `/paged` listing sorted upward by an instant that filters, begun anew at each 10,000 rows.
+    """A `/paged` listing in ascending order of an instant, started anew at each 10,000 rows.
 
     Args:
-        filter_: what the first pages are filtered by.
+        filter_: the filter of the first pages.
         key: the instant, which sorts and filters.
         then: what rows of the same instant are sorted by.
     """
@@ -276,32 +270,33 @@ class PagedUpward(Paged):
         super().__init__(filter_, sort=",".join((key, *then)))
 
     def get_next(self, page: Page) -> Query:
-        """Return the query for the next page, from the last instant seen where the cap is met.
+        """Return the query for the next page; at the limit it starts at the last instant seen.
 
         Raises:
-            BadAnswerError: 10,000 rows carry the same instant.
+            BadAnswerError: 10,000 rows have the same instant.
         """
         self._skipped += 1
         if self._skipped < PAGED_PAGES:
             return {**self.current_value, "skipPages": self._skipped}
-        self._skipped, self._mark = 0, None  # the page to come begins with rows of this one
+        self._skipped = 0
+        self._seen.clear()  # the next page begins with rows of this one
         since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
-            raise BadAnswerError(f"10,000 rows or more carry the same {self.key}")
+            raise BadAnswerError(f"10,000 rows or more have the same {self.key}")
         return {**self.current_value, **filtered(since), "skipPages": 0}
 
     def unsorted(self) -> Paginator | None:
-        """Return the plan by position, which ends at 10,000 rows."""
+        """Return the paginator by position, which ends at 10,000 rows."""
         return Paged(self.filter)
 
 
 def filtered(filter_: str | None) -> Query:
-    """Return the query parameter for a filter, none if there is none."""
+    """Return the query parameter of a filter, empty if there is none."""
     return {"filter": filter_} if filter_ else {}
 
 
 def keys_of(page: Page, key: str) -> list[Any]:
-    """Return what a listing is read upward by, of every row.
+    """Return the key of every row, by which a listing is read upward.
 
     Raises:
         BadAnswerError: a row lacks it.

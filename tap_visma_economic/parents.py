@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.workers import SingleFlight
+from tap_visma_economic.prefetch import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.signals import StopFlag
+    from tap_visma_economic.prefetch import Prefetcher
 
 Keys = list[tuple[Any, ...]]
 
@@ -23,11 +23,11 @@ class ParentKeys:
     """Columns of parent listings, by stream and agreement.
 
     Args:
-        stop: ends every wait when the run is asked to stop.
+        prefetcher: reads them.
     """
 
-    def __init__(self, stop: StopFlag) -> None:
-        self._known: SingleFlight[tuple[str, int, tuple[str, ...]], Keys] = SingleFlight(stop)
+    def __init__(self, prefetcher: Prefetcher) -> None:
+        self._known: SingleFlight[tuple[str, int, tuple[str, ...]], Keys] = SingleFlight(prefetcher)
 
     def get(
         self,

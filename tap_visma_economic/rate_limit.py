@@ -1,13 +1,13 @@
-"""The call budget: how fast one agreement may be asked.
+"""The rate limit: how fast one agreement's requests may be sent.
 
 e-conomic meters calls in tokens, in a bucket per agreement that all its integrations share, and
-tells of it on every answer (docs/economic-api.md#rate-limits):
+reports it in every response (docs/economic-api.md#rate-limits):
 
     X-CallCost: 3
     X-RateLimiting: token-limit-10000-per-60-seconds: 147/10000
 
-The figure tells tokens used, in every answer that was seen. Other forms and missing values were
-seen too, so what cannot be read, or contradicts itself, is passed over: 429 tells the rest.
+The figure is the number of tokens used. What cannot be read, or contradicts itself, is ignored: a
+429 does the rest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FIGURE = re.compile(r"(?<![\w.,-])(\d+)\s*/\s*(\d+)\s*$")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 _USUAL_COST = 3
-"""Tokens of a page, until an answer tells its own."""
+"""Tokens of a page, until a response reports its own cost."""
 
 _USUAL_WINDOW = 60.0
 
@@ -35,18 +35,18 @@ _BURST = 0.04
 """Share of the bucket that may be spent at once: a small company's whole run."""
 
 _MARGIN = 0.97
-"""Share of the permitted pace that is kept to, so that burst and pace together stay below it."""
+"""Share of the permitted pace that is used, so that burst and pace together stay below it."""
 
 _LEAST_PACE = 0.1
-"""Share of the permitted pace that is kept even when others leave nothing."""
+"""Share of the permitted pace that is used even when other integrations leave nothing."""
 
 _NOTHING = 0.001
-"""Tokens that nobody waits for."""
+"""Tokens too few to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one answer says of the budget.
+    """What one response reports.
 
     Args:
         used: tokens used.
@@ -60,9 +60,9 @@ class Told:
 
 
 def told(header: str | None) -> Told | None:
-    """Return what an `X-RateLimiting` header says, None where it makes no sense.
+    """Return what an `X-RateLimiting` header reports, None where it makes no sense.
 
-    A limit that is not the one of its own name, such as `token-limit-10000-...: 5/10`, makes none.
+    One that contradicts itself, such as `token-limit-10000-...: 5/10`, makes none.
     """
     text = header or ""
     figure = _FIGURE.search(text)
@@ -79,22 +79,22 @@ def told(header: str | None) -> Told | None:
 
 
 def cost_of(header: str | None) -> int | None:
-    """Return the tokens that an `X-CallCost` header names, None where it makes no sense."""
+    """Return the tokens in an `X-CallCost` header, None where it makes no sense."""
     text = (header or "").strip()
     return int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004
 
 
 class RateLimit:
-    """One agreement's bucket, as far as its answers tell of it. May be asked from any thread.
+    """One agreement's token bucket, as far as its responses report it. Any thread may use it.
 
     Args:
-        share: which part of the bucket this tap may use; the rest is left to others.
+        share: the part of the bucket that this tap may use; the rest is left to others.
         clock: seconds that only go forward.
 
     Attributes:
-        calls: answers so far.
+        calls: responses so far.
         tokens: what they cost.
-        left: tokens that were left in the bucket after the last answer, None while unknown.
+        left: tokens that were left in the bucket after the last response, None while unknown.
     """
 
     def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -114,12 +114,12 @@ class RateLimit:
         self.left: float | None = None
 
     def hold(self, seconds: float) -> None:
-        """Let nobody call for so long: e-conomic answered 429."""
+        """Send nothing for a number of seconds: e-conomic returned 429."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
     def take(self) -> float:
-        """Take the tokens for one call, or return the seconds after which to ask again.
+        """Take the tokens for one call, or return the seconds after which to try again.
 
         Returns:
             0 if the call may be sent.
@@ -135,10 +135,10 @@ class RateLimit:
             return wait
 
     def answered(self, headers: Mapping[str, str] | None) -> int:
-        """Take note of an answer, or of a call that got none, and return what it cost.
+        """Note a response, or a call without one, and return its cost.
 
         Args:
-            headers: of the answer; None if there was none.
+            headers: of the response; None if there was none.
         """
         with self._lock:
             now = self._clock()
@@ -163,7 +163,7 @@ class RateLimit:
             return cost or 0
 
     def _pace(self, now: float) -> float:
-        """Return the seconds until the permitted pace lets one more call through."""
+        """Return the seconds until the permitted pace allows one more call."""
         if self._told is None:
             return 0.0
         rate = self._share * _MARGIN * self._told.limit / self._told.window
@@ -174,9 +174,9 @@ class RateLimit:
         return missing / rate if missing > _NOTHING else 0.0
 
     def _reserve(self, now: float) -> float:
-        """Return the seconds until the bucket holds more than what is left to others.
+        """Return the seconds until the bucket holds more than the part left to others.
 
-        Never so many that a run would stand still: others may use all there is, day and night.
+        They are limited, or a run would make no progress where others use all there is.
         """
         if self._told is None or self.left is None:
             return 0.0

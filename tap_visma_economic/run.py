@@ -14,11 +14,11 @@ from singer_sdk.helpers._state import get_writeable_state_dict
 
 from tap_visma_economic.activate_version import ROWS
 from tap_visma_economic.agreement import identified, read_agreements
-from tap_visma_economic.ahead import Ahead
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import OPENAPI_URL, REST_URL, value_of
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.parents import ParentKeys
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.report import Report
@@ -84,7 +84,6 @@ class Run:
         self.report = Report()
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
-        self.parents = ParentKeys(stop)
         self._state = state
         self._grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]
@@ -107,31 +106,35 @@ class Run:
             return found
 
     @cached_property
+    def prefetcher(self) -> Prefetcher:
+        """Reads what comes next while the streams write."""
+        of_all = self.setting("concurrency") * max(len(self._grants), 1)
+        return Prefetcher(
+            self.stop,
+            requests=min(self._max_requests, of_all),
+            concurrency=self.setting("concurrency"),
+        )
+
+    @cached_property
+    def parents(self) -> ParentKeys:
+        """The keys of parent listings, which several streams need."""
+        return ParentKeys(self.prefetcher)
+
+    @cached_property
     def transport(self) -> Transport:
-        """The one way out to e-conomic."""
+        """The one HTTP session with e-conomic."""
         return Transport(
-            stop=self.stop,
-            workers=self._most_requests,
+            self.prefetcher,
+            requests=self._max_requests,
             timeout=float(self.setting("request_timeout")),
             user_agent=self.setting("user_agent") or self._user_agent,
             ca_bundle=self.setting("ca_bundle"),
         )
 
     @property
-    def _most_requests(self) -> int:
+    def _max_requests(self) -> int:
         """Requests of all agreements that may be in flight."""
         return int(self.setting("concurrency") * self.setting("parallel_agreements"))
-
-    @cached_property
-    def ahead(self) -> Ahead:
-        """Reads what comes next while the streams write what is here."""
-        of_all = self.setting("concurrency") * len(self.agreements.usable)
-        return Ahead(
-            self.stop,
-            lambda stream, agreement: stream.begin(agreement),
-            requests=min(self._most_requests, of_all),
-            long=self.setting("parallel_agreements"),
-        )
 
     @cached_property
     def agreements(self) -> Agreements:
@@ -159,7 +162,7 @@ class Run:
             http = self._client(grant.token)
             return identified(grant, http, self._read_self(http))
 
-        return self.transport.ahead(grants, ask, count=self._most_requests)
+        return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
 
     def _client(self, grant: str) -> HttpClient:
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
@@ -167,7 +170,7 @@ class Run:
             self.transport,
             EconomicAuthenticator(self.config["app_secret_token"], grant, origins),
             RateLimit(float(self.setting("rate_limit_share"))),
-            most=self.setting("concurrency"),
+            requests=self.setting("concurrency"),
             max_wait=float(self.setting("max_wait_minutes")) * 60,
         )
 

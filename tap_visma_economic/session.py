@@ -1,10 +1,9 @@
-"""The way out: one HTTP session for all agreements, and the threads that use it."""
+"""One HTTP session for all agreements."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3.exceptions
@@ -13,59 +12,54 @@ from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_errors import explained
 from tap_visma_economic.deadline import DeadlineAdapter
 from tap_visma_economic.errors import ConfigError, NetworkError
-from tap_visma_economic.workers import Workers
+from tap_visma_economic.prefetch import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
-    from tap_visma_economic.signals import StopFlag
-
-T = TypeVar("T")
+    from tap_visma_economic.prefetch import Prefetcher
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Return None: requests would look at the address of a redirect even if told not to go."""
+        """Return None: requests parses the address of a redirect even if it must not follow."""
         return None
 
 
-class Transport(Workers):
-    """Sends prepared requests. Whose turn it is, `clients` decides.
+class Transport:
+    """Sends prepared requests.
 
     Args:
-        stop: ends every wait when the run is asked to stop.
-        workers: requests in flight at the same time.
-        timeout: seconds to wait for a connection, and then for the whole answer.
+        prefetcher: knows which requests come first.
+        requests: maximum requests of all agreements in flight.
+        timeout: seconds to wait for a connection, and then for the whole response.
         user_agent: what the tap calls itself.
         ca_bundle: path of a file with certificates to trust instead of the usual ones.
 
     Attributes:
-        pool: the threads.
+        slots: one for each request in flight.
     """
 
     def __init__(
         self,
+        prefetcher: Prefetcher,
         *,
-        stop: StopFlag,
-        workers: int,
+        requests: int,
         timeout: float,
         user_agent: str,
         ca_bundle: str | None,
     ) -> None:
-        super().__init__(stop)
+        self.prefetcher = prefetcher
+        self.slots = Slots(prefetcher, requests)
         self.timeout = timeout
         self.session = _Session()
         self.session.headers["User-Agent"] = user_agent
         # Cookies could tie one agreement's requests to another's: none is ever stored.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=workers)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         self._open_circuits: set[str] = set()
         self._settings: dict[str, Any] = {}
         self._verify: str | bool = ca_bundle or True
-        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="economic")
 
     def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
         """Return a request of this session; the arguments are those of `requests.Request`.
@@ -82,11 +76,11 @@ class Transport(Workers):
             ) from None
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send one request once, and read the whole answer. Redirects are not followed.
+        """Send one request once, and read the whole response. Redirects are not followed.
 
         Raises:
-            NetworkError: no answer, or one that broke off or did not come in time.
-            BadAnswerError: it could not be unpacked.
+            NetworkError: no response, or one that was cut off or late.
+            BadAnswerError: it could not be decompressed.
             ConfigError: no request can be sent at all.
         """
         settings = self._settings_for(request)
@@ -111,7 +105,7 @@ class Transport(Workers):
             raise ConfigError(f"no request can be sent: {why}") from None
 
     def _settings_for(self, request: requests.PreparedRequest) -> Any:
-        """Return what the environment says about a host: it is asked once."""
+        """Return what the environment sets for a host, looked up once."""
         host = _host(request)
         if host not in self._settings:
             settings = self.session.merge_environment_settings(
@@ -122,24 +116,20 @@ class Transport(Workers):
             self._settings[host] = settings
         return self._settings[host]
 
-    def open_circuit(self, request: requests.PreparedRequest) -> None:
-        """A host could not be reached in spite of all tries: from now on one try must do.
+    # Circuit breaker: a host that was unreachable despite all retries gets one try per request, or
+    # each stream would wait anew, and a run take minutes to say the same thing.
 
-        Otherwise each of its streams would wait anew, and a run take minutes to say the same thing.
-        """
+    def open_circuit(self, request: requests.PreparedRequest) -> None:
+        """Note that a host is unreachable."""
         self._open_circuits.add(_host(request))
 
     def circuit_is_open(self, request: requests.PreparedRequest) -> bool:
-        """Return whether a request's host could not be reached the last time."""
+        """Return whether a request's host was unreachable the last time."""
         return _host(request) in self._open_circuits
 
     def close_circuit(self, request: requests.PreparedRequest) -> None:
-        """A host has answered."""
+        """Note that a host has responded."""
         self._open_circuits.discard(_host(request))
-
-    def submit(self, action: Callable[[], T]) -> Future[T]:
-        """Run an action in a thread."""
-        return self.pool.submit(action)
 
 
 def _host(request: requests.PreparedRequest) -> str:

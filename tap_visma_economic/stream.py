@@ -24,26 +24,21 @@ from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
-from tap_visma_economic.ahead import Unit
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
     BadAnswerError,
     ConfigError,
     EconomicError,
-    GatewayError,
     GrantRefusedError,
-    NetworkError,
     NotFoundError,
     QueryRefusedError,
-    RateLimitError,
     RetiredVersionError,
-    TooManyRequestsError,
-    UnavailableError,
     UncountedError,
     error_of,
 )
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
+from tap_visma_economic.partition import Partition
 from tap_visma_economic.paths import fill
 from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
@@ -53,7 +48,6 @@ from tap_visma_economic.records.selection import Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, parse_instant
 from tap_visma_economic.replication.repeated import RepeatedReading
-from tap_visma_economic.retry import MAX_TRIES, retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -66,11 +60,12 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog
 
     from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.ahead import Step
     from tap_visma_economic.config import Config
     from tap_visma_economic.http import HttpClient
     from tap_visma_economic.pagination import Paginator, Query
+    from tap_visma_economic.partition import Step
     from tap_visma_economic.paths import PathContext
+    from tap_visma_economic.prefetch import Prefetcher
     from tap_visma_economic.records.pages import Page
     from tap_visma_economic.records.selection import Record, Row
     from tap_visma_economic.replication.base import Replication
@@ -213,28 +208,6 @@ class EconomicStream(RESTStream["Query"]):
         if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
-    def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that tries again where that can help (see `retries`)."""
-
-        def decorated(request: requests.PreparedRequest) -> Any:
-            transport = self.run.transport
-            patient = not transport.circuit_is_open(request)
-            try:
-                answer = retry(
-                    partial(func, request),
-                    stop=self.run.stop,
-                    max_wait=self.run.setting("max_wait_minutes") * 60 if patient else 0,
-                    what=f"{self.name} (GET {request.path_url})",
-                    max_tries=MAX_TRIES if patient else 1,
-                )
-            except (GatewayError, NetworkError, UnavailableError):
-                transport.open_circuit(request)
-                raise
-            transport.close_circuit(request)
-            return answer
-
-        return decorated
-
     def ask(
         self,
         http: HttpClient,
@@ -258,25 +231,16 @@ class EconomicStream(RESTStream["Query"]):
             auth=http.authenticator,
         )
 
-        def send(request: requests.PreparedRequest) -> T:
-            response = http.send(request)
+        def read(response: requests.Response) -> T:
             self.run.report.called(self.name, cost_of(response.headers.get("X-CallCost")) or 0)
-            try:
-                self.validate_response(response)
-            except GrantRefusedError as error:
-                http.close(error)
-                raise
-            except TooManyRequestsError as error:
-                if http.exhausted:
-                    raise RateLimitError(error) from None
-                raise
+            self.validate_response(response)
             return parse(response)
 
-        answer: T = self.request_decorator(send)(prepared)
-        return answer
+        return http.get(prepared, read, what=self.name)
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
-        """Return one page. May run in any thread."""
+        """Return one page, as soon as there is room for it. May run in any thread."""
+        self.prefetcher.room()
         return self.ask(http, context, query, self.parse_response)
 
     # One agreement: its listings and their pages
@@ -298,7 +262,7 @@ class EconomicStream(RESTStream["Query"]):
                 yield {**agreement.context, **context}
 
     def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
-        """Yield the pages of all listings in order, the first pages below parents asked for ahead.
+        """Yield the pages of all listings in order, reading several below parents at once.
 
         Where the path has fixed values, such as the statuses of a document, rows move from one
         listing to another. All but the last are read again in reverse where what is not read is
@@ -312,11 +276,16 @@ class EconomicStream(RESTStream["Query"]):
         if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
-        walks = (ListingReader(self, agreement, context, filter_) for context in contexts)
+        listings = (
+            ListingReader(self, agreement, context, filter_).pages() for context in contexts
+        )
         at_once = self.concurrency if self.parent else 1
-        for walk, begun in agreement.http.ahead(walks, ListingReader.begin, count=at_once):
-            for page in walk.pages(begun):
-                yield walk.context, page
+        yield from self.prefetcher.ordered(listings, at_once=at_once)
+
+    @property
+    def prefetcher(self) -> Prefetcher:
+        """Reads several listings, or ranges of one, at once."""
+        return self.run.prefetcher
 
     @property
     def concurrency(self) -> int:
@@ -438,11 +407,8 @@ class EconomicStream(RESTStream["Query"]):
 
     def count(self, agreement: Agreement, filter_: str | None) -> int:
         """Return how many rows of all listings match the filter."""
-        http = agreement.http
-        return sum(
-            http.run(partial(self.count_of, http, context, filter_))
-            for context in self.contexts(agreement)
-        )
+        contexts = self.contexts(agreement)
+        return sum(self.count_of(agreement.http, context, filter_) for context in contexts)
 
     def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing match the filter. May run in any thread.
@@ -569,10 +535,10 @@ class EconomicStream(RESTStream["Query"]):
             self._write_state_message()
             self.run.writer.flush()
 
-    def begin(self, agreement: Agreement) -> tuple[RepeatedReading, dict[str, Any]]:
-        """Return what this run reads of an agreement, and the state that the reading keeps.
+    def begin(self, agreement: Agreement) -> Iterator[Step | Partition]:
+        """Return the pages of a partition, and at the end the partition itself.
 
-        It may be read long before its turn to be written: the state is a copy until then.
+        They may be read long before their turn to be written: the state is a copy until then.
 
         Raises:
             ConfigError: the catalog asks for a replication that the endpoint does not offer.
@@ -596,7 +562,8 @@ class EconomicStream(RESTStream["Query"]):
             make = partial(self.replication.full_table, self, agreement, options)
         before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
         is_unknown = before == 1 and self.deletes and not self.is_single_object
-        return RepeatedReading(self, agreement, make, None if is_unknown else before), state
+        reading = RepeatedReading(self, agreement, make, None if is_unknown else before)
+        return Partition(agreement, reading, state).steps()
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
@@ -608,9 +575,10 @@ class EconomicStream(RESTStream["Query"]):
             AccessDeniedError: access to the stream is denied.
         """
         builder = self._record_builder(agreement)
-        with self.run.ahead.unit(self, agreement) as steps:
+        key = self.name, agreement.number
+        with self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps:
             for step in _denied_at_once(steps):
-                if isinstance(step, Unit):
+                if isinstance(step, Partition):
                     builder.finish()
                     self._end(agreement, step, coverage)
                     return
@@ -660,22 +628,21 @@ class EconomicStream(RESTStream["Query"]):
             self._write_state_message()
             self.run.state_writer.finish()
 
-    def _end(self, agreement: Agreement, unit: Unit, coverage: Coverage) -> None:
+    def _end(self, agreement: Agreement, partition: Partition, coverage: Coverage) -> None:
         """All rows of an agreement are written. If some may be missing the bookmark stays."""
-        reading = unit.reading
-        full_refresh = bool(reading and reading.full_refresh)
-        if full_refresh:
+        reading = partition.reading
+        if reading.full_refresh:
             self.run.read_anew.add(self.name)
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
-            self._move_on(agreement, unit.state)
-            if reading and full_refresh:
+            self._move_on(agreement, partition.state)
+            if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = reading.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
                     now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                     self.get_context_state(agreement.context)[BEGUN] = now
-        coverage.read(agreement, whole=bool(reading and reading.covers_everything))
+        coverage.read(agreement, whole=reading.covers_everything)
         if not self.is_self:
             self.run.report.allow(agreement)
         self.state_manager.is_flushed = False
@@ -853,8 +820,8 @@ class EconomicStream(RESTStream["Query"]):
         self._write_state_message()
 
 
-def _denied_at_once(steps: Iterator[Step | Unit]) -> Iterator[Step | Unit]:
-    """Yield the steps of a unit.
+def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partition]:
+    """Yield the steps of a partition.
 
     Raises:
         EconomicError: access was denied partway through, so the stream is incomplete: not to skip.

@@ -7,7 +7,7 @@ import copy
 import logging
 import os
 import sys
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,13 +190,11 @@ class TapVismaEconomic(CommandLine):
             self.logger.info("Selected: %d of %d streams", count, len(self.streams))
 
     def _plan_ahead(self) -> None:
-        self._run.ahead.plan(
-            [
-                (stream, agreement)
-                for stream in self._economic_streams
-                if stream.selected
-                for agreement in self._run.agreements
-            ]
+        self._run.prefetcher.plan(
+            ((stream.name, agreement.number), partial(stream.begin, agreement))
+            for stream in self._economic_streams
+            if stream.selected
+            for agreement in self._run.agreements
         )
 
     def _warn_of_unknown_names(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tap_visma_economic.auth import EconomicAuthenticator as Tokens
 from tap_visma_economic.auth import origin_of
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 from tests.conftest import settings_for
@@ -79,8 +80,9 @@ def test_every_row_has_the_number_of_its_company(warm_tap: TapRunner, fifty: San
 
 
 def test_threads_sharing_a_transport_never_mix_grants(fifty: Sandbox) -> None:
+    prefetcher = Prefetcher(StopFlag(), requests=THREADS, concurrency=THREADS)
     transport = Transport(
-        stop=StopFlag(), workers=THREADS, timeout=60, user_agent="test", ca_bundle=None
+        prefetcher, requests=THREADS, timeout=60, user_agent="test", ca_bundle=None
     )
     origins = [origin_of(fifty.url)]
     grants = [Tokens(fifty.app_secret, token, origins) for token in FIFTY]

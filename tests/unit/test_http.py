@@ -1,11 +1,11 @@
-"""Lanes: whose turn it is, and what holds up one agreement and no other."""
+"""HTTP clients: what holds up one agreement and no other."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator
-from concurrent.futures import CancelledError
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from tap_visma_economic.agreement import agreement_of
 from tap_visma_economic.auth import EconomicAuthenticator
 from tap_visma_economic.errors import GrantRefusedError, NetworkError, Stopped
 from tap_visma_economic.http import HttpClient
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.session import Transport
@@ -25,11 +26,12 @@ from tap_visma_economic.signals import StopFlag
 from tests.unit.answers import URL, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Answering = Callable[[int], requests.Response]
 
 REQUEST = requests.Request("GET", URL).prepare()
+POOL = ThreadPoolExecutor(32)
 SOON = 10.0
 """Seconds in which everything must have happened, on a busy machine too."""
 
@@ -57,10 +59,13 @@ class Way(Transport):
     Args:
         answering: makes the answer to a request from its place in the order, counted from 0.
         stop: ends every wait.
+        slots: requests of all clients in flight.
     """
 
-    def __init__(self, answering: Answering, stop: StopFlag) -> None:
-        super().__init__(stop=stop, workers=8, timeout=1, user_agent="tests", ca_bundle=None)
+    def __init__(self, answering: Answering, stop: StopFlag, slots: int = 8) -> None:
+        self.stop = stop
+        prefetcher = Prefetcher(stop, requests=8, concurrency=4)
+        super().__init__(prefetcher, requests=slots, timeout=1, user_agent="tests", ca_bundle=None)
         self.sent: list[float] = []
         self._answering = answering
         self._sending = threading.Lock()
@@ -70,22 +75,6 @@ class Way(Transport):
             place = len(self.sent)
             self.sent.append(self.stop.now if isinstance(self.stop, Clock) else 0.0)
         return self._answering(place)
-
-
-class Gate:
-    """Actions that wait until they are let through."""
-
-    def __init__(self) -> None:
-        self.begun: list[object] = []
-        self.open = threading.Event()
-
-    def action(self, name: object) -> Callable[[], object]:
-        def act() -> object:
-            self.begun.append(name)
-            assert self.open.wait(SOON)
-            return name
-
-        return act
 
 
 def well(place: int) -> requests.Response:
@@ -98,12 +87,17 @@ def refused_first(after: str | None) -> Answering:
     return lambda place: answer({}, 200 if place else 429, headers)
 
 
-def lane_on(way: Way, most: int = 4, max_wait: float = 900) -> HttpClient:
+def client_on(way: Way, max_wait: float = 900) -> HttpClient:
     clock = way.stop
     rate_limit = RateLimit(0.8, lambda: clock.now) if isinstance(clock, Clock) else RateLimit(0.8)
     return HttpClient(
-        way, EconomicAuthenticator("app", "grant", []), rate_limit, most=most, max_wait=max_wait
+        way, EconomicAuthenticator("app", "grant", []), rate_limit, requests=4, max_wait=max_wait
     )
+
+
+def send(http: HttpClient) -> requests.Response:
+    """Send a request; whatever its response is, it is not retried."""
+    return http.get(REQUEST, lambda response: response, what="units")
 
 
 @pytest.fixture
@@ -114,89 +108,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def way(clock: Clock) -> Iterator[Way]:
-    way = Way(well, clock)
-    yield way
-    way.pool.shutdown()
-
-
-# --- whose turn it is ---
-
-
-def test_who_comes_first_is_served_first(way: Way) -> None:
-    http, order, gate = lane_on(way, most=1), list[int](), Gate()
-    http.submit(gate.action("first"))
-    rest = [http.submit(partial(order.append, place)) for place in range(50)]
-    gate.open.set()
-    for future in rest:
-        future.result(SOON)
-    assert order == list(range(50))
-
-
-def test_so_many_run_at_a_time_and_never_more(way: Way) -> None:
-    http, lock = lane_on(way, most=3), threading.Lock()
-    together = threading.Barrier(3)
-    running: list[int] = []
-    seen: list[int] = []
-
-    def act(place: int) -> None:
-        with lock:
-            running.append(place)
-            seen.append(len(running))
-        together.wait(SOON)
-        with lock:
-            running.remove(place)
-
-    for future in [http.submit(partial(act, place)) for place in range(30)]:
-        future.result(SOON)
-    assert max(seen) == 3
-
-
-def test_an_action_that_fails_tells_who_asked_and_holds_up_nobody(way: Way) -> None:
-    def fail() -> None:
-        raise NetworkError("no answer")
-
-    http = lane_on(way, most=1)
-    failing, other = http.submit(fail), http.submit(lambda: "a page")
-    with pytest.raises(NetworkError, match="no answer"):
-        failing.result(SOON)
-    assert other.result(SOON) == "a page"
-
-
-def test_what_is_cancelled_before_its_turn_does_not_run_and_takes_no_place(way: Way) -> None:
-    http, gate = lane_on(way, most=1), Gate()
-    first, second, third = (http.submit(gate.action(name)) for name in "abc")
-    assert second.cancel()
-    gate.open.set()
-    assert (first.result(SOON), third.result(SOON)) == ("a", "c")
-    assert gate.begun == ["a", "c"]
-    with pytest.raises(CancelledError):
-        second.result(SOON)
-    assert http.submit(gate.action("d")).result(SOON) == "d"
-
-
-def test_who_gives_up_on_what_was_asked_ahead_cancels_the_rest(way: Way) -> None:
-    http, held, gate = lane_on(way, most=1), Gate(), Gate()
-    gate.open.set()
-    http.submit(held.action("held"))
-    ahead = http.ahead("abc", lambda name: gate.action(name)(), count=3)
-    _, first = next(ahead)
-    assert isinstance(ahead, Generator)
-    ahead.close()
-    held.open.set()
-    assert first() == "a"
-    http.submit(lambda: None).result(SOON)
-    assert gate.begun == ["a"]
+def way(clock: Clock) -> Way:
+    return Way(well, clock)
 
 
 # --- 429 ---
 
 
-def test_one_429_holds_up_all_of_the_lane_and_all_share_the_wait(clock: Clock) -> None:
+def test_one_429_holds_up_all_requests_of_the_agreement_and_all_share_the_wait(
+    clock: Clock,
+) -> None:
     way = Way(refused_first("7"), clock)
-    http = lane_on(way)
-    assert http.send(REQUEST).status_code == 429
-    futures = [http.submit(partial(http.send, REQUEST)) for _ in range(10)]
+    http = client_on(way)
+    assert send(http).status_code == 429
+    futures = [POOL.submit(partial(send, http)) for _ in range(10)]
     assert [future.result(SOON).status_code for future in futures] == [200] * 10
     assert way.sent == [0] + [pytest.approx(7)] * 10
     assert sum(clock.waits) == pytest.approx(7), "one wait for all"
@@ -204,36 +129,49 @@ def test_one_429_holds_up_all_of_the_lane_and_all_share_the_wait(clock: Clock) -
 
 def test_a_429_that_does_not_say_for_how_long_holds_for_a_refill(clock: Clock) -> None:
     way = Way(refused_first(None), clock)
-    http = lane_on(way)
+    http = client_on(way)
     for _ in range(2):
-        http.send(REQUEST)
+        send(http)
     assert way.sent == [0, pytest.approx(60)]
 
 
 def test_a_429_holds_up_no_other_agreement(clock: Clock) -> None:
     way = Way(refused_first("7"), clock)
-    held, other = lane_on(way), lane_on(way)
-    held.send(REQUEST)
-    other.send(REQUEST)
+    held, other = client_on(way), client_on(way)
+    send(held)
+    send(other)
     assert way.sent == [0, 0]
     assert (other.waited, clock.waits) == (0, [])
 
 
+def test_a_client_that_waits_for_its_rate_limit_holds_no_slot_of_the_others() -> None:
+    way = Way(well, StopFlag(), slots=1)
+    held, other = client_on(way), client_on(way)
+    held.rate_limit.hold(600)
+    waiting = [POOL.submit(partial(send, held)) for _ in range(4)]
+    time.sleep(0.1)
+    assert POOL.submit(partial(send, other)).result(SOON).status_code == 200
+    way.stop.signum = 15
+    for future in waiting:
+        with pytest.raises(Stopped):
+            future.result(2)
+
+
 def test_a_429_that_asks_for_more_than_may_be_waited_holds_up_nobody(clock: Clock) -> None:
     way = Way(refused_first("901"), clock)
-    http = lane_on(way, max_wait=900)
+    http = client_on(way, max_wait=900)
     for _ in range(2):
-        http.send(REQUEST)
+        send(http)
     assert way.sent == [0, 0]
     assert http.waited == 0
 
 
 def test_the_wait_for_a_429_is_counted_once_whoever_waits(clock: Clock) -> None:
     way = Way(refused_first("7"), clock)
-    http = lane_on(way)
-    http.send(REQUEST)
+    http = client_on(way)
+    send(http)
     assert http.waited == pytest.approx(7), "who was refused waits, outside the lane"
-    futures = [http.submit(partial(http.send, REQUEST)) for _ in range(3)]
+    futures = [POOL.submit(partial(send, http)) for _ in range(3)]
     for future in futures:
         future.result(SOON)
     assert http.waited == pytest.approx(7)
@@ -244,14 +182,14 @@ def test_a_budget_that_does_not_come_back_is_waited_for_once_and_not_by_every_re
     clock: Clock, after: str
 ) -> None:
     way = Way(lambda _: answer({}, 429, {"Retry-After": after}), clock)
-    http = lane_on(way, max_wait=100)
-    while not http.exhausted:
-        http.send(REQUEST)
+    http = client_on(way, max_wait=100)
+    while not http._exhausted:
+        send(http)
     end = clock.now
     assert end == (100 if after == "20" else 0)
     for _ in range(10):
-        http.send(REQUEST)
-    assert http.exhausted
+        send(http)
+    assert http._exhausted
     assert clock.now == end
     assert http.waited == end
 
@@ -260,20 +198,20 @@ def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) ->
     way = Way(
         lambda place: answer({}, 200 if place % 3 == 2 else 429, {"Retry-After": "40"}), clock
     )
-    http = lane_on(way, max_wait=100)
+    http = client_on(way, max_wait=100)
     for _ in range(30):
-        http.send(REQUEST)
-        assert not http.exhausted
+        send(http)
+        assert not http._exhausted
     assert clock.now == 20 * 40
 
 
 def test_an_answer_ends_the_time_in_which_a_429_is_not_waited_for(clock: Clock) -> None:
     way = Way(refused_first("86400"), clock)
-    http = lane_on(way)
-    http.send(REQUEST)
-    assert http.exhausted
-    http.send(REQUEST)
-    assert not http.exhausted
+    http = client_on(way)
+    send(http)
+    assert http._exhausted
+    send(http)
+    assert not http._exhausted
 
 
 # --- the end ---
@@ -284,9 +222,9 @@ def refusal() -> GrantRefusedError:
 
 
 def test_after_a_401_all_who_ask_are_told_and_nothing_is_sent(way: Way) -> None:
-    http, error = lane_on(way), refusal()
-    http.close(error)
-    for future in [http.submit(partial(http.send, REQUEST)) for _ in range(9)]:
+    http, error = client_on(way), refusal()
+    http._rejected = error
+    for future in [POOL.submit(partial(send, http)) for _ in range(9)]:
         with pytest.raises(GrantRefusedError) as raised:
             future.result(SOON)
         assert raised.value is error
@@ -294,10 +232,10 @@ def test_after_a_401_all_who_ask_are_told_and_nothing_is_sent(way: Way) -> None:
 
 
 def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: Clock) -> None:
-    http = lane_on(way)
+    http = client_on(way)
     http.rate_limit.hold(60)
-    clock.meanwhile = lambda: http.close(refusal())
-    futures = [http.submit(partial(http.send, REQUEST)) for _ in range(4)]
+    clock.meanwhile = lambda: setattr(http, "_rejected", refusal())
+    futures = [POOL.submit(partial(send, http)) for _ in range(4)]
     for future in futures:
         with pytest.raises(GrantRefusedError):
             future.result(SOON)
@@ -306,16 +244,16 @@ def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: C
 
 
 def test_a_401_of_one_agreement_is_not_anothers(way: Way) -> None:
-    refused, other = lane_on(way), lane_on(way)
-    refused.close(refusal())
-    assert other.send(REQUEST).status_code == 200
+    refused, other = client_on(way), client_on(way)
+    refused._rejected = refusal()
+    assert send(other).status_code == 200
 
 
 def test_a_stop_ends_all_waits_at_once_and_nothing_is_sent() -> None:
     way = Way(well, StopFlag())
-    http = lane_on(way)
+    http = client_on(way)
     http.rate_limit.hold(600)
-    futures = [http.submit(partial(http.send, REQUEST)) for _ in range(9)]
+    futures = [POOL.submit(partial(send, http)) for _ in range(9)]
     way.stop.signum = 15
     for future in futures:
         with pytest.raises(Stopped):
@@ -330,10 +268,8 @@ def test_a_request_without_an_answer_is_counted_and_the_next_may_go(clock: Clock
         return well(place)
 
     way = Way(answering, clock)
-    http = lane_on(way)
-    with pytest.raises(NetworkError):
-        http.send(REQUEST)
-    assert http.send(REQUEST).status_code == 200
+    http = client_on(way)
+    assert send(http).status_code == 200
     assert http.rate_limit.calls == 2
 
 
@@ -350,15 +286,15 @@ def test_spreading_calls_out_is_told_once_and_only_if_it_takes_a_while(
         headers = {"X-CallCost": "3", "X-RateLimiting": limiting, "Retry-After": "20"}
         return answer({}, 200 if place else first, headers)
 
-    http = lane_on(Way(answering, clock))
+    http = client_on(Way(answering, clock))
     held = 20 if first == 429 else 0
     with caplog.at_level(logging.INFO, logger="tap-visma-economic"):
-        http.send(REQUEST)
+        send(http)
         while http.waited < held + 4.5:
             assert not caplog.messages
-            http.send(REQUEST)
+            send(http)
         while http.waited < held + 60:
-            http.send(REQUEST)
+            send(http)
     assert caplog.messages == [
         "Calls are spread out, to leave a share of the call budget to others"
     ]
@@ -368,15 +304,15 @@ def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
     clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
-    http = lane_on(Way(refused_first("7"), clock))
+    http = client_on(Way(refused_first("7"), clock))
     hold = http.rate_limit.hold
 
     def held(seconds: float) -> None:
         hold(seconds)
-        http.submit(partial(http.send, REQUEST)).result(SOON)
+        POOL.submit(partial(send, http)).result(SOON)
 
     monkeypatch.setattr(http.rate_limit, "hold", held)
-    http.send(REQUEST)
+    send(http)
     assert http.waited == pytest.approx(7)
     assert "spread out" not in caplog.text
 
@@ -384,10 +320,10 @@ def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
 def test_waiting_for_a_429_is_not_told_as_spreading_calls_out(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    http = lane_on(Way(refused_first("50"), clock))
+    http = client_on(Way(refused_first("50"), clock))
     with caplog.at_level(logging.INFO, logger="tap-visma-economic"):
         for _ in range(3):
-            http.send(REQUEST)
+            send(http)
     assert http.waited == pytest.approx(50)
     assert caplog.messages == [], "`retry` tells of it"
 
@@ -396,13 +332,13 @@ def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to
     way: Way, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_module, "MANY_CALLS", 10)
-    http, other = lane_on(way), lane_on(way)
+    http, other = client_on(way), client_on(way)
     agreement_of(http, Page([{"agreementNumber": 1234567, "company": {"name": "Firma"}}]))
     for _ in range(10):
-        http.send(REQUEST)
-        other.send(REQUEST)
+        send(http)
+        send(other)
     assert caplog.messages == []
-    for future in [http.submit(partial(http.send, REQUEST)) for _ in range(20)]:
+    for future in [POOL.submit(partial(send, http)) for _ in range(20)]:
         future.result(SOON)
     (told,) = caplog.messages
     assert caplog.records[0].levelno == logging.WARNING

@@ -1,4 +1,4 @@
-"""Windows: whatever the numbers are and whatever is counted, no row is outside of them."""
+"""Key ranges: whatever the numbers are and whatever is counted, no row is outside of them."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def counter(numbers: list[int], asked: list[tuple[int, int]]) -> Callable[[int, 
 
 
 @pytest.mark.parametrize("name", LISTINGS)
-def test_every_row_is_in_one_window_and_the_calls_stay_few(name: str) -> None:
+def test_every_row_is_in_one_range_and_the_calls_stay_few(name: str) -> None:
     numbers = LISTINGS[name]
     asked: list[tuple[int, int]] = []
     cut = key_ranges(numbers[:PAGE], len(numbers) - PAGE, counter(numbers, asked), unique=True)
     end, rows, calls = numbers[PAGE - 1], PAGE, 1
     for above, upto in cut:
-        assert above == end, "windows meet without a gap"
+        assert above == end, "ranges meet without a gap"
         inside = bisect_right(numbers, upto or 10**12) - bisect_right(numbers, above)
         rows, calls, end = rows + inside, calls + max(1, -(-inside // PAGE)), upto
-    assert end is None, "the last window has no end"
+    assert end is None, "the last range has no end"
     assert rows == len(numbers)
     pages = -(-len(numbers) // PAGE)
     assert calls + len(asked) <= pages * 1.12 + 5
 
 
 def test_no_number_above_those_of_32_bits_is_counted_up_to() -> None:
-    """A filter may refuse it, and what follows would be one window."""
+    """A filter may refuse it, and what follows would be one range."""
     numbers = list(range(2**31 - 150_000, 2**31 - 90_000))
     asked: list[tuple[int, int]] = []
     cut = key_ranges(
@@ -62,7 +62,7 @@ def test_no_number_above_those_of_32_bits_is_counted_up_to() -> None:
     assert max(upto for _, upto in asked) == 2**31 - 1
 
 
-def test_dense_numbers_are_cut_into_pages_and_sparse_ones_into_stretches() -> None:
+def test_dense_numbers_are_cut_into_pages_and_sparse_ones_into_longer_ranges() -> None:
     dense = list(key_ranges(range(1, PAGE + 1), 50_000, lambda a, b: b - a, unique=True))
     assert all(upto is None or upto - above <= PAGE for above, upto in dense)
     sparse = counter(PHONES, [])

@@ -6,7 +6,7 @@ import logging
 import operator
 import re
 from bisect import bisect_left
-from concurrent.futures import Future
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +21,6 @@ from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING
 from tap_visma_economic.listing import ListingReader
 from tap_visma_economic.pagination import Cursor, Keyset, Offset
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.signals import StopFlag
-from tap_visma_economic.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -35,21 +33,16 @@ BOUND = re.compile(r"number\$(gte|gt|lte):(-?\d+)")
 Row = dict[str, Any]
 
 
-class AtOnce(Workers):
-    """Does what it is given at once, in the same thread."""
+class OneByOne:
+    """Reads one chain after the other, in the same thread."""
 
-    def submit(self, action: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(action())
-        except BaseException as error:  # noqa: BLE001
-            future.set_exception(error)
-        return future
+    def ordered(self, chains: Iterable[Iterator[Any]], *, at_once: int) -> Iterator[Any]:
+        return chain.from_iterable(chains)
 
 
 class Company:
     number = NUMBER
-    http = AtOnce(StopFlag())
+    http = None
 
 
 class Rows:
@@ -64,6 +57,7 @@ class Rows:
     is_counted = True
     keyset = "number"
     concurrency = 2
+    prefetcher = OneByOne()
     path = "/rows"
     logger = logging.getLogger("test")
 
@@ -88,7 +82,7 @@ class Rows:
             return Keyset(filter_, key="number")
         return self.paginator(filter_)
 
-    def fetch(self, http: Workers, context: Row, query: Row) -> Page:
+    def fetch(self, http: None, context: Row, query: Row) -> Page:
         self.asked.append(query)
         self.before_page(len(self.asked))
         rows = self.matching(query.get("filter"))
@@ -100,7 +94,7 @@ class Rows:
             return Page(page, more=bool(left), cursor=str(left[0]["place"]) if left else None)
         return Page(page, more=bool(left), results=len(rows))
 
-    def count_of(self, http: Workers, context: Row, filter_: str | None) -> int:
+    def count_of(self, http: None, context: Row, filter_: str | None) -> int:
         self.counts.append(filter_)
         self.before_count(len(self.counts))
         return len(self.matching(filter_))
@@ -133,8 +127,8 @@ def numbered(numbers: Iterable[int | None]) -> list[Row]:
 def pages(rows: Rows, filter_: str | None = None) -> Iterator[Page]:
     endpoint: Any = rows
     agreement: Any = Company()
-    walk = ListingReader(endpoint, agreement, {"agreementNumber": NUMBER}, filter_)
-    return walk.pages(walk.begin)
+    reader = ListingReader(endpoint, agreement, {"agreementNumber": NUMBER}, filter_)
+    return (page for _, page in reader.pages())
 
 
 def read(rows: Rows, filter_: str | None = None) -> list[Row]:
@@ -251,7 +245,7 @@ def test_a_page_that_holds_what_it_tells_needs_no_count() -> None:
 
 def test_a_single_page_that_tells_of_more_rows_than_it_has_is_a_failure() -> None:
     class Short(Rows):
-        def fetch(self, http: Workers, context: Row, query: Row) -> Page:
+        def fetch(self, http: None, context: Row, query: Row) -> Page:
             page = super().fetch(http, context, query)
             return Page(page.rows[:-2], results=page.results)
 
@@ -308,7 +302,7 @@ def test_rows_that_went_meanwhile_are_no_doubt() -> None:
 
 def test_a_page_that_is_missing_is_a_failure() -> None:
     class Hollow(Rows):
-        def fetch(self, http: Workers, context: Row, query: Row) -> Page:
+        def fetch(self, http: None, context: Row, query: Row) -> Page:
             page = super().fetch(http, context, query)
             hollow = len(self.asked) == 2
             return Page(() if hollow else page.rows, more=page.more, cursor=page.cursor)

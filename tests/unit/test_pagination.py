@@ -152,13 +152,13 @@ def test_rows_that_do_not_come_in_the_order_asked_for_are_a_bad_answer(
 ) -> None:
     """Going on above the last of them would leave rows out."""
     rows = [{"number": number} for number in numbers]
-    with pytest.raises(BadAnswerError, match="do not come sorted by number"):
+    with pytest.raises(BadAnswerError, match="are not sorted by number"):
         read(Keyset(key="number"), lambda _: Page(rows, more=True))
 
 
 def test_a_last_page_out_of_order_is_a_bad_answer_too() -> None:
     pages = iter([Page(numbered(1, 2), more=True), Page(numbered(4, 3))])
-    with pytest.raises(BadAnswerError, match="do not come sorted by number"):
+    with pytest.raises(BadAnswerError, match="are not sorted by number"):
         read(Keyset(key="number"), lambda _: next(pages))
 
 
@@ -167,7 +167,7 @@ def test_a_listing_of_one_page_needs_no_order() -> None:
 
 
 def test_a_keyset_page_that_follows_itself_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
+    with pytest.raises(BadAnswerError, match="pagination does not progress"):
         read(Keyset(key="number"), lambda _: Page(numbered(1), more=True))
 
 
@@ -199,9 +199,8 @@ def test_an_empty_cursor_page_in_the_middle_does_not_end_the_listing() -> None:
 
 
 def test_a_cursor_that_does_not_move_is_a_bad_answer() -> None:
-    pages = iter([Page(numbered(1), more=True, cursor="a"), Page([], more=True, cursor="a")])
-    with pytest.raises(BadAnswerError, match="follows itself"):
-        read(Cursor(), lambda _: next(pages))
+    with pytest.raises(BadAnswerError, match="pagination does not progress"):
+        read(Cursor(), lambda _: Page(numbered(1), more=True, cursor="a"))
 
 
 def test_a_row_of_the_page_before_is_given_once() -> None:
@@ -217,6 +216,15 @@ def test_a_row_of_the_page_before_is_given_once() -> None:
     assert rows == numbered(1, 2, 3, 4, 5)
 
 
+def test_equal_rows_over_a_border_are_all_kept_where_no_document_says_that_keys_are_unique() -> (
+    None
+):
+    pages = iter([Page(numbered(1, 2, 2), more=True, cursor="a"), Page(numbered(2, 2, 3))])
+    rows: Rows = []
+    read(Cursor(keys=["number"], twins=True), lambda _: next(pages), rows=rows)
+    assert rows == numbered(1, 2, 2, 2, 2, 3)
+
+
 @pytest.mark.parametrize("more", [True, False])
 def test_a_page_of_nothing_but_rows_of_the_page_before_is_a_bad_answer(more: bool) -> None:
     """In place of its own: it may hold others as well, but not in the same order."""
@@ -226,7 +234,7 @@ def test_a_page_of_nothing_but_rows_of_the_page_before_is_a_bad_answer(more: boo
             Page(numbered(2, 3), more=more, cursor="b"),
         ]
     )
-    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
+    with pytest.raises(BadAnswerError, match="pagination does not progress"):
         read(Cursor(keys=["number"]), lambda _: next(pages))
 
 
@@ -333,7 +341,7 @@ def test_a_changelog_begins_anew_at_the_last_instant_before_the_cap() -> None:
 
 
 def test_a_changelog_that_cannot_get_past_an_instant_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="carry the same timestamp"):
+    with pytest.raises(BadAnswerError, match="have the same timestamp"):
         read(PagedUpward(key="timestamp"), Changelog([5] * 20_000))
 
 
@@ -350,7 +358,7 @@ def test_a_paged_listing_that_gives_the_same_page_again_is_a_bad_answer(
         asked.append(query)
         return Page(numbered(*range(100)))
 
-    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
+    with pytest.raises(BadAnswerError, match="pagination does not progress"):
         read(paginator, answer)
     assert len(asked) == 2
 
@@ -369,7 +377,7 @@ def test_a_rest_listing_that_does_not_understand_positions_is_a_bad_answer() -> 
         asked.append(query)
         return Page(numbered(*range(10)), more=True)
 
-    with pytest.raises(BadAnswerError, match="rows of the page before once more"):
+    with pytest.raises(BadAnswerError, match="pagination does not progress"):
         read(Offset(), answer)
     assert len(asked) == 3, "one that comes twice is what a second reading is for"
 
@@ -383,7 +391,7 @@ def test_a_rest_page_may_come_twice() -> None:
 
 def test_cursors_that_lead_from_one_empty_page_to_the_next_are_a_bad_answer() -> None:
     cursors = itertools.count()
-    with pytest.raises(BadAnswerError, match="101 pages in a row without rows"):
+    with pytest.raises(BadAnswerError, match="101 empty or repeated pages in a row"):
         read(Cursor(), lambda _: Page([], more=True, cursor=str(next(cursors))))
 
 
@@ -395,7 +403,7 @@ def test_pages_that_come_round_and_round_are_a_bad_answer(
     """With a new cursor each time, or in a listing by position that goes on behind its end."""
     pages = itertools.cycle(rows)
     cursors = itertools.count()
-    with pytest.raises(BadAnswerError, match=r"in a row without|once more"):
+    with pytest.raises(BadAnswerError, match="pagination does not progress"):
         read(paginator(), lambda _: Page(next(pages), more=True, cursor=str(next(cursors))))
 
 
