@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from tap_visma_economic.agreement import Agreement
 
@@ -30,6 +30,7 @@ class Coverage:
         partitions: the stream's partitions in the state, as they were before the run.
         companies: agreement numbers in the state of the stream `agreements`.
         gaps: why the company of a grant is not read, for grants whose company is unknown.
+        written: agreement numbers of which earlier runs wrote rows, perhaps not all of them.
 
     Attributes:
         partial: some company was read incrementally, as in most runs.
@@ -40,11 +41,13 @@ class Coverage:
         partitions: Iterable[dict[str, Any]],
         companies: Iterable[int],
         gaps: Iterable[str],
+        written: Collection[int] = (),
     ) -> None:
         self._had_rows = dict.fromkeys(companies, True)
         for state in partitions:
             number = state.get("context", {}).get("agreementNumber", 0)
-            self._had_rows[number] = BEGUN in state or "replication_key_value" in state
+            kept = BEGUN in state or "replication_key_value" in state
+            self._had_rows[number] = kept or number in written
         self._gaps = [*gaps]
         self._complete: set[int] = set()
         self.partial = False
