@@ -22,6 +22,9 @@ ROWS = "full_read_rows"
 """Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if not yet
 known."""
 
+_OF_ROWS = {BEGUN, "replication_key", "replication_key_value"}
+"""Keys of a partition's state that it has once rows were written."""
+
 
 class Coverage:
     """What one run has read of one stream, company by company.
@@ -46,8 +49,8 @@ class Coverage:
         self._had_rows = dict.fromkeys(companies, True)
         for state in partitions:
             number = state.get("context", {}).get("agreementNumber", 0)
-            kept = BEGUN in state or "replication_key_value" in state
-            self._had_rows[number] = kept or number in written
+            # Another start date removes the value of the bookmark, and leaves its key.
+            self._had_rows[number] = number in written or not state.keys().isdisjoint(_OF_ROWS)
         self._gaps = [*gaps]
         self._complete: set[int] = set()
         self.partial = False

@@ -331,6 +331,28 @@ def test_a_company_partly_read_while_versions_were_off_keeps_its_rows(warm_tap: 
     assert "not sent for customer_contacts: the table holds agreement 2" in second.stderr
 
 
+def test_a_company_without_rows_since_a_later_start_date_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    """Its bookmark starts over with that date, but its older rows are in the table."""
+    catalog = warm_tap.catalog_of("booked_entries")
+    config = settings_for(sandbox, "company-1", "company-2")
+    target = Target()
+    for start in ({}, {"start_date": "2099-01-01"}):
+        run = warm_tap({**config, **start}, catalog=catalog, state=target.state)
+        assert run.exit_code == 0, run.stderr
+        for message in run.messages:
+            message.setdefault("version", 0)
+        target.take(run)
+    before = target.companies("booked_entries")
+    versions = {"emit_activate_version_messages": True}
+    config = settings_for(sandbox, "company-1", **versions)
+    later = target.take(warm_tap(config, catalog=catalog, state=target.state))
+    assert later.exit_code == 0, later.stderr
+    assert target.companies("booked_entries") == before
+    assert "not sent for booked_entries: the table holds agreement 2" in later.stderr
+
+
 CONTACTS = "customersapi:/Contacts"
 
 
