@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from tap_visma_economic.agreement import Agreement
 
@@ -22,6 +22,9 @@ ROWS = "full_read_rows"
 """Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if not yet
 known."""
 
+_OF_ROWS = {BEGUN, "replication_key", "replication_key_value"}
+"""Keys of a partition's state that it has once rows were written."""
+
 
 class Coverage:
     """What one run has read of one stream, company by company.
@@ -30,6 +33,7 @@ class Coverage:
         partitions: the stream's partitions in the state, as they were before the run.
         companies: agreement numbers in the state of the stream `agreements`.
         gaps: why the company of a grant is not read, for grants whose company is unknown.
+        written: agreement numbers of which earlier runs wrote rows, perhaps not all of them.
 
     Attributes:
         partial: some company was read incrementally, as in most runs.
@@ -40,11 +44,13 @@ class Coverage:
         partitions: Iterable[dict[str, Any]],
         companies: Iterable[int],
         gaps: Iterable[str],
+        written: Collection[int] = (),
     ) -> None:
         self._had_rows = dict.fromkeys(companies, True)
         for state in partitions:
             number = state.get("context", {}).get("agreementNumber", 0)
-            self._had_rows[number] = BEGUN in state or "replication_key_value" in state
+            # Another start date removes the value of the bookmark, and leaves its key.
+            self._had_rows[number] = number in written or not state.keys().isdisjoint(_OF_ROWS)
         self._gaps = [*gaps]
         self._complete: set[int] = set()
         self.partial = False

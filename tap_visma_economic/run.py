@@ -183,10 +183,17 @@ class Run:
     # What the state of the stream `agreements` remembers of companies
 
     @cached_property
-    def companies_before(self) -> set[int]:
-        """The agreements that earlier runs have read."""
+    def companies_before(self) -> dict[int, set[str]]:
+        """The agreements that earlier runs have read, and the streams that had rows of each."""
         known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
-        return {partition.get("context", {}).get("agreementNumber", 0) for partition in known}
+        rows = {
+            partition.get("context", {}).get("agreementNumber", 0): partition.get(ROWS)
+            for partition in known
+        }
+        return {
+            number: {name for name, count in of.items() if count} if isinstance(of, dict) else set()
+            for number, of in rows.items()
+        }
 
     def rows_before(self, agreement: Agreement) -> dict[str, int]:
         """Return how many rows each stream of a company had when all of them were last read.

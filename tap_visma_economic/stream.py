@@ -672,14 +672,16 @@ class EconomicStream(RESTStream["Query"]):
 
     def _coverage(self) -> Coverage:
         remembers = not self.is_self  # that one's state is `companies_before`
+        before = self.run.companies_before
         coverage = Coverage(
             self.stream_state.get("partitions", []) if remembers else [],
-            self.run.companies_before,
+            before,
             [
                 f"{line.partition(': ')[0]} could not be read"
                 for line in self.run.agreements.failures
             ]
             + [f"{grant.where} is disabled" for grant in self.run.disabled],
+            {number for number, streams in before.items() if self.name in streams},
         )
         for agreement in self.run.agreements:
             if agreement.refused:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.conftest import settings_for
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Watched, activated, numbered_grants
+from tests.support import Altered, Watched, activated, numbered_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -304,6 +305,59 @@ def test_access_granted_while_versions_were_off_is_remembered(
     deny()
     target.take(warm_tap(on, catalog=catalog, state=target.state))
     assert target.companies("journals") == before
+
+
+def test_a_company_partly_read_while_versions_were_off_keeps_its_rows(warm_tap: TapRunner) -> None:
+    """Its state has no bookmark yet, but its rows are in the table."""
+    grants = numbered_grants({1: 120, 2: 120})
+    many = partial(_contacts, count=2500)
+    grants["company-2"] = Grant(Altered(grants["company-2"].company, CONTACTS, many))
+    target = Target()
+    with Sandbox(grants) as sandbox:
+        catalog = warm_tap.catalog_of("customer_contacts")
+        config = settings_for(sandbox, "company-1", "company-2")
+        sandbox.faults.add("/Contacts.*cursor", "status", status=400, times=None)
+        first = warm_tap(config, catalog=catalog)
+        assert first.exit_code == 1
+        for message in first.messages:
+            message.setdefault("version", 0)
+        target.take(first)
+        sandbox.faults.clear()
+        versions = {"emit_activate_version_messages": True, "full_refresh_days": 1}
+        config = settings_for(sandbox, "company-1", **versions)
+        second = target.take(warm_tap(config, catalog=catalog, state=target.state))
+    assert second.exit_code == 0, second.stderr
+    assert target.companies("customer_contacts")[2] == 1000
+    assert "not sent for customer_contacts: the table holds agreement 2" in second.stderr
+
+
+def test_a_company_without_rows_since_a_later_start_date_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox
+) -> None:
+    """Its bookmark starts over with that date, but its older rows are in the table."""
+    catalog = warm_tap.catalog_of("booked_entries")
+    config = settings_for(sandbox, "company-1", "company-2")
+    target = Target()
+    for start in ({}, {"start_date": "2099-01-01"}):
+        run = warm_tap({**config, **start}, catalog=catalog, state=target.state)
+        assert run.exit_code == 0, run.stderr
+        for message in run.messages:
+            message.setdefault("version", 0)
+        target.take(run)
+    before = target.companies("booked_entries")
+    versions = {"emit_activate_version_messages": True}
+    config = settings_for(sandbox, "company-1", **versions)
+    later = target.take(warm_tap(config, catalog=catalog, state=target.state))
+    assert later.exit_code == 0, later.stderr
+    assert target.companies("booked_entries") == before
+    assert "not sent for booked_entries: the table holds agreement 2" in later.stderr
+
+
+CONTACTS = "customersapi:/Contacts"
+
+
+def _contacts(rows: Any, *, count: int) -> list[Any]:
+    return [{**rows[0], "number": number} for number in range(1, count + 1)]
 
 
 # full_refresh_days
