@@ -7,12 +7,10 @@ merely not read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.agreement import Agreement
 
 BEGUN = "full_read_at"
 """Key in a partition's state: null from the first row written, then the time of the last full

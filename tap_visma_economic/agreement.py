@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.errors import ConfigError, EconomicError, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from tap_visma_economic.agreements_file import Grant
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.records.pages import Page
+from tap_visma_economic.http import HttpClient
+from tap_visma_economic.records.pages import Page
 
 logger = logging.getLogger("tap-visma-economic")
 

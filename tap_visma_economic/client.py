@@ -5,11 +5,18 @@ A stream class under `streams/` states facts over one of these two.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import pendulum
+import requests
+from singer_sdk.helpers.types import Context
 
 from tap_visma_economic import schemas
+from tap_visma_economic.config import Config
 from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
+from tap_visma_economic.http import HttpClient
 from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
@@ -17,23 +24,13 @@ from tap_visma_economic.pagination import (
     OnePage,
     Paged,
     PagedUpward,
+    Paginator,
     filtered,
 )
+from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records import pages
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.stream import EconomicStream
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pendulum
-    import requests
-    from singer_sdk.helpers.types import Context
-
-    from tap_visma_economic.config import Config
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.pagination import Paginator
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
 
 
 class RestApiStream(EconomicStream):

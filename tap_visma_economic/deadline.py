@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tap_visma_economic.errors import BadAnswerError
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterator
-
-    from urllib3.connectionpool import HTTPConnectionPool
 
 LARGEST = 1 << 27
 """Maximum bytes of a decompressed response: a page has a few megabytes, but a few bytes of gzip can

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+import requests
+
+from tap_visma_economic.auth import EconomicAuthenticator
 from tap_visma_economic.errors import (
     GatewayError,
     GrantRefusedError,
@@ -17,16 +21,9 @@ from tap_visma_economic.errors import (
     UnavailableError,
 )
 from tap_visma_economic.prefetch import Slots
+from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.retry import MAX_TRIES, retry, retry_after
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import requests
-
-    from tap_visma_economic.auth import EconomicAuthenticator
-    from tap_visma_economic.rate_limit import RateLimit
-    from tap_visma_economic.session import Transport
+from tap_visma_economic.session import Transport
 
 T = TypeVar("T")
 

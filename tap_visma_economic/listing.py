@@ -7,10 +7,13 @@ return the same rows; and what was read is compared with e-conomic's own count.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import (
     AccessDeniedError,
     EconomicError,
@@ -20,21 +23,13 @@ from tap_visma_economic.errors import (
     UncountedError,
 )
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.http import HttpClient
 from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING, KeyRange, key_ranges
-from tap_visma_economic.pagination import keys_of
-from tap_visma_economic.paths import fill
+from tap_visma_economic.pagination import Paginator, Query, keys_of
+from tap_visma_economic.paths import PathContext, fill
+from tap_visma_economic.prefetch import Prefetcher
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import mark_of, taken
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterator
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.pagination import Paginator, Query
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.prefetch import Prefetcher
-    from tap_visma_economic.records.pages import Page
 
 MOST_READINGS = 3
 """Maximum readings of a listing that added or deleted rows can shift."""

@@ -6,18 +6,15 @@ ignores a parameter it does not know, and would return 20 rows a page.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tap_visma_economic.errors import BadAnswerError, counted
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import column, mark_of, taken
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
+from tap_visma_economic.records.selection import Row
 
 Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""

@@ -6,15 +6,11 @@ for that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from tap_visma_economic.prefetch import SingleFlight
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.prefetch import Prefetcher
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.prefetch import Prefetcher, SingleFlight
 
 Keys = list[tuple[Any, ...]]
 

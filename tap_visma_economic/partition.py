@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.replication.repeated import RepeatedReading
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.replication.repeated import RepeatedReading
 
 
 @dataclass(frozen=True, slots=True)

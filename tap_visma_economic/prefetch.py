@@ -25,19 +25,15 @@ import heapq
 import threading
 from bisect import insort
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tap_visma_economic.errors import Stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
-
-    from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.signals import StopFlag
 
 A = TypeVar("A")
 K = TypeVar("K")

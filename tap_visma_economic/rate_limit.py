@@ -16,11 +16,8 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _LIMIT = re.compile(r"(\d+)\D{1,9}(\d+(?:\.\d+)?)[\s-]*(second|minute|hour)", re.IGNORECASE)
 _FIGURE = re.compile(r"(?<![\w.,-])(\d+)\s*/\s*(\d+)\s*$")

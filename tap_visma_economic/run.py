@@ -7,36 +7,29 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from singer_sdk.helpers._state import get_writeable_state_dict
+from singer_sdk.helpers.types import TapState
 
 from tap_visma_economic.activate_version import ROWS
-from tap_visma_economic.agreement import identified, read_agreements
+from tap_visma_economic.agreement import Agreement, Agreements, identified, read_agreements
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
-from tap_visma_economic.config import OPENAPI_URL, REST_URL, value_of
+from tap_visma_economic.config import OPENAPI_URL, REST_URL, Config, value_of
+from tap_visma_economic.errors import GrantRefusedError
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.parents import ParentKeys
 from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.report import Report
 from tap_visma_economic.session import Transport
-from tap_visma_economic.writer import PatientStateWriter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from singer_sdk.helpers.types import TapState
-
-    from tap_visma_economic.agreement import Agreement, Agreements
-    from tap_visma_economic.agreements_file import Grant
-    from tap_visma_economic.config import Config
-    from tap_visma_economic.errors import GrantRefusedError
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.signals import StopFlag
-    from tap_visma_economic.writer import BufferedWriter
+from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 S = TypeVar("S")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 import urllib3.exceptions
@@ -12,10 +12,7 @@ from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_errors import explained
 from tap_visma_economic.deadline import DeadlineAdapter
 from tap_visma_economic.errors import ConfigError, NetworkError
-from tap_visma_economic.prefetch import Slots
-
-if TYPE_CHECKING:
-    from tap_visma_economic.prefetch import Prefetcher
+from tap_visma_economic.prefetch import Prefetcher, Slots
 
 
 class _Session(requests.Session):

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import pendulum
-from msgspec import UNSET
+import requests
+from msgspec import UNSET, UnsetType
+from singer_sdk import Tap
 from singer_sdk.helpers._util import utc_now
-from singer_sdk.singerlib import RecordMessage
+from singer_sdk.helpers.types import Context
+from singer_sdk.metrics import Counter
+from singer_sdk.singerlib import Catalog, RecordMessage
 from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
-from tap_visma_economic.config import start_date
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.config import Config, start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
     BadAnswerError,
@@ -37,39 +43,22 @@ from tap_visma_economic.errors import (
     UncountedError,
     error_of,
 )
+from tap_visma_economic.http import HttpClient
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
-from tap_visma_economic.partition import Partition
-from tap_visma_economic.paths import fill
+from tap_visma_economic.pagination import Paginator, Query
+from tap_visma_economic.partition import Partition, Step
+from tap_visma_economic.paths import PathContext, fill
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.record_builder import RecordBuilder
 from tap_visma_economic.records.row_type import RowType, as_dictionary, column
-from tap_visma_economic.records.selection import Selection
+from tap_visma_economic.records.selection import Record, Row, Selection
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication.base import FullTable, Options, parse_instant
+from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.repeated import RepeatedReading
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-
-    import requests
-    from msgspec import UnsetType
-    from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context
-    from singer_sdk.metrics import Counter
-    from singer_sdk.singerlib import Catalog
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.config import Config
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.pagination import Paginator, Query
-    from tap_visma_economic.partition import Step
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.prefetch import Prefetcher
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Record, Row
-    from tap_visma_economic.replication.base import Replication
-    from tap_visma_economic.run import Run
+from tap_visma_economic.run import Run
 
 T = TypeVar("T")
 

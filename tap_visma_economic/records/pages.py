@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pendulum
+import requests
 
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.row_type import Envelope, Rows
+from tap_visma_economic.records.row_type import Envelope, Rows, RowType
 from tap_visma_economic.records.selection import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-
-    import requests
-
-    from tap_visma_economic.records.row_type import RowType
 
 T = TypeVar("T")
 

@@ -7,18 +7,14 @@ it. Its stream has failed for its company, so that the bookmark stays in front o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tap_visma_economic.errors import UnreadableRowError, counted, shown
-from tap_visma_economic.records.row_type import as_dictionary
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.row_type import Rows
-    from tap_visma_economic.records.selection import Record
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.row_type import Rows, as_dictionary
+from tap_visma_economic.records.selection import Record
 
 _MOST_NAMED = 20
 """Rows of one agreement that the log names; the others are counted by `Drift`."""

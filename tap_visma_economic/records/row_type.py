@@ -8,28 +8,20 @@ values of another type than documented are conformed, and become the same Struct
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.json import Decoder, Encoder
 
-from tap_visma_economic.records.selection import Row
-from tap_visma_economic.records.shape import Code, Shape
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from msgspec import UnsetType
-
-    from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.selection import Record, Schema, Selection
-    from tap_visma_economic.records.shape import Finalize, Keyless, Path
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.selection import Record, Row, Schema, Selection
+from tap_visma_economic.records.shape import Code, Finalize, Keyless, Path, Shape
 
 MOST_LEARNT = 100
 """Names that a type keeps. A response with more of them has a type of its own."""

@@ -19,17 +19,19 @@ The fields of a Struct stand in the order of the schema, and so do the propertie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from itertools import count
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.selection import Schema, Selection
 from tap_visma_economic.records.values import (
     MistypedError,
     TimeOfDayError,
@@ -40,12 +42,6 @@ from tap_visma_economic.records.values import (
     number,
     number_text,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.selection import Schema, Selection
 
 Path = tuple[str, ...]
 """Names that lead to a property of a row; `[]` stands for the items of an array."""

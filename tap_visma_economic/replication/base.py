@@ -7,22 +7,19 @@ bookmark moves only over rows that have been written, and never backwards.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pendulum
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import QueryRefusedError
 from tap_visma_economic.filters import compare
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.selection import Row
 
 T = TypeVar("T")
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tap_visma_economic.replication.base import Replication
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.replication.base import Options, Reading, Replication, State, Stream
 from tap_visma_economic.replication.changelog import ChangelogReading
 from tap_visma_economic.replication.numbered import NumberReading
-from tap_visma_economic.replication.open_items import OpenItemsReading
-
-if TYPE_CHECKING:
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.replication.base import Options, Reading, State, Stream
-    from tap_visma_economic.replication.open_items import OpenItems
+from tap_visma_economic.replication.open_items import OpenItems, OpenItemsReading
 
 
 @dataclass(frozen=True, kw_only=True)

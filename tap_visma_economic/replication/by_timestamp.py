@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pendulum
 
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import column
+from tap_visma_economic.records.selection import Row
 from tap_visma_economic.records.values import MistypedError, instant, instant_text
 from tap_visma_economic.replication.base import (
+    Clock,
+    Options,
     Reading,
     Replication,
+    State,
+    Stream,
     bookmark_of,
     earlier,
     move,
     pages_since,
     parse_instant,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, Options, State, Stream
 
 
 class ByTimestamp(Replication):

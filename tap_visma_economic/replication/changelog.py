@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pendulum
 
 from tap_visma_economic.errors import AccessDeniedError
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.selection import Row
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication.base import earlier, pages_since, parse_instant
+from tap_visma_economic.replication.base import Clock, State, earlier, pages_since, parse_instant
 from tap_visma_economic.replication.numbered import NumberReading
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, State
 
 logger = logging.getLogger("tap-visma-economic")
 

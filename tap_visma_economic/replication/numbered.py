@@ -7,21 +7,17 @@ and an invoice may be booked with a number picked by hand.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from tap_visma_economic.errors import UncountedError
 from tap_visma_economic.filters import both, compare, lists, one_of
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import column
+from tap_visma_economic.records.selection import Row
 from tap_visma_economic.records.values import MistypedError, integer
-from tap_visma_economic.replication.base import Reading, bookmark_of, move
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, State
+from tap_visma_economic.replication.base import Clock, Reading, State, bookmark_of, move
 
 logger = logging.getLogger("tap-visma-economic")
 

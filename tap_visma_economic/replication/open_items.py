@@ -5,26 +5,23 @@ from __future__ import annotations
 import logging
 import zlib
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, compress, pairwise
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import column
+from tap_visma_economic.records.selection import Row
 from tap_visma_economic.records.values import MistypedError, number
+from tap_visma_economic.replication.base import Clock, State
 from tap_visma_economic.replication.numbered import NumberReading, integers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, State
 
 logger = logging.getLogger("tap-visma-economic")
 

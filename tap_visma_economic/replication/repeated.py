@@ -7,19 +7,15 @@ the last full read, or than e-conomic counts, a second pass shows whether they a
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import NotWholeError, UncountedError
 from tap_visma_economic.listing import MOST_READINGS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, Reading, State, Stream
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.selection import Row
+from tap_visma_economic.replication.base import Clock, Reading, State, Stream
 
 logger = logging.getLogger("tap-visma-economic")
 
