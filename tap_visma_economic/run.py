@@ -21,8 +21,7 @@ from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import OPENAPI_URL, REST_URL, Config, value_of
 from tap_visma_economic.errors import GrantRefusedError
 from tap_visma_economic.http import HttpClient
-from tap_visma_economic.parents import ParentKeys
-from tap_visma_economic.prefetch import Prefetcher
+from tap_visma_economic.prefetch import Prefetcher, SingleFlight
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records.pages import Page
@@ -55,7 +54,6 @@ class Run:
         state_writer: writes STATE, not too often.
         read_anew: streams of which a company was read in full.
         disabled: companies that are not read, though the tables may hold rows of them.
-        parents: keys of parents, read once for all streams below them.
     """
 
     def __init__(
@@ -109,9 +107,9 @@ class Run:
         )
 
     @cached_property
-    def parents(self) -> ParentKeys:
-        """The keys of parent listings, which several streams need."""
-        return ParentKeys(self.prefetcher)
+    def parents(self) -> SingleFlight[tuple[str, int, tuple[str, ...]], list[tuple[Any, ...]]]:
+        """Columns of parent listings, by stream, agreement and columns: read once in a run."""
+        return SingleFlight(self.prefetcher)
 
     @cached_property
     def transport(self) -> Transport:

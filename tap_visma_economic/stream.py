@@ -46,7 +46,6 @@ from tap_visma_economic.errors import (
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
 from tap_visma_economic.pagination import Paginator, Query
-from tap_visma_economic.partition import Partition, Step
 from tap_visma_economic.paths import PathContext, fill
 from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import cost_of
@@ -57,7 +56,7 @@ from tap_visma_economic.records.row_type import RowType, as_dictionary, column
 from tap_visma_economic.records.selection import Record, Row, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
-from tap_visma_economic.replication.repeated import RepeatedReading
+from tap_visma_economic.replication.partition import Partition, Step
 from tap_visma_economic.run import Run
 
 T = TypeVar("T")
@@ -243,8 +242,8 @@ class EconomicStream(RESTStream["Query"]):
         if self.parent is not None:
             wanted = tuple(columns.values())
             above = self.run.stream(self.parent)
-            read = partial(above.keys, agreement, wanted)
-            parents = self.run.parents.get(above.name, agreement, wanted, read)
+            key = (above.name, agreement.number, wanted)
+            parents = self.run.parents.get(key, lambda: list(above.keys(agreement, wanted)))
         for keys in parents:
             for values in product(*fixed.values()):
                 context = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
@@ -369,9 +368,9 @@ class EconomicStream(RESTStream["Query"]):
         return is_complete
 
     def forget_parents(self, agreement: Agreement) -> None:
-        """Have the parent listings read again."""
-        for above in self._ancestors:
-            self.run.parents.forget(above.name, agreement)
+        """Have the parent listings read again when they are next needed."""
+        listings = {(above.name, agreement.number) for above in self._ancestors}
+        self.run.parents.forget(lambda known: known[:2] in listings)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
         """Return whether a 404 is not a failure: an object a parent lacks, or a deleted parent.
@@ -382,7 +381,8 @@ class EconomicStream(RESTStream["Query"]):
         if self.parent is None:
             return False
         if not self.optional:
-            self.run.parents.forget(self.run.stream(self.parent).name, agreement)
+            parent = (self.run.stream(self.parent).name, agreement.number)
+            self.run.parents.forget(lambda known: known[:2] == parent)
             if context in list(self.contexts(agreement)):
                 return False
             self.run.report.vanish(self.name, agreement)
@@ -551,8 +551,7 @@ class EconomicStream(RESTStream["Query"]):
             make = partial(self.replication.full_table, self, agreement, options)
         before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
         is_unknown = before == 1 and self.deletes and not self.is_single_object
-        reading = RepeatedReading(self, agreement, make, None if is_unknown else before)
-        return Partition(agreement, reading, state).steps()
+        return Partition(self, agreement, make, state, None if is_unknown else before).steps()
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
@@ -627,7 +626,7 @@ class EconomicStream(RESTStream["Query"]):
         else:
             self._move_on(agreement, partition.state)
             if reading.full_refresh:
-                self.run.rows_before(agreement)[self.name] = reading.rows
+                self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
                     now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                     self.get_context_state(agreement.context)[BEGUN] = now

@@ -8,7 +8,7 @@ bookmark moves only over rows that have been written, and never backwards.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -19,12 +19,11 @@ from tap_visma_economic.errors import QueryRefusedError
 from tap_visma_economic.filters import compare
 from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.records.selection import Row
 
 T = TypeVar("T")
 
-Clock = pendulum.DateTime | None
-"""The server's clock when it responded, None if it did not say."""
+Pages = Iterator[tuple[PathContext, Page]]
+"""Pages, each with the context of its listing."""
 
 State = dict[str, Any]
 """The state of one partition. It comes from a file, so no value is trusted to be of its type.
@@ -56,9 +55,7 @@ class Stream(Protocol):
     def sibling(self, of: type[Any]) -> Stream: ...
     def instant_literal(self, at: pendulum.DateTime) -> str: ...
     def count(self, agreement: Agreement, filter_: str | None) -> int: ...
-    def read(
-        self, agreement: Agreement, filter_: str | None
-    ) -> Iterator[tuple[PathContext, Page]]: ...
+    def read(self, agreement: Agreement, filter_: str | None) -> Pages: ...
     def column_pages(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]: ...
@@ -149,11 +146,11 @@ class Reading:
         """Whether every row that there is was read."""
         return self.full_refresh and self._date_filter is None
 
-    def pages(self) -> Iterator[tuple[PathContext, Page]]:
+    def pages(self) -> Pages:
         """Yield the pages to be written."""
         return self.stream.read(self.agreement, self._date_filter)
 
-    def observe(self, rows: Sequence[Row], clock: Clock) -> State:  # noqa: ARG002
+    def observe(self, page: Page) -> State:  # noqa: ARG002
         """Take note of a page; return what a STATE has to say before its rows are written.
 
         Once they are, the run may be killed before any other STATE.

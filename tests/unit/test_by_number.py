@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import UncountedError
-from tap_visma_economic.replication import numbered as module
-from tap_visma_economic.replication.changelog import Change
-from tap_visma_economic.replication.numbered import OVERLAP
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.replication import by_number as module
+from tap_visma_economic.replication.by_number import OVERLAP, Change
 from tap_visma_economic.replication.open_items import OpenSet
 from tests.unit.test_by_number_pages import CHANGES, OPEN, PAGE, PLAIN, Books, started
 
 if TYPE_CHECKING:
-    from tap_visma_economic.replication.numbered import NumberReading
+    from tap_visma_economic.replication.by_number import NumberReading
 
 State = dict[str, Any]
 
@@ -61,7 +61,7 @@ def by_number(
 
 def see(reading: NumberReading, *numbers: Any) -> None:
     """Show a page of these numbers."""
-    reading.observe([{"number": number} for number in numbers], NOON)
+    reading.observe(Page([{"number": number} for number in numbers], clock=NOON))
 
 
 def read(reading: NumberReading, pages: int | None = None) -> list[int]:
@@ -71,7 +71,7 @@ def read(reading: NumberReading, pages: int | None = None) -> list[int]:
         if turn == pages:
             return numbers
         numbers += [row["number"] for row in page.rows]
-        reading.observe(page.rows, page.clock)
+        reading.observe(page)
     reading.complete()
     return numbers
 
@@ -546,7 +546,9 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
     state: State = {}
     reading = open_rows(state, Counted())
     rows = [(1, "?"), (2, None), (3, "0.00"), (4, "12.50"), (None, 5), (6, 0)]
-    reading.observe([{"number": number, "remainder": amount} for number, amount in rows], NOON)
+    reading.observe(
+        Page([{"number": number, "remainder": amount} for number, amount in rows], clock=NOON)
+    )
     reading.complete()
     assert OpenSet(state).numbers == {1, 4}
 
@@ -554,7 +556,7 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
 def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
     state = at(10, 0, open=[3], open_from=None)
     reading = open_rows(state, Counted())
-    reading.observe([{"number": 11, "remainder": 1}], NOON)
+    reading.observe(Page([{"number": 11, "remainder": 1}], clock=NOON))
     assert OpenSet(state).numbers == {3, 11}
     reading.complete()
     assert OpenSet(state).numbers == {11}
@@ -578,7 +580,7 @@ def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() ->
     books.put(10, remainder=1)
     reading = open_rows(state, books)
     for _, page in reading.pages():
-        reading.observe(page.rows, page.clock)
+        reading.observe(page)
         books.put(10, remainder=0)
     reading.complete()
     assert books.asked == ["number$gte:1", "remainder$ne:0", "number$in:[10]"]
@@ -655,8 +657,8 @@ def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_ba
     state: State = {}
     first = changing(state, Log(1, 2))
     list(first.pages())
-    first.observe([{"number": 1}], NOON)
-    first.observe([{"number": 2}], NOON.add(hours=1))
+    first.observe(Page([{"number": 1}], clock=NOON))
+    first.observe(Page([{"number": 2}], clock=NOON.add(hours=1)))
     assert "changes_since" not in state
     first.complete()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
@@ -672,7 +674,7 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
     state: State = {}
     reading = changing(state, Counted())
     list(reading.pages())
-    reading.observe([], None)
+    reading.observe(Page([]))
     reading.complete()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
 

@@ -64,7 +64,7 @@ def asked(state: State, start: pendulum.DateTime | None = None) -> str | None:
 
 def show(bookmark: Reading, *values: Any, clock: pendulum.DateTime | None = NOON) -> None:
     """Show a written page of rows with these instants."""
-    bookmark.observe([{"lastUpdated": value} for value in values], clock)
+    bookmark.observe(Page([{"lastUpdated": value} for value in values], clock=clock))
 
 
 def reached(value: Any, key: str = "lastUpdated") -> State:
@@ -157,7 +157,7 @@ def test_a_full_reading_asks_for_everything_and_keeps_nothing() -> None:
     everything = FullTable().full_table(cast("Any", listing), AGREEMENT, Options())
     assert list(everything.pages()) == [({"agreementNumber": 1}, PAGE)]
     before = dict(vars(everything))
-    everything.observe([{"lastUpdated": "2026-01-01T00:00:00Z"}], NOON)
+    everything.observe(Page([{"lastUpdated": "2026-01-01T00:00:00Z"}], clock=NOON))
     everything.complete()
     assert listing.asked == [None]
     assert vars(everything) == before
