@@ -30,7 +30,7 @@ from singer_sdk.streams.rest import PageContext
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
 from tap_visma_economic.agreement import Agreement
-from tap_visma_economic.config import Config, start_date
+from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
     BadAnswerError,
@@ -117,7 +117,7 @@ class EconomicStream(RESTStream["Query"]):
 
     def __init__(self, tap: Tap, run: Run) -> None:
         self.run = run
-        self._raw_schema = self.described(run.config)
+        self._raw_schema = self.described()
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
@@ -137,7 +137,7 @@ class EconomicStream(RESTStream["Query"]):
 
     # What the two APIs do differently
 
-    def described(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
+    def described(self) -> dict[str, Any]:
         """Return the schema file of the stream; the settings may say that more is served."""
         return schemas.load(self.name)
 

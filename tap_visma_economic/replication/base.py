@@ -7,7 +7,6 @@ bookmark moves only over rows that have been written, and never backwards.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol, TypeVar
@@ -17,6 +16,7 @@ import pendulum
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import QueryRefusedError
 from tap_visma_economic.filters import compare
+from tap_visma_economic.listing import Endpoint
 from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
 
@@ -37,21 +37,17 @@ number and the rows up to it; `open`, see `OpenSet`; `changes_since`, `changes_t
 """
 
 
-class Stream(Protocol):
+class Stream(Endpoint, Protocol):
     """A stream, as replication uses it."""
 
     name: str
 
-    @property
-    def logger(self) -> logging.Logger: ...
     @property
     def replication(self) -> Replication: ...
     @property
     def own_primary_keys(self) -> tuple[str, ...]: ...
     @property
     def parent(self) -> type[Any] | None: ...
-    @property
-    def is_counted(self) -> bool: ...
     def sibling(self, of: type[Any]) -> Stream: ...
     def instant_literal(self, at: pendulum.DateTime) -> str: ...
     def count(self, agreement: Agreement, filter_: str | None) -> int: ...
@@ -61,7 +57,6 @@ class Stream(Protocol):
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]: ...
     def knows_parents(self, agreement: Agreement) -> bool: ...
     def forget_parents(self, agreement: Agreement) -> None: ...
-    def keeps_moving(self, agreement: Agreement) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,6 @@ class Reading:
     by: Replication
 
     def __post_init__(self) -> None:
-        """Read everything from the start date on."""
         self.full_refresh = True
         self._key = self.by.key
         self._start_date: str | None = None

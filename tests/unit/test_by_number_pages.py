@@ -51,7 +51,8 @@ def started(
     """A reading of books, whose property `version` stands for the date."""
     start = parse_instant(start_date)
     options = Options(full_refresh, start, lookback_minutes)
-    reading: Any = by.incremental(books, AGREEMENT, state, options)
+    stream: Any = books
+    reading: Any = by.incremental(stream, AGREEMENT, state, options)
     reading._date_filter = date_filter
     return reading  # type: ignore[no-any-return]
 
