@@ -23,7 +23,7 @@ from tap_visma_economic.errors import (
 from tap_visma_economic.prefetch import Slots
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.retry import MAX_TRIES, retry, retry_after
-from tap_visma_economic.session import Transport
+from tap_visma_economic.session import Transport, host_of
 
 T = TypeVar("T")
 
@@ -97,7 +97,8 @@ class HttpClient:
             EconomicError: the last error, if retries did not help or would not.
             Stopped: the run is to stop.
         """
-        patient = not self._transport.circuit_is_open(request)  # else one try must do
+        circuits, host = self._transport.open_circuits, host_of(request)
+        patient = host not in circuits  # else one try must do
         try:
             result = retry(
                 lambda: self._attempt(request, read),
@@ -107,9 +108,9 @@ class HttpClient:
                 max_tries=MAX_TRIES if patient else 1,
             )
         except (GatewayError, NetworkError, UnavailableError):
-            self._transport.open_circuit(request)
+            circuits.add(host)
             raise
-        self._transport.close_circuit(request)
+        circuits.discard(host)
         return result
 
     def _attempt(

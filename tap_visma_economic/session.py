@@ -33,6 +33,8 @@ class Transport:
 
     Attributes:
         slots: one for each request in flight.
+        open_circuits: hosts that were unreachable despite all retries. Each of their requests gets
+            one try, or a run would take minutes to say the same thing for each stream.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Transport:
         adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
-        self._open_circuits: set[str] = set()
+        self.open_circuits: set[str] = set()
         self._settings: dict[str, Any] = {}
         self._verify: str | bool = ca_bundle or True
 
@@ -87,10 +89,10 @@ class Transport:
             )
         except requests.RequestException as error:
             raise explained(
-                error, host=_host(request), path=request.path_url, timeout=self.timeout
+                error, host=host_of(request), path=request.path_url, timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
-            raise ConfigError(f"no host can have the name {_host(request)}") from None
+            raise ConfigError(f"no host can have the name {host_of(request)}") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
@@ -103,7 +105,7 @@ class Transport:
 
     def _settings_for(self, request: requests.PreparedRequest) -> Any:
         """Return what the environment sets for a host, looked up once."""
-        host = _host(request)
+        host = host_of(request)
         if host not in self._settings:
             settings = self.session.merge_environment_settings(
                 request.url or "", {}, stream=False, verify=self._verify, cert=None
@@ -113,21 +115,7 @@ class Transport:
             self._settings[host] = settings
         return self._settings[host]
 
-    # Circuit breaker: a host that was unreachable despite all retries gets one try per request, or
-    # each stream would wait anew, and a run take minutes to say the same thing.
 
-    def open_circuit(self, request: requests.PreparedRequest) -> None:
-        """Note that a host is unreachable."""
-        self._open_circuits.add(_host(request))
-
-    def circuit_is_open(self, request: requests.PreparedRequest) -> bool:
-        """Return whether a request's host was unreachable the last time."""
-        return _host(request) in self._open_circuits
-
-    def close_circuit(self, request: requests.PreparedRequest) -> None:
-        """Note that a host has responded."""
-        self._open_circuits.discard(_host(request))
-
-
-def _host(request: requests.PreparedRequest) -> str:
+def host_of(request: requests.PreparedRequest) -> str:
+    """Return the host and port of a request, as its URL has them."""
     return (request.url or "").split("://", 1)[-1].split("/", 1)[0]

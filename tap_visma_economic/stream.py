@@ -147,10 +147,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @abstractmethod
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the paginator for one listing, its rows filtered by `filter_`.
-
-        It is given pages, not responses: the SDK's own loop could not use it.
-        """
+        """Return the paginator for one listing. It is given pages, unlike the SDK's own."""
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -164,10 +161,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def authenticator(self) -> NoReturn:
-        """Raise an error: the authenticator is the agreement's, as a stream reads several.
-
-        `ask` prepares each request with `HttpClient.authenticator`.
-        """
+        """Raise an error: it is the agreement's, `HttpClient.authenticator`; see `ask`."""
         raise NotImplementedError("the authenticator is the agreement's: agreement.http")
 
     def get_url(self, context: Context | None) -> str:
@@ -205,11 +199,7 @@ class EconomicStream(RESTStream["Query"]):
         *,
         suffix: str = "",
     ) -> T:
-        """Return one answer, asked for with an agreement's grant. May run in any thread.
-
-        Raises:
-            EconomicError: the answer could not be had.
-        """
+        """Return one answer, asked for with an agreement's grant. May run in any thread."""
         request = self.get_http_request(page=PageContext(context, query))
         prepared = self.build_prepared_request(
             method=request.method,
@@ -264,9 +254,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
-        listings = (
-            ListingReader(self, agreement, context, filter_).pages() for context in contexts
-        )
+        listings = (ListingReader(self, agreement, c, filter_).pages() for c in contexts)
         at_once = self.concurrency if self.parent else 1
         yield from self.prefetcher.ordered(listings, at_once=at_once)
 
@@ -297,10 +285,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def own_primary_keys(self) -> tuple[str, ...]:
-        """The primary key that the class declares.
-
-        A catalog may name another or none, by which different rows could be taken for the same.
-        """
+        """The class's primary key: one that a catalog names may not identify a row."""
         declared: Any = type(self).primary_keys
         return tuple(declared)
 
@@ -325,19 +310,17 @@ class EconomicStream(RESTStream["Query"]):
         return self.run.stream(of)
 
     @property
-    def _ancestors(self) -> list[EconomicStream]:
+    def ancestors(self) -> list[EconomicStream]:
         """The stream above this one, the one above that, and so on."""
-        found: list[EconomicStream] = []
-        above = self.parent
-        while above is not None:
-            found.append(self.run.stream(above))
-            above = above.parent
-        return found
+        if self.parent is None:
+            return []
+        above = self.run.stream(self.parent)
+        return [above, *above.ancestors]
 
     def doubts(self, agreement: Agreement) -> bool:
         """Return whether rows may be missing: its own, its parents', or edits in its changelog."""
         changelog = getattr(self.replication, "changelog", None)
-        sources = [self, *self._ancestors, *([self.sibling(changelog)] if changelog else [])]
+        sources = [self, *self.ancestors, *([self.sibling(changelog)] if changelog else [])]
         return any(agreement.number in source.in_doubt for source in sources)
 
     def keeps_moving(self, agreement: Agreement) -> None:
@@ -352,7 +335,7 @@ class EconomicStream(RESTStream["Query"]):
 
     def knows_parents(self, agreement: Agreement) -> bool:
         """Return whether e-conomic counts as many rows in each parent listing as were read."""
-        return all(above.is_as_counted(agreement) for above in self._ancestors)
+        return all(above.is_as_counted(agreement) for above in self.ancestors)
 
     def is_as_counted(self, agreement: Agreement) -> bool:
         """Return whether e-conomic counts as many rows as the streams below this one were given."""
@@ -369,15 +352,11 @@ class EconomicStream(RESTStream["Query"]):
 
     def forget_parents(self, agreement: Agreement) -> None:
         """Have the parent listings read again when they are next needed."""
-        listings = {(above.name, agreement.number) for above in self._ancestors}
+        listings = {(above.name, agreement.number) for above in self.ancestors}
         self.run.parents.forget(lambda known: known[:2] in listings)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
-        """Return whether a 404 is not a failure: an object a parent lacks, or a deleted parent.
-
-        If the parent still exists it is a failure: e-conomic may not have understood the path. A
-        deleted parent is reported.
-        """
+        """Return whether a 404 is no failure: an object a parent lacks, or a parent now deleted."""
         if self.parent is None:
             return False
         if not self.optional:
@@ -404,7 +383,6 @@ class EconomicStream(RESTStream["Query"]):
 
         Raises:
             UncountedError: e-conomic does not count them.
-            EconomicError: the request failed.
         """
         try:
             return self.count_one(http, context, filter_)
@@ -414,11 +392,7 @@ class EconomicStream(RESTStream["Query"]):
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row, with which a stream below this one fills its path.
-
-        Raises:
-            BadAnswerError: a row lacks one of them.
-        """
+        """Yield these columns of every row, with which a stream below this one fills its path."""
         rows, is_counted = 0, True
         for page, found in self.column_pages(agreement, columns, filter_):
             if any(None in row for row in found):
@@ -528,9 +502,6 @@ class EconomicStream(RESTStream["Query"]):
         """Return the pages of a partition, and at the end the partition itself.
 
         They may be read long before their turn to be written: the state is a copy until then.
-
-        Raises:
-            ConfigError: the catalog asks for a replication that the endpoint does not offer.
         """
         _ = self.row_type  # made in the main thread, once
         options = Options(
@@ -545,7 +516,7 @@ class EconomicStream(RESTStream["Query"]):
                     f"{self.name} does not support INCREMENTAL replication by "
                     f"{self.replication_key!r}"
                 )
-            state = {**self._known_state(agreement)}
+            state = {**self._known_states.get(agreement.number, {})}
             make = partial(self.replication.incremental, self, agreement, state, options)
         else:
             make = partial(self.replication.full_table, self, agreement, options)
@@ -556,13 +527,14 @@ class EconomicStream(RESTStream["Query"]):
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
-        """Read an agreement completely; its records are either written or yielded.
-
-        Raises:
-            EconomicError: it could not be read completely.
-            AccessDeniedError: access to the stream is denied.
-        """
-        builder = self._record_builder(agreement)
+        """Read an agreement completely; its records are either written or yielded."""
+        builder = RecordBuilder(
+            keys=self.own_primary_keys,
+            drift=self._drift,
+            logger=self.logger,
+            agreement=agreement,
+            mapped=self._is_mapped or bool(self.config.get("batch_config")),
+        )
         key = self.name, agreement.number
         with self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps:
             for step in _denied_at_once(steps):
@@ -571,9 +543,7 @@ class EconomicStream(RESTStream["Query"]):
                     self._end(agreement, step, coverage)
                     return
                 self.run.stop.check()
-                if step.page.rows:
-                    self._now_has_rows(agreement)
-                self._count_duplicates(step.page.rows)
+                self._note_rows(agreement, step.page.rows)
                 records = builder.records(step.page.typed, step.context)
                 if write:
                     self._write_state_before(agreement, step)
@@ -584,16 +554,16 @@ class EconomicStream(RESTStream["Query"]):
                     self._move_on(agreement, step.state)
                 self.run.progress.wrote(self.name, step, agreement.http.rate_limit.left)
                 if write:
-                    self._end_page()
+                    self.run.writer.end_page()
+                    self.state_manager.is_flushed = False
+                    self._write_state_message()
 
-    def _now_has_rows(self, agreement: Agreement) -> None:
-        """Record in the state that rows were written, even if not all of them will be."""
-        self.run.rows_before(agreement).setdefault(self.name, 1)
-        if self.deletes:
-            self.get_context_state(agreement.context).setdefault(BEGUN, None)
-
-    def _count_duplicates(self, rows: Sequence[Row]) -> None:
-        """Count rows of one page with the same key, if the key is inferred."""
+    def _note_rows(self, agreement: Agreement, rows: Sequence[Row]) -> None:
+        """Note in the state that there are rows; if the key is inferred, count its duplicates."""
+        if rows:
+            self.run.rows_before(agreement).setdefault(self.name, 1)
+            if self.deletes:
+                self.get_context_state(agreement.context).setdefault(BEGUN, None)
         if self.key_is_inferred:
             keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
@@ -659,16 +629,12 @@ class EconomicStream(RESTStream["Query"]):
     # Deleted rows
 
     def _coverage(self) -> Coverage:
-        remembers = not self.is_self  # that one's state is `companies_before`
-        coverage = Coverage(
-            self.stream_state.get("partitions", []) if remembers else [],
-            self.run.companies_before,
-            [
-                f"{line.partition(': ')[0]} could not be read"
-                for line in self.run.agreements.failures
-            ]
-            + [f"{grant.where} is disabled" for grant in self.run.disabled],
-        )
+        # What `agreements` remembers is `companies_before`.
+        partitions = [] if self.is_self else self.stream_state.get("partitions", [])
+        failures = [line.partition(": ")[0] for line in self.run.agreements.failures]
+        gaps = [f"{where} could not be read" for where in failures]
+        gaps += [f"{grant.where} is disabled" for grant in self.run.disabled]
+        coverage = Coverage(partitions, self.run.companies_before, gaps)
         for agreement in self.run.agreements:
             if agreement.refused:
                 coverage.missed(agreement)
@@ -690,16 +656,12 @@ class EconomicStream(RESTStream["Query"]):
         if not days or self.replication_method != INCREMENTAL:
             return False
         latest = pendulum.now("UTC").subtract(days=days)
-        states = [self._known_state(agreement) for agreement in self._agreements(None)]
+        states = [self._known_states.get(a.number, {}) for a in self._agreements(None)]
         ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
         return any(at is None or at <= latest for at in ages)
 
-    def _known_state(self, agreement: Agreement) -> dict[str, Any]:
-        """Return the state of an agreement, without making a partition for it."""
-        return self._partitions.get(agreement.number, {})
-
     @cached_property
-    def _partitions(self) -> dict[int, dict[str, Any]]:
+    def _known_states(self) -> dict[int, dict[str, Any]]:
         """The partitions that this run began with, by agreementNumber."""
         known = self.tap_state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
         return {
@@ -726,15 +688,6 @@ class EconomicStream(RESTStream["Query"]):
     def _absent(self) -> UnsetType | None:
         """The value of a column that e-conomic omits."""
         return UNSET if self.run.setting("absent_columns") == "omit" else None
-
-    def _record_builder(self, agreement: Agreement) -> RecordBuilder:
-        return RecordBuilder(
-            keys=self.own_primary_keys,
-            drift=self._drift,
-            logger=self.logger,
-            agreement=agreement,
-            mapped=self._is_mapped or bool(self.config.get("batch_config")),
-        )
 
     @property
     def _documented(self) -> bool:
@@ -773,8 +726,7 @@ class EconomicStream(RESTStream["Query"]):
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Yield a record as the stream maps change it.
 
-        The SDK's own would drop properties that no schema names. Its flattening omits the columns
-        of an object that is null, and has the object instead.
+        The SDK's own drops properties that no schema names, and the columns of an object of null.
         """
         fill = self.config.get("flattening_enabled") and self._absent is None
         for stream_map in self.stream_maps:
@@ -802,18 +754,9 @@ class EconomicStream(RESTStream["Query"]):
             counter.increment()
             yield record
 
-    def _end_page(self) -> None:
-        self.run.writer.end_page()
-        self.state_manager.is_flushed = False
-        self._write_state_message()
-
 
 def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partition]:
-    """Yield the steps of a partition.
-
-    Raises:
-        EconomicError: access was denied partway through, so the stream is incomplete: not to skip.
-    """
+    """Yield the steps of a partition; if access is denied partway through, it is no skip."""
     begun = False
     try:
         for step in steps:
