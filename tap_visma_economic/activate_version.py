@@ -55,10 +55,7 @@ class Coverage:
             self.partial = True
 
     def denied(self, agreement: Agreement) -> bool:
-        """Record that a grant cannot read the stream, and return whether it could before.
-
-        If it never could, the table is missing nothing.
-        """
+        """Record that a grant cannot read the stream, and return whether it ever could."""
         before = self._had_rows.get(agreement.number, False)
         if before:
             self._gaps.append(f"{agreement} is no longer readable with this grant")

@@ -86,12 +86,7 @@ class HttpClient:
         *,
         what: str,
     ) -> T:
-        """Send a request, with retries, and return what is read from its response.
-
-        Args:
-            request: prepared with this client's authenticator.
-            read: parses a response, or raises the error that it stands for.
-            what: what is requested, for the log.
+        """Send a request, with retries, and return what `read` makes of its response.
 
         Raises:
             EconomicError: the last error, if retries did not help or would not.

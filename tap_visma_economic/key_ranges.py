@@ -56,12 +56,7 @@ Count = Callable[[int, int], int]
 
 
 class KeyRange(NamedTuple):
-    """Numbers that are read together.
-
-    Args:
-        above: the number before the first one.
-        upto: the last one; None for a range without end.
-    """
+    """Numbers that are read together: above one, up to another or without end."""
 
     above: int
     upto: int | None

@@ -265,11 +265,7 @@ def filtered(filter_: str | None) -> Query:
 
 
 def keys_of(page: Page, key: str) -> list[Any]:
-    """Return the key of every row, by which a listing is read upward.
-
-    Raises:
-        BadAnswerError: a row lacks it.
-    """
+    """Return the key of every row, by which a listing is read upward; without it one is refused."""
     keys = column(page.rows, key)
     return [_dig(row, key) for row in page.rows] if None in keys else keys
 

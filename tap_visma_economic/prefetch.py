@@ -146,10 +146,7 @@ class Prefetcher:
 
     @contextmanager
     def partition(self, key: Hashable, begin: Callable[[], Iterator[T]]) -> Iterator[Iterator[T]]:
-        """Return the pages of the partition whose turn it is.
-
-        Those planned before it are not wanted any more.
-        """
+        """Return the pages of the partition whose turn it is; those before it are unwanted now."""
         for other in list(self._open):
             if other == key:
                 break

@@ -148,22 +148,19 @@ class Run:
 
     def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
         """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
 
         def ask(grant: Grant) -> Agreement:
-            http = self._client(grant.token)
+            http = HttpClient(
+                self.transport,
+                EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
+                RateLimit(float(self.setting("rate_limit_share"))),
+                requests=self.setting("concurrency"),
+                max_wait=float(self.setting("max_wait_minutes")) * 60,
+            )
             return identified(grant, http, self._read_self(http))
 
         return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
-
-    def _client(self, grant: str) -> HttpClient:
-        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
-        return HttpClient(
-            self.transport,
-            EconomicAuthenticator(self.config["app_secret_token"], grant, origins),
-            RateLimit(float(self.setting("rate_limit_share"))),
-            requests=self.setting("concurrency"),
-            max_wait=float(self.setting("max_wait_minutes")) * 60,
-        )
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Note that an agreement's grant was refused: it is left alone for the rest of the run."""
@@ -180,10 +177,7 @@ class Run:
         return {partition.get("context", {}).get("agreementNumber", 0) for partition in known}
 
     def rows_before(self, agreement: Agreement) -> dict[str, int]:
-        """Return how many rows each stream of a company had when all of them were last read.
-
-        It is in the state of `agreements`: one for each stream would be three times as long.
-        """
+        """Return how many rows each stream of a company had when all of them were last read."""
         state = self._company_state(agreement)
         found = state.setdefault(ROWS, {})
         if not isinstance(found, dict):

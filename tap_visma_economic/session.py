@@ -1,18 +1,112 @@
-"""One HTTP session for all agreements."""
+"""One HTTP session for all agreements.
+
+A whole response, headers and body together, has one deadline and a limit on its size. The read
+timeout of requests applies to each read from the socket, so a server that sends a byte now and then
+never exceeds it. Here it starts when the request has been sent, and each read gets what is left of
+it. That is below urllib3's own classes, because the headers may drip as well.
+"""
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
+import time
+from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import requests
 import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_errors import explained
-from tap_visma_economic.deadline import DeadlineAdapter
-from tap_visma_economic.errors import ConfigError, NetworkError
+from tap_visma_economic.errors import BadAnswerError, ConfigError, NetworkError
 from tap_visma_economic.prefetch import Prefetcher, Slots
+
+LARGEST = 1 << 27
+"""Maximum bytes of a decompressed response: a page has a few megabytes, but a few bytes of gzip can
+expand to more memory than any machine has."""
+
+_AT_ONCE = 1 << 18
+"""Maximum bytes of one read."""
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket, until the timeout that it had at first is used up."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        timeout = sock.gettimeout()
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp: Any = io.BufferedReader(_Reader(self.fp.detach(), sock), _AT_ONCE)
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _Response
+    debuglevel = 0  # http.client would print headers, tokens included, to stdout
+
+
+class _HTTPSConnection(HTTPSConnection):
+    response_class = _Response
+    debuglevel = 0
+
+
+class _Answer(requests.Response):
+    def iter_content(self, *_: Any, **__: Any) -> Iterator[Any]:
+        size = 0
+        try:
+            for part in super().iter_content(_AT_ONCE):
+                size += len(part)
+                if size > LARGEST:
+                    raise self._bad(f"it has more than {LARGEST >> 20} MB")
+                yield part
+        except ValueError:  # http.client would read that number of bytes
+            raise self._bad("a part of it has a length below 0") from None
+
+    def _bad(self, why: str) -> BadAnswerError:
+        self.close()
+        path = self.request.path_url
+        return BadAnswerError(f"the answer to GET {path} is not what e-conomic documents: {why}")
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    """The adapter of requests, with one read timeout and a limit of size for a whole response."""
+
+    def build_response(self, *args: Any, **kwargs: Any) -> requests.Response:
+        response = super().build_response(*args, **kwargs)
+        response.__class__ = _Answer
+        return response
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        secure = isinstance(pool, HTTPSConnectionPool)
+        pool.ConnectionCls = _HTTPSConnection if secure else _HTTPConnection
+        return cast("HTTPConnectionPool", pool)
 
 
 class _Session(requests.Session):
@@ -53,7 +147,7 @@ class Transport:
         self.session.headers["User-Agent"] = user_agent
         # Cookies could tie one agreement's requests to another's: none is ever stored.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
+        adapter = _DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         self.open_circuits: set[str] = set()
@@ -61,11 +155,7 @@ class Transport:
         self._verify: str | bool = ca_bundle or True
 
     def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
-        """Return a request of this session; the arguments are those of `requests.Request`.
-
-        Raises:
-            ConfigError: a URL or header of the settings cannot be sent.
-        """
+        """Return a request of this session; the arguments are those of `requests.Request`."""
         try:
             return self.session.prepare_request(requests.Request(*args, **kwargs))
         except (requests.RequestException, UnicodeError) as error:
@@ -79,7 +169,6 @@ class Transport:
 
         Raises:
             NetworkError: no response, or one that was cut off or late.
-            BadAnswerError: it could not be decompressed.
             ConfigError: no request can be sent at all.
         """
         settings = self._settings_for(request)

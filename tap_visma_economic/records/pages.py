@@ -153,11 +153,7 @@ def single(
 ) -> Page:
     """Return a bare JSON object as a page of one row.
 
-    Args:
-        response: the response.
-        documented: properties of the object. Without any of them it is another one, such as an
-            error that came with status 200.
-        row_type: what decodes it.
+    Without any documented property it is another one, such as an error that came with status 200.
     """
     _, rows = _read(response, _SINGLE, row_type)
     if not any(name in documented for name in rows[0]):
@@ -175,14 +171,10 @@ def count(response: requests.Response) -> int:
 
 
 def fault_of_next_page(link: str, asked: str) -> str | None:
-    """Return what is wrong with `pagination.nextPage`, None if it leads on.
+    """Return what is wrong with `pagination.nextPage`, None if it leads on from the URL asked for.
 
     No link is followed: the tap asks for pages by its own queries, so that none can send its tokens
     elsewhere. One that leads away or back says that the response is not to be trusted.
-
-    Args:
-        link: the link (docs/economic-api.md#rest-collections).
-        asked: the URL of this page.
     """
     try:
         host, skipped = _host_and_skipped(link)

@@ -72,11 +72,7 @@ class RecordBuilder:
         return not self._refused
 
     def finish(self) -> None:
-        """Raise an error that names the rows which have not become records, if there are any.
-
-        Raises:
-            UnreadableRowError: there are.
-        """
+        """Raise an error that names the rows which have not become records, if there are any."""
         if self._refused:
             named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
             raise UnreadableRowError(

@@ -128,7 +128,6 @@ class Rows(Sequence[Row]):
         return self._plain(places) if isinstance(places, int) else self.take(places)
 
     def _plain(self, place: int) -> Row:
-        """Return a row as it came, as a dictionary."""
         return _decode_row(self._raw[self.places[place] if self.places else place])
 
     @cached_property
@@ -153,11 +152,7 @@ class Rows(Sequence[Row]):
         return rows
 
     def finalize(self, context: Mapping[str, Any]) -> list[Any]:
-        """Turn the rows into records, in place, and return them.
-
-        Args:
-            context: agreementNumber and the path parameters.
-        """
+        """Turn the rows into records, in place, and return them."""
         assert self.compiled, "rows of no type"  # noqa: S101
         keyless: Keyless = []
         self.compiled.finalize(self.made, context, keyless)
@@ -211,8 +206,7 @@ class RowType:
         """Return a response in JSON and its rows. May run in any thread.
 
         Raises:
-            msgspec.DecodeError: it is no JSON, or no such response.
-            UnicodeDecodeError, RecursionError: so, too.
+            msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is no such response.
         """
         compiled = self._current
         try:
@@ -280,11 +274,7 @@ def _raw_decoder(envelope: Envelope) -> Decoder[Any]:
 
 
 def _raw_rows(content: bytes, envelope: Envelope) -> tuple[Any, list[msgspec.Raw]]:
-    """Return a response and its rows, which are not parsed.
-
-    Raises:
-        msgspec.DecodeError: it is no JSON, or no such response.
-    """
+    """Return a response and its rows, which are not parsed."""
     body = _raw_decoder(envelope).decode(content)
     return body, envelope.rows(body)
 

@@ -109,12 +109,8 @@ class Memo(dict[Any, Any]):
     """Remembers what became of a text, if nothing was lost; null and absent stay as they are."""
 
     def __init__(self, fit: Fit) -> None:
+        super().__init__({None: None, UNSET: UNSET})
         self._fit = fit
-        self._start()
-
-    def _start(self) -> None:
-        self.clear()
-        self.update({None: None, UNSET: UNSET})
 
     def __missing__(self, value: Any) -> Any:
         try:
@@ -122,7 +118,8 @@ class Memo(dict[Any, Any]):
         except MistypedError:
             return self._fit(value)
         if len(self) >= _MOST_REMEMBERED:
-            self._start()
+            self.clear()
+            self.update({None: None, UNSET: UNSET})
         self[value] = converted
         return converted
 
@@ -249,7 +246,7 @@ class Shape:
             schema: the object's.
             selection: what of it is wanted.
             keys: columns that no record can be without.
-            known: properties that are no news although the schema does not name them.
+            known: more properties that are no news.
         """
         columns: Mapping[str, Schema] = schema.get("properties", {})
         references = _references(columns)
@@ -322,11 +319,9 @@ class Shape:
         return ".".join((*self.path, *steps))
 
     def _at(self, name: str) -> str:
-        """Return a property's name in the function."""
         return f"{self.variable}.{self.fields[name].attribute}"
 
     def _add(self, name: str, type_: Any, default: Any = UNSET, **more: Any) -> str:
-        """Add a field and return its name in the function."""
         if type_ not in (Any, _DROPPED):
             type_ = type_ | None | UnsetType if default is UNSET else type_ | None
         self.fields[name] = Field(f"f{len(self.fields)}", type_, default, **more)
@@ -351,7 +346,6 @@ class Shape:
         return targets if passing else []
 
     def _stamp(self, name: str, column: Schema, selection: Selection) -> None:
-        """Fill a column from the request, whatever the row says."""
         if selection.at(name) == _AGREEMENT or selection.has(name):
             target = self._add(name, _DROPPED)
             self.lines.append(f"{target} = {self.code.stamp(column.get('x-stamp', name))}")
@@ -396,7 +390,7 @@ class Shape:
         if column.get("properties"):
             inner = Shape(self.code, (*self.path, name))
             inner.build(column, selection.within(name))
-            target = self._add_object(name, inner, self.absent)
+            target = self._add(name, inner.struct(), self.absent, fit=inner.conform, shape=inner)
             if inner.lines:
                 self.lines += [f"{inner.variable} = {target}", f"if {inner.variable}:"]
                 self.lines += _in(inner.lines)
@@ -406,9 +400,6 @@ class Shape:
             fit = self.code.constant(self._fit_to("an object", convert, name))
             target = self._add(name, Any, self.absent)
             self.lines.append(f"if type({target}) not in nothing: {target} = {fit}({target})")
-
-    def _add_object(self, name: str, inner: Shape, default: Any) -> str:
-        return self._add(name, inner.struct(), default, fit=inner.conform, shape=inner)
 
     def _array(self, name: str, column: Schema, selection: Selection) -> None:
         items: Schema = column.get("items", {})
@@ -436,16 +427,10 @@ class Shape:
         lifted: Mapping[str, tuple[str, Schema]],
         selection: Selection,
     ) -> None:
-        """Add an object that columns are lifted out of.
+        """Add an object that columns are lifted out of: by its key, each one's name and schema.
 
         It stays if it has more to say: a document describes it and it is wanted, or there is in it
         what no document names.
-
-        Args:
-            name: the object.
-            column: its schema, if it has one.
-            lifted: by key of the object, the column it is lifted to and the schema of that.
-            selection: what is wanted.
         """
         inner, within = Shape(self.code, (*self.path, name)), selection.within(name)
         documented: Mapping[str, Schema] = column.get("properties", {})
@@ -474,7 +459,7 @@ class Shape:
             gone = [f"{inner._at(key)} = unset" for key in inner.fields]
             news = inner._learn(passing=self._passing and not replaced)
         default = self.absent if kept or replaced else UNSET
-        target = self._add_object(name, inner, default)
+        target = self._add(name, inner.struct(), default, fit=inner.conform, shape=inner)
         self.lines.append(f"{inner.variable} = {target}")
         if not kept:
             self.lines.append(f"{target} = {'None' if default is None else 'unset'}")
