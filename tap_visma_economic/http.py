@@ -42,8 +42,6 @@ class HttpClient:
 
     Args:
         transport: the HTTP session, which all agreements share.
-        authenticator: adds the agreement's tokens to a request.
-        rate_limit: the agreement's rate limit.
         requests: maximum requests in flight.
         max_wait: maximum seconds that failures may hold up a request, and 429s all of them.
 

@@ -67,14 +67,7 @@ FirstPage = tuple[Paginator, Page]
 
 
 class ListingReader:
-    """One listing of one agreement.
-
-    Args:
-        endpoint: requests its pages.
-        agreement: whose listing it is.
-        context: agreementNumber and what fills the path: columns of all its rows.
-        filter_: filters its rows.
-    """
+    """One listing of one agreement."""
 
     def __init__(
         self, endpoint: Endpoint, agreement: Agreement, context: PathContext, filter_: str | None

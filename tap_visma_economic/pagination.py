@@ -231,7 +231,6 @@ class PagedUpward(Paged):
     """A `/paged` listing in ascending order of an instant, started anew at each 10,000 rows.
 
     Args:
-        filter_: the filter of the first pages.
         key: the instant.
         then: what rows of the same instant are sorted by.
     """

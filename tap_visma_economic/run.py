@@ -39,11 +39,8 @@ class Run:
     """What the streams of one run share.
 
     Args:
-        config: the settings.
         state: what earlier runs knew; the streams keep it up to date.
         grants: the companies to read, and those that the agreements file disables.
-        stop: ends every wait when the run is asked to stop.
-        writer: takes the messages.
         user_agent: what the tap calls itself where the settings do not say.
         make: makes a stream of a class.
         read_self: reads `/self`.

@@ -119,7 +119,6 @@ class Transport:
     """Sends prepared requests.
 
     Args:
-        prefetcher: knows which requests come first.
         requests: maximum requests of all agreements in flight.
         timeout: seconds to wait for a connection, and then for the whole response.
         user_agent: what the tap calls itself.

@@ -25,9 +25,6 @@ class RecordBuilder:
 
     Args:
         keys: columns that a row cannot be without.
-        drift: where values that are left out are counted.
-        logger: the stream's.
-        agreement: the company, for the log.
         mapped: whether the SDK changes records on their way out: it needs dictionaries.
     """
 

@@ -96,8 +96,6 @@ class Rows(Sequence[Row]):
     """The rows of one response: objects, and dictionaries for whoever asks.
 
     Args:
-        content: the response.
-        envelope: what stands around its rows.
         made: the rows as objects, which become records in place (see `finalize`).
         compiled: what decoded them; None if they are dictionaries.
         flaws: what was left out of rows, by place.
@@ -183,8 +181,6 @@ class RowType:
 
     Args:
         schema: the stream's schema file, `x-` keywords included.
-        selection: what of it is wanted.
-        drift: where departures from the documents are noted.
         absent: what stands for a column that e-conomic leaves out: null, or nothing.
         fill_booleans: give documented booleans that e-conomic leaves out as false.
         as_text: give amounts, rates and quantities as texts in plain notation.

@@ -78,7 +78,6 @@ class Fit:
         documented: the type in words.
         convert: returns the value, or raises a MistypedError.
         where: the value's place, for the report of what is lost.
-        drift: where departures from the documents are noted.
         is_key: one value of another type is better than a row without its key.
     """
 
@@ -130,7 +129,6 @@ class Code:
 
     Args:
         learnt: properties that no document names.
-        drift: where departures from the documents are noted.
         as_text: numbers become texts in plain notation.
     """
 

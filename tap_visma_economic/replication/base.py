@@ -110,10 +110,7 @@ class Reading:
     """What one run reads of a stream and an agreement. This one reads everything.
 
     Args:
-        stream: the stream.
-        agreement: whose rows to read.
         state: the state of the partition, changed in place.
-        options: what the settings say.
         by: what the stream declares.
 
     Attributes:

@@ -41,8 +41,6 @@ class Partition:
     """One stream of one agreement, as it is being read.
 
     Args:
-        stream: what is read.
-        agreement: whose rows to read.
         make: returns the reading; each pass begins with the state that the one before it left.
         state: the state of the reading, which is the partition's when all is written.
         before: how many rows the last full read returned. None if that is not known and rows that
