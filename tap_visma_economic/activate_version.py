@@ -7,12 +7,10 @@ merely not read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.agreement import Agreement
 
 BEGUN = "full_read_at"
 """Key in a partition's state: null from the first row written, then the time of the last full
@@ -63,10 +61,7 @@ class Coverage:
             self.partial = True
 
     def denied(self, agreement: Agreement) -> bool:
-        """Record that a grant cannot read the stream, and return whether it could before.
-
-        If it never could, the table is missing nothing.
-        """
+        """Record that a grant cannot read the stream, and return whether it ever could."""
         before = self._had_rows.get(agreement.number, False)
         if before:
             self._gaps.append(f"{agreement} is no longer readable with this grant")

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.errors import ConfigError, EconomicError, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from tap_visma_economic.agreements_file import Grant
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.records.pages import Page
+from tap_visma_economic.http import HttpClient
+from tap_visma_economic.records.pages import Page
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -102,21 +98,6 @@ def identified(grant: Grant, http: HttpClient, page: Page) -> Agreement:
     Raises:
         EconomicError: it is another one than the agreements file says, or not shown.
     """
-    agreement = agreement_of(http, page)
-    if grant.number not in (None, agreement.number):
-        raise EconomicError(
-            f"the grant is for {agreement}, not for agreement {grant.number}. Correct "
-            "agreement_number, or replace the token"
-        )
-    return agreement
-
-
-def agreement_of(http: HttpClient, page: Page) -> Agreement:
-    """Return the agreement that `/self` names for a grant.
-
-    Raises:
-        EconomicError: it names none.
-    """
     row = page.rows[0]
     number = row.get("agreementNumber")
     if type(number) is not int:
@@ -127,5 +108,10 @@ def agreement_of(http: HttpClient, page: Page) -> Agreement:
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None
     agreement = Agreement(number, shown(name) if isinstance(name, str) else "", http, page)
+    if grant.number not in (None, number):
+        raise EconomicError(
+            f"the grant is for {agreement}, not for agreement {grant.number}. Correct "
+            "agreement_number, or replace the token"
+        )
     http.whose = str(agreement)
     return agreement

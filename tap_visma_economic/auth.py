@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+import requests
 from requests.auth import AuthBase
 
 from tap_visma_economic.errors import TOKEN_HEADERS, ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import requests
 
 Origin = tuple[str, str, int]
 """Scheme, host, port."""

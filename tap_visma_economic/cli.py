@@ -10,27 +10,22 @@ import contextlib
 import logging
 import os
 import sys
+import typing as t
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import MappingError
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
+from typing_extensions import Self
 
 from tap_visma_economic import files
 from tap_visma_economic.errors import EconomicError, Stopped
-from tap_visma_economic.signals import signals_wait
+from tap_visma_economic.signals import StopFlag, signals_wait
 from tap_visma_economic.streams import STREAMS
-
-if TYPE_CHECKING:
-    import typing as t
-    from collections.abc import Iterable, Iterator
-
-    from singer_sdk.plugin_base import _ConfigInput
-    from typing_extensions import Self
-
-    from tap_visma_economic.signals import StopFlag
 
 logger = logging.getLogger("tap-visma-economic")
 

@@ -5,11 +5,17 @@ A stream class under `streams/` states facts over one of these two.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import pendulum
+import requests
+from singer_sdk.helpers.types import Context
 
 from tap_visma_economic import schemas
 from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
+from tap_visma_economic.http import HttpClient
 from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
@@ -17,23 +23,13 @@ from tap_visma_economic.pagination import (
     OnePage,
     Paged,
     PagedUpward,
+    Paginator,
     filtered,
 )
+from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records import pages
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.stream import EconomicStream
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pendulum
-    import requests
-    from singer_sdk.helpers.types import Context
-
-    from tap_visma_economic.config import Config
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.pagination import Paginator
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
 
 
 class RestApiStream(EconomicStream):
@@ -46,17 +42,14 @@ class RestApiStream(EconomicStream):
 
     @property
     def url_base(self) -> str:
-        """Where the API is."""
         return str(self.run.setting("rest_url")).rstrip("/")
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return a response as a page."""
         if self.is_single_object:
             return pages.single(response, self.documented, self.row_type)
         return pages.rest_collection(response, self.row_type)
 
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the paginator for one listing, its rows filtered by `filter_`."""
         if self.is_single_object:
             return OnePage(filter_)
         if self.keyset:
@@ -90,7 +83,6 @@ class OpenApiStream(EconomicStream):
         return f"{host}/{self.module}/v{self._version}"
 
     def get_url(self, context: Context | None) -> str:
-        """Return the listing's URL with its path parameters filled in."""
         url = super().get_url(context)
         return f"{url}/paged" if self.paginator_class is Paged else url
 
@@ -113,14 +105,12 @@ class OpenApiStream(EconomicStream):
             ) from None
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return a response as a page."""
         if self.is_single_object:
             return pages.single(response, self.documented, self.row_type)
         envelope = pages.array if self.paginator_class else pages.cursor_listing
         return envelope(response, self.row_type)
 
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the paginator for one listing, its rows filtered by `filter_`."""
         if self.is_single_object:
             return OnePage(filter_)
         if self.paginator_class is PagedUpward:
@@ -139,18 +129,14 @@ class OpenApiStream(EconomicStream):
         """Return `2026-01-02T03:04:05`: see docs/economic-api.md#dates-and-time-zones."""
         return at.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss")
 
-    def described(self, config: Config) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """Return the schema file of the stream, with what a newer version of its module adds."""
-        return schemas.described(self.name, self.module, self._version_in(config))
-
-    @classmethod
-    def _version_in(cls, config: Config) -> str:
-        versions: Mapping[str, str] = config.get("openapi_versions") or {}
-        return versions.get(cls.module, schemas.MODULE_VERSIONS[cls.module])
+        return schemas.described(self.name, self.module, self._version)
 
     @property
     def _version(self) -> str:
-        return self._version_in(self.config)
+        versions: Mapping[str, str] = self.run.config.get("openapi_versions") or {}
+        return versions.get(self.module, schemas.MODULE_VERSIONS[self.module])
 
     @property
     def _documented(self) -> bool:

@@ -7,10 +7,7 @@ so that no value can change what a filter means.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 LONGEST_LIST = 200
 """Values that `$in:` takes; 201 are answered with 400."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+import requests
+
+from tap_visma_economic.auth import EconomicAuthenticator
 from tap_visma_economic.errors import (
     GatewayError,
     GrantRefusedError,
@@ -17,16 +21,9 @@ from tap_visma_economic.errors import (
     UnavailableError,
 )
 from tap_visma_economic.prefetch import Slots
+from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.retry import MAX_TRIES, retry, retry_after
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import requests
-
-    from tap_visma_economic.auth import EconomicAuthenticator
-    from tap_visma_economic.rate_limit import RateLimit
-    from tap_visma_economic.session import Transport
+from tap_visma_economic.session import Transport, host_of
 
 T = TypeVar("T")
 
@@ -45,8 +42,6 @@ class HttpClient:
 
     Args:
         transport: the HTTP session, which all agreements share.
-        authenticator: adds the agreement's tokens to a request.
-        rate_limit: the agreement's rate limit.
         requests: maximum requests in flight.
         max_wait: maximum seconds that failures may hold up a request, and 429s all of them.
 
@@ -89,18 +84,14 @@ class HttpClient:
         *,
         what: str,
     ) -> T:
-        """Send a request, with retries, and return what is read from its response.
-
-        Args:
-            request: prepared with this client's authenticator.
-            read: parses a response, or raises the error that it stands for.
-            what: what is requested, for the log.
+        """Send a request, with retries, and return what `read` makes of its response.
 
         Raises:
             EconomicError: the last error, if retries did not help or would not.
             Stopped: the run is to stop.
         """
-        patient = not self._transport.circuit_is_open(request)  # else one try must do
+        circuits, host = self._transport.open_circuits, host_of(request)
+        patient = host not in circuits  # else one try must do
         try:
             result = retry(
                 lambda: self._attempt(request, read),
@@ -110,9 +101,9 @@ class HttpClient:
                 max_tries=MAX_TRIES if patient else 1,
             )
         except (GatewayError, NetworkError, UnavailableError):
-            self._transport.open_circuit(request)
+            circuits.add(host)
             raise
-        self._transport.close_circuit(request)
+        circuits.discard(host)
         return result
 
     def _attempt(

@@ -13,15 +13,12 @@ one page that is not full.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tap_visma_economic.errors import EconomicError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 PAGE = 1000
 """Rows of a page."""
@@ -59,12 +56,7 @@ Count = Callable[[int, int], int]
 
 
 class KeyRange(NamedTuple):
-    """Numbers that are read together.
-
-    Args:
-        above: the number before the first one.
-        upto: the last one; None for a range without end.
-    """
+    """Numbers that are read together: above one, up to another or without end."""
 
     above: int
     upto: int | None

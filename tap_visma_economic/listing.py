@@ -7,10 +7,13 @@ return the same rows; and what was read is compared with e-conomic's own count.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import (
     AccessDeniedError,
     EconomicError,
@@ -20,27 +23,21 @@ from tap_visma_economic.errors import (
     UncountedError,
 )
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.http import HttpClient
 from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING, KeyRange, key_ranges
-from tap_visma_economic.pagination import keys_of
-from tap_visma_economic.paths import fill
+from tap_visma_economic.pagination import Paginator, Query, keys_of
+from tap_visma_economic.paths import PathContext, fill
+from tap_visma_economic.prefetch import Prefetcher
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import mark_of, taken
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterator
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.pagination import Paginator, Query
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.prefetch import Prefetcher
-    from tap_visma_economic.records.pages import Page
 
 MOST_READINGS = 3
 """Maximum readings of a listing that added or deleted rows can shift."""
 
 
-class _Endpoint(Protocol):
+class Endpoint(Protocol):
+    """A stream, as its listings use it."""
+
     keyset: ClassVar[str | None]
     unsorted: bool
     in_doubt: set[int]
@@ -65,30 +62,15 @@ class _Endpoint(Protocol):
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool: ...
 
 
-class FirstPage(NamedTuple):
-    """A first page, and the paginator that requested it.
-
-    Args:
-        paginator: goes on from the page.
-        page: the first one.
-    """
-
-    paginator: Paginator
-    page: Page
+FirstPage = tuple[Paginator, Page]
+"""A first page, and the paginator that requested it and goes on from there."""
 
 
 class ListingReader:
-    """One listing of one agreement.
-
-    Args:
-        endpoint: requests its pages.
-        agreement: whose listing it is.
-        context: agreementNumber and what fills the path: columns of all its rows.
-        filter_: filters its rows.
-    """
+    """One listing of one agreement."""
 
     def __init__(
-        self, endpoint: _Endpoint, agreement: Agreement, context: PathContext, filter_: str | None
+        self, endpoint: Endpoint, agreement: Agreement, context: PathContext, filter_: str | None
     ) -> None:
         self._endpoint = endpoint
         self._agreement = agreement
@@ -99,15 +81,14 @@ class ListingReader:
         self._following: int | None = None
 
     def _begin(self) -> FirstPage:
-        """Read the first page of the listing.
+        """Read the first page; a listing that turns out not to be sorted is read by position.
 
-        e-conomic's documents do not say exactly which listings can be sorted by what
-        (docs/economic-api.md#sorting). One that turns out not to be sorted is read by position.
+        Documents do not say which listings can be sorted by what (docs/economic-api.md#sorting).
         """
-        paginator = self._paginator()
+        paginator = self._endpoint.get_new_paginator(self._filter)
         plain = paginator.unsorted()
         if plain is None:
-            return FirstPage(paginator, self._fetch(paginator))
+            return paginator, self._fetch(paginator)
         if not self._endpoint.unsorted:
             with suppress(QueryRefusedError):  # which may also be about the filter
                 for _ in range(2):  # rows deleted meanwhile look as if the order were wrong
@@ -115,8 +96,8 @@ class ListingReader:
                     if not paginator.comes_in_order(page):
                         break
                     if self._rest_is_above(page):
-                        return FirstPage(paginator, page)
-        begun = FirstPage(plain, self._fetch(plain))
+                        return paginator, page
+        page = self._fetch(plain)
         if not self._endpoint.unsorted:
             self._endpoint.unsorted = True
             self._endpoint.logger.warning(
@@ -124,7 +105,7 @@ class ListingReader:
                 "readings agree",
                 self._endpoint.path,
             )
-        return begun
+        return plain, page
 
     def _rest_is_above(self, page: Page) -> bool:
         """Return whether the rows that follow a first page have higher numbers than its last.
@@ -145,8 +126,8 @@ class ListingReader:
         told: int | None = None
         try:
             first = self._begin()
-            self._total = first.page.results
-            reading = self._settled if first.paginator.shifts else self._upward
+            self._total = first[1].results
+            reading = self._settled if first[0].shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
                 mark = hash((mark, mark_of(page.rows)))
@@ -161,20 +142,10 @@ class ListingReader:
             if not self._endpoint.may_be_missing(self._agreement, self._context):
                 raise
             return
-        if self._is_worth_a_count(rows, pages, told):
+        # A single page that is not full, and reports no others, is taken for complete.
+        is_long = pages > 1 or rows >= PAGE or told not in {None, rows}
+        if self._endpoint.is_counted and is_long and rows != self._total:
             self._compare(rows, mark)
-
-    def _is_worth_a_count(self, rows: int, pages: int, told: int | None) -> bool:
-        """Return whether to compare the rows with e-conomic's count, usually one call more.
-
-        A single page that is not full, and reports no others, is taken for complete.
-        """
-        if not self._endpoint.is_counted:
-            return False
-        return (pages > 1 or rows >= PAGE or told not in {None, rows}) and rows != self._total
-
-    def _paginator(self, key_range: KeyRange | None = None) -> Paginator:
-        return self._endpoint.get_new_paginator(self._within(key_range))
 
     def _fetch(self, paginator: Paginator) -> Page:
         return self._endpoint.fetch(self._http, self._context, paginator.current_value)
@@ -190,7 +161,7 @@ class ListingReader:
     # Upward by number
 
     def _upward(self, first: FirstPage) -> Iterator[Page]:
-        page, cut = first.page, None
+        page, cut = first[1], None
         with suppress(EconomicError):  # what cannot be counted is read page by page
             page, cut = self._cut(page)
         if cut is None:
@@ -201,8 +172,8 @@ class ListingReader:
         yield from self._endpoint.prefetcher.ordered(ranges, at_once=at_once)
 
     def _range(self, key_range: KeyRange) -> Iterator[Page]:
-        paginator = self._paginator(key_range)
-        yield from self._chain(FirstPage(paginator, self._fetch(paginator)))
+        paginator = self._endpoint.get_new_paginator(self._within(key_range))
+        yield from self._chain((paginator, self._fetch(paginator)))
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[KeyRange] | None]:
         """Return the first page and the key ranges that follow it, None if it is not worth it.
@@ -214,7 +185,7 @@ class ListingReader:
         if not page.more or not key or not self._endpoint.is_counted:
             return page, None
         if self._total is None:
-            self._total = self._count()
+            self._total = self._count(self._filter)
         numbers = keys_of(page, key)
         if not all(type(number) is int for number in numbers) or numbers != sorted(numbers):
             return page, None
@@ -232,16 +203,13 @@ class ListingReader:
         return kept, key_ranges(numbers, left, self._between, unique=unique)
 
     def _between(self, above: int, upto: int | None) -> int:
-        return self._count(KeyRange(above, upto))
+        return self._count(self._within(KeyRange(above, upto)))
 
-    def _count(self, key_range: KeyRange | None = None) -> int:
-        """Return e-conomic's count."""
-        return self._endpoint.count_of(self._http, self._context, self._within(key_range))
+    def _count(self, filter_: str | None) -> int:
+        return self._endpoint.count_of(self._http, self._context, filter_)
 
-    def _within(self, key_range: KeyRange | None) -> str | None:
-        key = self._endpoint.keyset
-        if key_range is None or key is None:
-            return self._filter
+    def _within(self, key_range: KeyRange) -> str | None:
+        key = self._endpoint.keyset or ""
         upto = None if key_range.upto is None else compare(key, "lte", key_range.upto)
         return both(self._filter, compare(key, "gt", key_range.above), upto)
 
@@ -251,8 +219,8 @@ class ListingReader:
         """Yield a listing that added or deleted rows can shift, read until two readings agree.
 
         One page cannot shift. Several are read again until two readings have the same keys; later
-        readings yield only new rows. A row without its key cannot be distinguished from others: it
-        is yielded each time, rather than taken for one of them.
+        readings yield only new rows. A row without its key is yielded each time, rather than taken
+        for another one.
         """
         seen: set[tuple[str | None, ...]] = set()
         before: set[tuple[str | None, ...]] | None = None
@@ -268,7 +236,7 @@ class ListingReader:
                 }
                 seen.update(keyed)
                 yield replace(page, rows=taken(page.rows, list(fresh.values())))
-            if begun.paginator.count == 1 or keys == before:
+            if begun[0].count == 1 or keys == before:
                 return
             before = keys
             if readings < MOST_READINGS:
@@ -288,7 +256,7 @@ class ListingReader:
         counts = []
         for _ in range(2):
             try:
-                counts.append(self._count())
+                counts.append(self._count(self._filter))
             except UncountedError as error:
                 self._endpoint.in_doubt.add(self._agreement.number)
                 self._endpoint.logger.warning(

@@ -6,18 +6,15 @@ ignores a parameter it does not know, and would return 20 rows a page.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tap_visma_economic.errors import BadAnswerError, counted
 from tap_visma_economic.filters import both, compare
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import column, mark_of, taken
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
+from tap_visma_economic.records.selection import Row
 
 Query = dict[str, Any]
 """Query parameters of one request: strings and numbers."""
@@ -34,13 +31,13 @@ _MAX_EMPTY = 100
 
 
 class Paginator:
-    """Base: what the SDK's `BaseAPIPaginator` is, but given decoded pages instead of responses.
-
-    Request `current_value` until it is `finished`.
+    """The SDK's paginator, but given pages: request `current_value` until it is `finished`.
 
     Args:
         filter_: the filter of all pages of this reading.
         keys: properties by which a row is looked up on the page before.
+        twins: no document says that they identify a row: equal rows at the end of a page and the
+            start of the next may be different ones.
         **query: the other parameters of the first page.
 
     Attributes:
@@ -55,13 +52,17 @@ class Paginator:
     max_repeated = 0
     """Repeated pages in a row that are allowed: each is in place of another."""
 
-    _twins = False
-
     def __init__(
-        self, filter_: str | None = None, *, keys: Sequence[str] = (), **query: str | int
+        self,
+        filter_: str | None = None,
+        *,
+        keys: Sequence[str] = (),
+        twins: bool = False,
+        **query: str | int,
     ) -> None:
         self.filter = filter_
         self._keys = keys
+        self._twins = twins
         self._before: tuple[Sequence[Row], dict[tuple[Any, ...], int]] = ([], {})
         self._seen: set[int | None] = set()
         self._idle = 0
@@ -141,7 +142,6 @@ class OnePage(Paginator):
     """A listing that is a single response: arrays and objects."""
 
     def has_more(self, page: Page) -> bool:  # noqa: ARG002
-        """Return False."""
         return False
 
 
@@ -156,15 +156,12 @@ class Offset(Paginator):
         super().__init__(filter_, pagesize=REST_PAGE, skippages=0, **order)
 
     def has_more(self, page: Page) -> bool:
-        """Return whether another page follows; none does after an empty one."""
         return page.more and bool(page.rows)
 
     def get_next(self, page: Page) -> Query:  # noqa: ARG002
-        """Return the query for the next `skippages`."""
         return {**self.current_value, "skippages": self.count}
 
     def unsorted(self) -> Paginator | None:
-        """Return the same paginator without an order."""
         return Offset(self.filter) if "sort" in self.current_value else None
 
 
@@ -180,7 +177,6 @@ class Keyset(Paginator):
         super().__init__(filter_, keys=(key,), pagesize=REST_PAGE, sort=key)
 
     def get_next(self, page: Page) -> Query:
-        """Return the query for the rows above the page's last key."""
         above = compare(self.key, "gt", keys_of(page, self.key)[-1])
         return {**self.current_value, **filtered(both(self.filter, above))}
 
@@ -188,8 +184,7 @@ class Keyset(Paginator):
         """Return whether another page follows; an empty page has no last key to go on from.
 
         Raises:
-            BadAnswerError: the rows are not sorted, so that going on above the last key would skip
-                some.
+            BadAnswerError: the rows are not sorted: going on above the last key would skip some.
         """
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
@@ -200,29 +195,14 @@ class Keyset(Paginator):
         return page.more and bool(keys)
 
     def comes_in_order(self, page: Page) -> bool:
-        """Return whether the keys rise, or no other page depends on it."""
         return not page.more or _is_rising(keys_of(page, self.key))
 
     def unsorted(self) -> Paginator | None:
-        """Return the paginator by position."""
         return Offset(self.filter)
 
 
 class Cursor(Paginator):
-    """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier.
-
-    Args:
-        filter_: the filter of all pages of this reading.
-        keys: properties by which rows are looked up on the page before.
-        twins: no document says that they identify a row: equal rows at the end of a page and the
-            start of the next may be different ones.
-    """
-
-    def __init__(
-        self, filter_: str | None = None, *, keys: Sequence[str] = (), twins: bool = False
-    ) -> None:
-        super().__init__(filter_, keys=keys)
-        self._twins = twins
+    """An OpenAPI cursor listing, up to 1,000 rows a page, ascending by identifier."""
 
     def get_next(self, page: Page) -> Query:
         """Return the query with the next cursor; the filter must be sent again."""
@@ -239,15 +219,9 @@ class Paged(Paginator):
         super().__init__(filter_, pageSize=PAGED_PAGE, skipPages=0, **order)
 
     def has_more(self, page: Page) -> bool:
-        """Return whether the page was full, so that another may follow."""
         return len(page.rows) >= PAGED_PAGE
 
     def get_next(self, page: Page) -> Query:  # noqa: ARG002
-        """Return the query for the next `skipPages`.
-
-        Raises:
-            BadAnswerError: the listing is longer than what e-conomic returns of it.
-        """
         if self.count >= PAGED_PAGES:
             raise BadAnswerError("the listing has 10,000 rows or more: e-conomic returns no more")
         return {**self.current_value, "skipPages": self.count}
@@ -257,8 +231,7 @@ class PagedUpward(Paged):
     """A `/paged` listing in ascending order of an instant, started anew at each 10,000 rows.
 
     Args:
-        filter_: the filter of the first pages.
-        key: the instant, which sorts and filters.
+        key: the instant.
         then: what rows of the same instant are sorted by.
     """
 
@@ -270,11 +243,7 @@ class PagedUpward(Paged):
         super().__init__(filter_, sort=",".join((key, *then)))
 
     def get_next(self, page: Page) -> Query:
-        """Return the query for the next page; at the limit it starts at the last instant seen.
-
-        Raises:
-            BadAnswerError: 10,000 rows have the same instant.
-        """
+        """Return the query for the next page; at the limit it starts at the last instant seen."""
         self._skipped += 1
         if self._skipped < PAGED_PAGES:
             return {**self.current_value, "skipPages": self._skipped}
@@ -286,7 +255,6 @@ class PagedUpward(Paged):
         return {**self.current_value, **filtered(since), "skipPages": 0}
 
     def unsorted(self) -> Paginator | None:
-        """Return the paginator by position, which ends at 10,000 rows."""
         return Paged(self.filter)
 
 
@@ -296,11 +264,7 @@ def filtered(filter_: str | None) -> Query:
 
 
 def keys_of(page: Page, key: str) -> list[Any]:
-    """Return the key of every row, by which a listing is read upward.
-
-    Raises:
-        BadAnswerError: a row lacks it.
-    """
+    """Return the key of every row, by which a listing is read upward; without it one is refused."""
     keys = column(page.rows, key)
     return [_dig(row, key) for row in page.rows] if None in keys else keys
 

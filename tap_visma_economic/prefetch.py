@@ -25,19 +25,15 @@ import heapq
 import threading
 from bisect import insort
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tap_visma_economic.errors import Stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
-
-    from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.signals import StopFlag
 
 A = TypeVar("A")
 K = TypeVar("K")
@@ -150,10 +146,7 @@ class Prefetcher:
 
     @contextmanager
     def partition(self, key: Hashable, begin: Callable[[], Iterator[T]]) -> Iterator[Iterator[T]]:
-        """Return the pages of the partition whose turn it is.
-
-        Those planned before it are not wanted any more.
-        """
+        """Return the pages of the partition whose turn it is; those before it are unwanted now."""
         for other in list(self._open):
             if other == key:
                 break

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-    from tap_visma_economic.partition import Step
+    from tap_visma_economic.replication.partition import Step
 
 
 class Progress:

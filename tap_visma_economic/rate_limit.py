@@ -16,11 +16,8 @@ import re
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 _LIMIT = re.compile(r"(\d+)\D{1,9}(\d+(?:\.\d+)?)[\s-]*(second|minute|hour)", re.IGNORECASE)
 _FIGURE = re.compile(r"(?<![\w.,-])(\d+)\s*/\s*(\d+)\s*$")
@@ -28,8 +25,6 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 _USUAL_COST = 3
 """Tokens of a page, until a response reports its own cost."""
-
-_USUAL_WINDOW = 60.0
 
 _BURST = 0.04
 """Share of the bucket that may be spent at once: a small company's whole run."""
@@ -44,8 +39,7 @@ _NOTHING = 0.001
 """Tokens too few to wait for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Limit(NamedTuple):
     """What one response reports.
 
     Args:
@@ -59,7 +53,7 @@ class Told:
     window: float
 
 
-def told(header: str | None) -> Told | None:
+def limit_of(header: str | None) -> Limit | None:
     """Return what an `X-RateLimiting` header reports, None where it makes no sense.
 
     One that contradicts itself, such as `token-limit-10000-...: 5/10`, makes none.
@@ -68,14 +62,14 @@ def told(header: str | None) -> Told | None:
     figure = _FIGURE.search(text)
     if figure is None:
         return None
-    limit, window = int(figure[2]), _USUAL_WINDOW
+    limit, window = int(figure[2]), 60.0
     if named := _LIMIT.search(text[: figure.start()]):
         if int(named[1]) != limit:
             return None
         window = float(named[2]) * _SECONDS[named[3].lower()]
     if limit <= 0 or window <= 0:
         return None
-    return Told(min(int(figure[1]), limit), limit, window)
+    return Limit(min(int(figure[1]), limit), limit, window)
 
 
 def cost_of(header: str | None) -> int | None:
@@ -93,7 +87,6 @@ class RateLimit:
 
     Attributes:
         calls: responses so far.
-        tokens: what they cost.
         left: tokens that were left in the bucket after the last response, None while unknown.
     """
 
@@ -101,16 +94,15 @@ class RateLimit:
         self._share = share
         self._clock = clock
         self._lock = threading.Lock()
-        self._told: Told | None = None
-        self._told_at = 0.0
+        self._limit: Limit | None = None
+        self._limit_at = 0.0
         self._cost = _USUAL_COST
         self._expected: deque[int] = deque()
-        self._purse = 0.0
-        self._purse_at = 0.0
+        self._tokens = 0.0
+        self._tokens_at = 0.0
         self._held_until = 0.0
         self._asked_at = 0.0
         self.calls = 0
-        self.tokens = 0
         self.left: float | None = None
 
     def hold(self, seconds: float) -> None:
@@ -119,58 +111,48 @@ class RateLimit:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
     def take(self) -> float:
-        """Take the tokens for one call, or return the seconds after which to try again.
-
-        Returns:
-            0 if the call may be sent.
-        """
+        """Take the tokens for one call and return 0, or the seconds after which to try again."""
         with self._lock:
             now = self._clock()
             wait = max(self._held_until - now, self._pace(now), self._reserve(now))
             if wait <= 0:
                 self._asked_at = now
-                self._purse -= self._cost
+                self._tokens -= self._cost
                 self._expected.append(self._cost)
                 return 0.0
             return wait
 
-    def answered(self, headers: Mapping[str, str] | None) -> int:
-        """Note a response, or a call without one, and return its cost.
-
-        Args:
-            headers: of the response; None if there was none.
-        """
+    def answered(self, headers: Mapping[str, str] | None) -> None:
+        """Note the headers of a response, or a call that had none."""
         with self._lock:
             now = self._clock()
             expected = self._expected.popleft() if self._expected else self._cost
             self.calls += 1
             if headers is None:
-                return 0
-            found = told(headers.get("X-RateLimiting"))
-            known = found or self._told
+                return
+            found = limit_of(headers.get("X-RateLimiting"))
+            known = found or self._limit
             cost = cost_of(headers.get("X-CallCost"))
             if known and cost and cost > known.limit:  # nobody could make such a call
                 found = cost = None
             if cost is not None:
-                self._purse -= cost - expected
+                self._tokens -= cost - expected
                 self._cost = max(cost, 1)
-            self.tokens += cost or 0
             if found is not None:
-                if self._told is None:
-                    self._purse, self._purse_at = found.limit * _BURST - self._cost, now
-                self._told, self._told_at = found, now
+                if self._limit is None:
+                    self._tokens, self._tokens_at = found.limit * _BURST - self._cost, now
+                self._limit, self._limit_at = found, now
                 self.left = found.limit - found.used
-            return cost or 0
 
     def _pace(self, now: float) -> float:
         """Return the seconds until the permitted pace allows one more call."""
-        if self._told is None:
+        if self._limit is None:
             return 0.0
-        rate = self._share * _MARGIN * self._told.limit / self._told.window
-        full = self._told.limit * _BURST
-        self._purse = min(self._purse + (now - self._purse_at) * rate, full)
-        self._purse_at = now
-        missing = min(self._cost, full) - self._purse
+        rate = self._share * _MARGIN * self._limit.limit / self._limit.window
+        full = self._limit.limit * _BURST
+        self._tokens = min(self._tokens + (now - self._tokens_at) * rate, full)
+        self._tokens_at = now
+        missing = min(self._cost, full) - self._tokens
         return missing / rate if missing > _NOTHING else 0.0
 
     def _reserve(self, now: float) -> float:
@@ -178,13 +160,13 @@ class RateLimit:
 
         They are limited, or a run would make no progress where others use all there is.
         """
-        if self._told is None or self.left is None:
+        if self._limit is None or self.left is None:
             return 0.0
-        rate = self._told.limit / self._told.window
-        left = self.left + (now - self._told_at) * rate - sum(self._expected) - self._cost
-        missing = (1 - self._share) * self._told.limit - left
+        rate = self._limit.limit / self._limit.window
+        left = self.left + (now - self._limit_at) * rate - sum(self._expected) - self._cost
+        missing = (1 - self._share) * self._limit.limit - left
         if missing <= _NOTHING:
             return 0.0
-        cost = min(self._cost, self._told.limit * _BURST)
+        cost = min(self._cost, self._limit.limit * _BURST)
         longest = cost / (_LEAST_PACE * self._share * rate)
         return min(missing / rate, self._asked_at + longest - now)

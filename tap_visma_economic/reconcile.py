@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import EconomicError, counted
 from tap_visma_economic.filters import compare
+from tap_visma_economic.run import Run
 from tap_visma_economic.streams.ledger import (
     AccountingYears,
     AccountingYearTotals,
     Accounts,
     BookedEntries,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.run import Run
 
 logger = logging.getLogger("tap-visma-economic")
 

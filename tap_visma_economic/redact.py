@@ -7,11 +7,9 @@ import json
 import logging
 import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 PUBLIC = frozenset({"demo"})
 """Tokens that are not secret: those of e-conomic's public demo company."""

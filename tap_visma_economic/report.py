@@ -5,16 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
 
-from tap_visma_economic.errors import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.errors import AccessDeniedError, EconomicError
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.errors import AccessDeniedError, EconomicError, counted
 
 logger = logging.getLogger("tap-visma-economic")
 

@@ -7,36 +7,28 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from singer_sdk.helpers._state import get_writeable_state_dict
+from singer_sdk.helpers.types import TapState
 
 from tap_visma_economic.activate_version import ROWS
-from tap_visma_economic.agreement import identified, read_agreements
+from tap_visma_economic.agreement import Agreement, Agreements, identified, read_agreements
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
-from tap_visma_economic.config import OPENAPI_URL, REST_URL, value_of
+from tap_visma_economic.config import OPENAPI_URL, REST_URL, Config, value_of
+from tap_visma_economic.errors import GrantRefusedError
 from tap_visma_economic.http import HttpClient
-from tap_visma_economic.parents import ParentKeys
-from tap_visma_economic.prefetch import Prefetcher
+from tap_visma_economic.prefetch import Prefetcher, SingleFlight
 from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.report import Report
 from tap_visma_economic.session import Transport
-from tap_visma_economic.writer import PatientStateWriter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from singer_sdk.helpers.types import TapState
-
-    from tap_visma_economic.agreement import Agreement, Agreements
-    from tap_visma_economic.agreements_file import Grant
-    from tap_visma_economic.config import Config
-    from tap_visma_economic.errors import GrantRefusedError
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.signals import StopFlag
-    from tap_visma_economic.writer import BufferedWriter
+from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 S = TypeVar("S")
 
@@ -47,11 +39,8 @@ class Run:
     """What the streams of one run share.
 
     Args:
-        config: the settings.
         state: what earlier runs knew; the streams keep it up to date.
         grants: the companies to read, and those that the agreements file disables.
-        stop: ends every wait when the run is asked to stop.
-        writer: takes the messages.
         user_agent: what the tap calls itself where the settings do not say.
         make: makes a stream of a class.
         read_self: reads `/self`.
@@ -62,7 +51,6 @@ class Run:
         state_writer: writes STATE, not too often.
         read_anew: streams of which a company was read in full.
         disabled: companies that are not read, though the tables may hold rows of them.
-        parents: keys of parents, read once for all streams below them.
     """
 
     def __init__(
@@ -116,9 +104,9 @@ class Run:
         )
 
     @cached_property
-    def parents(self) -> ParentKeys:
-        """The keys of parent listings, which several streams need."""
-        return ParentKeys(self.prefetcher)
+    def parents(self) -> SingleFlight[tuple[str, int, tuple[str, ...]], list[tuple[Any, ...]]]:
+        """Columns of parent listings, by stream, agreement and columns: read once in a run."""
+        return SingleFlight(self.prefetcher)
 
     @cached_property
     def transport(self) -> Transport:
@@ -157,22 +145,19 @@ class Run:
 
     def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
         """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
 
         def ask(grant: Grant) -> Agreement:
-            http = self._client(grant.token)
+            http = HttpClient(
+                self.transport,
+                EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
+                RateLimit(float(self.setting("rate_limit_share"))),
+                requests=self.setting("concurrency"),
+                max_wait=float(self.setting("max_wait_minutes")) * 60,
+            )
             return identified(grant, http, self._read_self(http))
 
         return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
-
-    def _client(self, grant: str) -> HttpClient:
-        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
-        return HttpClient(
-            self.transport,
-            EconomicAuthenticator(self.config["app_secret_token"], grant, origins),
-            RateLimit(float(self.setting("rate_limit_share"))),
-            requests=self.setting("concurrency"),
-            max_wait=float(self.setting("max_wait_minutes")) * 60,
-        )
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Note that an agreement's grant was refused: it is left alone for the rest of the run."""
@@ -196,10 +181,7 @@ class Run:
         }
 
     def rows_before(self, agreement: Agreement) -> dict[str, int]:
-        """Return how many rows each stream of a company had when all of them were last read.
-
-        It is in the state of `agreements`: one for each stream would be three times as long.
-        """
+        """Return how many rows each stream of a company had when all of them were last read."""
         state = self._company_state(agreement)
         found = state.setdefault(ROWS, {})
         if not isinstance(found, dict):

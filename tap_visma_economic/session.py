@@ -1,21 +1,112 @@
-"""One HTTP session for all agreements."""
+"""One HTTP session for all agreements.
+
+A whole response, headers and body together, has one deadline and a limit on its size. The read
+timeout of requests applies to each read from the socket, so a server that sends a byte now and then
+never exceeds it. Here it starts when the request has been sent, and each read gets what is left of
+it. That is below urllib3's own classes, because the headers may drip as well.
+"""
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
+import time
+from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import requests
 import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.connection_errors import explained
-from tap_visma_economic.deadline import DeadlineAdapter
-from tap_visma_economic.errors import ConfigError, NetworkError
-from tap_visma_economic.prefetch import Slots
+from tap_visma_economic.errors import BadAnswerError, ConfigError, NetworkError
+from tap_visma_economic.prefetch import Prefetcher, Slots
 
-if TYPE_CHECKING:
-    from tap_visma_economic.prefetch import Prefetcher
+LARGEST = 1 << 27
+"""Maximum bytes of a decompressed response: a page has a few megabytes, but a few bytes of gzip can
+expand to more memory than any machine has."""
+
+_AT_ONCE = 1 << 18
+"""Maximum bytes of one read."""
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket, until the timeout that it had at first is used up."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        timeout = sock.gettimeout()
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp: Any = io.BufferedReader(_Reader(self.fp.detach(), sock), _AT_ONCE)
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _Response
+    debuglevel = 0  # http.client would print headers, tokens included, to stdout
+
+
+class _HTTPSConnection(HTTPSConnection):
+    response_class = _Response
+    debuglevel = 0
+
+
+class _Answer(requests.Response):
+    def iter_content(self, *_: Any, **__: Any) -> Iterator[Any]:
+        size = 0
+        try:
+            for part in super().iter_content(_AT_ONCE):
+                size += len(part)
+                if size > LARGEST:
+                    raise self._bad(f"it has more than {LARGEST >> 20} MB")
+                yield part
+        except ValueError:  # http.client would read that number of bytes
+            raise self._bad("a part of it has a length below 0") from None
+
+    def _bad(self, why: str) -> BadAnswerError:
+        self.close()
+        path = self.request.path_url
+        return BadAnswerError(f"the answer to GET {path} is not what e-conomic documents: {why}")
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    """The adapter of requests, with one read timeout and a limit of size for a whole response."""
+
+    def build_response(self, *args: Any, **kwargs: Any) -> requests.Response:
+        response = super().build_response(*args, **kwargs)
+        response.__class__ = _Answer
+        return response
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        secure = isinstance(pool, HTTPSConnectionPool)
+        pool.ConnectionCls = _HTTPSConnection if secure else _HTTPConnection
+        return cast("HTTPConnectionPool", pool)
 
 
 class _Session(requests.Session):
@@ -28,7 +119,6 @@ class Transport:
     """Sends prepared requests.
 
     Args:
-        prefetcher: knows which requests come first.
         requests: maximum requests of all agreements in flight.
         timeout: seconds to wait for a connection, and then for the whole response.
         user_agent: what the tap calls itself.
@@ -36,6 +126,8 @@ class Transport:
 
     Attributes:
         slots: one for each request in flight.
+        open_circuits: hosts that were unreachable despite all retries. Each of their requests gets
+            one try, or a run would take minutes to say the same thing for each stream.
     """
 
     def __init__(
@@ -54,19 +146,15 @@ class Transport:
         self.session.headers["User-Agent"] = user_agent
         # Cookies could tie one agreement's requests to another's: none is ever stored.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
+        adapter = _DeadlineAdapter(pool_connections=2, pool_maxsize=requests)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
-        self._open_circuits: set[str] = set()
+        self.open_circuits: set[str] = set()
         self._settings: dict[str, Any] = {}
         self._verify: str | bool = ca_bundle or True
 
     def prepare(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
-        """Return a request of this session; the arguments are those of `requests.Request`.
-
-        Raises:
-            ConfigError: a URL or header of the settings cannot be sent.
-        """
+        """Return a request of this session; the arguments are those of `requests.Request`."""
         try:
             return self.session.prepare_request(requests.Request(*args, **kwargs))
         except (requests.RequestException, UnicodeError) as error:
@@ -80,7 +168,6 @@ class Transport:
 
         Raises:
             NetworkError: no response, or one that was cut off or late.
-            BadAnswerError: it could not be decompressed.
             ConfigError: no request can be sent at all.
         """
         settings = self._settings_for(request)
@@ -90,10 +177,10 @@ class Transport:
             )
         except requests.RequestException as error:
             raise explained(
-                error, host=_host(request), path=request.path_url, timeout=self.timeout
+                error, host=host_of(request), path=request.path_url, timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
-            raise ConfigError(f"no host can have the name {_host(request)}") from None
+            raise ConfigError(f"no host can have the name {host_of(request)}") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
@@ -106,7 +193,7 @@ class Transport:
 
     def _settings_for(self, request: requests.PreparedRequest) -> Any:
         """Return what the environment sets for a host, looked up once."""
-        host = _host(request)
+        host = host_of(request)
         if host not in self._settings:
             settings = self.session.merge_environment_settings(
                 request.url or "", {}, stream=False, verify=self._verify, cert=None
@@ -116,21 +203,7 @@ class Transport:
             self._settings[host] = settings
         return self._settings[host]
 
-    # Circuit breaker: a host that was unreachable despite all retries gets one try per request, or
-    # each stream would wait anew, and a run take minutes to say the same thing.
 
-    def open_circuit(self, request: requests.PreparedRequest) -> None:
-        """Note that a host is unreachable."""
-        self._open_circuits.add(_host(request))
-
-    def circuit_is_open(self, request: requests.PreparedRequest) -> bool:
-        """Return whether a request's host was unreachable the last time."""
-        return _host(request) in self._open_circuits
-
-    def close_circuit(self, request: requests.PreparedRequest) -> None:
-        """Note that a host has responded."""
-        self._open_circuits.discard(_host(request))
-
-
-def _host(request: requests.PreparedRequest) -> str:
+def host_of(request: requests.PreparedRequest) -> str:
+    """Return the host and port of a request, as its URL has them."""
     return (request.url or "").split("://", 1)[-1].split("/", 1)[0]

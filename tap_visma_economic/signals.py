@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, TypeVar
+from types import FrameType
+from typing import TypeVar
 
 from tap_visma_economic.errors import Stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Future
-    from types import FrameType
 
 T = TypeVar("T")
 

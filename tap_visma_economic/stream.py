@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import pendulum
-from msgspec import UNSET
+import requests
+from msgspec import UNSET, UnsetType
+from singer_sdk import Tap
 from singer_sdk.helpers._util import utc_now
-from singer_sdk.singerlib import RecordMessage
+from singer_sdk.helpers.types import Context
+from singer_sdk.metrics import Counter
+from singer_sdk.singerlib import Catalog, RecordMessage
 from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
@@ -37,39 +43,21 @@ from tap_visma_economic.errors import (
     UncountedError,
     error_of,
 )
+from tap_visma_economic.http import HttpClient
 from tap_visma_economic.listing import MOST_READINGS, ListingReader
-from tap_visma_economic.partition import Partition
-from tap_visma_economic.paths import fill
+from tap_visma_economic.pagination import Paginator, Query
+from tap_visma_economic.paths import PathContext, fill
+from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.record_builder import RecordBuilder
 from tap_visma_economic.records.row_type import RowType, as_dictionary, column
-from tap_visma_economic.records.selection import Selection
+from tap_visma_economic.records.selection import Record, Row, Selection
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication.base import FullTable, Options, parse_instant
-from tap_visma_economic.replication.repeated import RepeatedReading
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-
-    import requests
-    from msgspec import UnsetType
-    from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context
-    from singer_sdk.metrics import Counter
-    from singer_sdk.singerlib import Catalog
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.config import Config
-    from tap_visma_economic.http import HttpClient
-    from tap_visma_economic.pagination import Paginator, Query
-    from tap_visma_economic.partition import Step
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.prefetch import Prefetcher
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Record, Row
-    from tap_visma_economic.replication.base import Replication
-    from tap_visma_economic.run import Run
+from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
+from tap_visma_economic.replication.partition import Partition, Step
+from tap_visma_economic.run import Run
 
 T = TypeVar("T")
 
@@ -129,7 +117,7 @@ class EconomicStream(RESTStream["Query"]):
 
     def __init__(self, tap: Tap, run: Run) -> None:
         self.run = run
-        self._raw_schema = self.described(run.config)
+        self._raw_schema = self.described()
         self._drift = Drift()
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
@@ -149,7 +137,7 @@ class EconomicStream(RESTStream["Query"]):
 
     # What the two APIs do differently
 
-    def described(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
+    def described(self) -> dict[str, Any]:
         """Return the schema file of the stream; the settings may say that more is served."""
         return schemas.load(self.name)
 
@@ -159,10 +147,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @abstractmethod
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the paginator for one listing, its rows filtered by `filter_`.
-
-        It is given pages, not responses: the SDK's own loop could not use it.
-        """
+        """Return the paginator for one listing. It is given pages, unlike the SDK's own."""
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -176,10 +161,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def authenticator(self) -> NoReturn:
-        """Raise an error: the authenticator is the agreement's, as a stream reads several.
-
-        `ask` prepares each request with `HttpClient.authenticator`.
-        """
+        """Raise an error: it is the agreement's, `HttpClient.authenticator`; see `ask`."""
         raise NotImplementedError("the authenticator is the agreement's: agreement.http")
 
     def get_url(self, context: Context | None) -> str:
@@ -217,11 +199,7 @@ class EconomicStream(RESTStream["Query"]):
         *,
         suffix: str = "",
     ) -> T:
-        """Return one answer, asked for with an agreement's grant. May run in any thread.
-
-        Raises:
-            EconomicError: the answer could not be had.
-        """
+        """Return one answer, asked for with an agreement's grant. May run in any thread."""
         request = self.get_http_request(page=PageContext(context, query))
         prepared = self.build_prepared_request(
             method=request.method,
@@ -254,8 +232,8 @@ class EconomicStream(RESTStream["Query"]):
         if self.parent is not None:
             wanted = tuple(columns.values())
             above = self.run.stream(self.parent)
-            read = partial(above.keys, agreement, wanted)
-            parents = self.run.parents.get(above.name, agreement, wanted, read)
+            key = (above.name, agreement.number, wanted)
+            parents = self.run.parents.get(key, lambda: list(above.keys(agreement, wanted)))
         for keys in parents:
             for values in product(*fixed.values()):
                 context = dict(zip((*columns, *fixed), (*keys, *values), strict=True))
@@ -276,9 +254,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
-        listings = (
-            ListingReader(self, agreement, context, filter_).pages() for context in contexts
-        )
+        listings = (ListingReader(self, agreement, c, filter_).pages() for c in contexts)
         at_once = self.concurrency if self.parent else 1
         yield from self.prefetcher.ordered(listings, at_once=at_once)
 
@@ -309,10 +285,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def own_primary_keys(self) -> tuple[str, ...]:
-        """The primary key that the class declares.
-
-        A catalog may name another or none, by which different rows could be taken for the same.
-        """
+        """The class's primary key: one that a catalog names may not identify a row."""
         declared: Any = type(self).primary_keys
         return tuple(declared)
 
@@ -337,19 +310,17 @@ class EconomicStream(RESTStream["Query"]):
         return self.run.stream(of)
 
     @property
-    def _ancestors(self) -> list[EconomicStream]:
+    def ancestors(self) -> list[EconomicStream]:
         """The stream above this one, the one above that, and so on."""
-        found: list[EconomicStream] = []
-        above = self.parent
-        while above is not None:
-            found.append(self.run.stream(above))
-            above = above.parent
-        return found
+        if self.parent is None:
+            return []
+        above = self.run.stream(self.parent)
+        return [above, *above.ancestors]
 
     def doubts(self, agreement: Agreement) -> bool:
         """Return whether rows may be missing: its own, its parents', or edits in its changelog."""
         changelog = getattr(self.replication, "changelog", None)
-        sources = [self, *self._ancestors, *([self.sibling(changelog)] if changelog else [])]
+        sources = [self, *self.ancestors, *([self.sibling(changelog)] if changelog else [])]
         return any(agreement.number in source.in_doubt for source in sources)
 
     def keeps_moving(self, agreement: Agreement) -> None:
@@ -364,7 +335,7 @@ class EconomicStream(RESTStream["Query"]):
 
     def knows_parents(self, agreement: Agreement) -> bool:
         """Return whether e-conomic counts as many rows in each parent listing as were read."""
-        return all(above.is_as_counted(agreement) for above in self._ancestors)
+        return all(above.is_as_counted(agreement) for above in self.ancestors)
 
     def is_as_counted(self, agreement: Agreement) -> bool:
         """Return whether e-conomic counts as many rows as the streams below this one were given."""
@@ -380,20 +351,17 @@ class EconomicStream(RESTStream["Query"]):
         return is_complete
 
     def forget_parents(self, agreement: Agreement) -> None:
-        """Have the parent listings read again."""
-        for above in self._ancestors:
-            self.run.parents.forget(above.name, agreement)
+        """Have the parent listings read again when they are next needed."""
+        listings = {(above.name, agreement.number) for above in self.ancestors}
+        self.run.parents.forget(lambda known: known[:2] in listings)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
-        """Return whether a 404 is not a failure: an object a parent lacks, or a deleted parent.
-
-        If the parent still exists it is a failure: e-conomic may not have understood the path. A
-        deleted parent is reported.
-        """
+        """Return whether a 404 is no failure: an object a parent lacks, or a parent now deleted."""
         if self.parent is None:
             return False
         if not self.optional:
-            self.run.parents.forget(self.run.stream(self.parent).name, agreement)
+            parent = (self.run.stream(self.parent).name, agreement.number)
+            self.run.parents.forget(lambda known: known[:2] == parent)
             if context in list(self.contexts(agreement)):
                 return False
             self.run.report.vanish(self.name, agreement)
@@ -415,7 +383,6 @@ class EconomicStream(RESTStream["Query"]):
 
         Raises:
             UncountedError: e-conomic does not count them.
-            EconomicError: the request failed.
         """
         try:
             return self.count_one(http, context, filter_)
@@ -425,11 +392,7 @@ class EconomicStream(RESTStream["Query"]):
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row, with which a stream below this one fills its path.
-
-        Raises:
-            BadAnswerError: a row lacks one of them.
-        """
+        """Yield these columns of every row, with which a stream below this one fills its path."""
         rows, is_counted = 0, True
         for page, found in self.column_pages(agreement, columns, filter_):
             if any(None in row for row in found):
@@ -539,9 +502,6 @@ class EconomicStream(RESTStream["Query"]):
         """Return the pages of a partition, and at the end the partition itself.
 
         They may be read long before their turn to be written: the state is a copy until then.
-
-        Raises:
-            ConfigError: the catalog asks for a replication that the endpoint does not offer.
         """
         _ = self.row_type  # made in the main thread, once
         options = Options(
@@ -556,25 +516,25 @@ class EconomicStream(RESTStream["Query"]):
                     f"{self.name} does not support INCREMENTAL replication by "
                     f"{self.replication_key!r}"
                 )
-            state = {**self._known_state(agreement)}
+            state = {**self._known_states.get(agreement.number, {})}
             make = partial(self.replication.incremental, self, agreement, state, options)
         else:
             make = partial(self.replication.full_table, self, agreement, options)
         before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
         is_unknown = before == 1 and self.deletes and not self.is_single_object
-        reading = RepeatedReading(self, agreement, make, None if is_unknown else before)
-        return Partition(agreement, reading, state).steps()
+        return Partition(self, agreement, make, state, None if is_unknown else before).steps()
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
-        """Read an agreement completely; its records are either written or yielded.
-
-        Raises:
-            EconomicError: it could not be read completely.
-            AccessDeniedError: access to the stream is denied.
-        """
-        builder = self._record_builder(agreement)
+        """Read an agreement completely; its records are either written or yielded."""
+        builder = RecordBuilder(
+            keys=self.own_primary_keys,
+            drift=self._drift,
+            logger=self.logger,
+            agreement=agreement,
+            mapped=self._is_mapped or bool(self.config.get("batch_config")),
+        )
         key = self.name, agreement.number
         with self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps:
             for step in _denied_at_once(steps):
@@ -583,9 +543,7 @@ class EconomicStream(RESTStream["Query"]):
                     self._end(agreement, step, coverage)
                     return
                 self.run.stop.check()
-                if step.page.rows:
-                    self._now_has_rows(agreement)
-                self._count_duplicates(step.page.rows)
+                self._note_rows(agreement, step.page.rows)
                 records = builder.records(step.page.typed, step.context)
                 if write:
                     self._write_state_before(agreement, step)
@@ -596,16 +554,16 @@ class EconomicStream(RESTStream["Query"]):
                     self._move_on(agreement, step.state)
                 self.run.progress.wrote(self.name, step, agreement.http.rate_limit.left)
                 if write:
-                    self._end_page()
+                    self.run.writer.end_page()
+                    self.state_manager.is_flushed = False
+                    self._write_state_message()
 
-    def _now_has_rows(self, agreement: Agreement) -> None:
-        """Record in the state that rows were written, even if not all of them will be."""
-        self.run.rows_before(agreement).setdefault(self.name, 1)
-        if self.deletes:
-            self.get_context_state(agreement.context).setdefault(BEGUN, None)
-
-    def _count_duplicates(self, rows: Sequence[Row]) -> None:
-        """Count rows of one page with the same key, if the key is inferred."""
+    def _note_rows(self, agreement: Agreement, rows: Sequence[Row]) -> None:
+        """Note in the state that there are rows; if the key is inferred, count its duplicates."""
+        if rows:
+            self.run.rows_before(agreement).setdefault(self.name, 1)
+            if self.deletes:
+                self.get_context_state(agreement.context).setdefault(BEGUN, None)
         if self.key_is_inferred:
             keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
@@ -638,7 +596,7 @@ class EconomicStream(RESTStream["Query"]):
         else:
             self._move_on(agreement, partition.state)
             if reading.full_refresh:
-                self.run.rows_before(agreement)[self.name] = reading.rows
+                self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
                     now = instant_text(pendulum.now("UTC").replace(microsecond=0))
                     self.get_context_state(agreement.context)[BEGUN] = now
@@ -671,18 +629,14 @@ class EconomicStream(RESTStream["Query"]):
     # Deleted rows
 
     def _coverage(self) -> Coverage:
-        remembers = not self.is_self  # that one's state is `companies_before`
+        # What `agreements` remembers is `companies_before`.
+        partitions = [] if self.is_self else self.stream_state.get("partitions", [])
+        failures = [line.partition(": ")[0] for line in self.run.agreements.failures]
+        gaps = [f"{where} could not be read" for where in failures]
+        gaps += [f"{grant.where} is disabled" for grant in self.run.disabled]
         before = self.run.companies_before
-        coverage = Coverage(
-            self.stream_state.get("partitions", []) if remembers else [],
-            before,
-            [
-                f"{line.partition(': ')[0]} could not be read"
-                for line in self.run.agreements.failures
-            ]
-            + [f"{grant.where} is disabled" for grant in self.run.disabled],
-            {number for number, streams in before.items() if self.name in streams},
-        )
+        had_rows = {number for number, streams in before.items() if self.name in streams}
+        coverage = Coverage(partitions, before, gaps, had_rows)
         for agreement in self.run.agreements:
             if agreement.refused:
                 coverage.missed(agreement)
@@ -704,16 +658,12 @@ class EconomicStream(RESTStream["Query"]):
         if not days or self.replication_method != INCREMENTAL:
             return False
         latest = pendulum.now("UTC").subtract(days=days)
-        states = [self._known_state(agreement) for agreement in self._agreements(None)]
+        states = [self._known_states.get(a.number, {}) for a in self._agreements(None)]
         ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
         return any(at is None or at <= latest for at in ages)
 
-    def _known_state(self, agreement: Agreement) -> dict[str, Any]:
-        """Return the state of an agreement, without making a partition for it."""
-        return self._partitions.get(agreement.number, {})
-
     @cached_property
-    def _partitions(self) -> dict[int, dict[str, Any]]:
+    def _known_states(self) -> dict[int, dict[str, Any]]:
         """The partitions that this run began with, by agreementNumber."""
         known = self.tap_state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
         return {
@@ -740,15 +690,6 @@ class EconomicStream(RESTStream["Query"]):
     def _absent(self) -> UnsetType | None:
         """The value of a column that e-conomic omits."""
         return UNSET if self.run.setting("absent_columns") == "omit" else None
-
-    def _record_builder(self, agreement: Agreement) -> RecordBuilder:
-        return RecordBuilder(
-            keys=self.own_primary_keys,
-            drift=self._drift,
-            logger=self.logger,
-            agreement=agreement,
-            mapped=self._is_mapped or bool(self.config.get("batch_config")),
-        )
 
     @property
     def _documented(self) -> bool:
@@ -787,8 +728,7 @@ class EconomicStream(RESTStream["Query"]):
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Yield a record as the stream maps change it.
 
-        The SDK's own would drop properties that no schema names. Its flattening omits the columns
-        of an object that is null, and has the object instead.
+        The SDK's own drops properties that no schema names, and the columns of an object of null.
         """
         fill = self.config.get("flattening_enabled") and self._absent is None
         for stream_map in self.stream_maps:
@@ -816,18 +756,9 @@ class EconomicStream(RESTStream["Query"]):
             counter.increment()
             yield record
 
-    def _end_page(self) -> None:
-        self.run.writer.end_page()
-        self.state_manager.is_flushed = False
-        self._write_state_message()
-
 
 def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partition]:
-    """Yield the steps of a partition.
-
-    Raises:
-        EconomicError: access was denied partway through, so the stream is incomplete: not to skip.
-    """
+    """Yield the steps of a partition; if access is denied partway through, it is no skip."""
     begun = False
     try:
         for step in steps:

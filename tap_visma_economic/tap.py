@@ -7,15 +7,18 @@ import copy
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.helpers._catalog import get_selected_schema
 
 from tap_visma_economic import access, files, schemas, validation
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.cli import EXPLAINED, CommandLine, explanation
 from tap_visma_economic.config import (
     SETTINGS,
@@ -30,18 +33,10 @@ from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
 from tap_visma_economic.run import Run
 from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.stream import EconomicStream
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements
-from tap_visma_economic.writer import BufferedWriter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.agreements_file import Grant
-    from tap_visma_economic.stream import EconomicStream
-    from tap_visma_economic.writer import PatientStateWriter
-
+from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 _PAID = {vars(stream)["name"] for stream in STREAMS if access.paid_module_of(stream)}
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from singer_sdk.contrib.msgspec import enc_hook
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.helpers._util import utc_now
+from singer_sdk.helpers.types import TapState
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
 from tap_visma_economic.errors import TargetGone
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from singer_sdk.helpers.types import TapState
 
 _FULL = 1 << 20
 """Maximum size of the buffer, in bytes."""

@@ -24,7 +24,7 @@ from scripts.live_check.answers import CannotTell, Finding, Reply
 from scripts.live_check.checks import CHECKS, assumptions
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import OPENAPI_URL, PREFIX, REST_URL
-from tap_visma_economic.rate_limit import told
+from tap_visma_economic.rate_limit import limit_of
 from tap_visma_economic.retry import retry_after
 from tap_visma_economic.schemas import MODULE_VERSIONS
 
@@ -92,7 +92,7 @@ class Api:
             wait = retry_after(*(reply.headers.get(name) for name in ("Retry-After", "Date")))
             self._hold(wait, "not requested: e-conomic rejected a call with 429")
             return self._send(request)
-        budget = told(reply.headers.get("X-RateLimiting"))
+        budget = limit_of(reply.headers.get("X-RateLimiting"))
         # Whether the figure means used or left, a bucket that is near neither end is in use.
         if budget and 0.25 < budget.used / budget.limit < 0.75:
             self._hold(budget.window, "not requested: others are using the rate limit")

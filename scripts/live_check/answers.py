@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tap_visma_economic.rate_limit import told
+from tap_visma_economic.rate_limit import limit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -268,12 +268,12 @@ def one_form(*replies: Reply) -> Finding:
     texts = [it.headers.get("X-RateLimiting", "") for it in replies]
     forms = sorted({re.sub(r"\d+", "9", text)[:80] or "no header" for text in texts})
     safe = [it if re.fullmatch(r"(?i)[a-z9 :/.,=;-]+", it) else "unusual" for it in forms]
-    return Finding(len(forms) == 1 and bool(told(texts[0])), "; ".join(safe))
+    return Finding(len(forms) == 1 and bool(limit_of(texts[0])), "; ".join(safe))
 
 
 def means_used(*replies: Reply) -> Finding:
     """Whether the rate limit's figure means tokens used: this script's few calls use few."""
-    limits = [told(reply.headers.get("X-RateLimiting")) for reply in replies]
+    limits = [limit_of(reply.headers.get("X-RateLimiting")) for reply in replies]
     shares = [it.used / it.limit for it in limits if it]
     need(shares, "no response reports the rate limit")
     low, high = max(shares) < 0.25, min(shares) > 0.75

@@ -14,18 +14,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from tap_visma_economic.records.row_type import Flaw
+from tap_visma_economic.records.row_type import Envelope, Flaw
 from tap_visma_economic.records.values import DEEPEST, TooDeepError, not_too_deep
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tap_visma_economic.records.row_type import Envelope
 
 _MOST_DIGITS = 4000
 """Digits of an integer that Python and msgspec read; both stop a little above 4,300."""

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pendulum
+import requests
 
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.row_type import Envelope, Rows
+from tap_visma_economic.records.row_type import Envelope, Rows, RowType
 from tap_visma_economic.records.selection import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-
-    import requests
-
-    from tap_visma_economic.records.row_type import RowType
 
 T = TypeVar("T")
 
@@ -158,11 +153,7 @@ def single(
 ) -> Page:
     """Return a bare JSON object as a page of one row.
 
-    Args:
-        response: the response.
-        documented: properties of the object. Without any of them it is another one, such as an
-            error that came with status 200.
-        row_type: what decodes it.
+    Without any documented property it is another one, such as an error that came with status 200.
     """
     _, rows = _read(response, _SINGLE, row_type)
     if not any(name in documented for name in rows[0]):
@@ -180,14 +171,10 @@ def count(response: requests.Response) -> int:
 
 
 def fault_of_next_page(link: str, asked: str) -> str | None:
-    """Return what is wrong with `pagination.nextPage`, None if it leads on.
+    """Return what is wrong with `pagination.nextPage`, None if it leads on from the URL asked for.
 
     No link is followed: the tap asks for pages by its own queries, so that none can send its tokens
     elsewhere. One that leads away or back says that the response is not to be trusted.
-
-    Args:
-        link: the link (docs/economic-api.md#rest-collections).
-        asked: the URL of this page.
     """
     try:
         host, skipped = _host_and_skipped(link)

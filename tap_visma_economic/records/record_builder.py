@@ -7,18 +7,14 @@ it. Its stream has failed for its company, so that the bookmark stays in front o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tap_visma_economic.errors import UnreadableRowError, counted, shown
-from tap_visma_economic.records.row_type import as_dictionary
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.row_type import Rows
-    from tap_visma_economic.records.selection import Record
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.row_type import Rows, as_dictionary
+from tap_visma_economic.records.selection import Record
 
 _MOST_NAMED = 20
 """Rows of one agreement that the log names; the others are counted by `Drift`."""
@@ -29,9 +25,6 @@ class RecordBuilder:
 
     Args:
         keys: columns that a row cannot be without.
-        drift: where values that are left out are counted.
-        logger: the stream's.
-        agreement: the company, for the log.
         mapped: whether the SDK changes records on their way out: it needs dictionaries.
     """
 
@@ -76,11 +69,7 @@ class RecordBuilder:
         return not self._refused
 
     def finish(self) -> None:
-        """Raise an error that names the rows which have not become records, if there are any.
-
-        Raises:
-            UnreadableRowError: there are.
-        """
+        """Raise an error that names the rows which have not become records, if there are any."""
         if self._refused:
             named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
             raise UnreadableRowError(

@@ -8,28 +8,20 @@ values of another type than documented are conformed, and become the same Struct
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.json import Decoder, Encoder
 
-from tap_visma_economic.records.selection import Row
-from tap_visma_economic.records.shape import Code, Shape
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from msgspec import UnsetType
-
-    from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.selection import Record, Schema, Selection
-    from tap_visma_economic.records.shape import Finalize, Keyless, Path
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.selection import Record, Row, Schema, Selection
+from tap_visma_economic.records.shape import Code, Finalize, Keyless, Path, Shape
 
 MOST_LEARNT = 100
 """Names that a type keeps. A response with more of them has a type of its own."""
@@ -104,8 +96,6 @@ class Rows(Sequence[Row]):
     """The rows of one response: objects, and dictionaries for whoever asks.
 
     Args:
-        content: the response.
-        envelope: what stands around its rows.
         made: the rows as objects, which become records in place (see `finalize`).
         compiled: what decoded them; None if they are dictionaries.
         flaws: what was left out of rows, by place.
@@ -136,7 +126,6 @@ class Rows(Sequence[Row]):
         return self._plain(places) if isinstance(places, int) else self.take(places)
 
     def _plain(self, place: int) -> Row:
-        """Return a row as it came, as a dictionary."""
         return _decode_row(self._raw[self.places[place] if self.places else place])
 
     @cached_property
@@ -161,11 +150,7 @@ class Rows(Sequence[Row]):
         return rows
 
     def finalize(self, context: Mapping[str, Any]) -> list[Any]:
-        """Turn the rows into records, in place, and return them.
-
-        Args:
-            context: agreementNumber and the path parameters.
-        """
+        """Turn the rows into records, in place, and return them."""
         assert self.compiled, "rows of no type"  # noqa: S101
         keyless: Keyless = []
         self.compiled.finalize(self.made, context, keyless)
@@ -196,8 +181,6 @@ class RowType:
 
     Args:
         schema: the stream's schema file, `x-` keywords included.
-        selection: what of it is wanted.
-        drift: where departures from the documents are noted.
         absent: what stands for a column that e-conomic leaves out: null, or nothing.
         fill_booleans: give documented booleans that e-conomic leaves out as false.
         as_text: give amounts, rates and quantities as texts in plain notation.
@@ -219,8 +202,7 @@ class RowType:
         """Return a response in JSON and its rows. May run in any thread.
 
         Raises:
-            msgspec.DecodeError: it is no JSON, or no such response.
-            UnicodeDecodeError, RecursionError: so, too.
+            msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is no such response.
         """
         compiled = self._current
         try:
@@ -288,11 +270,7 @@ def _raw_decoder(envelope: Envelope) -> Decoder[Any]:
 
 
 def _raw_rows(content: bytes, envelope: Envelope) -> tuple[Any, list[msgspec.Raw]]:
-    """Return a response and its rows, which are not parsed.
-
-    Raises:
-        msgspec.DecodeError: it is no JSON, or no such response.
-    """
+    """Return a response and its rows, which are not parsed."""
     body = _raw_decoder(envelope).decode(content)
     return body, envelope.rows(body)
 

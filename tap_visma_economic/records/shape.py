@@ -19,17 +19,19 @@ The fields of a Struct stand in the order of the schema, and so do the propertie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from itertools import count
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from tap_visma_economic.records.drift import Drift
+from tap_visma_economic.records.selection import Schema, Selection
 from tap_visma_economic.records.values import (
     MistypedError,
     TimeOfDayError,
@@ -40,12 +42,6 @@ from tap_visma_economic.records.values import (
     number,
     number_text,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from tap_visma_economic.records.drift import Drift
-    from tap_visma_economic.records.selection import Schema, Selection
 
 Path = tuple[str, ...]
 """Names that lead to a property of a row; `[]` stands for the items of an array."""
@@ -82,7 +78,6 @@ class Fit:
         documented: the type in words.
         convert: returns the value, or raises a MistypedError.
         where: the value's place, for the report of what is lost.
-        drift: where departures from the documents are noted.
         is_key: one value of another type is better than a row without its key.
     """
 
@@ -113,12 +108,8 @@ class Memo(dict[Any, Any]):
     """Remembers what became of a text, if nothing was lost; null and absent stay as they are."""
 
     def __init__(self, fit: Fit) -> None:
+        super().__init__({None: None, UNSET: UNSET})
         self._fit = fit
-        self._start()
-
-    def _start(self) -> None:
-        self.clear()
-        self.update({None: None, UNSET: UNSET})
 
     def __missing__(self, value: Any) -> Any:
         try:
@@ -126,7 +117,8 @@ class Memo(dict[Any, Any]):
         except MistypedError:
             return self._fit(value)
         if len(self) >= _MOST_REMEMBERED:
-            self._start()
+            self.clear()
+            self.update({None: None, UNSET: UNSET})
         self[value] = converted
         return converted
 
@@ -137,7 +129,6 @@ class Code:
 
     Args:
         learnt: properties that no document names.
-        drift: where departures from the documents are noted.
         as_text: numbers become texts in plain notation.
     """
 
@@ -253,7 +244,7 @@ class Shape:
             schema: the object's.
             selection: what of it is wanted.
             keys: columns that no record can be without.
-            known: properties that are no news although the schema does not name them.
+            known: more properties that are no news.
         """
         columns: Mapping[str, Schema] = schema.get("properties", {})
         references = _references(columns)
@@ -326,11 +317,9 @@ class Shape:
         return ".".join((*self.path, *steps))
 
     def _at(self, name: str) -> str:
-        """Return a property's name in the function."""
         return f"{self.variable}.{self.fields[name].attribute}"
 
     def _add(self, name: str, type_: Any, default: Any = UNSET, **more: Any) -> str:
-        """Add a field and return its name in the function."""
         if type_ not in (Any, _DROPPED):
             type_ = type_ | None | UnsetType if default is UNSET else type_ | None
         self.fields[name] = Field(f"f{len(self.fields)}", type_, default, **more)
@@ -355,7 +344,6 @@ class Shape:
         return targets if passing else []
 
     def _stamp(self, name: str, column: Schema, selection: Selection) -> None:
-        """Fill a column from the request, whatever the row says."""
         if selection.at(name) == _AGREEMENT or selection.has(name):
             target = self._add(name, _DROPPED)
             self.lines.append(f"{target} = {self.code.stamp(column.get('x-stamp', name))}")
@@ -400,7 +388,7 @@ class Shape:
         if column.get("properties"):
             inner = Shape(self.code, (*self.path, name))
             inner.build(column, selection.within(name))
-            target = self._add_object(name, inner, self.absent)
+            target = self._add(name, inner.struct(), self.absent, fit=inner.conform, shape=inner)
             if inner.lines:
                 self.lines += [f"{inner.variable} = {target}", f"if {inner.variable}:"]
                 self.lines += _in(inner.lines)
@@ -410,9 +398,6 @@ class Shape:
             fit = self.code.constant(self._fit_to("an object", convert, name))
             target = self._add(name, Any, self.absent)
             self.lines.append(f"if type({target}) not in nothing: {target} = {fit}({target})")
-
-    def _add_object(self, name: str, inner: Shape, default: Any) -> str:
-        return self._add(name, inner.struct(), default, fit=inner.conform, shape=inner)
 
     def _array(self, name: str, column: Schema, selection: Selection) -> None:
         items: Schema = column.get("items", {})
@@ -440,16 +425,10 @@ class Shape:
         lifted: Mapping[str, tuple[str, Schema]],
         selection: Selection,
     ) -> None:
-        """Add an object that columns are lifted out of.
+        """Add an object that columns are lifted out of: by its key, each one's name and schema.
 
         It stays if it has more to say: a document describes it and it is wanted, or there is in it
         what no document names.
-
-        Args:
-            name: the object.
-            column: its schema, if it has one.
-            lifted: by key of the object, the column it is lifted to and the schema of that.
-            selection: what is wanted.
         """
         inner, within = Shape(self.code, (*self.path, name)), selection.within(name)
         documented: Mapping[str, Schema] = column.get("properties", {})
@@ -478,7 +457,7 @@ class Shape:
             gone = [f"{inner._at(key)} = unset" for key in inner.fields]
             news = inner._learn(passing=self._passing and not replaced)
         default = self.absent if kept or replaced else UNSET
-        target = self._add_object(name, inner, default)
+        target = self._add(name, inner.struct(), default, fit=inner.conform, shape=inner)
         self.lines.append(f"{inner.variable} = {target}")
         if not kept:
             self.lines.append(f"{target} = {'None' if default is None else 'unset'}")

@@ -8,16 +8,13 @@ raises `MistypedError`. Money stays decimal from the wire to the target.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pendulum
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Converter = Callable[[Any], Any]
 

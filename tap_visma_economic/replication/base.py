@@ -7,27 +7,23 @@ bookmark moves only over rows that have been written, and never backwards.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pendulum
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import QueryRefusedError
 from tap_visma_economic.filters import compare
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
+from tap_visma_economic.listing import Endpoint
+from tap_visma_economic.paths import PathContext
+from tap_visma_economic.records.pages import Page
 
 T = TypeVar("T")
 
-Clock = pendulum.DateTime | None
-"""The server's clock when it responded, None if it did not say."""
+Pages = Iterator[tuple[PathContext, Page]]
+"""Pages, each with the context of its listing."""
 
 State = dict[str, Any]
 """The state of one partition. It comes from a file, so no value is trusted to be of its type.
@@ -41,33 +37,26 @@ number and the rows up to it; `open`, see `OpenSet`; `changes_since`, `changes_t
 """
 
 
-class Stream(Protocol):
+class Stream(Endpoint, Protocol):
     """A stream, as replication uses it."""
 
     name: str
 
-    @property
-    def logger(self) -> logging.Logger: ...
     @property
     def replication(self) -> Replication: ...
     @property
     def own_primary_keys(self) -> tuple[str, ...]: ...
     @property
     def parent(self) -> type[Any] | None: ...
-    @property
-    def is_counted(self) -> bool: ...
     def sibling(self, of: type[Any]) -> Stream: ...
     def instant_literal(self, at: pendulum.DateTime) -> str: ...
     def count(self, agreement: Agreement, filter_: str | None) -> int: ...
-    def read(
-        self, agreement: Agreement, filter_: str | None
-    ) -> Iterator[tuple[PathContext, Page]]: ...
+    def read(self, agreement: Agreement, filter_: str | None) -> Pages: ...
     def column_pages(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]: ...
     def knows_parents(self, agreement: Agreement) -> bool: ...
     def forget_parents(self, agreement: Agreement) -> None: ...
-    def keeps_moving(self, agreement: Agreement) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -121,10 +110,7 @@ class Reading:
     """What one run reads of a stream and an agreement. This one reads everything.
 
     Args:
-        stream: the stream.
-        agreement: whose rows to read.
         state: the state of the partition, changed in place.
-        options: what the settings say.
         by: what the stream declares.
 
     Attributes:
@@ -138,7 +124,6 @@ class Reading:
     by: Replication
 
     def __post_init__(self) -> None:
-        """Read everything from the start date on."""
         self.full_refresh = True
         self._key = self.by.key
         self._start_date: str | None = None
@@ -152,11 +137,11 @@ class Reading:
         """Whether every row that there is was read."""
         return self.full_refresh and self._date_filter is None
 
-    def pages(self) -> Iterator[tuple[PathContext, Page]]:
+    def pages(self) -> Pages:
         """Yield the pages to be written."""
         return self.stream.read(self.agreement, self._date_filter)
 
-    def observe(self, rows: Sequence[Row], clock: Clock) -> State:  # noqa: ARG002
+    def observe(self, page: Page) -> State:  # noqa: ARG002
         """Take note of a page; return what a STATE has to say before its rows are written.
 
         Once they are, the run may be killed before any other STATE.

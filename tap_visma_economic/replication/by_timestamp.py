@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pendulum
 
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import column
 from tap_visma_economic.records.values import MistypedError, instant, instant_text
 from tap_visma_economic.replication.base import (
+    Options,
+    Pages,
     Reading,
     Replication,
+    State,
+    Stream,
     bookmark_of,
     earlier,
     move,
     pages_since,
     parse_instant,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_visma_economic.agreement import Agreement
-    from tap_visma_economic.paths import PathContext
-    from tap_visma_economic.records.pages import Page
-    from tap_visma_economic.records.selection import Row
-    from tap_visma_economic.replication.base import Clock, Options, State, Stream
 
 
 class ByTimestamp(Replication):
@@ -35,7 +31,6 @@ class ByTimestamp(Replication):
     def incremental(
         self, stream: Stream, agreement: Agreement, state: State, options: Options
     ) -> Reading:
-        """Return a reading by the replication key, which changes the state in place."""
         return TimestampReading(stream, agreement, state, options, self)
 
 
@@ -47,7 +42,6 @@ class TimestampReading(Reading):
     """
 
     def __post_init__(self) -> None:
-        """Decide since when to read."""
         super().__post_init__()
         value = None if self.options.full_refresh else bookmark_of(self.state, self._key)
         bookmark = earlier(value, self.options.lookback_minutes)
@@ -65,21 +59,20 @@ class TimestampReading(Reading):
 
     @property
     def covers_everything(self) -> bool:
-        """Whether every row that there is was read."""
         return self._since is None
 
-    def pages(self) -> Iterator[tuple[PathContext, Page]]:
+    def pages(self) -> Pages:
         """Yield the rows changed since the bookmark less the look-back, or since the start date."""
         read = partial(self.stream.read, self.agreement)
         if self._since is None:
             return read(None)
         return pages_since(self.stream, self._key, self._since, read)
 
-    def observe(self, rows: Sequence[Row], clock: Clock) -> State:
+    def observe(self, page: Page) -> State:
         """Take note of the latest change on a page and, on the first, of the server's clock."""
         if self._began is None:
-            self._began = clock or pendulum.now("UTC")
-        for value in column(rows, self._key):
+            self._began = page.clock or pendulum.now("UTC")
+        for value in column(page.rows, self._key):
             text = _instant_of(value)
             if text[:-1] > self._latest[:-1]:  # without the Z, or fractions would sort before it
                 self._latest = text

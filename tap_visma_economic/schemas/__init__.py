@@ -12,14 +12,12 @@ A file is the JSON Schema of the record the tap emits, with keywords of its own 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _FILES = files(__name__)
 

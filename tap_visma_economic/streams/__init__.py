@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tap_visma_economic.stream import EconomicStream
 from tap_visma_economic.streams import (
     agreement,
     customers,
@@ -15,9 +14,6 @@ from tap_visma_economic.streams import (
     subscriptions,
     suppliers,
 )
-
-if TYPE_CHECKING:
-    from tap_visma_economic.stream import EconomicStream
 
 STREAMS: tuple[type[EconomicStream], ...] = (
     agreement.Agreements,

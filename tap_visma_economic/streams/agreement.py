@@ -5,16 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
 
 from tap_visma_economic.client import OpenApiStream, RestApiStream
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.pagination import OnePage
-
-if TYPE_CHECKING:
-    import requests
-
-    from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.pages import Page
 
 _MASK = "***"
 _FIELD = re.compile(r"([\w.-]+=)([^=].*)", re.ASCII | re.DOTALL)

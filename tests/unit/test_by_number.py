@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.errors import UncountedError
-from tap_visma_economic.replication import numbered as module
-from tap_visma_economic.replication.changelog import Change
-from tap_visma_economic.replication.numbered import OVERLAP
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.replication import by_number as module
+from tap_visma_economic.replication.by_number import Change
 from tap_visma_economic.replication.open_items import OpenSet
 from tests.unit.test_by_number_pages import CHANGES, OPEN, PAGE, PLAIN, Books, started
 
 if TYPE_CHECKING:
-    from tap_visma_economic.replication.numbered import NumberReading
+    from tap_visma_economic.replication.by_number import NumberReading
 
 State = dict[str, Any]
 
@@ -61,7 +61,7 @@ def by_number(
 
 def see(reading: NumberReading, *numbers: Any) -> None:
     """Show a page of these numbers."""
-    reading.observe([{"number": number} for number in numbers], NOON)
+    reading.observe(Page([{"number": number} for number in numbers], clock=NOON))
 
 
 def read(reading: NumberReading, pages: int | None = None) -> list[int]:
@@ -71,7 +71,7 @@ def read(reading: NumberReading, pages: int | None = None) -> list[int]:
         if turn == pages:
             return numbers
         numbers += [row["number"] for row in page.rows]
-        reading.observe(page.rows, page.clock)
+        reading.observe(page)
     reading.complete()
     return numbers
 
@@ -94,33 +94,12 @@ def checkpoints(state: State) -> list[tuple[int, int]]:
 # --- how the bookmark moves ---
 
 
-def test_a_sorted_listing_moves_its_bookmark_after_each_page() -> None:
-    state: State = {}
-    reading = by_number(state)
-    see(reading, 1, 2, 3)
-    assert state["replication_key"] == "number"
-    assert reached(state) == (3, 3)
-    see(reading, 4, 9)
-    assert reached(state) == (9, 5)
-
-
 def test_a_reading_without_rows_moves_nothing() -> None:
     state: State = {}
     reading = by_number(state)
     see(reading)
     reading.complete()
     assert state == {"start_date": None}
-
-
-def test_a_number_that_a_page_may_end_inside_of_is_left_for_the_next_page() -> None:
-    state: State = {}
-    reading = by_number(state, single=False)
-    see(reading, 1, 2, 3, 3)
-    assert reached(state) == (2, 2)
-    see(reading, 3, 3, 4)
-    assert reached(state) == (3, 6)
-    reading.complete()
-    assert reached(state) == (4, 7)
 
 
 def test_a_page_of_one_number_moves_the_bookmark_below_it() -> None:
@@ -219,12 +198,6 @@ def test_a_bookmark_claims_no_number_that_may_still_come(pages: list[list[int]])
 # --- what is asked for ---
 
 
-def test_without_a_bookmark_everything_is_read_and_nothing_counted() -> None:
-    books = Counted(*range(1, 8))
-    assert read(by_number({}, books)) == list(range(1, 8))
-    assert (books.asked, books.counts) == ([None], [])
-
-
 @pytest.mark.parametrize(
     "state",
     [
@@ -243,23 +216,10 @@ def test_a_bookmark_that_says_too_little_is_none(state: State) -> None:
     assert (books.asked, books.counts) == ([None], [])
 
 
-def test_numbers_are_read_again_from_an_overlap_below_the_bookmark() -> None:
-    books = Counted(*range(1, OVERLAP + 502))
-    state = at(OVERLAP + 500, OVERLAP + 500)
-    read(by_number(state, books))
-    assert books.counts == [f"number$lte:{OVERLAP + 500}"]
-    assert books.asked == ["number$gte:500"]
-    assert reached(state) == (OVERLAP + 501, OVERLAP + 501)
-
-
 def test_an_overlap_below_the_first_number_begins_with_it() -> None:
     books = Counted(*range(1, 8))
     read(by_number(at(7, 7), books))
     assert books.asked == ["number$gte:1"]
-
-
-def test_an_overlap_is_a_thousand_numbers() -> None:
-    assert OVERLAP == 1000
 
 
 def test_rows_of_the_overlap_are_not_counted_twice() -> None:
@@ -272,15 +232,6 @@ def test_rows_of_the_overlap_are_not_counted_twice() -> None:
     assert reached(state) == (9, 8)
 
 
-def test_a_row_that_came_below_the_bookmark_is_found_by_the_count_and_read() -> None:
-    state: State = {}
-    books = Counted(*range(5000, 5012))
-    read(by_number(state, books))
-    books.put(3)
-    assert 3 in read(by_number(state, books))
-    assert reached(state) == (5011, 13)
-
-
 def test_rows_that_went_are_noticed_and_counted_anew() -> None:
     state: State = {}
     books = Counted(*range(5000, 5012))
@@ -291,23 +242,6 @@ def test_rows_that_went_are_noticed_and_counted_anew() -> None:
     books.counts.clear()
     read(by_number(state, books))
     assert books.counts == ["number$lte:5011"]
-
-
-def test_a_number_below_one_is_read_where_no_checkpoint_holds() -> None:
-    state: State = {}
-    books = Counted(*range(1, 5))
-    read(by_number(state, books))
-    books.put(0)
-    assert read(by_number(state, books)) == [0, 1, 2, 3, 4]
-
-
-def test_a_highest_number_picked_by_hand_hides_no_number_below_it() -> None:
-    state: State = {}
-    books = Counted(1, 2, 90_000)
-    read(by_number(state, books))
-    books.put(3)
-    assert 3 in read(by_number(state, books))
-    assert reached(state) == (90_000, 4)
 
 
 @pytest.mark.parametrize("nights", [1, 40])
@@ -351,15 +285,6 @@ def test_a_reading_cut_before_it_passed_the_bookmark_leaves_the_state_as_it_was(
     read(by_number(state, books), pages=2)
     assert state == before
     assert 1 in read(by_number(state, books))
-
-
-def test_a_cut_first_reading_goes_on_where_it_was() -> None:
-    state: State = {}
-    books = Counted(*range(5000, 5000 + 10 * PAGE))
-    read(by_number(state, books), pages=2)
-    assert reached(state) == (5000 + 2 * PAGE - 1, 2 * PAGE)
-    read(by_number(state, books))
-    assert reached(state) == (5000 + 10 * PAGE - 1, 10 * PAGE)
 
 
 # --- checkpoints ---
@@ -422,50 +347,7 @@ def test_where_a_reading_began_becomes_a_checkpoint() -> None:
     assert (500, 500) in checkpoints(state)
 
 
-# --- the setting start_date ---
-
-
-@pytest.mark.parametrize(
-    ("before", "now"),
-    [(None, "2024-01-01"), ("2024-01-01", None), ("2024-01-01", "2023-01-01")],
-)
-def test_another_start_date_starts_over(before: str | None, now: str | None) -> None:
-    state = at(5000, 5000, start_date=before, checkpoints=[[2500, 2500]])
-    reading = by_number(state, Counted(3), start_date=now)
-    assert state == {"replication_key": "number", "start_date": now}
-    read(reading)
-    assert reached(state) == (3, 1)
-    assert state["checkpoints"] == []
-
-
-@pytest.mark.parametrize("start_date", [None, "2024-01-01"])
-def test_the_same_start_date_goes_on(start_date: str | None) -> None:
-    state = at(7, 7, start_date=start_date)
-    books = Counted(*range(1, 8))
-    read(by_number(state, books, start_date=start_date))
-    assert books.asked == ["number$gte:1"]
-
-
-def test_a_bound_by_date_holds_for_rows_and_counts() -> None:
-    books = Counted(*range(1, 8))  # `version` stands for the date, it counts the bookings
-    state: State = {}
-    read(by_number(state, books, date_filter="version$gte:3"))
-    assert reached(state) == (7, 5)
-    read(by_number(state, books, date_filter="version$gte:3"))
-    assert books.asked == ["version$gte:3", "number$gte:1$and:version$gte:3"]
-    assert books.counts == ["number$lte:7$and:version$gte:3"]
-
-
 # --- reading everything again ---
-
-
-def test_a_reading_anew_asks_for_everything_and_keeps_the_bookmark() -> None:
-    state = at(90, 3, checkpoints=[[1, 1]])
-    books = Counted(*range(1, 8))
-    reading = by_number(state, books, full_refresh=True)
-    read(reading)
-    assert (books.asked, books.counts) == ([None], [])
-    assert reached(state) == (90, 7)
 
 
 @pytest.mark.parametrize(
@@ -493,27 +375,6 @@ def test_a_reading_tells_whether_it_read_everything(
 
 def open_rows(state: State, books: Books, **more: Any) -> NumberReading:
     return started(OPEN, books, state, **more)
-
-
-def test_open_rows_are_kept_and_asked_for_and_settled_ones_read_by_number() -> None:
-    state: State = {}
-    books = Counted(*range(3001, 3005))
-    books.put(7, remainder=1)
-    books.put(9, remainder=1)
-    read(open_rows(state, books))
-    assert OpenSet(state).numbers == {7, 9}
-    books.put(7, remainder=0)
-    books.asked.clear()
-    assert read(open_rows(state, books))[-2:] == [9, 7]
-    assert books.asked == ["number$gte:2004", "remainder$ne:0", "number$in:[7]"]
-    assert OpenSet(state).numbers == {9}
-
-
-def test_a_first_reading_asks_for_nothing_twice() -> None:
-    books = Counted(1)
-    books.put(2, remainder=1)
-    read(open_rows({}, books))
-    assert books.asked == [None]
 
 
 def test_an_open_row_of_the_overlap_is_not_read_by_number_when_settled() -> None:
@@ -546,7 +407,9 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
     state: State = {}
     reading = open_rows(state, Counted())
     rows = [(1, "?"), (2, None), (3, "0.00"), (4, "12.50"), (None, 5), (6, 0)]
-    reading.observe([{"number": number, "remainder": amount} for number, amount in rows], NOON)
+    reading.observe(
+        Page([{"number": number, "remainder": amount} for number, amount in rows], clock=NOON)
+    )
     reading.complete()
     assert OpenSet(state).numbers == {1, 4}
 
@@ -554,7 +417,7 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
 def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
     state = at(10, 0, open=[3], open_from=None)
     reading = open_rows(state, Counted())
-    reading.observe([{"number": 11, "remainder": 1}], NOON)
+    reading.observe(Page([{"number": 11, "remainder": 1}], clock=NOON))
     assert OpenSet(state).numbers == {3, 11}
     reading.complete()
     assert OpenSet(state).numbers == {11}
@@ -578,7 +441,7 @@ def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() ->
     books.put(10, remainder=1)
     reading = open_rows(state, books)
     for _, page in reading.pages():
-        reading.observe(page.rows, page.clock)
+        reading.observe(page)
         books.put(10, remainder=0)
     reading.complete()
     assert books.asked == ["number$gte:1", "remainder$ne:0", "number$in:[10]"]
@@ -590,18 +453,6 @@ def test_open_rows_are_bound_by_date_too() -> None:
     day = "version$gte:1"
     read(open_rows(at(2, 2, open=[], open_from=None), books, date_filter=day))
     assert books.asked[1:] == [f"remainder$ne:0$and:{day}"]
-
-
-def test_with_a_lowest_open_number_of_an_earlier_version_everything_above_is_read() -> None:
-    books = Counted(*range(1, 1201))
-    state = at(1200, 1200, open=None, open_from=70)
-    books.put(40, remainder=1)
-    books.put(100, remainder=1)
-    numbers = read(open_rows(state, books))
-    assert books.asked == ["number$gte:70", "remainder$ne:0"]
-    assert numbers == [*range(70, 1201), 40, 100]
-    assert OpenSet(state).numbers == {40, 100}
-    assert OpenSet(state).open_from is None
 
 
 def test_another_start_date_forgets_which_rows_were_open() -> None:
@@ -655,8 +506,8 @@ def test_the_changelog_is_read_from_when_the_last_reading_began_less_the_look_ba
     state: State = {}
     first = changing(state, Log(1, 2))
     list(first.pages())
-    first.observe([{"number": 1}], NOON)
-    first.observe([{"number": 2}], NOON.add(hours=1))
+    first.observe(Page([{"number": 1}], clock=NOON))
+    first.observe(Page([{"number": 2}], clock=NOON.add(hours=1)))
     assert "changes_since" not in state
     first.complete()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
@@ -672,19 +523,9 @@ def test_where_the_server_tells_no_time_our_own_clock_stands_in(
     state: State = {}
     reading = changing(state, Counted())
     list(reading.pages())
-    reading.observe([], None)
+    reading.observe(Page([]))
     reading.complete()
     assert state["changes_since"] == "2026-01-02T12:00:00Z"
-
-
-def test_a_first_reading_needs_no_changelog() -> None:
-    class WithoutLog(Counted):
-        def changed(self, since: pendulum.DateTime | None) -> Any:
-            raise NotImplementedError
-
-    books = WithoutLog(1, 2)
-    read(changing({}, books))
-    assert books.asked == [None]
 
 
 @pytest.mark.parametrize(

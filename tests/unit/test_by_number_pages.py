@@ -19,15 +19,14 @@ from hypothesis import strategies as st
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
-from tap_visma_economic.replication import numbered as module
+from tap_visma_economic.replication import by_number as module
 from tap_visma_economic.replication.base import Options, parse_instant
-from tap_visma_economic.replication.changelog import Change
+from tap_visma_economic.replication.by_number import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_visma_economic.replication.base import Clock
-    from tap_visma_economic.replication.numbered import NumberReading
+    from tap_visma_economic.replication.by_number import NumberReading
 
 Row = dict[str, Any]
 State = dict[str, Any]
@@ -52,7 +51,8 @@ def started(
     """A reading of books, whose property `version` stands for the date."""
     start = parse_instant(start_date)
     options = Options(full_refresh, start, lookback_minutes)
-    reading: Any = by.incremental(books, AGREEMENT, state, options)
+    stream: Any = books
+    reading: Any = by.incremental(stream, AGREEMENT, state, options)
     reading._date_filter = date_filter
     return reading  # type: ignore[no-any-return]
 
@@ -127,7 +127,7 @@ class Books:
     def sibling(self, of: type[Any]) -> Any:
         return of(self)
 
-    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Clock, list[Change]]]:
+    def changed(self, since: pendulum.DateTime | None) -> Iterator[tuple[Any, list[Change]]]:
         clock = pendulum.from_timestamp(self.now)
         yield clock, [c for c in self.log if since is None or (c.at and c.at >= since)]
         self.between()
@@ -196,7 +196,7 @@ class Warehouse:
         state = copy.deepcopy(self.state)
         reading = self.reading(books, state)
         for pages, (_, page) in enumerate(reading.pages()):
-            beforehand = reading.observe(page.rows, page.clock)
+            beforehand = reading.observe(page)
             self.state = copy.deepcopy({**self.state, **beforehand})
             for row in page.rows:
                 self.rows[row["number"], row["part"]] = row

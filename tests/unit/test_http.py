@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from tap_visma_economic import http as http_module
-from tap_visma_economic.agreement import agreement_of
+from tap_visma_economic.agreement import identified
+from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator
 from tap_visma_economic.errors import GrantRefusedError, NetworkError, Stopped
 from tap_visma_economic.http import HttpClient
@@ -333,7 +334,8 @@ def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to
 ) -> None:
     monkeypatch.setattr(http_module, "MANY_CALLS", 10)
     http, other = client_on(way), client_on(way)
-    agreement_of(http, Page([{"agreementNumber": 1234567, "company": {"name": "Firma"}}]))
+    page = Page([{"agreementNumber": 1234567, "company": {"name": "Firma"}}])
+    identified(Grant("token", "here"), http, page)
     for _ in range(10):
         send(http)
         send(other)

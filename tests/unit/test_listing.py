@@ -206,32 +206,10 @@ def test_rows_without_a_key_are_all_given() -> None:
     assert late in rows.rows
 
 
-def test_a_listing_by_position_is_read_until_two_readings_are_the_same() -> None:
-    """The second has a row more than the first: only the third can tell that it was all."""
-    rows = Rows(numbered(range(PAGE + 5)), Offset)
-    hidden = rows.rows.pop()
-
-    def appear(page: int) -> None:
-        if page == 3:
-            rows.rows.append(hidden)
-
-    rows.before_page = appear
-    assert places(read(rows)) == list(range(PAGE + 5))
-    assert len(rows.asked) == 6
-    assert not rows.in_doubt
-
-
 def test_a_listing_by_position_of_one_page_is_read_once() -> None:
     rows = Rows(numbered(range(PAGE)), Offset)
     assert len(read(rows)) == PAGE
     assert len(rows.asked) == 1
-
-
-def test_a_listing_by_position_that_never_stands_still_is_in_doubt() -> None:
-    rows = Rows(numbered(range(PAGE + 50)), Offset)
-    rows.before_page = lambda _: rows.rows.pop(0)
-    read(rows)
-    assert rows.in_doubt == {NUMBER}
 
 
 # Is it all?
@@ -300,17 +278,6 @@ def test_rows_that_went_meanwhile_are_no_doubt() -> None:
     assert not rows.in_doubt
 
 
-def test_a_page_that_is_missing_is_a_failure() -> None:
-    class Hollow(Rows):
-        def fetch(self, http: None, context: Row, query: Row) -> Page:
-            page = super().fetch(http, context, query)
-            hollow = len(self.asked) == 2
-            return Page(() if hollow else page.rows, more=page.more, cursor=page.cursor)
-
-    with pytest.raises(NotWholeError, match=f"{PAGE + 5} rows were read"):
-        read(Hollow(numbered(range(2 * PAGE + 5))))
-
-
 # What may not be read, or is not there
 
 
@@ -325,23 +292,10 @@ def refusing(page: int, kind: type[AccessDeniedError | NotFoundError]) -> Rows:
     return rows
 
 
-def test_a_listing_that_may_not_be_read_is_denied() -> None:
-    with pytest.raises(AccessDeniedError):
-        read(refusing(1, AccessDeniedError))
-
-
 def test_one_that_may_not_be_read_to_the_end_has_failed() -> None:
     with pytest.raises(EconomicError, match="in the middle of /rows") as caught:
         read(refusing(2, AccessDeniedError))
     assert not isinstance(caught.value, AccessDeniedError)
-
-
-@pytest.mark.parametrize("page", [1, 2])
-def test_a_listing_that_is_gone_ends_and_is_noted(page: int) -> None:
-    rows = refusing(page, NotFoundError)
-    rows.missing = True
-    assert len(read(rows)) == (page - 1) * PAGE
-    assert rows.vanished == [{"agreementNumber": NUMBER}]
 
 
 @pytest.mark.parametrize("page", [1, 2])

@@ -37,21 +37,6 @@ PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, single)
 # --- REST ---
 
 
-def test_a_rest_page_tells_its_rows_how_many_there_are_and_that_more_follow() -> None:
-    body = {
-        "collection": ROWS,
-        "pagination": {
-            "results": 1500,
-            "pageSize": 1000,
-            "nextPage": "https://restapi.e-conomic.com/?skippages=1",
-        },
-        "self": "https://x.example",
-        "metaData": {},
-    }
-    page = pages.rest_collection(answer(body))
-    assert (list(page.rows), page.more, page.results, page.cursor) == (ROWS, True, 1500, None)
-
-
 @pytest.mark.parametrize("pagination", [{"results": 2}, {"results": 2, "nextPage": None}])
 def test_a_rest_page_without_a_next_one_is_the_last(pagination: Any) -> None:
     page = pages.rest_collection(answer({"collection": ROWS, "pagination": pagination}))
@@ -65,11 +50,6 @@ def test_a_small_rest_listing_is_one_page(more: Any) -> None:
 
 
 # --- OpenAPI ---
-
-
-def test_a_cursor_page_tells_where_the_next_one_begins() -> None:
-    page = pages.cursor_listing(answer({"cursor": "abc", "items": ROWS}))
-    assert (list(page.rows), page.more, page.cursor) == (ROWS, True, "abc")
 
 
 def test_a_cursor_that_is_a_number_is_one() -> None:
@@ -88,16 +68,6 @@ def test_a_cursor_page_without_a_cursor_is_the_last(last: Any) -> None:
 def test_a_cursor_page_may_hold_nothing(body: Any) -> None:
     page = pages.cursor_listing(answer(body))
     assert (list(page.rows), page.more) == ([], False)
-
-
-def test_an_array_is_its_rows() -> None:
-    page = pages.array(answer(ROWS))
-    assert (list(page.rows), page.more) == (ROWS, False)
-
-
-def test_a_single_object_is_a_page_of_one_row() -> None:
-    page = pages.single(answer({"agreementNumber": 1}), {"agreementNumber"})
-    assert (list(page.rows), page.more) == ([{"agreementNumber": 1}], False)
 
 
 # --- the clock ---

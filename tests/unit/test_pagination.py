@@ -16,7 +16,6 @@ from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
     Offset,
-    OnePage,
     Paged,
     PagedUpward,
 )
@@ -51,17 +50,6 @@ def read(
         if paginator.finished:
             return queries
     raise AssertionError("the paginator does not come to an end")
-
-
-# --- one page ---
-
-
-def test_one_answer_is_one_page_whatever_it_says() -> None:
-    assert read(OnePage(), lambda _: Page([], more=True)) == [{}]
-
-
-def test_one_answer_is_asked_for_with_its_filter() -> None:
-    assert read(OnePage("a$eq:1"), lambda _: Page([])) == [{"filter": "a$eq:1"}]
 
 
 # --- REST, by offset ---
@@ -201,19 +189,6 @@ def test_an_empty_cursor_page_in_the_middle_does_not_end_the_listing() -> None:
 def test_a_cursor_that_does_not_move_is_a_bad_answer() -> None:
     with pytest.raises(BadAnswerError, match="pagination does not progress"):
         read(Cursor(), lambda _: Page(numbered(1), more=True, cursor="a"))
-
-
-def test_a_row_of_the_page_before_is_given_once() -> None:
-    pages = iter(
-        [
-            Page(numbered(1, 2, 3), more=True, cursor="a"),
-            Page(numbered(3, 4, 5), more=True, cursor="b"),
-            Page(numbered(5)),
-        ]
-    )
-    rows: Rows = []
-    read(Cursor(keys=["number"]), lambda _: next(pages), rows=rows)
-    assert rows == numbered(1, 2, 3, 4, 5)
 
 
 def test_equal_rows_over_a_border_are_all_kept_where_no_document_says_that_keys_are_unique() -> (

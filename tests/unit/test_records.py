@@ -90,10 +90,6 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 # --- stamps ---
 
 
-def test_a_record_carries_the_agreement_it_was_asked_for() -> None:
-    assert Read(a_stream(name=TEXT), {"name": "Kunde"}).agreement == 1
-
-
 def test_no_row_can_change_the_agreement_it_was_asked_for() -> None:
     assert Read(a_stream(name=TEXT), {"agreementNumber": 2}).agreement == 1
 
@@ -103,11 +99,6 @@ PERIOD = a_stream(
     year={"type": "string", "x-stamp": "accountingYear"},
     periodNumber={"type": "integer", "x-stamp": "accountingYearPeriod"},
 )
-
-
-def test_path_parameters_are_columns_under_their_own_name() -> None:
-    read = Read(PERIOD, {}, context={"accountingYear": "2025/2026", "accountingYearPeriod": 3})
-    assert read.record == {"year": "2025/2026", "periodNumber": 3}
 
 
 def test_no_row_can_change_a_path_parameter() -> None:
@@ -136,11 +127,6 @@ TERMS = a_stream(
 )
 
 
-def test_a_reference_gives_its_key_to_a_column_and_goes() -> None:
-    read = Read(GROUPED, {"customerGroup": {"customerGroupNumber": 3, "self": SELF}})
-    assert (read.record, read.reports) == ({"customerGroupNumber": 3}, [])
-
-
 def test_a_reference_with_more_to_say_stays_and_gives_its_key_too() -> None:
     terms = {"paymentTermsNumber": 1, "name": "Netto 8", "daysOfCredit": 8}
     read = Read(TERMS, {"paymentTerms": {**terms, "self": SELF}})
@@ -158,34 +144,6 @@ def test_a_column_named_like_its_object_replaces_it() -> None:
     schema = a_stream(accountingYear={**TEXT, "x-source": "accountingYear.year"})
     read = Read(schema, {"accountingYear": {"year": "2024", "self": SELF}})
     assert (read.record, read.reports) == ({"accountingYear": "2024"}, [])
-
-
-def test_columns_are_lifted_inside_of_objects_too() -> None:
-    person = {**WHOLE, "x-source": "salesPerson.employeeNumber"}
-    schema = a_stream(references=an_object(salesPersonEmployeeNumber=person, other=TEXT))
-    row = {"references": {"salesPerson": {"employeeNumber": 9, "self": SELF}, "other": "x"}}
-    read = Read(schema, row)
-    assert read.record == {"references": {"salesPersonEmployeeNumber": 9, "other": "x"}}
-    assert read.reports == []
-
-
-def test_columns_are_lifted_inside_of_arrays_too() -> None:
-    number = {"type": ["string", "null"], "x-source": "product.productNumber"}
-    line = an_object(productNumber=number, quantity=MONEY)
-    schema = a_stream(lines={"type": ["array", "null"], "items": line})
-    rows = [{"product": {"productNumber": "A-1", "self": SELF}, "quantity": Decimal("1.50")}, {}]
-    read = Read(schema, {"lines": rows})
-    assert read.record == {"lines": [{"productNumber": "A-1", "quantity": Decimal("1.50")}, {}]}
-    assert read.reports == []
-
-
-def test_two_keys_of_one_object_become_two_columns() -> None:
-    schema = a_stream(
-        invoiceNumber={**WHOLE, "x-source": "invoice.number"},
-        invoiceType={**TEXT, "x-source": "invoice.type"},
-    )
-    read = Read(schema, {"invoice": {"number": 5, "type": "booked"}})
-    assert read.record == {"invoiceNumber": 5, "invoiceType": "booked"}
 
 
 @pytest.mark.parametrize(
@@ -249,24 +207,6 @@ def test_a_deselected_lifted_column_leaves_alone() -> None:
 # --- links ---
 
 LINKED = a_stream(name=TEXT, self=LINK, metaData={**an_object(create=an_object()), "x-link": True})
-LINKED_ROW = {"name": "Kunde", "self": SELF, "metaData": {"create": {"href": SELF}}}
-
-
-def test_links_are_left_out() -> None:
-    read = Read(LINKED, LINKED_ROW)
-    assert (read.record, read.reports) == ({"name": "Kunde"}, [])
-
-
-def test_links_stay_if_they_are_asked_for() -> None:
-    read = Read(LINKED, LINKED_ROW, include_links=True)
-    assert (read.record, read.reports) == (LINKED_ROW, [])
-
-
-def test_a_reference_stays_with_its_links_if_they_are_asked_for() -> None:
-    reference = {"customerGroupNumber": 3, "self": SELF}
-    read = Read(GROUPED, {"customerGroup": reference}, include_links=True)
-    assert read.record["customerGroupNumber"] == 3
-    assert read.record["customerGroup"]["self"] == SELF
 
 
 def test_a_deselected_lifted_column_is_not_in_a_reference_that_stays_for_its_links() -> None:
@@ -316,10 +256,6 @@ def test_what_a_nested_object_omits_is_never_emitted() -> None:
 BARRED = a_stream(barred={"type": "boolean"}, blocked={"type": ["boolean", "null"]})
 
 
-def test_an_absent_boolean_is_false_where_it_cannot_be_null() -> None:
-    assert Read(BARRED, {}).record == {"barred": False}
-
-
 def test_a_boolean_that_is_there_is_not_filled_in() -> None:
     read = Read(BARRED, {"barred": True, "blocked": False})
     assert read.record == {"barred": True, "blocked": False}
@@ -344,7 +280,6 @@ def test_a_deselected_boolean_is_not_filled_in() -> None:
 
 # --- nulls, unknown and mistyped values ---
 
-LINE = an_object(text=TEXT, date={**TEXT, "format": "date"})
 FULL = a_stream(
     name=TEXT,
     balance=MONEY,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.values import instant_text
-from tap_visma_economic.replication import ByTimestamp, FullTable
+from tap_visma_economic.replication import ByTimestamp
 from tap_visma_economic.replication.base import Options, bookmark_of, move, parse_instant
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def asked(state: State, start: pendulum.DateTime | None = None) -> str | None:
 
 def show(bookmark: Reading, *values: Any, clock: pendulum.DateTime | None = NOON) -> None:
     """Show a written page of rows with these instants."""
-    bookmark.observe([{"lastUpdated": value} for value in values], clock)
+    bookmark.observe(Page([{"lastUpdated": value} for value in values], clock=clock))
 
 
 def reached(value: Any, key: str = "lastUpdated") -> State:
@@ -73,105 +73,6 @@ def reached(value: Any, key: str = "lastUpdated") -> State:
 
 
 # --- what is asked for ---
-
-
-@pytest.mark.parametrize(
-    ("state", "filter_"),
-    [
-        ({}, None),
-        (reached("2026-01-01T12:00:00Z"), "lastUpdated$gte:2026-01-01T09:00:00Z"),
-        (reached("2026-01-01T12:00:00+02:00"), "lastUpdated$gte:2026-01-01T07:00:00Z"),
-        (reached("2026-01-01T12:00:00"), "lastUpdated$gte:2026-01-01T09:00:00Z"),
-        (reached("2026-01-01T12:00:00Z", key="timestamp"), None),
-        (reached(20260101), None),
-        (reached("yesterday"), None),
-        (reached("0001-01-01T00:00:00Z"), None),
-    ],
-)
-def test_instants_are_read_again_from_the_look_back(state: State, filter_: str | None) -> None:
-    assert asked(state) == filter_
-
-
-@pytest.mark.parametrize(
-    ("state", "filter_"),
-    [
-        ({}, "lastUpdated$gte:2026-01-02T12:00:00Z"),
-        (reached("2026-01-02T13:00:00Z"), "lastUpdated$gte:2026-01-02T12:00:00Z"),
-        (reached("2026-01-02T18:00:00Z"), "lastUpdated$gte:2026-01-02T15:00:00Z"),
-    ],
-)
-def test_nothing_older_than_the_start_is_read(state: State, filter_: str) -> None:
-    assert asked(state, start=NOON) == filter_
-
-
-@pytest.mark.parametrize(
-    ("before", "start", "filter_"),
-    [
-        (None, NOON, "2026-01-04T09:00:00Z"),
-        (NOON, NOON, "2026-01-04T09:00:00Z"),
-        (NOON, NOON.add(hours=1), "2026-01-04T09:00:00Z"),
-        (NOON, NOON.subtract(hours=1), "2026-01-02T11:00:00Z"),
-        (NOON, None, None),
-    ],
-    ids=["the first", "the same", "a later one", "an earlier one", "none any more"],
-)
-def test_a_start_before_the_last_ones_starts_over(
-    before: pendulum.DateTime | None, start: pendulum.DateTime | None, filter_: str | None
-) -> None:
-    state = reached("2026-01-04T12:00:00Z")
-    if before:
-        first = reading(state, start=before)
-        first.complete()
-        assert state["start_date"] == "2026-01-02T12:00:00Z"
-    assert asked(dict(state), start) == (f"lastUpdated$gte:{filter_}" if filter_ else None)
-    second = reading(state, start=start)
-    assert second.full_refresh == (filter_ != "2026-01-04T09:00:00Z")
-    assert second.covers_everything == (filter_ is None)
-    second.complete()
-    assert state == {
-        **reached("2026-01-04T12:00:00Z"),
-        **({"start_date": instant_text(start)} if start else {}),
-    }
-
-
-@pytest.mark.parametrize(("hours", "healed"), [(23, False), (25, True)])
-def test_a_bookmark_more_than_a_day_ahead_is_none(
-    hours: int, healed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
-    ahead = NOON.add(hours=hours + 3)  # the look-back is taken off
-    state = reached(instant_text(ahead))
-    assert (asked(state) is None) == healed
-    bookmark = reading(state)
-    show(bookmark, "2026-01-02T10:00:00Z")
-    bookmark.complete()
-    assert state == reached("2026-01-02T10:00:00Z" if healed else instant_text(ahead))
-
-
-def test_a_reading_by_instant_yields_the_listings_pages() -> None:
-    assert list(reading({}).pages()) == [({"agreementNumber": 1}, PAGE)]
-
-
-def test_a_full_reading_asks_for_everything_and_keeps_nothing() -> None:
-    listing = Listing()
-    everything = FullTable().full_table(cast("Any", listing), AGREEMENT, Options())
-    assert list(everything.pages()) == [({"agreementNumber": 1}, PAGE)]
-    before = dict(vars(everything))
-    everything.observe([{"lastUpdated": "2026-01-01T00:00:00Z"}], NOON)
-    everything.complete()
-    assert listing.asked == [None]
-    assert vars(everything) == before
-
-
-@pytest.mark.parametrize(
-    ("start", "filter_"), [(None, None), (NOON, "lastUpdated$gte:2026-01-02T12:00:00Z")]
-)
-def test_a_reading_anew_asks_as_if_there_were_no_bookmark(
-    start: pendulum.DateTime | None, filter_: str | None
-) -> None:
-    listing = Listing()
-    list(reading(reached("2026-01-04T12:00:00Z"), listing, start, full_refresh=True).pages())
-    assert listing.asked == [filter_]
 
 
 @pytest.mark.parametrize(
@@ -194,30 +95,12 @@ def test_a_reading_tells_whether_it_read_everything(
 # --- how the bookmark moves ---
 
 
-def test_an_instant_bookmark_moves_at_the_end_only() -> None:
-    state: State = {}
-    bookmark = reading(state)
-    show(bookmark, "2026-01-01T10:00:00Z", "2026-01-01T08:00:00Z")
-    show(bookmark, "2026-01-01T09:00:00Z")
-    assert state == {}
-    bookmark.complete()
-    assert state == reached("2026-01-01T10:00:00Z")
-
-
 def test_fractions_of_a_second_count() -> None:
     state: State = {}
     bookmark = reading(state)
     show(bookmark, "2026-01-01T10:00:00.500000Z", "2026-01-01T10:00:00Z")
     bookmark.complete()
     assert state == reached("2026-01-01T10:00:00.500000Z")
-
-
-def test_an_instant_bookmark_does_not_pass_the_servers_clock() -> None:
-    state: State = {}
-    bookmark = reading(state)
-    show(bookmark, "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
-    bookmark.complete()
-    assert state == reached("2026-01-02T12:00:00Z")
 
 
 def test_the_clock_is_that_of_the_first_page() -> None:

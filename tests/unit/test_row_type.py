@@ -395,24 +395,6 @@ def test_a_lifted_column_is_null_where_the_reference_that_stays_lacks_it() -> No
     assert record == {"agreementNumber": 7, "termsNumber": None, "terms": {}}
 
 
-@pytest.mark.parametrize(
-    "described",
-    [
-        {"type": "array", "items": {"type": "array"}},
-        {"type": "array", "items": {"type": "string", "format": "date"}},
-        {"type": "array", "items": {"type": "number"}},
-        {"type": "array", "items": {"type": "object"}},
-        {"type": ["string", "integer"]},
-        {},
-    ],
-)
-def test_every_schema_has_a_type(described: dict[str, Any]) -> None:
-    properties = {"agreementNumber": {"type": "integer"}, "column": described}
-    stream = Stream({"properties": properties, "required": ["agreementNumber"]})
-    for value in ([], [["2024-01-01"]], ["2024-01-01"], [1], "x"):
-        assert len(stream.records([{"column": value}, {}])) == 2
-
-
 def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shape, "_MOST_REMEMBERED", 10)
     days = shape.Memo(shape.Fit("", str, "", Drift()))
