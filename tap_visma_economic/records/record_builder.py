@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_visma_economic.errors import UnreadableRowError, counted, shown
+from tap_visma_economic.errors import EconomicError, counted, shown
 from tap_visma_economic.records.row_type import as_dictionary
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ class RecordBuilder:
         """Raise an error that names the rows which have not become records, if there are any.
 
         Raises:
-            UnreadableRowError: there are.
+            EconomicError: there are.
         """
         if self._refused:
             named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
-            raise UnreadableRowError(
+            raise EconomicError(
                 f"{counted(len(self._refused), 'row')} not written (no key, or one that no message "
                 f"can carry): {named}. All others were written. Correct them in e-conomic; the "
                 "next run reads them"
