@@ -1,6 +1,6 @@
 """The agreements file: one company per line, as JSON Lines or CSV, read at each start of the tap.
 
-It holds tokens, so an error names the file and the line, and never shows what is in it.
+It holds tokens, so a `ConfigError` names the file and the line, and never shows what is in it.
 """
 
 from __future__ import annotations
@@ -91,9 +91,6 @@ def read(location: str, taken: Mapping[str, str]) -> list[Grant]:
     Args:
         location: a path, or the URL of a file in a cloud.
         taken: tokens that other settings hold, and where.
-
-    Raises:
-        ConfigError: the file cannot be read, or some of its lines are invalid.
     """
     last = re.split(r"[/\\]", location)[-1]
     label = last if _FILE_NAME.fullmatch(last) else "agreements_file"
@@ -141,9 +138,6 @@ def parse(
         raw: the file's bytes.
         label: what to call the file.
         taken: tokens that are in use elsewhere, and where.
-
-    Raises:
-        ConfigError: names the first ten invalid lines, and says what is wrong with each.
     """
     text, encoding = _decoded(raw, label)
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -217,11 +211,7 @@ def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 
 
 def _columns(reader: Iterator[list[str]], label: str) -> tuple[str, ...]:
-    """Return the columns that the first line names.
-
-    Raises:
-        ConfigError: there are others, or no token is among them.
-    """
+    """Return the columns that the first line names."""
     try:
         names = next((cells for cells in reader if any(map(str.strip, cells))), None)
     except csv.Error:

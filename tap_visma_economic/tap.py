@@ -89,9 +89,6 @@ class TapVismaEconomic(CommandLine):
         """Set up the stream maps with schemas in which decimals have the type of the settings.
 
         They cannot come from the catalog: that of the SDK has no precision.
-
-        Raises:
-            MappingError: the maps cannot be used.
         """
         try:
             super().setup_mapper()
@@ -208,11 +205,7 @@ class TapVismaEconomic(CommandLine):
             )
 
     def _check_batches(self) -> None:
-        """Check that the SDK can write batches as `batch_config` describes them.
-
-        Raises:
-            ConfigError: which part of it is wrong.
-        """
+        """Check that the SDK can write batches as `batch_config` describes them."""
         parts: dict[str, Callable[[Any], object]] = {
             "encoding": BaseBatchFileEncoding.from_dict,
             "storage": lambda storage: StorageTarget.from_dict(storage).get_url("batch"),

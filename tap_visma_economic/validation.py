@@ -1,4 +1,4 @@
-"""What makes settings invalid.
+"""What makes settings invalid: a `ConfigError` that says what to do.
 
 No message shows a value that could be a token, wherever it was put by mistake.
 """
@@ -43,9 +43,6 @@ def check_schema(config: Config, schema: Schema, *, variables: Collection[str] =
         config: the settings.
         schema: JSON Schema of all settings.
         variables: names of the settings that come from the environment.
-
-    Raises:
-        ConfigError: which settings are wrong, and what they must be.
     """
     errors = _Validator(schema).iter_errors(dict(config))
     complaints = dict.fromkeys(_complaint(error, variables) for error in errors)
@@ -140,11 +137,7 @@ _Validator = extend(  # type: ignore[no-untyped-call]
 
 
 def check(config: Config) -> None:
-    """Check settings of the right types, except for the tokens.
-
-    Raises:
-        ConfigError: what is wrong and what to do.
-    """
+    """Check settings of the right types, except for the tokens."""
     _check_start_date(config)
     for name in ("rest_url", "openapi_url"):
         _check_url(name, config.get(name) or DEFAULTS[name], config)
@@ -160,9 +153,6 @@ def checked_grants(config: Config) -> list[Grant]:
     """Return the grants in the settings and in the agreements file, which is read here.
 
     There are tokens, all of them can be sent, and none is there twice.
-
-    Raises:
-        ConfigError: what is wrong and what to do.
     """
     app_secret, found = config.get("app_secret_token"), grants(config)
     file = config.get("agreements_file")

@@ -126,11 +126,7 @@ def command(*, into: Path | None, fill: bool, export: bool, **options: Any) -> N
 
 
 def fill_in(path: Path) -> None:
-    """Save the missing numbers and names of an agreements file.
-
-    Raises:
-        EconomicError: some grants could not be checked; the others are saved.
-    """
+    """Save the missing numbers and names of an agreements file."""
     config = token_check.settings_given()
     store.check(path)
     app_secret = config.get("app_secret_token") or terminal.ask_app_secret()
@@ -149,11 +145,7 @@ def fill_in(path: Path) -> None:
 
 
 def connect(options: Options, into: Path | None) -> None:
-    """Get a grant, check it, save or print it, and report which streams it can read.
-
-    Raises:
-        EconomicError: why there is no grant, or none that works.
-    """
+    """Get a grant, check it, save or print it, and report which streams it can read."""
     config = token_check.settings_given()
     if into:
         store.check(into)  # before anybody adds the app in vain
@@ -236,11 +228,7 @@ def _show_url(url: str, options: Options, where: str) -> None:
 def _checked(
     config: Mapping[str, Any], app_secret: str, token: str, *, typed: bool
 ) -> tuple[str, TapVismaEconomic, Agreement]:
-    """Return the app secret, a tap that uses it, and the agreement that the grant opens.
-
-    Raises:
-        EconomicError: e-conomic rejected the tokens. A secret that was typed may be typed again.
-    """
+    """Return the app secret, a tap that uses it, and the agreement that the grant opens."""
     for left in reversed(range(_TRIES)):
         tap = token_check.opened(config, app_secret, token)
         try:

@@ -52,9 +52,6 @@ class Listener:
 
     Args:
         port: local port; 0 takes a free one.
-
-    Raises:
-        ConfigError: it cannot listen on the port.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -81,13 +78,7 @@ class Listener:
         return f"http://{self._authority}{self._path}"
 
     def wait(self, seconds: float) -> str:
-        """Return the grant token that the browser brings.
-
-        Raises:
-            TimedOutError: no browser returned.
-            NotGrantedError: it returned without a token.
-            ConfigError: it returned with something else.
-        """
+        """Return the grant token that the browser brings."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):

@@ -27,11 +27,7 @@ def is_there() -> bool:
 
 
 def ask(question: str, *, hidden: bool = False) -> str:
-    """Return the answer to a question; a hidden one is not echoed.
-
-    Raises:
-        ConfigError: there is no terminal and no input to read it from.
-    """
+    """Return the answer to a question; a hidden one is not echoed."""
     while True:
         # Meltano passes stderr on line by line: a question without a line end would not be seen.
         if hidden and is_there():
@@ -46,11 +42,7 @@ def ask(question: str, *, hidden: bool = False) -> str:
 
 
 def ask_app_secret() -> str:
-    """Return the app's secret token.
-
-    Raises:
-        ConfigError: what was typed is not a token.
-    """
+    """Return the app's secret token."""
     token = ask("App secret token (hidden)", hidden=True)
     if not is_token(token):
         raise ConfigError("Not a valid token: it contains characters that tokens never have")
@@ -58,11 +50,7 @@ def ask_app_secret() -> str:
 
 
 def print_lines(*lines: str) -> None:
-    """Print to stdout, unbuffered: Python would try to write what is left in a buffer again.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
+    """Print to stdout, unbuffered: Python would try to write what is left in a buffer again."""
     try:
         os.write(sys.stdout.fileno(), "".join(f"{line}\n" for line in lines).encode())
     except OSError as error:

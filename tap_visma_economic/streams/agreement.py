@@ -134,11 +134,7 @@ class Webhooks(OpenApiStream):
     primary_keys = ("agreementNumber", "eventType")
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return a response as a page, with its secrets masked before anything else sees them.
-
-        Raises:
-            BadAnswerError: it is not JSON, so nothing in it can be masked.
-        """
+        """Return a response as a page, with its secrets masked before anything else sees them."""
         try:
             answer = json.loads(response.content, object_hook=_masked_webhook)
         except (ValueError, RecursionError):
