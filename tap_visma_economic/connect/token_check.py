@@ -117,7 +117,7 @@ def filled(
 
 
 def access_report(tap: TapVismaEconomic) -> Iterator[str]:
-    """Yield lines that say which streams the one grant of a tap can read, and why not the others."""
+    """Yield lines: which streams the grant of a tap can read, and why not the others."""
     ((_, findings),) = tap.findings()
     missing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, found in findings.items():
