@@ -260,36 +260,23 @@ def _grant(row: Mapping[str, Any] | str, where: str) -> Grant:
     if not isinstance(name, str):
         raise _InvalidLineError('name must be text: in quotes, "..."')
     name = shown(" ".join(name.split()), _LONGEST_NAME)
-    return Grant(token, where, _number(row), name, _is_enabled(row))
-
-
-def _number(row: Mapping[str, Any]) -> int | None:
-    value = row.get("agreement_number")
-    text = "" if value is None else str(value).strip()
-    if text and not _NUMBER.fullmatch(text):
+    number, enabled = (
+        "" if row.get(column) is None else str(row[column]).strip().lower()
+        for column in ("agreement_number", "enabled")
+    )
+    if number and not _NUMBER.fullmatch(number):
         raise _InvalidLineError(
             "agreement_number must be a whole number without separators, such as 1234567"
         )
-    return int(text) if text else None
-
-
-def _is_enabled(row: Mapping[str, Any]) -> bool:
-    value = row.get("enabled")
-    text = "" if value is None else str(value).strip().lower()
-    if text and text not in _ENABLED:
+    if enabled and enabled not in _ENABLED:
         raise _InvalidLineError("enabled must be true or false")
-    return _ENABLED.get(text, True)
+    return Grant(token, where, int(number) if number else None, name, _ENABLED.get(enabled, True))
 
 
 def render(grants: Sequence[Grant], form: Format) -> bytes:
     """Return the bytes of a file with these grants."""
-    rows = [
-        {
-            "agreement_number": grant.number,
-            "name": grant.name,
-            "enabled": grant.enabled,
-            "agreement_grant_token": grant.token,
-        }
+    rows: list[dict[str, Any]] = [
+        dict(zip(COLUMNS, (grant.number, grant.name, grant.enabled, grant.token), strict=True))
         for grant in grants
     ]
     out = io.StringIO(newline="")

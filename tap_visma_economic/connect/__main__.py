@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import click
 from tap_visma_economic import access
 from tap_visma_economic.__main__ import check_standard_streams
 from tap_visma_economic.agreements_file import Grant
-from tap_visma_economic.config import PREFIX
 from tap_visma_economic.connect import store, terminal, token_check
 from tap_visma_economic.connect.installation import (
     LOCALES,
@@ -170,7 +168,7 @@ def connect(options: Options, into: Path | None) -> None:
             if into:
                 _save(into, tap, grant)
             else:
-                _export(app_secret, token)
+                terminal.print_exports(app_secret_token=app_secret, agreement_grant_token=token)
         except EconomicError as error:
             show(Page("failed", f"{error}."))
             raise
@@ -190,7 +188,11 @@ def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], o
     if options.paste or blind:
         if not options.paste:
             say("No browser is available on this machine, so you will paste the token by hand.")
-        yield _pasted(options, app), lambda _: None
+        url = installation_url(app, locale=options.locale, redirect_url=None)
+        _show_url(url, options, "in any browser")
+        say("e-conomic then shows the agreement grant token, or redirects to a URL that ends in")
+        say("?token=... Paste either one here. It is not echoed.")
+        yield grant_in_paste(terminal.ask("Agreement grant token", hidden=True)), lambda _: None
         return
     with Listener(options.port or 0) as listener:
         url = installation_url(app, locale=options.locale, redirect_url=listener.redirect_url)
@@ -206,14 +208,6 @@ def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], o
             listener.show(Page("cancelled") if cancelled else Page("failed", f"{error}."))
             raise
         yield token, listener.show
-
-
-def _pasted(options: Options, app: str) -> str:
-    url = installation_url(app, locale=options.locale, redirect_url=None)
-    _show_url(url, options, "in any browser")
-    say("e-conomic then shows the agreement grant token, or redirects to a URL that ends in")
-    say("?token=... Paste either one here. It is not echoed.")
-    return grant_in_paste(terminal.ask("Agreement grant token", hidden=True))
 
 
 def _show_url(url: str, options: Options, where: str) -> None:
@@ -265,13 +259,6 @@ def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
     if not new.enabled:
         say("The line stays disabled: set enabled to true to read the company.")
     say(f"To read it, set agreements_file to {path}, and app_secret_token.")
-
-
-def _export(app_secret: str, token: str) -> None:
-    tokens = {"app_secret_token": app_secret, "agreement_grant_token": token}
-    terminal.print_lines(
-        *(f"export {PREFIX}{name.upper()}={shlex.quote(it)}" for name, it in tokens.items())
-    )
 
 
 def _report_app(found: Agreement) -> None:

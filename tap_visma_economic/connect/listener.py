@@ -25,7 +25,6 @@ from tap_visma_economic.errors import ConfigError, EconomicError
 
 if TYPE_CHECKING:
     from email.message import Message
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -97,12 +96,7 @@ class Listener:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._decided.is_set() and kind is not KeyboardInterrupt:
             self._shown.wait(_FAREWELL if self._used.locked() else 0)
         self._decided.set()

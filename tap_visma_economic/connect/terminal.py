@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import subprocess
 import sys
 
 import click
 
 from tap_visma_economic.agreements_file import is_token
+from tap_visma_economic.config import PREFIX
 from tap_visma_economic.errors import ConfigError
 
 
@@ -49,10 +51,11 @@ def ask_app_secret() -> str:
     return token
 
 
-def print_lines(*lines: str) -> None:
-    """Print to stdout, unbuffered: Python would try to write what is left in a buffer again."""
+def print_exports(**tokens: str) -> None:
+    """Print settings for a shell, unbuffered: Python would write what is left in a buffer again."""
+    lines = [f"export {PREFIX}{name.upper()}={shlex.quote(it)}\n" for name, it in tokens.items()]
     try:
-        os.write(sys.stdout.fileno(), "".join(f"{line}\n" for line in lines).encode())
+        os.write(sys.stdout.fileno(), "".join(lines).encode())
     except OSError as error:
         raise ConfigError(f"standard output cannot be written: {error.strerror}") from None
 
