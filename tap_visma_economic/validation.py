@@ -138,7 +138,14 @@ _Validator = extend(  # type: ignore[no-untyped-call]
 
 def check(config: Config) -> None:
     """Check settings of the right types, except for the tokens."""
-    _check_start_date(config)
+    try:
+        start_date(config)
+    except ValueError:
+        text = config["start_date"]
+        quoted = f": {text!r}" if re.fullmatch(r"[0-9:.TZ +-]{1,40}", text) else ""
+        raise ConfigError(
+            f"start_date is not a date{quoted}. Write 2024-01-01 or 2024-01-01T00:00:00Z"
+        ) from None
     for name in ("rest_url", "openapi_url"):
         _check_url(name, config.get(name) or DEFAULTS[name], config)
     _check_versions(config.get("openapi_versions") or {})
@@ -195,17 +202,6 @@ def _what_is_wrong_with(token: str) -> str:
             "that a shell reads has such line breaks"
         )
     return "it must consist of ASCII letters, digits and punctuation"
-
-
-def _check_start_date(config: Config) -> None:
-    try:
-        start_date(config)
-    except ValueError:
-        text = config["start_date"]
-        quoted = f": {text!r}" if re.fullmatch(r"[0-9:.TZ +-]{1,40}", text) else ""
-        raise ConfigError(
-            f"start_date is not a date{quoted}. Write 2024-01-01 or 2024-01-01T00:00:00Z"
-        ) from None
 
 
 def _check_url(name: str, url: str, config: Config) -> None:

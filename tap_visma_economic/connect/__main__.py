@@ -22,8 +22,7 @@ from tap_visma_economic.connect.installation import (
     has_token,
     installation_url,
 )
-from tap_visma_economic.connect.listener import Listener
-from tap_visma_economic.connect.page import Page
+from tap_visma_economic.connect.listener import Listener, Page
 from tap_visma_economic.connect.terminal import say
 from tap_visma_economic.errors import (
     ConfigError,

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tap_visma_economic.connect.listener import Listener, TimedOutError
-from tap_visma_economic.connect.page import Page
+from tap_visma_economic.connect.listener import Listener, Page, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
