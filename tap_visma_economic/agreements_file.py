@@ -1,6 +1,6 @@
 """The agreements file: one company per line, as JSON Lines or CSV, read at each start of the tap.
 
-It holds tokens, so an error names the file and the line, and never shows what is in it.
+It holds tokens, so a `ConfigError` names the file and the line, and never shows what is in it.
 """
 
 from __future__ import annotations
@@ -91,9 +91,6 @@ def read(location: str, taken: Mapping[str, str]) -> list[Grant]:
     Args:
         location: a path, or the URL of a file in a cloud.
         taken: tokens that other settings hold, and where.
-
-    Raises:
-        ConfigError: the file cannot be read, or some of its lines are invalid.
     """
     last = re.split(r"[/\\]", location)[-1]
     label = last if _FILE_NAME.fullmatch(last) else "agreements_file"
@@ -141,9 +138,6 @@ def parse(
         raw: the file's bytes.
         label: what to call the file.
         taken: tokens that are in use elsewhere, and where.
-
-    Raises:
-        ConfigError: names the first ten invalid lines, and says what is wrong with each.
     """
     text, encoding = _decoded(raw, label)
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -217,11 +211,7 @@ def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 
 
 def _columns(reader: Iterator[list[str]], label: str) -> tuple[str, ...]:
-    """Return the columns that the first line names.
-
-    Raises:
-        ConfigError: there are others, or no token is among them.
-    """
+    """Return the columns that the first line names."""
     try:
         names = next((cells for cells in reader if any(map(str.strip, cells))), None)
     except csv.Error:
@@ -270,36 +260,23 @@ def _grant(row: Mapping[str, Any] | str, where: str) -> Grant:
     if not isinstance(name, str):
         raise _InvalidLineError('name must be text: in quotes, "..."')
     name = shown(" ".join(name.split()), _LONGEST_NAME)
-    return Grant(token, where, _number(row), name, _is_enabled(row))
-
-
-def _number(row: Mapping[str, Any]) -> int | None:
-    value = row.get("agreement_number")
-    text = "" if value is None else str(value).strip()
-    if text and not _NUMBER.fullmatch(text):
+    number, enabled = (
+        "" if row.get(column) is None else str(row[column]).strip().lower()
+        for column in ("agreement_number", "enabled")
+    )
+    if number and not _NUMBER.fullmatch(number):
         raise _InvalidLineError(
             "agreement_number must be a whole number without separators, such as 1234567"
         )
-    return int(text) if text else None
-
-
-def _is_enabled(row: Mapping[str, Any]) -> bool:
-    value = row.get("enabled")
-    text = "" if value is None else str(value).strip().lower()
-    if text and text not in _ENABLED:
+    if enabled and enabled not in _ENABLED:
         raise _InvalidLineError("enabled must be true or false")
-    return _ENABLED.get(text, True)
+    return Grant(token, where, int(number) if number else None, name, _ENABLED.get(enabled, True))
 
 
 def render(grants: Sequence[Grant], form: Format) -> bytes:
     """Return the bytes of a file with these grants."""
-    rows = [
-        {
-            "agreement_number": grant.number,
-            "name": grant.name,
-            "enabled": grant.enabled,
-            "agreement_grant_token": grant.token,
-        }
+    rows: list[dict[str, Any]] = [
+        dict(zip(COLUMNS, (grant.number, grant.name, grant.enabled, grant.token), strict=True))
         for grant in grants
     ]
     out = io.StringIO(newline="")

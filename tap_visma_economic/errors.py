@@ -79,10 +79,6 @@ class UncountedError(EconomicError):
     """e-conomic does not count these rows, although its documents say it does."""
 
 
-class UnreadableRowError(EconomicError):
-    """Rows whose keys are missing or cannot be represented in JSON, so they have no identity."""
-
-
 class ApiError(EconomicError):
     """e-conomic returned an error status.
 
@@ -96,6 +92,9 @@ class ApiError(EconomicError):
         retry_after: raw `Retry-After` header, if any.
         date: raw `Date` header, if any: the time by the server's clock.
     """
+
+    advice = ""
+    """What it means and what to do, after e-conomic's message."""
 
     def __init__(
         self,
@@ -122,7 +121,9 @@ class ApiError(EconomicError):
     def explain(self) -> str:
         """Return one line: what happened, where, and the error message."""
         said = _quoted(self.said, "e-conomic's" if self.own else "The")
-        return f"e-conomic returned {_with_phrase(self.status)} for GET {self.path}{said}"
+        return (
+            f"e-conomic returned {_with_phrase(self.status)} for GET {self.path}{said}{self.advice}"
+        )
 
 
 class GrantRefusedError(ApiError):
@@ -168,12 +169,10 @@ class NotFoundError(ApiError):
 class RetiredVersionError(ApiError):
     """410, 404 on a whole OpenAPI listing, or 400 about the version: it is no longer served."""
 
-    def explain(self) -> str:
-        """Return the response, and which setting to change."""
-        return (
-            f"{super().explain()}. This version of the module may have been retired. Remove "
-            "it from openapi_versions, or set a version there that e-conomic still serves"
-        )
+    advice = (
+        ". This version of the module may have been retired. Remove it from openapi_versions, or "
+        "set a version there that e-conomic still serves"
+    )
 
 
 class UnexpectedStatusError(ApiError, BadAnswerError):
@@ -183,12 +182,10 @@ class UnexpectedStatusError(ApiError, BadAnswerError):
 class RedirectError(ApiError):
     """3xx: a redirect, which is not followed: the tokens must not go to another address."""
 
-    def explain(self) -> str:
-        """Return the response, and why the redirect is not followed."""
-        return (
-            f"{super().explain()}. The tap does not follow redirects, because it sends tokens only "
-            "to rest_url and openapi_url. Check for a proxy in between"
-        )
+    advice = (
+        ". The tap does not follow redirects, because it sends tokens only to rest_url and "
+        "openapi_url. Check for a proxy in between"
+    )
 
 
 class GatewayError(ApiError):
@@ -272,44 +269,16 @@ _OWN_WORDS_ONLY = (GrantRefusedError, AccessDeniedError, NotFoundError)
 """Errors that only e-conomic itself can report: about tokens, access and missing rows."""
 
 _BY_STATUS: dict[int, type[ApiError]] = {
-    HTTPStatus.BAD_REQUEST: QueryRefusedError,
-    HTTPStatus.UNAUTHORIZED: GrantRefusedError,
-    HTTPStatus.FORBIDDEN: AccessDeniedError,
-    HTTPStatus.NOT_FOUND: NotFoundError,
-    HTTPStatus.GONE: RetiredVersionError,
-    HTTPStatus.TOO_MANY_REQUESTS: TooManyRequestsError,
-    HTTPStatus.BAD_GATEWAY: UnavailableError,
-    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
-    HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,
+    400: QueryRefusedError,
+    401: GrantRefusedError,
+    403: AccessDeniedError,
+    404: NotFoundError,
+    410: RetiredVersionError,
+    429: TooManyRequestsError,
+    **dict.fromkeys((502, 503, 504), UnavailableError),
 }
-
-
-def error_of(response: requests.Response) -> ApiError:
-    """Return the error for a response with a status other than 200."""
-    status = response.status_code
-    kind = _BY_STATUS.get(status, _by_class(status))
-    complaint = _complaint(response.content)
-    code = complaint.errorCode or ""
-    own = complaint.own or _is_about_access(code, complaint.errors)
-    if kind in _OWN_WORDS_ONLY and not own:
-        kind = GatewayError
-    elif kind in (QueryRefusedError, ApiError) and _is_about_access(code, complaint.errors):
-        kind = AccessDeniedError
-    elif kind is QueryRefusedError and _VERSION.search(f"{code} {complaint.title}"):
-        kind = RetiredVersionError
-    request = response.request
-    said = quoted(_said(complaint), request, _LONGEST_QUOTE)
-    return kind(
-        status,
-        request.path_url,
-        said=said or quoted(_first_words(response), request),
-        own=own,
-        log_id=quoted(_log_id(complaint, response), request) or None,
-        code=quoted(code, request) or None,
-        retry_after=response.headers.get("Retry-After"),
-        date=response.headers.get("Date"),
-    )
-
+_BY_CLASS: dict[int, type[ApiError]] = {3: RedirectError, 4: ApiError, 5: ServerError}
+"""By the first digit of the status, where the status itself has no meaning of its own."""
 
 _ACCESS = re.compile(r"AccessDenied|\w*IncorrectModule$")
 """Error codes that mean a missing role or module, whatever the status."""
@@ -319,15 +288,40 @@ _VERSION = re.compile(r"api ?version", re.IGNORECASE)
 (docs/economic-api.md#openapi-versions)."""
 
 
-def _by_class(status: int) -> type[ApiError]:
-    return {3: RedirectError, 4: ApiError, 5: ServerError}.get(status // 100, UnexpectedStatusError)
-
-
-def _complaint(body: bytes) -> _Complaint:
+def error_of(response: requests.Response) -> ApiError:
+    """Return the error for a response with a status other than 200."""
+    status, request = response.status_code, response.request
+    kind = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, UnexpectedStatusError)
     try:
-        return msgspec.json.decode(body, type=_Complaint, strict=False)
+        complaint = msgspec.json.decode(response.content, type=_Complaint, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Complaint()  # a gateway's text or web page, or an empty body
+        complaint = _Complaint()  # a gateway's text or web page, or an empty body
+    code = complaint.errorCode or ""
+    inner: list[Any] = complaint.errors if isinstance(complaint.errors, list) else []
+    codes = [code, *(item.get("errorCode") for item in inner if isinstance(item, dict))]
+    about_access = any(isinstance(one, str) and _ACCESS.match(one) for one in codes)
+    own = complaint.own or about_access
+    if kind in _OWN_WORDS_ONLY and not own:
+        kind = GatewayError
+    elif kind in (QueryRefusedError, ApiError) and about_access:
+        kind = AccessDeniedError
+    elif kind is QueryRefusedError and _VERSION.search(f"{code} {complaint.title}"):
+        kind = RetiredVersionError
+    words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
+    words += [text for text in map(_text_of, inner) if text not in words]
+    said = quoted(" ".join(" ".join(filter(None, words)).split()), request, _LONGEST_QUOTE)
+    # The log ID is in the body or in a header (docs/economic-api.md#errors).
+    log_id = complaint.logId or complaint.traceId or response.headers.get("X-RequestId", "")
+    return kind(
+        status,
+        request.path_url,
+        said=said or quoted(_first_words(response), request),
+        own=own,
+        log_id=quoted(log_id, request) or None,
+        code=quoted(code, request) or None,
+        retry_after=response.headers.get("Retry-After"),
+        date=response.headers.get("Date"),
+    )
 
 
 def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NAME) -> str:
@@ -338,32 +332,12 @@ def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NA
     return shown(redacted(text, map(request.headers.get, TOKEN_HEADERS)), most)
 
 
-def _said(complaint: _Complaint) -> str:
-    words = [complaint.message or complaint.title, complaint.developerHint or complaint.detail]
-    words += [text for text in map(_text_of, _listed(complaint.errors)) if text not in words]
-    return " ".join(" ".join(filter(None, words)).split())
-
-
 def _first_words(response: requests.Response) -> str:
     """Return the text of a text or web page, whose start shows who sent it; otherwise nothing."""
     if not response.headers.get("Content-Type", "").lower().startswith("text/"):
         return ""
     text = response.content.decode("utf-8", "replace")
     return " ".join(re.sub(r"<[^<>]*>", " ", text).split())
-
-
-def _is_about_access(code: str, errors: object) -> bool:
-    inner = [item.get("errorCode") for item in _listed(errors) if isinstance(item, dict)]
-    return any(isinstance(one, str) and _ACCESS.match(one) for one in (code, *inner))
-
-
-def _log_id(complaint: _Complaint, response: requests.Response) -> str:
-    """Return the log ID in the body, else that in the header (docs/economic-api.md#errors)."""
-    return complaint.logId or complaint.traceId or response.headers.get("X-RequestId", "")
-
-
-def _listed(errors: object) -> list[object]:
-    return errors if isinstance(errors, list) else []
 
 
 def _text_of(item: object) -> str | None:

@@ -1,6 +1,6 @@
 """The files a user gives: settings, catalog, state and .env.
 
-They may hold tokens, so messages say where a file is wrong and quote nothing from it.
+A `ConfigError` says where one is wrong, and quotes nothing from it: it may hold tokens.
 """
 
 from __future__ import annotations
@@ -47,11 +47,7 @@ class _State(msgspec.Struct):
 
 
 def check_config(path: str) -> None:
-    """Check that a settings file exists and holds a JSON object.
-
-    Raises:
-        ConfigError: what is wrong with it.
-    """
+    """Check that a settings file exists and holds a JSON object."""
     try:
         with Path(path).open(encoding="utf-8") as file:
             _json_object("settings", file)
@@ -69,11 +65,7 @@ def check_config(path: str) -> None:
 
 
 def load_env_file(path: Path) -> None:
-    """Add the variables of a .env file to the environment, whose own take precedence.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
+    """Add the variables of a .env file to the environment, whose own take precedence."""
     try:
         if path.is_file():
             load_dotenv(path)
@@ -84,11 +76,7 @@ def load_env_file(path: Path) -> None:
 
 
 def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
-    """Return the catalog in a file.
-
-    Raises:
-        ConfigError: the file does not hold a catalog.
-    """
+    """Return the catalog in a file."""
     if file is None:
         return None
     catalog = _json_object("catalog", file)
@@ -104,11 +92,7 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
 
 
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:
-    """Return the state in a file.
-
-    Raises:
-        ConfigError: this tap has not written it.
-    """
+    """Return the state in a file."""
     if file is None or not (state := _json_object("state", file)):
         return None
     try:

@@ -67,9 +67,6 @@ def differences(run: Run, agreement: Agreement) -> list[str]:
     """Return a line for each account of an agreement whose entries do not match its total.
 
     Years that begin before the setting start_date are left out.
-
-    Raises:
-        EconomicError: one of the listings cannot be read.
     """
     start = start_date(run.config)
     first = start.to_date_string() if start else ""

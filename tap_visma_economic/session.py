@@ -1,4 +1,4 @@
-"""One HTTP session for all agreements.
+"""One HTTP session for all agreements, and what the errors of its library mean.
 
 A whole response, headers and body together, has one deadline and a limit on its size. The read
 timeout of requests applies to each read from the socket, so a server that sends a byte now and then
@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
@@ -23,8 +24,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
-from tap_visma_economic.connection_errors import explained
-from tap_visma_economic.errors import BadAnswerError, ConfigError, NetworkError
+from tap_visma_economic.errors import (
+    BadAnswerError,
+    CertificateError,
+    ConfigError,
+    EconomicError,
+    NetworkError,
+    SlowAnswerError,
+)
 from tap_visma_economic.prefetch import Prefetcher, Slots
 
 LARGEST = 1 << 27
@@ -176,7 +183,7 @@ class Transport:
                 request, timeout=self.timeout, allow_redirects=False, **settings
             )
         except requests.RequestException as error:
-            raise explained(
+            raise _explained(
                 error, host=host_of(request), path=request.path_url, timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
@@ -207,3 +214,84 @@ class Transport:
 def host_of(request: requests.PreparedRequest) -> str:
     """Return the host and port of a request, as its URL has them."""
     return (request.url or "").split("://", 1)[-1].split("/", 1)[0]
+
+
+# What went wrong on the way
+
+_WITHIN = "within {timeout:g} s (setting request_timeout)"
+
+_WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
+    (
+        ssl.SSLCertVerificationError,
+        CertificateError,
+        (
+            "the TLS certificate of {host} could not be verified ({why}). If your network puts its "
+            "own certificate in between, give its bundle in the setting ca_bundle"
+        ),
+    ),
+    (
+        requests.exceptions.ContentDecodingError,
+        BadAnswerError,
+        "the answer to GET {path} could not be unpacked",
+    ),
+    (
+        requests.exceptions.InvalidHeader,
+        BadAnswerError,
+        "the headers of the answer to GET {path} contradict each other",
+    ),
+    (
+        requests.exceptions.InvalidURL,
+        ConfigError,
+        "the address of {host}, or that of a proxy for it in the environment, cannot be used",
+    ),
+    (
+        requests.exceptions.InvalidSchema,
+        ConfigError,
+        "a proxy for {host} in the environment is of a kind that cannot be used",
+    ),
+    (requests.exceptions.ProxyError, NetworkError, "the proxy refused the connection to {host}"),
+    (requests.exceptions.ConnectTimeout, NetworkError, "{host} took no connection " + _WITHIN),
+    (
+        urllib3.exceptions.ReadTimeoutError,
+        SlowAnswerError,
+        "the answer of {host} to GET {path} did not come to its end " + _WITHIN,
+    ),
+    (
+        urllib3.exceptions.NewConnectionError,
+        NetworkError,
+        (
+            "{host} could not be reached: check the network, its proxy, and the settings rest_url "
+            "and openapi_url"
+        ),
+    ),
+    (requests.exceptions.ChunkedEncodingError, NetworkError, "the answer to GET {path} broke off"),
+    (ssl.SSLError, NetworkError, "the TLS connection to {host} broke off (GET {path})"),
+    (
+        requests.exceptions.ConnectionError,
+        NetworkError,
+        "{host} closed the connection (GET {path})",
+    ),
+)
+"""The first line that fits an error or one of its causes says what happened, in our own words: the
+library's could quote a request's headers."""
+
+
+def _explained(
+    error: requests.exceptions.RequestException, *, host: str, path: str, timeout: float
+) -> EconomicError:
+    """Return what happened to a request; `timeout` is what it had, in seconds."""
+    causes = list(_causes(error))
+    for kind, meaning, words in _WORDS:
+        for cause in causes:
+            if isinstance(cause, kind):
+                why = getattr(cause, "verify_message", "")
+                return meaning(words.format(host=host, path=path, timeout=timeout, why=why))
+    return NetworkError(f"GET {path} on {host} failed ({type(error).__name__})")
+
+
+def _causes(error: object) -> Iterator[BaseException]:
+    """Yield an error of requests, and what urllib3 and the socket said below it."""
+    while isinstance(error, BaseException):
+        yield error
+        inner = (getattr(error, "reason", None), *error.args)
+        error = next((one for one in inner if isinstance(one, BaseException)), None)

@@ -10,16 +10,20 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
+import click
+from singer_sdk import Tap
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.tap_base import CliTestOptionValue
+from typing_extensions import Self
 
-from tap_visma_economic import access, files, schemas, validation
+from tap_visma_economic import access, cli, files, schemas, validation
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.agreements_file import Grant
-from tap_visma_economic.cli import EXPLAINED, CommandLine, explanation
 from tap_visma_economic.config import (
     SETTINGS,
     from_environment,
@@ -32,7 +36,7 @@ from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
 from tap_visma_economic.run import Run
-from tap_visma_economic.signals import StopFlag
+from tap_visma_economic.signals import StopFlag, signals_wait
 from tap_visma_economic.stream import EconomicStream
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements
@@ -41,7 +45,7 @@ from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 _PAID = {vars(stream)["name"] for stream in STREAMS if access.paid_module_of(stream)}
 
 
-class TapVismaEconomic(CommandLine):
+class TapVismaEconomic(Tap):
     """Singer tap for Visma e-conomic, Danish cloud accounting."""
 
     name = "tap-visma-economic"
@@ -84,9 +88,6 @@ class TapVismaEconomic(CommandLine):
         """Set up the stream maps with schemas in which decimals have the type of the settings.
 
         They cannot come from the catalog: that of the SDK has no precision.
-
-        Raises:
-            MappingError: the maps cannot be used.
         """
         try:
             super().setup_mapper()
@@ -164,8 +165,8 @@ class TapVismaEconomic(CommandLine):
             self.logger.error("Incomplete: %s", gone)  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except EXPLAINED as error:
-            self.logger.error("%s", explanation(error))  # noqa: TRY400
+        except cli.EXPLAINED as error:
+            self.logger.error("%s", cli.explanation(error))  # noqa: TRY400
             return 1
         except Stopped:
             pass
@@ -203,11 +204,7 @@ class TapVismaEconomic(CommandLine):
             )
 
     def _check_batches(self) -> None:
-        """Check that the SDK can write batches as `batch_config` describes them.
-
-        Raises:
-            ConfigError: which part of it is wrong.
-        """
+        """Check that the SDK can write batches as `batch_config` describes them."""
         parts: dict[str, Callable[[Any], object]] = {
             "encoding": BaseBatchFileEncoding.from_dict,
             "storage": lambda storage: StorageTarget.from_dict(storage).get_url("batch"),
@@ -247,6 +244,84 @@ class TapVismaEconomic(CommandLine):
     def end(self) -> int:
         """Log the report of the run, and return its exit code."""
         return self._run.report.close(self.stop.signum)
+
+    # The command line: the options are the SDK's, how they end is not
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command, with help texts that are true of this tap."""
+        command = super().get_singer_command()
+        command.help = cli.HELP
+        command.epilog = cli.MORE
+        (test,) = (option for option in command.params if option.name == "test")
+        cast("click.Option", test).help = cli.TEST
+        return command
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Run the tap. The arguments are the SDK's."""
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        with cli.explained():
+            tap = cls._started(
+                config,
+                state=files.read_state(state),
+                catalog=cli.with_keys(files.read_catalog(catalog)),
+            )
+        cli.exit_at_once(tap.run())
+
+    @classmethod
+    def _started(cls, config: _ConfigInput | None, **options: Any) -> Self:
+        """Return the tap, which from then on a signal stops in good order."""
+        with signals_wait():
+            tap = cls(
+                config=config.config if config else None,
+                parse_env_config=bool(config and config.parse_env),
+                **options,
+            )
+            tap.stop.listen()
+        return tap
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the settings files."""
+        with cli.explained():
+            for path in value:
+                if path != "ENV":
+                    files.check_config(path)
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
+        """Print the catalog."""
+        with cli.explained():
+            super().cb_discover(ctx, param, value)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Print for each company which streams its grant can read.
+
+        The report goes to stdout, where a run's Singer messages would be; errors go to stderr.
+        """
+        if value != CliTestOptionValue.All.value:
+            with cli.explained():
+                super().cb_test(ctx, param, value)
+            return
+        with cli.explained():
+            tap = cls._started(ctx.params.get("config"))
+            with contextlib.suppress(Stopped):
+                for report in tap.try_access():
+                    click.echo(report)
+        cli.exit_at_once(tap.end())
+        ctx.exit()
 
 
 def _is_about_a_selected_stream(record: logging.LogRecord) -> bool:

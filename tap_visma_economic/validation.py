@@ -1,4 +1,4 @@
-"""What makes settings invalid.
+"""What makes settings invalid: a `ConfigError` that says what to do.
 
 No message shows a value that could be a token, wherever it was put by mistake.
 """
@@ -43,9 +43,6 @@ def check_schema(config: Config, schema: Schema, *, variables: Collection[str] =
         config: the settings.
         schema: JSON Schema of all settings.
         variables: names of the settings that come from the environment.
-
-    Raises:
-        ConfigError: which settings are wrong, and what they must be.
     """
     errors = _Validator(schema).iter_errors(dict(config))
     complaints = dict.fromkeys(_complaint(error, variables) for error in errors)
@@ -140,12 +137,15 @@ _Validator = extend(  # type: ignore[no-untyped-call]
 
 
 def check(config: Config) -> None:
-    """Check settings of the right types, except for the tokens.
-
-    Raises:
-        ConfigError: what is wrong and what to do.
-    """
-    _check_start_date(config)
+    """Check settings of the right types, except for the tokens."""
+    try:
+        start_date(config)
+    except ValueError:
+        text = config["start_date"]
+        quoted = f": {text!r}" if re.fullmatch(r"[0-9:.TZ +-]{1,40}", text) else ""
+        raise ConfigError(
+            f"start_date is not a date{quoted}. Write 2024-01-01 or 2024-01-01T00:00:00Z"
+        ) from None
     for name in ("rest_url", "openapi_url"):
         _check_url(name, config.get(name) or DEFAULTS[name], config)
     _check_versions(config.get("openapi_versions") or {})
@@ -160,9 +160,6 @@ def checked_grants(config: Config) -> list[Grant]:
     """Return the grants in the settings and in the agreements file, which is read here.
 
     There are tokens, all of them can be sent, and none is there twice.
-
-    Raises:
-        ConfigError: what is wrong and what to do.
     """
     app_secret, found = config.get("app_secret_token"), grants(config)
     file = config.get("agreements_file")
@@ -205,17 +202,6 @@ def _what_is_wrong_with(token: str) -> str:
             "that a shell reads has such line breaks"
         )
     return "it must consist of ASCII letters, digits and punctuation"
-
-
-def _check_start_date(config: Config) -> None:
-    try:
-        start_date(config)
-    except ValueError:
-        text = config["start_date"]
-        quoted = f": {text!r}" if re.fullmatch(r"[0-9:.TZ +-]{1,40}", text) else ""
-        raise ConfigError(
-            f"start_date is not a date{quoted}. Write 2024-01-01 or 2024-01-01T00:00:00Z"
-        ) from None
 
 
 def _check_url(name: str, url: str, config: Config) -> None:

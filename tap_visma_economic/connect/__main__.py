@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import click
 from tap_visma_economic import access
 from tap_visma_economic.__main__ import check_standard_streams
 from tap_visma_economic.agreements_file import Grant
-from tap_visma_economic.config import PREFIX
 from tap_visma_economic.connect import store, terminal, token_check
 from tap_visma_economic.connect.installation import (
     LOCALES,
@@ -24,8 +22,7 @@ from tap_visma_economic.connect.installation import (
     has_token,
     installation_url,
 )
-from tap_visma_economic.connect.listener import Listener
-from tap_visma_economic.connect.page import Page
+from tap_visma_economic.connect.listener import Listener, Page
 from tap_visma_economic.connect.terminal import say
 from tap_visma_economic.errors import (
     ConfigError,
@@ -126,11 +123,7 @@ def command(*, into: Path | None, fill: bool, export: bool, **options: Any) -> N
 
 
 def fill_in(path: Path) -> None:
-    """Save the missing numbers and names of an agreements file.
-
-    Raises:
-        EconomicError: some grants could not be checked; the others are saved.
-    """
+    """Save the missing numbers and names of an agreements file."""
     config = token_check.settings_given()
     store.check(path)
     app_secret = config.get("app_secret_token") or terminal.ask_app_secret()
@@ -149,11 +142,7 @@ def fill_in(path: Path) -> None:
 
 
 def connect(options: Options, into: Path | None) -> None:
-    """Get a grant, check it, save or print it, and report which streams it can read.
-
-    Raises:
-        EconomicError: why there is no grant, or none that works.
-    """
+    """Get a grant, check it, save or print it, and report which streams it can read."""
     config = token_check.settings_given()
     if into:
         store.check(into)  # before anybody adds the app in vain
@@ -178,7 +167,7 @@ def connect(options: Options, into: Path | None) -> None:
             if into:
                 _save(into, tap, grant)
             else:
-                _export(app_secret, token)
+                terminal.print_exports(app_secret_token=app_secret, agreement_grant_token=token)
         except EconomicError as error:
             show(Page("failed", f"{error}."))
             raise
@@ -198,7 +187,11 @@ def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], o
     if options.paste or blind:
         if not options.paste:
             say("No browser is available on this machine, so you will paste the token by hand.")
-        yield _pasted(options, app), lambda _: None
+        url = installation_url(app, locale=options.locale, redirect_url=None)
+        _show_url(url, options, "in any browser")
+        say("e-conomic then shows the agreement grant token, or redirects to a URL that ends in")
+        say("?token=... Paste either one here. It is not echoed.")
+        yield grant_in_paste(terminal.ask("Agreement grant token", hidden=True)), lambda _: None
         return
     with Listener(options.port or 0) as listener:
         url = installation_url(app, locale=options.locale, redirect_url=listener.redirect_url)
@@ -216,14 +209,6 @@ def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], o
         yield token, listener.show
 
 
-def _pasted(options: Options, app: str) -> str:
-    url = installation_url(app, locale=options.locale, redirect_url=None)
-    _show_url(url, options, "in any browser")
-    say("e-conomic then shows the agreement grant token, or redirects to a URL that ends in")
-    say("?token=... Paste either one here. It is not echoed.")
-    return grant_in_paste(terminal.ask("Agreement grant token", hidden=True))
-
-
 def _show_url(url: str, options: Options, where: str) -> None:
     opens = terminal.has_browser() and not options.no_browser
     say("Opening this URL in your browser:" if opens else f"Open this URL {where}:")
@@ -236,11 +221,7 @@ def _show_url(url: str, options: Options, where: str) -> None:
 def _checked(
     config: Mapping[str, Any], app_secret: str, token: str, *, typed: bool
 ) -> tuple[str, TapVismaEconomic, Agreement]:
-    """Return the app secret, a tap that uses it, and the agreement that the grant opens.
-
-    Raises:
-        EconomicError: e-conomic rejected the tokens. A secret that was typed may be typed again.
-    """
+    """Return the app secret, a tap that uses it, and the agreement that the grant opens."""
     for left in reversed(range(_TRIES)):
         tap = token_check.opened(config, app_secret, token)
         try:
@@ -277,13 +258,6 @@ def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
     if not new.enabled:
         say("The line stays disabled: set enabled to true to read the company.")
     say(f"To read it, set agreements_file to {path}, and app_secret_token.")
-
-
-def _export(app_secret: str, token: str) -> None:
-    tokens = {"app_secret_token": app_secret, "agreement_grant_token": token}
-    terminal.print_lines(
-        *(f"export {PREFIX}{name.upper()}={shlex.quote(it)}" for name, it in tokens.items())
-    )
 
 
 def _report_app(found: Agreement) -> None:

@@ -32,9 +32,6 @@ def installation_url(app: str, *, locale: str, redirect_url: str | None) -> str:
         app: the app's public token, or the installation URL that e-conomic shows for the app.
         locale: one of `LOCALES`.
         redirect_url: where the browser is sent with the token; None lets e-conomic show it.
-
-    Raises:
-        ConfigError: `app` is neither of the two.
     """
     page, given = _page_of(app.strip())
     wanted = {"locale": locale, **({"redirectUrl": redirect_url} if redirect_url else {})}
@@ -67,12 +64,7 @@ def _page_of(app: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def grant_in_query(query: str) -> str:
-    """Return the grant token in the query of the URL that e-conomic sent the browser to.
-
-    Raises:
-        NotGrantedError: it has none.
-        ConfigError: what it has is not a token.
-    """
+    """Return the grant token in the query of the URL that e-conomic sent the browser to."""
     tokens = [value for name, value in parse_qsl(query) if name.lower() == "token"]
     if not tokens:
         raise NotGrantedError(
@@ -85,12 +77,7 @@ def grant_in_query(query: str) -> str:
 
 
 def grant_in_paste(pasted: str) -> str:
-    """Return the grant token in what a user pasted: the token, or the URL with it.
-
-    Raises:
-        NotGrantedError: a URL without a token.
-        ConfigError: neither.
-    """
+    """Return the grant token in what a user pasted: the token, or the URL with it."""
     text = pasted.strip().strip("\"'")
     if "://" in text:
         return grant_in_query(text.partition("#")[0].partition("?")[2])

@@ -11,21 +11,21 @@ import contextlib
 import hmac
 import os
 import queue
+import re
 import secrets
 import threading
 import time
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_visma_economic.connect.installation import grant_in_query
-from tap_visma_economic.connect.page import HEADERS, Page, render
 from tap_visma_economic.errors import ConfigError, EconomicError
 
 if TYPE_CHECKING:
     from email.message import Message
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -41,6 +41,18 @@ _POLL = 0.1
 """Seconds between two looks at the clock, so that Ctrl-C is noticed on every system."""
 
 
+class Page(NamedTuple):
+    """What a page says.
+
+    Args:
+        kind: as in the table of texts.
+        detail: the company's name, or what went wrong, in English.
+    """
+
+    kind: str
+    detail: str = ""
+
+
 class TimedOutError(EconomicError):
     """No browser returned from e-conomic in time."""
 
@@ -52,9 +64,6 @@ class Listener:
 
     Args:
         port: local port; 0 takes a free one.
-
-    Raises:
-        ConfigError: it cannot listen on the port.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -81,13 +90,7 @@ class Listener:
         return f"http://{self._authority}{self._path}"
 
     def wait(self, seconds: float) -> str:
-        """Return the grant token that the browser brings.
-
-        Raises:
-            TimedOutError: no browser returned.
-            NotGrantedError: it returned without a token.
-            ConfigError: it returned with something else.
-        """
+        """Return the grant token that the browser brings."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
@@ -106,12 +109,7 @@ class Listener:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._decided.is_set() and kind is not KeyboardInterrupt:
             self._shown.wait(_FAREWELL if self._used.locked() else 0)
         self._decided.set()
@@ -189,10 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def respond(self, status: HTTPStatus, page: Page | None = None, *, location: str = "") -> None:
         """Send a page in the browser's language, or send the browser on."""
-        body = render(page, self.headers.get("Accept-Language", "")).encode() if page else b""
+        body = _rendered(page, self.headers.get("Accept-Language", "")).encode() if page else b""
         self.send_response(status)
         extra = {"Location": location} if location else {}
-        for name, value in {**HEADERS, **extra, "Content-Length": str(len(body))}.items():
+        for name, value in {**_HEADERS, **extra, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -200,3 +198,81 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
         """Log nothing: the first line of a request holds the token."""
+
+
+# The page that the browser ends on: self-contained, without a token, in Danish or English
+
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+"""Nothing is cached, nothing is loaded, and no other site learns the URL."""
+
+_TEXTS = {
+    ("connected", "en"): "{} is connected | You can close this page and return to the terminal.",
+    ("connected", "da"): "{} er forbundet | Du kan lukke siden og gå tilbage til terminalen.",
+    ("cancelled", "en"): "Not connected | Access was not granted: e-conomic returned no token. "
+    "Run the command again and add the app.",
+    ("cancelled", "da"): "Ikke forbundet | Der blev ikke givet adgang: e-conomic sendte ingen "
+    "token. Kør kommandoen igen, og tilføj appen.",
+    ("failed", "en"): "Not connected | Return to the terminal to continue.",
+    ("failed", "da"): "Ikke forbundet | Gå tilbage til terminalen for at fortsætte.",
+    ("checking", "en"): "Almost there | The grant is still being checked. See the terminal.",
+    ("checking", "da"): "Næsten færdig | Adgangen bliver stadig kontrolleret. Se i terminalen.",
+    ("used", "en"): "This link has already been used | It works only once. See the terminal.",
+    ("used", "da"): "Linket er allerede brugt | Det virker kun én gang. Se i terminalen.",
+    ("unknown", "en"): "Nothing here | This URL belongs to a program waiting for e-conomic. "
+    "Finish on e-conomic's page, or start again in the terminal.",
+    ("unknown", "da"): "Her er ikke noget | Adressen hører til et program, der venter på "
+    "e-conomic. Gør det færdigt på e-conomics side, eller begynd forfra i terminalen.",
+}
+"""Heading and text of each kind of page."""
+
+_HTML = """<!doctype html>
+<html lang="{language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ max-width: 32rem; margin: 3rem auto; padding: 0 1.25rem; overflow-wrap: anywhere;
+  font: 1rem/1.5 system-ui, sans-serif }}
+h1 {{ font-size: 1.4rem; padding-left: .75rem; border-left: .3rem solid {color} }}
+span {{ white-space: nowrap }}
+</style>
+<h1>{heading}</h1>
+{body}
+</html>
+"""
+
+
+def _rendered(page: Page, accept_language: str = "") -> str:
+    """Return the HTML of a page, in Danish if the browser prefers that to English.
+
+    Browsers list languages in the order of preference, so their q-values need not be read.
+    """
+    preferred = re.search(r"(?:^|,)\s*(da|en)\b", accept_language.lower())
+    language = preferred[1] if preferred else "en"
+    title, text = _TEXTS[page.kind, language].split(" | ")
+    title = title.format(page.detail)
+    reason = f'<p lang="en">{_html(page.detail)}</p>\n' if page.kind == "failed" else ""
+    color = "#2a9d62" if page.kind == "connected" else "#c8652b"
+    return _HTML.format(
+        language=language,
+        title=escape(title),
+        heading=_html(title),
+        body=f"{reason}<p>{_html(text)}</p>",
+        color=color,
+    )
+
+
+def _html(text: str) -> str:
+    """Return HTML in which e-conomic does not break at its hyphen."""
+    return escape(text).replace("e-conomic", "<span>e-conomic</span>")

@@ -1,4 +1,7 @@
-"""The agreements file on disk: locked, mode 0600, and replaced in one step where possible."""
+"""The agreements file on disk: locked, mode 0600, and replaced in one step where possible.
+
+What cannot be read or written is a `ConfigError`.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,7 @@ _NO_REPLACEMENT = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS, errno.EX
 
 
 def load(path: Path) -> tuple[list[Grant], Format]:
-    """Return the grants in a file and how it is written; none if there is no file yet.
-
-    Raises:
-        ConfigError: it cannot be read, or has invalid lines.
-    """
+    """Return the grants in a file and how it is written; none if there is no file yet."""
     new = Format(COLUMNS, ";", "utf-8-sig") if path.suffix.lower() == ".csv" else Format()
     with _explained(path, "read"):
         try:
@@ -49,11 +48,7 @@ def load(path: Path) -> tuple[list[Grant], Format]:
 
 
 def check(path: Path) -> None:
-    """Check that a file can be saved, before anybody is asked for anything.
-
-    Raises:
-        ConfigError: it cannot, or it has invalid lines.
-    """
+    """Check that a file can be saved, before anybody is asked for anything."""
     load(path)
     real = path.resolve()
     if real.exists() and os.access(real, os.W_OK):
@@ -68,9 +63,6 @@ def locked(path: Path) -> Iterator[None]:
 
     The folder is locked because the file may be replaced, and the file because containers may mount
     it into different folders. On Windows, and on network drives without locks, nothing is locked.
-
-    Raises:
-        ConfigError: the folder cannot be opened.
     """
     real = path.resolve()
     with contextlib.ExitStack() as stack:
@@ -85,11 +77,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def save(path: Path, grants: Sequence[Grant], form: Format) -> None:
-    """Write a file, readable by its owner alone. A link stays a link.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
+    """Write a file, readable by its owner alone. A link stays a link."""
     content, real = render(grants, form), path.resolve()
     with _explained(path, "written"):
         try:

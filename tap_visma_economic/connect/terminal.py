@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import subprocess
 import sys
 
 import click
 
 from tap_visma_economic.agreements_file import is_token
+from tap_visma_economic.config import PREFIX
 from tap_visma_economic.errors import ConfigError
 
 
@@ -27,11 +29,7 @@ def is_there() -> bool:
 
 
 def ask(question: str, *, hidden: bool = False) -> str:
-    """Return the answer to a question; a hidden one is not echoed.
-
-    Raises:
-        ConfigError: there is no terminal and no input to read it from.
-    """
+    """Return the answer to a question; a hidden one is not echoed."""
     while True:
         # Meltano passes stderr on line by line: a question without a line end would not be seen.
         if hidden and is_there():
@@ -46,25 +44,18 @@ def ask(question: str, *, hidden: bool = False) -> str:
 
 
 def ask_app_secret() -> str:
-    """Return the app's secret token.
-
-    Raises:
-        ConfigError: what was typed is not a token.
-    """
+    """Return the app's secret token."""
     token = ask("App secret token (hidden)", hidden=True)
     if not is_token(token):
         raise ConfigError("Not a valid token: it contains characters that tokens never have")
     return token
 
 
-def print_lines(*lines: str) -> None:
-    """Print to stdout, unbuffered: Python would try to write what is left in a buffer again.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
+def print_exports(**tokens: str) -> None:
+    """Print settings for a shell, unbuffered: Python would write what is left in a buffer again."""
+    lines = [f"export {PREFIX}{name.upper()}={shlex.quote(it)}\n" for name, it in tokens.items()]
     try:
-        os.write(sys.stdout.fileno(), "".join(f"{line}\n" for line in lines).encode())
+        os.write(sys.stdout.fileno(), "".join(lines).encode())
     except OSError as error:
         raise ConfigError(f"standard output cannot be written: {error.strerror}") from None
 

@@ -49,9 +49,6 @@ def settings_given() -> dict[str, Any]:
     """Return the settings in the environment and in `.env` that connecting needs.
 
     `demo` as the app secret counts as none: it is in a copied template, and has no app.
-
-    Raises:
-        ConfigError: one of them is invalid.
     """
     files.load_env_file(Path(".env"))
     every = SETTINGS.to_dict()["properties"]
@@ -82,11 +79,7 @@ def opened(config: Mapping[str, Any], app_secret: str, token: str) -> TapVismaEc
 
 
 def agreement_of(tap: TapVismaEconomic, token: str) -> Agreement:
-    """Return the agreement that a grant opens.
-
-    Raises:
-        EconomicError: e-conomic rejected the tokens, or could not be asked.
-    """
+    """Return the agreement that a grant opens."""
     ((_, answer),) = tap.identify([Grant(token, "agreement_grant_token")])
     return answer()
 
@@ -124,11 +117,7 @@ def filled(
 
 
 def access_report(tap: TapVismaEconomic) -> Iterator[str]:
-    """Yield lines that say which streams the one grant of a tap can read, and why not the others.
-
-    Raises:
-        EconomicError: e-conomic could not be asked.
-    """
+    """Yield lines: which streams the grant of a tap can read, and why not the others."""
     ((_, findings),) = tap.findings()
     missing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, found in findings.items():

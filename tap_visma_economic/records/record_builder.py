@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tap_visma_economic.errors import UnreadableRowError, counted, shown
+from tap_visma_economic.errors import EconomicError, counted, shown
 from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.row_type import Rows, as_dictionary
 from tap_visma_economic.records.selection import Record
@@ -72,7 +72,7 @@ class RecordBuilder:
         """Raise an error that names the rows which have not become records, if there are any."""
         if self._refused:
             named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
-            raise UnreadableRowError(
+            raise EconomicError(
                 f"{counted(len(self._refused), 'row')} not written (no key, or one that no message "
                 f"can carry): {named}. All others were written. Correct them in e-conomic; the "
                 "next run reads them"

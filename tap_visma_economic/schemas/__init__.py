@@ -49,11 +49,7 @@ _DECIMALS: dict[str, dict[str, Any]] = {
 
 @cache
 def load(stream_name: str) -> dict[str, Any]:
-    """Return the schema file of a stream as it is: shared by all callers, do not change it.
-
-    Raises:
-        FileNotFoundError: there is no such stream.
-    """
+    """Return the schema file of a stream as it is: shared by all callers, do not change it."""
     schema: dict[str, Any] = _read(stream_name)
     return schema
 

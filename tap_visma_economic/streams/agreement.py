@@ -24,8 +24,7 @@ _MERGE_FIELD = re.compile(r"\[\w+\]")
 class Agreements(RestApiStream):
     """The company behind the grant: number, name, address, modules, application. One row."""
 
-    name = "agreements"
-    path = "/self"
+    name, path = "agreements", "/self"
     is_single_object = True
     is_self = True
     primary_keys = ("agreementNumber",)
@@ -34,8 +33,7 @@ class Agreements(RestApiStream):
 class AppRoles(RestApiStream):
     """Roles an app can ask for: what a grant may read depends on its app's role."""
 
-    name = "app_roles"
-    path = "/app-roles"
+    name, path = "app_roles", "/app-roles"
     primary_keys = ("agreementNumber", "roleNumber")
     keyset = "roleNumber"
 
@@ -43,8 +41,7 @@ class AppRoles(RestApiStream):
 class Currencies(RestApiStream):
     """Currencies in use, ISO 4217."""
 
-    name = "currencies"
-    path = "/currencies"
+    name, path = "currencies", "/currencies"
     primary_keys = ("agreementNumber", "code")
     sort = "code"
 
@@ -52,8 +49,7 @@ class Currencies(RestApiStream):
 class Departments(RestApiStream):
     """Departments, the simple cost centres of an agreement."""
 
-    name = "departments"
-    path = "/departments"
+    name, path = "departments", "/departments"
     primary_keys = ("agreementNumber", "departmentNumber")
     keyset = "departmentNumber"
 
@@ -61,8 +57,7 @@ class Departments(RestApiStream):
 class DepartmentalDistributions(RestApiStream):
     """How an amount is shared between departments, in per cent."""
 
-    name = "departmental_distributions"
-    path = "/departmental-distributions"
+    name, path = "departmental_distributions", "/departmental-distributions"
     primary_keys = ("agreementNumber", "departmentalDistributionNumber")
     keyset = "departmentalDistributionNumber"
 
@@ -70,8 +65,7 @@ class DepartmentalDistributions(RestApiStream):
 class Employees(RestApiStream):
     """Employees, who serve as references and sales persons on documents."""
 
-    name = "employees"
-    path = "/employees"
+    name, path = "employees", "/employees"
     primary_keys = ("agreementNumber", "employeeNumber")
     keyset = "employeeNumber"
 
@@ -79,32 +73,28 @@ class Employees(RestApiStream):
 class Layouts(RestApiStream):
     """Print layouts of invoices, orders and quotes."""
 
-    name = "layouts"
-    path = "/layouts"
+    name, path = "layouts", "/layouts"
     primary_keys = ("agreementNumber", "layoutNumber")
 
 
 class PaymentTerms(RestApiStream):
     """Payment terms: when an invoice falls due, and how it is paid."""
 
-    name = "payment_terms"
-    path = "/payment-terms"
+    name, path = "payment_terms", "/payment-terms"
     primary_keys = ("agreementNumber", "paymentTermsNumber")
 
 
 class PaymentTypes(RestApiStream):
     """Ways of paying suppliers, such as bank transfer and payment slips."""
 
-    name = "payment_types"
-    path = "/payment-types"
+    name, path = "payment_types", "/payment-types"
     primary_keys = ("agreementNumber", "paymentTypeNumber")
 
 
 class Units(RestApiStream):
     """Units of measure of products and lines."""
 
-    name = "units"
-    path = "/units"
+    name, path = "units", "/units"
     primary_keys = ("agreementNumber", "unitNumber")
     sort = "unitNumber"
 
@@ -112,24 +102,21 @@ class Units(RestApiStream):
 class VatAccounts(RestApiStream):
     """VAT codes with their rates and accounts."""
 
-    name = "vat_accounts"
-    path = "/vat-accounts"
+    name, path = "vat_accounts", "/vat-accounts"
     primary_keys = ("agreementNumber", "vatCode")
 
 
 class VatTypes(RestApiStream):
     """Kinds of VAT a VAT code can belong to."""
 
-    name = "vat_types"
-    path = "/vat-types"
+    name, path = "vat_types", "/vat-types"
     primary_keys = ("agreementNumber", "vatTypeNumber")
 
 
 class VatZones(RestApiStream):
     """VAT zones: domestic, EU, abroad, and so on."""
 
-    name = "vat_zones"
-    path = "/vat-zones"
+    name, path = "vat_zones", "/vat-zones"
     primary_keys = ("agreementNumber", "vatZoneNumber")
     sort = "vatZoneNumber"
 
@@ -141,17 +128,11 @@ class Webhooks(OpenApiStream):
     the address and of the data are masked, names and merge fields are kept.
     """
 
-    name = "webhooks"
-    module = "webhooksapi"
-    path = "/webhooks"
+    name, module, path = "webhooks", "webhooksapi", "/webhooks"
     primary_keys = ("agreementNumber", "eventType")
 
     def parse_response(self, response: requests.Response) -> Page:
-        """Return a response as a page, with its secrets masked before anything else sees them.
-
-        Raises:
-            BadAnswerError: it is not JSON, so nothing in it can be masked.
-        """
+        """Return a response as a page, with its secrets masked before anything else sees them."""
         try:
             answer = json.loads(response.content, object_hook=_masked_webhook)
         except (ValueError, RecursionError):
@@ -202,8 +183,6 @@ def _masked_data(data: Any) -> str:
 class WebhookEventTypes(OpenApiStream):
     """Events a webhook can be set up for, with the fields they carry. A plain array."""
 
-    name = "webhook_event_types"
-    module = "webhooksapi"
-    path = "/EventTypes"
+    name, module, path = "webhook_event_types", "webhooksapi", "/EventTypes"
     paginator_class = OnePage
     primary_keys = ("agreementNumber", "name")

@@ -11,8 +11,7 @@ from tap_visma_economic.replication import ByTimestamp
 class Customers(RestApiStream):
     """Customers; balance and amount due change, and `lastUpdated` does not."""
 
-    name = "customers"
-    path = "/customers"
+    name, path = "customers", "/customers"
     primary_keys = ("agreementNumber", "customerNumber")
     keyset = "customerNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -21,9 +20,7 @@ class Customers(RestApiStream):
 class OpenapiCustomers(OpenApiStream):
     """Customers as the newer API returns them: flat, without balances."""
 
-    name = "openapi_customers"
-    module = "customersapi"
-    path = "/Customers"
+    name, module, path = "openapi_customers", "customersapi", "/Customers"
     primary_keys = ("agreementNumber", "customerNumber")
     keyset = "customerNumber"
     opt_in = True
@@ -32,8 +29,7 @@ class OpenapiCustomers(OpenApiStream):
 class CustomerGroups(RestApiStream):
     """Customer groups and the control account each posts to."""
 
-    name = "customer_groups"
-    path = "/customer-groups"
+    name, path = "customer_groups", "/customer-groups"
     primary_keys = ("agreementNumber", "customerGroupNumber")
     keyset = "customerGroupNumber"
 
@@ -41,9 +37,7 @@ class CustomerGroups(RestApiStream):
 class CustomerContacts(OpenApiStream):
     """Contact persons of customers, deleted ones included (isDeleted)."""
 
-    name = "customer_contacts"
-    module = "customersapi"
-    path = "/Contacts"
+    name, module, path = "customer_contacts", "customersapi", "/Contacts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -52,8 +46,7 @@ class CustomerContacts(OpenApiStream):
 class RestCustomerContacts(RestApiStream):
     """Contact persons as the older API returns them. One call per customer."""
 
-    name = "rest_customer_contacts"
-    path = "/customers/{customerNumber}/contacts"
+    name, path = "rest_customer_contacts", "/customers/{customerNumber}/contacts"
     parent = Customers
     path_params: ClassVar = {"customerNumber": "customerNumber"}
     primary_keys = ("agreementNumber", "customerNumber", "customerContactNumber")
@@ -64,9 +57,7 @@ class RestCustomerContacts(RestApiStream):
 class CustomerDeliveryLocations(OpenApiStream):
     """Delivery addresses of customers."""
 
-    name = "customer_delivery_locations"
-    module = "customersapi"
-    path = "/DeliveryLocations"
+    name, module, path = "customer_delivery_locations", "customersapi", "/DeliveryLocations"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -87,8 +78,6 @@ class RestCustomerDeliveryLocations(RestApiStream):
 class CustomerSetup(OpenApiStream):
     """The agreement's defaults for customers. One row."""
 
-    name = "customer_setup"
-    module = "customersapi"
-    path = "/Setup"
+    name, module, path = "customer_setup", "customersapi", "/Setup"
     is_single_object = True
     primary_keys = ("agreementNumber",)

@@ -10,36 +10,28 @@ from tap_visma_economic.replication import ByNumber, ByTimestamp
 class Dimensions(OpenApiStream):
     """Dimensions an agreement has defined."""
 
-    name = "dimensions"
-    module = "dimensionsapi"
-    path = "/dimensions"
+    name, module, path = "dimensions", "dimensionsapi", "/dimensions"
     primary_keys = ("agreementNumber", "number")
 
 
 class DimensionValues(OpenApiStream):
     """Values of each dimension."""
 
-    name = "dimension_values"
-    module = "dimensionsapi"
-    path = "/values"
+    name, module, path = "dimension_values", "dimensionsapi", "/values"
     primary_keys = ("agreementNumber", "dimensionNumber", "key")
 
 
 class DimensionDistributions(OpenApiStream):
     """How an amount is shared between values of a dimension."""
 
-    name = "dimension_distributions"
-    module = "dimensionsapi"
-    path = "/distributions"
+    name, module, path = "dimension_distributions", "dimensionsapi", "/distributions"
     primary_keys = ("agreementNumber", "dimensionNumber", "key")
 
 
 class AccountDimensions(OpenApiStream):
     """Dimensions of accounts."""
 
-    name = "account_dimensions"
-    module = "dimensionsapi"
-    path = "/dimension-data/accounts"
+    name, module, path = "account_dimensions", "dimensionsapi", "/dimension-data/accounts"
     primary_keys = ("agreementNumber", "accountNumber", "dimensionNumber")
     key_is_inferred = True
 
@@ -93,9 +85,7 @@ class BudgetFigureDimensions(OpenApiStream):
 class DraftEntryDimensions(OpenApiStream):
     """Dimensions of draft entries."""
 
-    name = "draft_entry_dimensions"
-    module = "dimensionsapi"
-    path = "/dimension-data/draft-entries"
+    name, module, path = "draft_entry_dimensions", "dimensionsapi", "/dimension-data/draft-entries"
     primary_keys = ("agreementNumber", "journalNumber", "entryNumber", "dimensionNumber")
     key_is_inferred = True
 

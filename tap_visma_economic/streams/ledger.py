@@ -12,8 +12,7 @@ from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 class Accounts(RestApiStream):
     """Chart of accounts with today's balance and the balance of what is not booked yet."""
 
-    name = "accounts"
-    path = "/accounts"
+    name, path = "accounts", "/accounts"
     primary_keys = ("agreementNumber", "accountNumber")
     keyset = "accountNumber"
 
@@ -21,9 +20,7 @@ class Accounts(RestApiStream):
 class OpenapiAccounts(OpenApiStream):
     """Chart of accounts as the newer API returns it, with `lastUpdated` but no balances."""
 
-    name = "openapi_accounts"
-    module = "accountsapi"
-    path = "/Accounts"
+    name, module, path = "openapi_accounts", "accountsapi", "/Accounts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -33,26 +30,21 @@ class OpenapiAccounts(OpenApiStream):
 class AccountTotalIntervals(OpenApiStream):
     """Which account ranges a total account adds up."""
 
-    name = "account_total_intervals"
-    module = "accountsapi"
-    path = "/TotalIntervals"
+    name, module, path = "account_total_intervals", "accountsapi", "/TotalIntervals"
     primary_keys = ("agreementNumber", "accountNumber", "fromAccountNumber")
 
 
 class KeyFigureCodes(OpenApiStream):
     """Key figures that accounts count towards."""
 
-    name = "key_figure_codes"
-    module = "accountsapi"
-    path = "/KeyFigureCodes"
+    name, module, path = "key_figure_codes", "accountsapi", "/KeyFigureCodes"
     primary_keys = ("agreementNumber", "number")
 
 
 class AccountingYears(RestApiStream):
     """Fiscal years, broken ones too (`2025/2026`)."""
 
-    name = "accounting_years"
-    path = "/accounting-years"
+    name, path = "accounting_years", "/accounting-years"
     primary_keys = ("agreementNumber", "year")
     sort = "fromDate"
 
@@ -60,9 +52,7 @@ class AccountingYears(RestApiStream):
 class OpenapiAccountingYears(OpenApiStream):
     """Fiscal years as the newer API returns them: its only collection without cursors."""
 
-    name = "openapi_accounting_years"
-    module = "accountingyearsapi"
-    path = "/AccountingYears"
+    name, module, path = "openapi_accounting_years", "accountingyearsapi", "/AccountingYears"
     paginator_class = Paged
     primary_keys = ("agreementNumber", "year")
     opt_in = True
@@ -71,8 +61,7 @@ class OpenapiAccountingYears(OpenApiStream):
 class AccountingPeriods(RestApiStream):
     """Periods of each fiscal year, and whether they are closed."""
 
-    name = "accounting_periods"
-    path = "/accounting-years/{accountingYear}/periods"
+    name, path = "accounting_periods", "/accounting-years/{accountingYear}/periods"
     parent = AccountingYears
     path_params: ClassVar = {"accountingYear": "year"}
     primary_keys = ("agreementNumber", "accountingYear", "periodNumber")
@@ -93,8 +82,7 @@ class OpenapiAccountingPeriods(OpenApiStream):
 class AccountingYearTotals(RestApiStream):
     """Control totals: what the entries of each fiscal year add up to, per account."""
 
-    name = "accounting_year_totals"
-    path = "/accounting-years/{accountingYear}/totals"
+    name, path = "accounting_year_totals", "/accounting-years/{accountingYear}/totals"
     parent = AccountingYears
     path_params: ClassVar = {"accountingYear": "year"}
     primary_keys = ("agreementNumber", "accountingYear", "accountNumber")
@@ -117,9 +105,7 @@ class AccountingPeriodTotals(RestApiStream):
 class BookedEntries(OpenApiStream):
     """The ledger: every booked entry of every fiscal year. `remainder` changes after booking."""
 
-    name = "booked_entries"
-    module = "bookedEntriesapi"
-    path = "/booked-entries"
+    name, module, path = "booked_entries", "bookedEntriesapi", "/booked-entries"
     primary_keys = ("agreementNumber", "entryNumber")
     keyset = "entryNumber"
     replication = ByNumber("entryNumber", start_date="date", open_items=OpenItems("remainder$ne:0"))
@@ -128,9 +114,7 @@ class BookedEntries(OpenApiStream):
 class MatchedEntries(OpenApiStream):
     """Pairs of entries that settle one another, each with its full amount, not the part applied."""
 
-    name = "matched_entries"
-    module = "bookedEntriesapi"
-    path = "/booked-entries/matched-pairs"
+    name, module, path = "matched_entries", "bookedEntriesapi", "/booked-entries/matched-pairs"
     counted = False
     primary_keys = ("agreementNumber", "fromEntry", "toEntry")
     key_is_inferred = True
@@ -139,8 +123,7 @@ class MatchedEntries(OpenApiStream):
 class Entries(RestApiStream):
     """The ledger a year at a time, with units and departments, which booked_entries lacks."""
 
-    name = "entries"
-    path = "/accounting-years/{accountingYear}/entries"
+    name, path = "entries", "/accounting-years/{accountingYear}/entries"
     parent = AccountingYears
     path_params: ClassVar = {"accountingYear": "year"}
     primary_keys = ("agreementNumber", "entryNumber")
@@ -152,8 +135,7 @@ class Entries(RestApiStream):
 class Journals(RestApiStream):
     """Journals (daybooks) in which vouchers are drafted."""
 
-    name = "journals"
-    path = "/journals"
+    name, path = "journals", "/journals"
     primary_keys = ("agreementNumber", "journalNumber")
     keyset = "journalNumber"
 
@@ -161,9 +143,7 @@ class Journals(RestApiStream):
 class OpenapiJournals(OpenApiStream):
     """Journals as the newer API returns them. It returns 500 for every filter."""
 
-    name = "openapi_journals"
-    module = "journalsapi"
-    path = "/journals"
+    name, module, path = "openapi_journals", "journalsapi", "/journals"
     primary_keys = ("agreementNumber", "number")
     opt_in = True
 
@@ -171,9 +151,7 @@ class OpenapiJournals(OpenApiStream):
 class DraftEntries(OpenApiStream):
     """Entries waiting in journals, not booked yet."""
 
-    name = "draft_entries"
-    module = "journalsapi"
-    path = "/draft-entries"
+    name, module, path = "draft_entries", "journalsapi", "/draft-entries"
     primary_keys = ("agreementNumber", "entryNumber")
     keyset = "entryNumber"
 
@@ -181,17 +159,14 @@ class DraftEntries(OpenApiStream):
 class DraftEntryAccruals(OpenApiStream):
     """How draft entries are spread over months."""
 
-    name = "draft_entry_accruals"
-    module = "journalsapi"
-    path = "/accruals"
+    name, module, path = "draft_entry_accruals", "journalsapi", "/accruals"
     primary_keys = ("agreementNumber", "journalNumber", "entryNumber")
 
 
 class JournalEntries(RestApiStream):
     """Draft entries per journal as the older API returns them."""
 
-    name = "journal_entries"
-    path = "/journals/{journalNumber}/entries"
+    name, path = "journal_entries", "/journals/{journalNumber}/entries"
     parent = Journals
     path_params: ClassVar = {"journalNumber": "journalNumber"}
     primary_keys = ("agreementNumber", "journalNumber", "journalEntryNumber")
@@ -202,8 +177,7 @@ class JournalEntries(RestApiStream):
 class JournalVouchers(RestApiStream):
     """Draft vouchers per journal, with their entries nested by kind."""
 
-    name = "journal_vouchers"
-    path = "/journals/{journalNumber}/vouchers"
+    name, path = "journal_vouchers", "/journals/{journalNumber}/vouchers"
     parent = Journals
     path_params: ClassVar = {"journalNumber": "journalNumber"}
     primary_keys = ("agreementNumber", "journalNumber", "accountingYear", "voucherNumber")
@@ -213,9 +187,7 @@ class JournalVouchers(RestApiStream):
 class AttachedDocuments(OpenApiStream):
     """Scanned documents attached to vouchers: metadata, not the files."""
 
-    name = "attached_documents"
-    module = "documentsapi"
-    path = "/AttachedDocuments"
+    name, module, path = "attached_documents", "documentsapi", "/AttachedDocuments"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByNumber("number")
@@ -224,8 +196,6 @@ class AttachedDocuments(OpenApiStream):
 class BudgetFigures(OpenApiStream):
     """Budget amounts per account and span of dates."""
 
-    name = "budget_figures"
-    module = "budgetsapi"
-    path = "/budget-figures"
+    name, module, path = "budget_figures", "budgetsapi", "/budget-figures"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"

@@ -11,8 +11,7 @@ from tap_visma_economic.replication import ByTimestamp
 class Products(RestApiStream):
     """Products with prices and stock; stock moves under its own `inventoryLastUpdated`."""
 
-    name = "products"
-    path = "/products"
+    name, path = "products", "/products"
     primary_keys = ("agreementNumber", "productNumber")
     sort = "productNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -21,9 +20,7 @@ class Products(RestApiStream):
 class OpenapiProducts(OpenApiStream):
     """Products as the newer API returns them."""
 
-    name = "openapi_products"
-    module = "productsapi"
-    path = "/products"
+    name, module, path = "openapi_products", "productsapi", "/products"
     counted = False
     primary_keys = ("agreementNumber", "productNumber")
     replication = ByTimestamp("lastUpdated")
@@ -33,8 +30,7 @@ class OpenapiProducts(OpenApiStream):
 class ProductGroups(RestApiStream):
     """Product groups."""
 
-    name = "product_groups"
-    path = "/product-groups"
+    name, path = "product_groups", "/product-groups"
     primary_keys = ("agreementNumber", "productGroupNumber")
     sort = "productGroupNumber"
 
@@ -52,9 +48,7 @@ class ProductGroupSalesAccounts(RestApiStream):
 class OpenapiProductGroups(OpenApiStream):
     """Product groups as the newer API returns them."""
 
-    name = "openapi_product_groups"
-    module = "productsapi"
-    path = "/productgroups"
+    name, module, path = "openapi_product_groups", "productsapi", "/productgroups"
     primary_keys = ("agreementNumber", "id")
     opt_in = True
 
@@ -99,9 +93,7 @@ class ProductGroupProjectSettings(OpenApiStream):
 class ProductSalesPrices(OpenApiStream):
     """Sales prices of products in foreign currencies."""
 
-    name = "product_sales_prices"
-    module = "productsapi"
-    path = "/salespriceincurrencies"
+    name, module, path = "product_sales_prices", "productsapi", "/salespriceincurrencies"
     primary_keys = ("agreementNumber", "productNumber", "currency")
 
 
@@ -120,9 +112,7 @@ class RestProductSalesPrices(RestApiStream):
 class PriceGroups(OpenApiStream):
     """Price groups: customers who pay special prices."""
 
-    name = "price_groups"
-    module = "productsapi"
-    path = "/pricegroups"
+    name, module, path = "price_groups", "productsapi", "/pricegroups"
     primary_keys = ("agreementNumber", "number")
 
 

@@ -9,9 +9,7 @@ from tap_visma_economic.replication import ByTimestamp
 class Projects(OpenApiStream):
     """Projects with prices and dates."""
 
-    name = "projects"
-    module = "projectsapi"
-    path = "/Projects"
+    name, module, path = "projects", "projectsapi", "/Projects"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -20,27 +18,21 @@ class Projects(OpenApiStream):
 class ProjectGroups(OpenApiStream):
     """Project groups and the accounts they post to."""
 
-    name = "project_groups"
-    module = "projectsapi"
-    path = "/ProjectGroups"
+    name, module, path = "project_groups", "projectsapi", "/ProjectGroups"
     primary_keys = ("agreementNumber", "number")
 
 
 class ProjectStatuses(OpenApiStream):
     """Statuses a project can have."""
 
-    name = "project_statuses"
-    module = "projectsapi"
-    path = "/ProjectStatuses"
+    name, module, path = "project_statuses", "projectsapi", "/ProjectStatuses"
     primary_keys = ("agreementNumber", "number")
 
 
 class ProjectActivities(OpenApiStream):
     """Which activities a project uses, at which prices."""
 
-    name = "project_activities"
-    module = "projectsapi"
-    path = "/project-activities"
+    name, module, path = "project_activities", "projectsapi", "/project-activities"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -49,9 +41,7 @@ class ProjectActivities(OpenApiStream):
 class ProjectCustomers(OpenApiStream):
     """Customers as projects know them."""
 
-    name = "project_customers"
-    module = "projectsapi"
-    path = "/project-customers"
+    name, module, path = "project_customers", "projectsapi", "/project-customers"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
 
@@ -59,45 +49,35 @@ class ProjectCustomers(OpenApiStream):
 class ProjectEmployees(OpenApiStream):
     """Employees as projects know them, with prices and cut-off dates."""
 
-    name = "project_employees"
-    module = "projectsapi"
-    path = "/project-employees"
+    name, module, path = "project_employees", "projectsapi", "/project-employees"
     primary_keys = ("agreementNumber", "number")
 
 
 class ProjectEmployeeGroups(OpenApiStream):
     """Employee groups as projects know them: the rows of employee_groups."""
 
-    name = "project_employee_groups"
-    module = "projectsapi"
-    path = "/project-employeegroups"
+    name, module, path = "project_employee_groups", "projectsapi", "/project-employeegroups"
     primary_keys = ("agreementNumber", "number")
 
 
 class Activities(OpenApiStream):
     """Activities that time is booked on."""
 
-    name = "activities"
-    module = "projectsapi"
-    path = "/Activities"
+    name, module, path = "activities", "projectsapi", "/Activities"
     primary_keys = ("agreementNumber", "number")
 
 
 class ActivityGroups(OpenApiStream):
     """Groups of activities."""
 
-    name = "activity_groups"
-    module = "projectsapi"
-    path = "/ActivityGroups"
+    name, module, path = "activity_groups", "projectsapi", "/ActivityGroups"
     primary_keys = ("agreementNumber", "number")
 
 
 class CostTypes(OpenApiStream):
     """Cost types that entries on projects carry."""
 
-    name = "cost_types"
-    module = "projectsapi"
-    path = "/CostTypes"
+    name, module, path = "cost_types", "projectsapi", "/CostTypes"
     primary_keys = ("agreementNumber", "number")
     replication = ByTimestamp("lastUpdated")
 
@@ -105,18 +85,14 @@ class CostTypes(OpenApiStream):
 class CostTypeGroups(OpenApiStream):
     """Groups of cost types."""
 
-    name = "cost_type_groups"
-    module = "projectsapi"
-    path = "/CostTypeGroups"
+    name, module, path = "cost_type_groups", "projectsapi", "/CostTypeGroups"
     primary_keys = ("agreementNumber", "number")
 
 
 class OpenapiEmployees(OpenApiStream):
     """Employees as the newer API returns them."""
 
-    name = "openapi_employees"
-    module = "projectsapi"
-    path = "/Employees"
+    name, module, path = "openapi_employees", "projectsapi", "/Employees"
     primary_keys = ("agreementNumber", "number")
     opt_in = True
 
@@ -124,18 +100,14 @@ class OpenapiEmployees(OpenApiStream):
 class EmployeeGroups(OpenApiStream):
     """Employee groups."""
 
-    name = "employee_groups"
-    module = "projectsapi"
-    path = "/EmployeeGroups"
+    name, module, path = "employee_groups", "projectsapi", "/EmployeeGroups"
     primary_keys = ("agreementNumber", "number")
 
 
 class Mileages(OpenApiStream):
     """Mileage driven, per employee and project."""
 
-    name = "mileages"
-    module = "projectsapi"
-    path = "/Mileages"
+    name, module, path = "mileages", "projectsapi", "/Mileages"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
 
@@ -143,9 +115,7 @@ class Mileages(OpenApiStream):
 class MileagePrices(OpenApiStream):
     """Cost and sales price of each mileage."""
 
-    name = "mileage_prices"
-    module = "projectsapi"
-    path = "/MileagePrices"
+    name, module, path = "mileage_prices", "projectsapi", "/MileagePrices"
     counted = False
     primary_keys = ("agreementNumber", "number")
 
@@ -153,9 +123,7 @@ class MileagePrices(OpenApiStream):
 class TimeEntries(OpenApiStream):
     """Hours worked, per employee, project and activity."""
 
-    name = "time_entries"
-    module = "projectsapi"
-    path = "/TimeEntries"
+    name, module, path = "time_entries", "projectsapi", "/TimeEntries"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -164,8 +132,6 @@ class TimeEntries(OpenApiStream):
 class TimeEntryPrices(OpenApiStream):
     """Cost and sales price of each time entry."""
 
-    name = "time_entry_prices"
-    module = "projectsapi"
-    path = "/TimeEntryPrices"
+    name, module, path = "time_entry_prices", "projectsapi", "/TimeEntryPrices"
     counted = False
     primary_keys = ("agreementNumber", "number")

@@ -11,8 +11,7 @@ from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 class InvoicesDrafts(RestApiStream):
     """Invoices not booked yet. A draft that is booked or deleted leaves the listing."""
 
-    name = "invoices_drafts"
-    path = "/invoices/drafts"
+    name, path = "invoices_drafts", "/invoices/drafts"
     primary_keys = ("agreementNumber", "draftInvoiceNumber")
     keyset = "draftInvoiceNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -21,9 +20,7 @@ class InvoicesDrafts(RestApiStream):
 class OpenapiInvoicesDrafts(OpenApiStream):
     """Draft invoices as the newer API returns them, flat."""
 
-    name = "openapi_invoices_drafts"
-    module = "q2capi"
-    path = "/invoices/drafts"
+    name, module, path = "openapi_invoices_drafts", "q2capi", "/invoices/drafts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     opt_in = True
@@ -32,9 +29,7 @@ class OpenapiInvoicesDrafts(OpenApiStream):
 class InvoicesDraftsLines(OpenApiStream):
     """Lines of draft invoices."""
 
-    name = "invoices_drafts_lines"
-    module = "q2capi"
-    path = "/invoices/drafts/lines"
+    name, module, path = "invoices_drafts_lines", "q2capi", "/invoices/drafts/lines"
     primary_keys = ("agreementNumber", "documentId", "number")
     keyset = "documentId"
 
@@ -42,8 +37,7 @@ class InvoicesDraftsLines(OpenApiStream):
 class InvoicesUnpaid(RestApiStream):
     """Booked invoices with something left to pay: a view of invoices_booked."""
 
-    name = "invoices_unpaid"
-    path = "/invoices/unpaid"
+    name, path = "invoices_unpaid", "/invoices/unpaid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
     opt_in = True
@@ -52,8 +46,7 @@ class InvoicesUnpaid(RestApiStream):
 class InvoicesBooked(RestApiStream):
     """Booked invoices and credit notes. `remainder` changes with payments."""
 
-    name = "invoices_booked"
-    path = "/invoices/booked"
+    name, path = "invoices_booked", "/invoices/booked"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
     replication = ByNumber(
@@ -64,9 +57,7 @@ class InvoicesBooked(RestApiStream):
 class InvoicesBookedLines(OpenApiStream):
     """Lines of booked invoices."""
 
-    name = "invoices_booked_lines"
-    module = "q2capi"
-    path = "/invoices/booked/lines"
+    name, module, path = "invoices_booked_lines", "q2capi", "/invoices/booked/lines"
     primary_keys = ("agreementNumber", "documentId", "number")
     keyset = "documentId"
     replication = ByNumber("documentId")
@@ -75,8 +66,7 @@ class InvoicesBookedLines(OpenApiStream):
 class InvoicesBookedDocuments(RestApiStream):
     """Whole booked invoices with their lines. One call per invoice."""
 
-    name = "invoices_booked_documents"
-    path = "/invoices/booked/{bookedInvoiceNumber}"
+    name, path = "invoices_booked_documents", "/invoices/booked/{bookedInvoiceNumber}"
     is_single_object = True
     parent = InvoicesBooked
     path_params: ClassVar = {"bookedInvoiceNumber": "bookedInvoiceNumber"}
@@ -87,8 +77,7 @@ class InvoicesBookedDocuments(RestApiStream):
 class InvoicesPaid(RestApiStream):
     """Booked invoices that are paid: a view of invoices_booked."""
 
-    name = "invoices_paid"
-    path = "/invoices/paid"
+    name, path = "invoices_paid", "/invoices/paid"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
     opt_in = True
@@ -97,8 +86,7 @@ class InvoicesPaid(RestApiStream):
 class InvoicesOverdue(RestApiStream):
     """Unpaid invoices past their due date: a view of invoices_booked."""
 
-    name = "invoices_overdue"
-    path = "/invoices/overdue"
+    name, path = "invoices_overdue", "/invoices/overdue"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
     opt_in = True
@@ -107,8 +95,7 @@ class InvoicesOverdue(RestApiStream):
 class InvoicesNotDue(RestApiStream):
     """Unpaid invoices not due yet: a view of invoices_booked."""
 
-    name = "invoices_not_due"
-    path = "/invoices/not-due"
+    name, path = "invoices_not_due", "/invoices/not-due"
     primary_keys = ("agreementNumber", "bookedInvoiceNumber")
     keyset = "bookedInvoiceNumber"
     opt_in = True
@@ -117,16 +104,14 @@ class InvoicesNotDue(RestApiStream):
 class InvoicesSent(RestApiStream):
     """When and how invoices were sent."""
 
-    name = "invoices_sent"
-    path = "/invoices/sent"
+    name, path = "invoices_sent", "/invoices/sent"
     primary_keys = ("agreementNumber", "id")
 
 
 class InvoicesTotals(RestApiStream):
     """Totals of drafts, booked, paid and unpaid invoices. One row."""
 
-    name = "invoices_totals"
-    path = "/invoices/totals"
+    name, path = "invoices_totals", "/invoices/totals"
     is_single_object = True
     primary_keys = ("agreementNumber",)
 
@@ -134,8 +119,7 @@ class InvoicesTotals(RestApiStream):
 class OrdersDrafts(RestApiStream):
     """Orders not sent yet. An order that is sent, upgraded or deleted leaves the listing."""
 
-    name = "orders_drafts"
-    path = "/orders/drafts"
+    name, path = "orders_drafts", "/orders/drafts"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -144,8 +128,7 @@ class OrdersDrafts(RestApiStream):
 class OrdersSent(RestApiStream):
     """Orders sent to the customer. An order that is archived or deleted leaves the listing."""
 
-    name = "orders_sent"
-    path = "/orders/sent"
+    name, path = "orders_sent", "/orders/sent"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -154,8 +137,7 @@ class OrdersSent(RestApiStream):
 class OrdersArchived(RestApiStream):
     """Archived orders."""
 
-    name = "orders_archived"
-    path = "/orders/archived"
+    name, path = "orders_archived", "/orders/archived"
     primary_keys = ("agreementNumber", "orderNumber")
     keyset = "orderNumber"
 
@@ -163,9 +145,7 @@ class OrdersArchived(RestApiStream):
 class OrdersLines(OpenApiStream):
     """Lines of orders; documentStatus shows in which of the three listings a line was seen."""
 
-    name = "orders_lines"
-    module = "q2capi"
-    path = "/orders/{documentStatus}/lines"
+    name, module, path = "orders_lines", "q2capi", "/orders/{documentStatus}/lines"
     path_params: ClassVar = {"documentStatus": ("drafts", "sent", "archived")}
     primary_keys = ("agreementNumber", "documentId", "number")
     keyset = "documentId"
@@ -174,8 +154,7 @@ class OrdersLines(OpenApiStream):
 class QuotesDrafts(RestApiStream):
     """Quotes not sent yet. A quote that is sent, upgraded or deleted leaves the listing."""
 
-    name = "quotes_drafts"
-    path = "/quotes/drafts"
+    name, path = "quotes_drafts", "/quotes/drafts"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -184,8 +163,7 @@ class QuotesDrafts(RestApiStream):
 class QuotesSent(RestApiStream):
     """Quotes sent to the customer. A quote that is archived or deleted leaves the listing."""
 
-    name = "quotes_sent"
-    path = "/quotes/sent"
+    name, path = "quotes_sent", "/quotes/sent"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
     replication = ByTimestamp("lastUpdated", opt_in=True)
@@ -194,8 +172,7 @@ class QuotesSent(RestApiStream):
 class QuotesArchived(RestApiStream):
     """Archived quotes."""
 
-    name = "quotes_archived"
-    path = "/quotes/archived"
+    name, path = "quotes_archived", "/quotes/archived"
     primary_keys = ("agreementNumber", "quoteNumber")
     keyset = "quoteNumber"
 
@@ -203,9 +180,7 @@ class QuotesArchived(RestApiStream):
 class QuotesLines(OpenApiStream):
     """Lines of quotes; documentStatus shows in which of the three listings a line was seen."""
 
-    name = "quotes_lines"
-    module = "q2capi"
-    path = "/quotes/{documentStatus}/lines"
+    name, module, path = "quotes_lines", "q2capi", "/quotes/{documentStatus}/lines"
     path_params: ClassVar = {"documentStatus": ("drafts", "sent", "archived")}
     primary_keys = ("agreementNumber", "documentId", "number")
     keyset = "documentId"

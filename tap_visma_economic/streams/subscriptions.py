@@ -9,9 +9,7 @@ from tap_visma_economic.replication import ByTimestamp
 class Subscriptions(OpenApiStream):
     """Subscriptions: what is invoiced over and over, and how often."""
 
-    name = "subscriptions"
-    module = "subscriptionsapi"
-    path = "/Subscriptions"
+    name, module, path = "subscriptions", "subscriptionsapi", "/Subscriptions"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")
@@ -20,9 +18,7 @@ class Subscriptions(OpenApiStream):
 class SubscriptionLines(OpenApiStream):
     """Products of a subscription."""
 
-    name = "subscription_lines"
-    module = "subscriptionsapi"
-    path = "/subscriptionlines"
+    name, module, path = "subscription_lines", "subscriptionsapi", "/subscriptionlines"
     primary_keys = ("agreementNumber", "subscriptionNumber", "number")
     keyset = "subscriptionNumber"
 
@@ -30,9 +26,7 @@ class SubscriptionLines(OpenApiStream):
 class Subscribers(OpenApiStream):
     """Customers on a subscription."""
 
-    name = "subscribers"
-    module = "subscriptionsapi"
-    path = "/Subscribers"
+    name, module, path = "subscribers", "subscriptionsapi", "/Subscribers"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")

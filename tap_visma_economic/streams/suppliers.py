@@ -9,8 +9,7 @@ from tap_visma_economic.replication import ByTimestamp
 class Suppliers(RestApiStream):
     """Suppliers. Only the older API has them."""
 
-    name = "suppliers"
-    path = "/suppliers"
+    name, path = "suppliers", "/suppliers"
     primary_keys = ("agreementNumber", "supplierNumber")
     keyset = "supplierNumber"
 
@@ -18,17 +17,14 @@ class Suppliers(RestApiStream):
 class SupplierGroups(OpenApiStream):
     """Supplier groups and the control account each posts to."""
 
-    name = "supplier_groups"
-    module = "suppliersapi"
-    path = "/Groups"
+    name, module, path = "supplier_groups", "suppliersapi", "/Groups"
     primary_keys = ("agreementNumber", "number")
 
 
 class RestSupplierGroups(RestApiStream):
     """Supplier groups as the older API returns them; e-conomic publishes no schema for these."""
 
-    name = "rest_supplier_groups"
-    path = "/supplier-groups"
+    name, path = "rest_supplier_groups", "/supplier-groups"
     primary_keys = ("agreementNumber", "supplierGroupNumber")
     sort = "supplierGroupNumber"
     opt_in = True
@@ -37,9 +33,7 @@ class RestSupplierGroups(RestApiStream):
 class SupplierContacts(OpenApiStream):
     """Contact persons of suppliers, deleted ones included (isDeleted)."""
 
-    name = "supplier_contacts"
-    module = "suppliersapi"
-    path = "/Contacts"
+    name, module, path = "supplier_contacts", "suppliersapi", "/Contacts"
     primary_keys = ("agreementNumber", "number")
     keyset = "number"
     replication = ByTimestamp("lastUpdated")

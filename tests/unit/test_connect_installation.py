@@ -7,8 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tap_visma_economic.connect.installation import (
-    LOCALES,
-    NotGrantedError,
     grant_in_paste,
     grant_in_query,
     installation_url,
@@ -23,21 +21,6 @@ BACK = "http://127.0.0.1:4000/a?b=c&d"
 
 def query_of(url: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(url).query, strict_parsing=True)
-
-
-@pytest.mark.parametrize("locale", LOCALES)
-def test_a_public_token_gives_the_address_that_e_conomic_documents(locale: str) -> None:
-    url = installation_url(PUBLIC, locale=locale, redirect_url=None)
-    assert url == f"{PAGE}?appPublicToken={PUBLIC}&locale={locale}"
-
-
-def test_the_redirect_address_arrives_as_it_is() -> None:
-    url = installation_url(PUBLIC, locale="da-DK", redirect_url=BACK)
-    assert query_of(url) == {
-        "appPublicToken": [PUBLIC],
-        "locale": ["da-DK"],
-        "redirectUrl": [BACK],
-    }
 
 
 def test_an_installation_url_keeps_what_it_holds_but_for_language_and_redirect() -> None:
@@ -80,12 +63,6 @@ def test_what_is_no_app_is_not_opened(app: str) -> None:
 )
 def test_a_token_or_the_address_with_it_may_be_pasted(pasted: str) -> None:
     assert grant_in_paste(pasted) == TOKEN
-
-
-@pytest.mark.parametrize("pasted", ["https://example.com/", "https://x/?tokens=1", "http://x/?"])
-def test_an_address_without_a_token_means_that_access_was_not_given(pasted: str) -> None:
-    with pytest.raises(NotGrantedError, match="without a token"):
-        grant_in_paste(pasted)
 
 
 @pytest.mark.parametrize("pasted", ["", "two words", "a" * 201, "tøken-with-letters"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_visma_economic import schemas
-from tap_visma_economic.errors import UnreadableRowError
+from tap_visma_economic.errors import EconomicError
 from tap_visma_economic.records import pages
 from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.record_builder import RecordBuilder
@@ -79,7 +79,7 @@ def test_a_row_without_its_key_is_refused_and_the_others_are_written() -> None:
     ledger = Ledger()
     assert ledger.numbers(entry(1), b'{"entryNumber": %b}' % BAD, entry(3)) == [1, 3]
     assert not ledger.builder.complete
-    with pytest.raises(UnreadableRowError) as raised:
+    with pytest.raises(EconomicError) as raised:
         ledger.builder.finish()
     assert str(raised.value).startswith(
         "1 row not written (no key, or one that no message can carry): "
@@ -91,6 +91,6 @@ def test_a_refusal_names_twenty_rows_at_most() -> None:
     ledger = Ledger()
     bad = [BAD[:-1] + b'%d"' % number for number in range(500)]
     ledger.records(*[b'{"entryNumber": %b}' % text for text in bad])
-    with pytest.raises(UnreadableRowError, match=r"^500 rows") as raised:
+    with pytest.raises(EconomicError, match=r"^500 rows") as raised:
         ledger.builder.finish()
     assert str(raised.value).count("entryNumber '") == 20

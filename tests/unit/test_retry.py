@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pendulum
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tap_visma_economic import retry as retries
 from tap_visma_economic.errors import (
@@ -104,12 +101,6 @@ def longest_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- which errors ---
 
 
-def test_what_succeeds_is_asked_for_once() -> None:
-    action, clock = Action([]), Clock()
-    assert ask(action, clock) == "a page"
-    assert (action.tries, clock.waits) == (1, [])
-
-
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
 def test_what_may_pass_is_asked_for_again(error: EconomicError) -> None:
     tries = RETRY_POLICIES[type(error)].tries
@@ -186,12 +177,6 @@ def test_waiting_has_a_limit_all_in_all() -> None:
     assert clock.waits == [40.0, 40.0]
 
 
-def test_the_limit_itself_may_be_waited() -> None:
-    clock = Clock()
-    assert ask(Action([too_many("40"), too_many("60")]), clock, max_wait=100) == "a page"
-    assert clock.waits == [40.0, 60.0]
-
-
 def test_a_wait_beyond_the_limit_is_not_begun() -> None:
     clock = Clock()
     with pytest.raises(TooManyRequestsError):
@@ -199,28 +184,7 @@ def test_a_wait_beyond_the_limit_is_not_begun() -> None:
     assert clock.waits == []
 
 
-def test_failures_have_the_same_limit() -> None:
-    clock = Clock()
-    with pytest.raises(NetworkError):
-        ask(Action([NetworkError("no answer")] * 9), clock, max_wait=3)
-    assert clock.waits == [0.5, 1.0]
-
-
-def test_a_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, logger="tap-visma-economic"):
-        ask(Action([NetworkError("no answer")]), Clock())
-    assert caplog.messages == ["Retrying in 0.5 s: customers (GET /customers): no answer"]
-
-
 # --- stopping ---
-
-
-def test_after_a_stop_nothing_is_asked_for() -> None:
-    action, clock = Action([]), Clock()
-    clock.signum = 15
-    with pytest.raises(Stopped):
-        ask(action, clock)
-    assert action.tries == 0
 
 
 def test_a_stop_ends_a_wait_and_nothing_is_asked_for_again() -> None:
@@ -271,11 +235,6 @@ def test_retry_after_may_be_a_date(
 ) -> None:
     monkeypatch.setattr(pendulum, "now", NOON.in_timezone)
     assert retry_after(header) == seconds
-
-
-@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,12} [A-Z][a-z]{2} [0-9:+ -]{1,40}"))
-def test_whatever_retry_after_says_some_time_is_waited(header: str) -> None:
-    assert retry_after(header) >= 1
 
 
 @pytest.mark.parametrize("own", ["2026-01-02T11:00:00Z", "2026-01-03T12:00:00Z"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
@@ -76,19 +76,6 @@ def handlers() -> Iterator[None]:
 # --- the flag ---
 
 
-def test_a_lowered_flag_stops_nothing() -> None:
-    flag = StopFlag()
-    flag.check()
-    assert flag.signum is None
-
-
-def test_a_raised_flag_stops_at_the_next_check() -> None:
-    flag = StopFlag()
-    flag.signum = signal.SIGTERM
-    with pytest.raises(Stopped):
-        flag.check()
-
-
 def test_stopped_is_not_an_exception_that_handlers_catch() -> None:
     assert not issubclass(Stopped, Exception)
 
@@ -123,28 +110,12 @@ def test_a_wait_lasts_its_time(seconds: float, monkeypatch: pytest.MonkeyPatch) 
     assert time.now == pytest.approx(100.0 + seconds)
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_a_wait_of_zero_seconds_does_not_sleep(
-    seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    time = pass_time(monkeypatch)
-    StopFlag().sleep(seconds)
-    assert time.slept == []
-
-
 def test_a_raised_flag_prevents_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     time, flag = pass_time(monkeypatch), StopFlag()
     flag.signum = signal.SIGTERM
     with pytest.raises(Stopped):
         flag.sleep(60)
     assert time.slept == []
-
-
-def test_a_raised_flag_stops_a_wait_of_zero_seconds() -> None:
-    flag = StopFlag()
-    flag.signum = signal.SIGTERM
-    with pytest.raises(Stopped):
-        flag.sleep(0)
 
 
 def test_raising_the_flag_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,28 +131,7 @@ def test_raising_the_flag_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.now < 103.5
 
 
-def test_a_flag_raised_at_the_end_of_a_wait_counts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    flag = StopFlag()
-    pass_time(monkeypatch, lambda _: setattr(flag, "signum", signal.SIGTERM))
-    with pytest.raises(Stopped):
-        flag.sleep(0.05)
-
-
 # --- waiting for a result ---
-
-
-def test_a_result_is_waited_for() -> None:
-    future = Awaited(lambda _: None, lambda _: None, lambda future: future.set_result("a page"))
-    assert StopFlag().result(future) == "a page"
-
-
-def test_a_failure_is_raised_as_it_is() -> None:
-    future: Future[str] = Future()
-    future.set_exception(ValueError("a defect"))
-    with pytest.raises(ValueError, match="a defect"):
-        StopFlag().result(future)
 
 
 def test_a_timeout_of_the_work_itself_is_a_failure() -> None:
@@ -196,30 +146,8 @@ def test_a_result_that_arrives_at_a_timeout_is_returned() -> None:
     assert StopFlag().result(future) == "a page"
 
 
-def test_work_that_was_cancelled_is_not_waited_for() -> None:
-    future: Future[str] = Future()
-    future.cancel()
-    with pytest.raises(CancelledError):
-        StopFlag().result(future)
-
-
 def test_raising_the_flag_ends_waiting_for_a_result() -> None:
     flag = StopFlag()
     future = Awaited(lambda _: None, lambda _: setattr(flag, "signum", signal.SIGTERM))
     with pytest.raises(Stopped):
         flag.result(future)
-
-
-def test_a_raised_flag_takes_precedence_over_a_result() -> None:
-    flag = StopFlag()
-    flag.signum = signal.SIGTERM
-    future: Future[str] = Future()
-    future.set_result("a page")
-    with pytest.raises(Stopped):
-        flag.result(future)
-
-
-def test_the_flag_is_checked_often() -> None:
-    future = Awaited(lambda _: None, lambda future: future.set_result("a page"))
-    StopFlag().result(future)
-    assert all(wait is not None and 0 < wait <= 0.5 for wait in future.waits)

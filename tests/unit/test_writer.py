@@ -19,7 +19,6 @@ from singer_sdk.singerlib import (
 )
 
 from tap_visma_economic import writer as module
-from tap_visma_economic.errors import TargetGone
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 
@@ -109,25 +108,6 @@ def test_every_other_message_flushes_the_buffer(
     assert stdout.flushes == 1
 
 
-def test_messages_keep_their_order(writer: BufferedWriter, stdout: Stdout) -> None:
-    writer.write_message(SCHEMA)
-    put(writer, record(1))
-    writer.write_message(RecordMessage("customers", {"number": 2}))
-    put(writer, record(3))
-    writer.write_message(STATE)
-    put(writer, record(4))
-    writer.flush()
-    told = [message.get("record", {}).get("number") for message in stdout.messages]
-    assert told == [None, 1, 2, 3, None, 4]
-
-
-def test_nothing_is_written_twice(writer: BufferedWriter, stdout: Stdout) -> None:
-    put(writer, record(1))
-    writer.flush()
-    writer.flush()
-    assert len(stdout.lines) == 1
-
-
 @pytest.mark.parametrize("plain", [True, False])
 def test_the_buffer_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdout) -> None:
     text = "x" * 100_000
@@ -148,17 +128,6 @@ def test_the_end_of_a_page_flushes_after_a_second(
     writer.end_page()
     assert stdout.writes == []
     time.now += 0.1
-    writer.end_page()
-    assert len(stdout.lines) == 1
-
-
-def test_the_second_counts_from_the_last_flush(
-    writer: BufferedWriter, stdout: Stdout, time: Time
-) -> None:
-    time.now += 5
-    writer.write_message(SCHEMA)
-    put(writer, record(1))
-    time.now += 0.5
     writer.end_page()
     assert len(stdout.lines) == 1
 
@@ -204,23 +173,6 @@ def test_any_decimal_is_read_back_as_the_same_number(value: Decimal) -> None:
     assert stdout.messages[0]["record"]["amount"] == value
 
 
-def test_a_page_of_records_is_a_line_each(writer: BufferedWriter, stdout: Stdout) -> None:
-    put(writer, record(1, text="null\n"), {}, record(3, text='"record":{}'))
-    writer.flush()
-    assert [message["record"] for message in stdout.messages] == [
-        {"number": 1, "text": "null\n"},
-        {},
-        {"number": 3, "text": '"record":{}'},
-    ]
-    assert {(m["type"], m["stream"]) for m in stdout.messages} == {("RECORD", "customers")}
-
-
-def test_a_page_without_records_writes_nothing(writer: BufferedWriter, stdout: Stdout) -> None:
-    put(writer)
-    writer.flush()
-    assert stdout.lines == []
-
-
 @pytest.mark.parametrize("version", [None, 1, 0])
 def test_a_record_message_has_what_the_sdks_has(
     version: int | None, writer: BufferedWriter, stdout: Stdout
@@ -235,36 +187,6 @@ def test_a_record_message_has_what_the_sdks_has(
     at, sdks_at = (dt.datetime.fromisoformat(m.pop("time_extracted")[:19]) for m in (own, sdks))
     assert abs(sdks_at - at) < dt.timedelta(minutes=1)
     assert own == sdks
-
-
-def test_a_line_is_one_line_whatever_a_text_holds(writer: BufferedWriter, stdout: Stdout) -> None:
-    text = 'a\nb\r\n"c"\u2028æøå\\'
-    put(writer, record(1, text=text))
-    writer.flush()
-    assert b"".join(stdout.writes).count(b"\n") == 1
-    assert stdout.messages[0]["record"]["text"] == text
-
-
-def test_a_later_change_of_a_record_does_not_change_the_buffer(
-    writer: BufferedWriter, stdout: Stdout
-) -> None:
-    content = record(1)
-    writer.write_records("customers", [content])
-    content["number"] = 2
-    writer.flush()
-    assert stdout.messages[0]["record"]["number"] == 1
-
-
-def test_a_closed_pipe_or_a_full_disk_is_reported(
-    writer: BufferedWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Gone(Stdout):
-        def write(self, data: bytes) -> int:
-            raise BrokenPipeError
-
-    monkeypatch.setattr(module, "sys", Gone())
-    with pytest.raises(TargetGone):
-        writer.write_message(STATE)
 
 
 # --- STATE ---
@@ -286,11 +208,6 @@ def values(stdout: Stdout) -> list[int]:
         message["value"]["bookmarks"]["entries"]["replication_key_value"]
         for message in stdout.messages
     ]
-
-
-def test_the_first_state_is_written_at_once(states: PatientStateWriter, stdout: Stdout) -> None:
-    states.write_state(at(1))  # type: ignore[arg-type]
-    assert values(stdout) == [1]
 
 
 def test_state_is_written_at_most_every_ten_seconds(
@@ -324,13 +241,6 @@ def test_a_state_changed_in_place_is_written(states: PatientStateWriter, stdout:
     state["bookmarks"]["entries"]["replication_key_value"] = 2
     states.finish()
     assert values(stdout) == [1, 2]
-
-
-def test_without_a_state_there_is_nothing_to_finish(
-    states: PatientStateWriter, stdout: Stdout
-) -> None:
-    states.finish()
-    assert stdout.writes == []
 
 
 def test_a_state_follows_the_records_it_covers(
