@@ -125,11 +125,11 @@ class OpenApiStream(EconomicStream):
             return OnePage(filter_)
         if self.paginator_class is PagedUpward:
             key = self.replication.key
-            others = [name for name in self.row_keys if name != key]
+            others = [name for name in self.identity_columns if name != key]
             return PagedUpward(filter_, key=key, then=others)
         if self.paginator_class:
             return self.paginator_class(filter_)
-        return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
+        return Cursor(filter_, keys=self.identity_columns, twins=self.key_is_inferred)
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing match: see docs/economic-api.md#openapi-listings."""

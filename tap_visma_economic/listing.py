@@ -60,7 +60,7 @@ class _Endpoint(Protocol):
     def get_new_paginator(self, filter_: str | None) -> Paginator: ...
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page: ...
     def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int: ...
-    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]: ...
+    def identities(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]: ...
     def keeps_moving(self, agreement: Agreement) -> None: ...
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool: ...
 
@@ -182,10 +182,10 @@ class ListingReader:
     def _chain(self, begun: FirstPage) -> Iterator[Page]:
         """Yield the first page and all that follow."""
         paginator, page = begun
-        yield paginator.turn(page)
+        yield paginator.advance(page)
         while not paginator.finished:
             page = self._fetch(paginator)
-            yield paginator.turn(page)
+            yield paginator.advance(page)
 
     # Upward by number
 
@@ -259,7 +259,7 @@ class ListingReader:
         for readings in range(1, MOST_READINGS + 1):
             keys: set[tuple[str | None, ...]] = set()
             for page in self._chain(begun):
-                keyed = self._endpoint.keys_of(page, self._context)
+                keyed = self._endpoint.identities(page, self._context)
                 keys.update(keyed)
                 fresh = {
                     (*key, place if None in key else None): place

@@ -69,7 +69,7 @@ class Paginator:
         self.count = 0
         self.finished = False
 
-    def turn(self, page: Page) -> Page:
+    def advance(self, page: Page) -> Page:
         """Go on to the next page, or finish; return the page without rows of the one before.
 
         Raises:

@@ -317,7 +317,7 @@ class EconomicStream(RESTStream["Query"]):
         return tuple(declared)
 
     @property
-    def row_keys(self) -> tuple[str, ...]:
+    def identity_columns(self) -> tuple[str, ...]:
         """The part of the primary key that is in a row: not the agreement, nor path parameters."""
         elsewhere = {"agreementNumber", *self.path_params}
         return tuple(key for key in self.own_primary_keys if key not in elsewhere)
@@ -330,7 +330,7 @@ class EconomicStream(RESTStream["Query"]):
     @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
-        return self.row_keys == (self.keyset,)
+        return self.identity_columns == (self.keyset,)
 
     def sibling(self, of: type[EconomicStream]) -> EconomicStream:
         """Return another stream of the run."""
@@ -400,7 +400,7 @@ class EconomicStream(RESTStream["Query"]):
         self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
         return True
 
-    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
+    def identities(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
         """Return the primary key of each row of a page, null for columns that a row lacks."""
         keys = self._values(page, self.own_primary_keys, context)
         return [tuple(None if value is None else str(value) for value in key) for key in keys]
@@ -593,7 +593,7 @@ class EconomicStream(RESTStream["Query"]):
                 else:
                     yield from self._counted(records, counter)
                 if builder.complete:
-                    self._move_on(agreement, step.state)
+                    self._commit_state(agreement, step.state)
                 self.run.progress.wrote(self.name, step, agreement.http.rate_limit.left)
                 if write:
                     self._end_page()
@@ -607,11 +607,11 @@ class EconomicStream(RESTStream["Query"]):
     def _count_duplicates(self, rows: Sequence[Row]) -> None:
         """Count rows of one page with the same key, if the key is inferred."""
         if self.key_is_inferred:
-            keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
+            keys = list(zip(*(column(rows, name) for name in self.identity_columns), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 
-    def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
+    def _commit_state(self, agreement: Agreement, state: dict[str, Any]) -> None:
         """Take over the state of a reading, whose rows are written."""
         if self.state_partitioning_keys == ():
             return
@@ -636,7 +636,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
-            self._move_on(agreement, partition.state)
+            self._commit_state(agreement, partition.state)
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = reading.rows
                 if self.deletes or self.run.setting("full_refresh_days"):

@@ -108,7 +108,7 @@ class Rows:
         found = [(tests[name], int(value)) for name, value in BOUND.findall(filter_ or "")]
         return [row for row in self.rows if all(test(row["number"], v) for test, v in found)]
 
-    def keys_of(self, page: Page, context: Row) -> list[tuple[str | None]]:
+    def identities(self, page: Page, context: Row) -> list[tuple[str | None]]:
         numbers = [row.get("number") for row in page.rows]
         return [(None if number is None else str(number),) for number in numbers]
 

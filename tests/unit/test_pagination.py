@@ -45,7 +45,7 @@ def read(
     queries = []
     for _ in range(at_most):
         queries.append(paginator.current_value)
-        page = paginator.turn(answer(paginator.current_value))
+        page = paginator.advance(answer(paginator.current_value))
         if rows is not None:
             rows.extend(page.rows)
         if paginator.finished:
