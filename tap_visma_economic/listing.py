@@ -155,7 +155,7 @@ class ListingReader:
                 yield self._context, counted
         except AccessDeniedError as error:
             if pages:
-                raise EconomicError(f"in the middle of {self._path}: {error}") from None
+                raise EconomicError(f"partway through {self._path}: {error}") from None
             raise
         except NotFoundError:
             if not self._endpoint.may_be_missing(self._agreement, self._context):

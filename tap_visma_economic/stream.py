@@ -1,7 +1,8 @@
 """`EconomicStream`, the base of all streams: requests, the sync loop, state and messages.
 
-It is the SDK's RESTStream with a sync loop of its own (see `_sync_records`). How each of the two
-APIs pages and filters is in `client`; what a stream reads again is up to its replication.
+It is the SDK's RESTStream with a sync loop of its own (see `_sync_records`). `client` has how each
+of the two APIs paginates and filters; `replication` has which rows a stream reads again. Which of
+the SDK's hooks are called, and what replaces the others, is in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -77,37 +78,37 @@ FULL_TABLE, INCREMENTAL = "FULL_TABLE", "INCREMENTAL"
 """Replication methods, as catalogs name them."""
 
 _NO_COUNT = (
-    AccessDeniedError,  # whether the rows may be read is for their listing to say
+    AccessDeniedError,  # the listing shows whether the rows can be read
     BadAnswerError,
     NotFoundError,
     QueryRefusedError,
     RetiredVersionError,
 )
-"""Responses in place of a count that say nothing of the rows."""
+"""Errors of a count that do not mean the rows cannot be read."""
 
 
 class EconomicStream(RESTStream["Query"]):
     """Base of all streams.
 
-    Class attributes say what a stream is: `name`, `path` and `primary_keys` are the SDK's.
+    Class attributes describe a stream: `name`, `path` and `primary_keys` are the SDK's.
 
     - `replication`: how new and changed rows are found. The SDK's `replication_key` is its key.
-    - `paginator_class`: how the rows are listed, if not as usual in the API.
-    - `is_single_object`: the endpoint returns one object and not a listing.
-    - `is_self`: it is `/self`, with whose response every run begins.
-    - `parent`, `path_params`: each parameter of the path, with the column of the parent stream that
-      fills it, or with its fixed values.
-    - `keyset`: an integer property that filters, and by which the listing is sorted upward.
+    - `paginator_class`: how an OpenAPI listing is paginated, if not by cursor.
+    - `is_single_object`: the endpoint returns one object instead of a listing.
+    - `is_self`: it is `/self`, which every run requests first.
+    - `parent`, `path_params`: the stream above, in place of the SDK's `parent_stream_type`; and
+      each parameter of the path, with the parent's column that fills it, or its fixed values.
+    - `keyset`: an integer property by which the listing can be filtered and sorted upward.
     - `counted`: e-conomic can count the rows.
-    - `optional`: a parent may be without the object.
-    - `key_is_inferred`: no document says that the primary key identifies a row.
-    - `opt_in`: the catalog has it only with the setting `all_streams`.
+    - `optional`: a parent may lack the object.
+    - `key_is_inferred`: no document states that the primary key identifies a row.
+    - `opt_in`: in the catalog only with the setting `all_streams`.
 
     Attributes:
-        in_doubt: agreements of which e-conomic may have rows that were not read.
+        in_doubt: agreements that may have rows that were not read.
         uncounted: agreements whose key columns were read without e-conomic's count, with the number
             of rows.
-        unsorted: e-conomic has turned out not to sort the listing as requested.
+        unsorted: e-conomic does not sort the listing as requested.
     """
 
     replication: ClassVar[Replication] = FullTable()
@@ -138,11 +139,11 @@ class EconomicStream(RESTStream["Query"]):
         include_links = bool(run.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
-        self.selected_by_default = True  # the catalog holds what is asked for, see `all_streams`
+        self.selected_by_default = True  # `all_streams` decides what is in the catalog
         self._records_seen = 0
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take over the catalog's keys, selection and the properties that its schema has more."""
+        """Apply the catalog's keys and selection, and the properties only its schema has."""
         super().apply_catalog(catalog)
         if entry := catalog.get_stream(self.name):
             self._raw_schema = schemas.extended(self._raw_schema, entry.schema.to_dict())
@@ -150,7 +151,7 @@ class EconomicStream(RESTStream["Query"]):
     # What the two APIs do differently
 
     def described(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
-        """Return the schema file of the stream; the settings may say that more is served."""
+        """Return the stream's schema file, extended where the settings name a newer version."""
         return schemas.load(self.name)
 
     @abstractmethod
@@ -161,12 +162,12 @@ class EconomicStream(RESTStream["Query"]):
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
         """Return the paginator for one listing, its rows filtered by `filter_`.
 
-        It is given pages, not responses: the SDK's own loop could not use it.
+        Unlike the SDK's, it takes the filter and advances by pages instead of responses.
         """
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
-        """Return an instant as this API's filters take it."""
+        """Return an instant in the format of this API's filters."""
 
     @abstractmethod
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
@@ -176,11 +177,11 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def authenticator(self) -> NoReturn:
-        """Raise an error: the authenticator is the agreement's, as a stream reads several.
+        """Raise an error: a stream reads several agreements, each with its own authenticator.
 
-        `ask` prepares each request with `HttpClient.authenticator`.
+        `ask` applies the `EconomicAuthenticator` (in `auth`) of the agreement's `HttpClient`.
         """
-        raise NotImplementedError("the authenticator is the agreement's: agreement.http")
+        raise NotImplementedError("use agreement.http.authenticator")
 
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
@@ -196,15 +197,15 @@ class EconomicStream(RESTStream["Query"]):
         context: Context | None,  # noqa: ARG002
         next_page_token: Query | None,
     ) -> dict[str, Any]:
-        """Return the query of one page, which is what the paginator gives as its token."""
+        """Return the query of one page: the paginator's token, `current_value`."""
         return dict(next_page_token or {})
 
     def build_prepared_request(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
-        """Return a request bound to the agreement whose grant comes as `auth`."""
+        """Return a request with the tokens of the authenticator passed as `auth`."""
         return self.run.transport.prepare(*args, **kwargs)
 
     def validate_response(self, response: requests.Response) -> None:
-        """Raise the error that a response stands for, if it is one."""
+        """Raise the error for a status other than 200; `errors.error_of` has their messages."""
         if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
@@ -217,10 +218,13 @@ class EconomicStream(RESTStream["Query"]):
         *,
         suffix: str = "",
     ) -> T:
-        """Return one answer, asked for with an agreement's grant. May run in any thread.
+        """Send one request with an agreement's tokens, and return the parsed response.
+
+        The SDK's `request_records` in small: build, authenticate, send, validate, parse. May run in
+        any thread.
 
         Raises:
-            EconomicError: the answer could not be had.
+            EconomicError: the request failed.
         """
         request = self.get_http_request(page=PageContext(context, query))
         prepared = self.build_prepared_request(
@@ -239,7 +243,7 @@ class EconomicStream(RESTStream["Query"]):
         return http.get(prepared, read, what=self.name)
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
-        """Return one page, as soon as there is room for it. May run in any thread."""
+        """Wait for room in the prefetcher, then request one page. May run in any thread."""
         self.prefetcher.room()
         return self.ask(http, context, query, self.parse_response)
 
@@ -264,9 +268,9 @@ class EconomicStream(RESTStream["Query"]):
     def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages of all listings in order, reading several below parents at once.
 
-        Where the path has fixed values, such as the statuses of a document, rows move from one
-        listing to another. All but the last are read again in reverse where what is not read is
-        deleted: a row that moved back, to a listing that had been read, is in there now.
+        Where the path has fixed values, such as the statuses of a document, rows can move from one
+        listing to another. If the target deletes rows that are not read, all listings but the last
+        are read again in reverse, to find rows that moved back to one already read.
         """
         if self.is_self:
             rows = agreement.page.typed.read_as(self.row_type)
@@ -284,22 +288,22 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def prefetcher(self) -> Prefetcher:
-        """Reads several listings, or ranges of one, at once."""
+        """Reads several listings, or key ranges of one, at the same time."""
         return self.run.prefetcher
 
     @property
     def concurrency(self) -> int:
-        """Requests of one agreement that may be in flight at the same time."""
+        """Maximum requests in flight for one agreement."""
         return int(self.run.setting("concurrency"))
 
     @property
     def deletes(self) -> bool:
-        """Whether the target deletes rows that are not read."""
+        """Whether the target deletes rows that are not read: `emit_activate_version_messages`."""
         return bool(self.run.setting("emit_activate_version_messages"))
 
     @cached_property
     def documented(self) -> frozenset[str]:
-        """The properties that a row is documented to have, links apart."""
+        """The documented properties of a row, except links."""
         columns: Mapping[str, Any] = self._raw_schema["properties"]
         return frozenset(
             column.get("x-source", name).partition(".")[0]
@@ -311,14 +315,14 @@ class EconomicStream(RESTStream["Query"]):
     def own_primary_keys(self) -> tuple[str, ...]:
         """The primary key that the class declares.
 
-        A catalog may name another or none, by which different rows could be taken for the same.
+        A catalog may declare a different one or none, which may not identify a row.
         """
         declared: Any = type(self).primary_keys
         return tuple(declared)
 
     @property
     def identity_columns(self) -> tuple[str, ...]:
-        """The part of the primary key that is in a row: not the agreement, nor path parameters."""
+        """The primary key columns in a row itself: without the agreement and path parameters."""
         elsewhere = {"agreementNumber", *self.path_params}
         return tuple(key for key in self.own_primary_keys if key not in elsewhere)
 
@@ -353,21 +357,21 @@ class EconomicStream(RESTStream["Query"]):
         return any(agreement.number in source.in_doubt for source in sources)
 
     def keeps_moving(self, agreement: Agreement) -> None:
-        """Take note that no two passes returned the same rows."""
+        """Record that no two passes returned the same rows."""
         self.in_doubt.add(agreement.number)
         self.logger.warning(
-            "%s: %s kept changing during %d passes. Some rows may arrive with the next run",
+            "%s: %s kept changing during %d passes. The next run may read more rows",
             agreement,
             self.path,
             MOST_READINGS,
         )
 
     def knows_parents(self, agreement: Agreement) -> bool:
-        """Return whether e-conomic counts as many rows in each parent listing as were read."""
+        """Return whether each parent listing has the row count that e-conomic reports."""
         return all(above.is_as_counted(agreement) for above in self._ancestors)
 
     def is_as_counted(self, agreement: Agreement) -> bool:
-        """Return whether e-conomic counts as many rows as the streams below this one were given."""
+        """Return whether `keys` yielded the number of rows that e-conomic counts."""
         rows = self.uncounted.get(agreement.number)
         if rows is None:
             return True
@@ -380,15 +384,15 @@ class EconomicStream(RESTStream["Query"]):
         return is_complete
 
     def forget_parents(self, agreement: Agreement) -> None:
-        """Have the parent listings read again."""
+        """Drop the cached keys of the parents, so that they are read again."""
         for above in self._ancestors:
             self.run.parents.forget(above.name, agreement)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
-        """Return whether a 404 is not a failure: an object a parent lacks, or a deleted parent.
+        """Return whether a 404 is expected: the parent lacks the object, or was deleted.
 
-        If the parent still exists it is a failure: e-conomic may not have understood the path. A
-        deleted parent is reported.
+        A deleted parent is reported. If the parent still exists, the 404 is a failure: e-conomic
+        may not have recognised the path.
         """
         if self.parent is None:
             return False
@@ -401,7 +405,7 @@ class EconomicStream(RESTStream["Query"]):
         return True
 
     def identities(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
-        """Return the primary key of each row of a page, null for columns that a row lacks."""
+        """Return the primary key of each row of a page, None for columns that a row lacks."""
         keys = self._values(page, self.own_primary_keys, context)
         return [tuple(None if value is None else str(value) for value in key) for key in keys]
 
@@ -414,7 +418,7 @@ class EconomicStream(RESTStream["Query"]):
         """Return how many rows of one listing match the filter. May run in any thread.
 
         Raises:
-            UncountedError: e-conomic does not count them.
+            UncountedError: e-conomic cannot count them.
             EconomicError: the request failed.
         """
         try:
@@ -425,7 +429,7 @@ class EconomicStream(RESTStream["Query"]):
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row, with which a stream below this one fills its path.
+        """Yield these columns of every row, from which a child stream fills its path.
 
         Raises:
             BadAnswerError: a row lacks one of them.
@@ -444,7 +448,7 @@ class EconomicStream(RESTStream["Query"]):
     def column_pages(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
-        """Yield each page with these columns of its rows, null where a row lacks one."""
+        """Yield each page with these columns of its rows, None where a row lacks one."""
         for context, page in self.read(agreement, filter_):
             yield page, self._values(page, columns, context)
 
@@ -458,11 +462,11 @@ class EconomicStream(RESTStream["Query"]):
         rows.finalize(context)
         return rows.values(columns)
 
-    # What the SDK asks a stream
+    # Hooks that the SDK calls
 
     @property
     def replication_method(self) -> str:
-        """INCREMENTAL if the class or the catalog says so, else FULL_TABLE."""
+        """INCREMENTAL if the class or the catalog requests it, else FULL_TABLE."""
         if self.forced_replication_method:
             return str(self.forced_replication_method)
         incremental = self.replication_key and not self.replication.opt_in
@@ -470,7 +474,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property  # type: ignore[misc]  # the SDK's setter is for keys known beforehand
     def state_partitioning_keys(self) -> Sequence[str] | None:
-        """None, one state per agreement, if there is something to keep; else `()`, no state."""
+        """None, one state per agreement, if there is state to keep; else `()`, no state."""
         keeps_state = self.replication_method == INCREMENTAL or self.is_self
         return None if keeps_state or self.deletes else ()
 
@@ -480,24 +484,24 @@ class EconomicStream(RESTStream["Query"]):
         return [dict(agreement.context) for agreement in self.run.agreements]
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Return None: replication keeps bookmarks from running ahead, not the SDK."""
+        """Return None: `replication` limits bookmarks, not the SDK."""
 
     @property
     def emit_activate_version_messages(self) -> bool:
         """False: the SDK would send the message before the rows, and a killed run would lose them.
 
-        The setting of this name takes effect at the end of `_sync_records`.
+        The setting of this name is `deletes`; `_activate_version` sends the message.
         """
         return False
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield the records of one agreement, or of all, without bookmarks or messages."""
+        """Yield records without bookmarks or messages. The sync loop uses `begin` instead."""
         for agreement in self._agreements(context):
             for path_context, page in self.read(agreement, None):
                 yield from map(as_dictionary, page.typed.finalize(path_context))
 
     def log_sync_costs(self) -> None:
-        """Write the last STATE: this is the SDK's last call, after all streams have been read."""
+        """Write the last STATE: the SDK calls this last, after all streams have been read."""
         super().log_sync_costs()
         self.run.finish()
 
@@ -508,14 +512,14 @@ class EconomicStream(RESTStream["Query"]):
     ) -> Generator[Record, Any, Any]:
         """Read every agreement, write its records, then move its bookmark.
 
-        This replaces the SDK's loop, which gives partitions a state that cannot be resumed or that
-        claims too much. If an agreement fails the others go on. Records are written by the page,
-        and only yielded if no messages are to be written.
+        This replaces the SDK's loop, whose partition state cannot always be resumed and may cover
+        rows that were not written. If one agreement fails, the others continue. Records are written
+        page by page; they are only yielded if no messages are to be written.
         """
         self._records_seen = 0
         began = time.monotonic()
         coverage = self._coverage()
-        if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
+        if self.state_partitioning_keys == ():  # state of earlier runs is void after this one
             self.stream_state.pop("partitions", None)
         if self.deletes:
             self._stream_version = self._initialized_at // 1000
@@ -538,10 +542,11 @@ class EconomicStream(RESTStream["Query"]):
     def begin(self, agreement: Agreement) -> Iterator[Step | Partition]:
         """Return the pages of a partition, and at the end the partition itself.
 
-        They may be read long before their turn to be written: the state is a copy until then.
+        Pages may be read long before they are written. So the reading moves the bookmark in a copy
+        of the state, which `_commit_state` merges into the SDK's once a page is written.
 
         Raises:
-            ConfigError: the catalog asks for a replication that the endpoint does not offer.
+            ConfigError: the catalog requests a replication that the endpoint does not support.
         """
         _ = self.row_type  # made in the main thread, once
         options = Options(
@@ -612,7 +617,7 @@ class EconomicStream(RESTStream["Query"]):
                 self._drift.twins(len(keys) - len(set(keys)))
 
     def _commit_state(self, agreement: Agreement, state: dict[str, Any]) -> None:
-        """Take over the state of a reading, whose rows are written."""
+        """Copy the state of a reading, bookmark included, into the SDK's: its rows are written."""
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
@@ -629,7 +634,7 @@ class EconomicStream(RESTStream["Query"]):
             self.run.state_writer.finish()
 
     def _end(self, agreement: Agreement, partition: Partition, coverage: Coverage) -> None:
-        """All rows of an agreement are written. If some may be missing the bookmark stays."""
+        """Finish an agreement; the bookmark stays where it is if rows may be missing."""
         reading = partition.reading
         if reading.full_refresh:
             self.run.read_anew.add(self.name)
@@ -648,7 +653,7 @@ class EconomicStream(RESTStream["Query"]):
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
-        """Report the failure of one agreement; the others go on."""
+        """Report the failure of one agreement; the others continue."""
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             self.run.report.skip(self.name, agreement, error)
@@ -687,7 +692,7 @@ class EconomicStream(RESTStream["Query"]):
         return coverage
 
     def _activate_version(self, coverage: Coverage) -> None:
-        """Write ACTIVATE_VERSION if every row of the table that is not of this run is gone."""
+        """Write ACTIVATE_VERSION, unless `coverage` has a gap or was only incremental."""
         if not self.deletes or self._stream_version is None or coverage.partial:
             return
         if coverage.gap is None:
@@ -697,7 +702,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @cached_property
     def _full_refresh(self) -> bool:
-        """Whether the last full read of a company is too many days ago: then all are read."""
+        """Whether some company's last full read is `full_refresh_days` old: then all are read."""
         days = self.run.setting("full_refresh_days")
         if not days or self.replication_method != INCREMENTAL:
             return False
@@ -712,7 +717,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @cached_property
     def _partitions(self) -> dict[int, dict[str, Any]]:
-        """The partitions that this run began with, by agreementNumber."""
+        """The partitions in the state at the start of the run, by agreementNumber."""
         known = self.tap_state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
         return {
             partition.get("context", {}).get("agreementNumber", 0): dict(partition)
@@ -750,7 +755,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def _documented(self) -> bool:
-        """Whether the schema file describes what is served."""
+        """Whether the schema file describes the version that is served."""
         return True
 
     @property
@@ -785,8 +790,8 @@ class EconomicStream(RESTStream["Query"]):
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Yield a record as the stream maps change it.
 
-        The SDK's own would drop properties that no schema names. Its flattening omits the columns
-        of an object that is null, and has the object instead.
+        The SDK's own method drops properties that are not in the schema, and its flattening turns
+        an object that is null into one column instead of several.
         """
         fill = self.config.get("flattening_enabled") and self._absent is None
         for stream_map in self.stream_maps:
@@ -824,7 +829,7 @@ def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partit
     """Yield the steps of a partition.
 
     Raises:
-        EconomicError: access was denied partway through, so the stream is incomplete: not to skip.
+        EconomicError: access was denied partway through: the stream is incomplete, not skipped.
     """
     begun = False
     try:
@@ -833,5 +838,5 @@ def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partit
             yield step
     except AccessDeniedError as error:
         if begun:
-            raise EconomicError(f"in the middle of it: {error}") from None
+            raise EconomicError(f"partway through the stream: {error}") from None
         raise

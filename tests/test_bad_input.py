@@ -224,7 +224,7 @@ def test_an_invalid_proxy_fails_at_once(
     env = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": "", "no_proxy": ""}
     run = warm_tap({**good, "rest_url": "https://e-conomic.test"}, env=env)
     assert re.search("proxy( for .*)? in the environment", says_one_thing(run))
-    assert "Waiting" not in run.stderr
+    assert "Retrying" not in run.stderr
 
 
 def state_of(*contexts: object) -> str:

@@ -148,9 +148,7 @@ GAPS = {
 
 FAILED_AT_ONCE = {
     "page_before, by cursor": Case({"kind": "page_before"}, "pagination does not progress"),
-    "403 in the middle": Case(
-        {"kind": "status", "status": 403}, "in the middle of /booked-entries"
-    ),
+    "403 in the middle": Case({"kind": "status", "status": 403}, "partway through /booked-entries"),
 }
 
 

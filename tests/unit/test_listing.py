@@ -331,7 +331,7 @@ def test_a_listing_that_may_not_be_read_is_denied() -> None:
 
 
 def test_one_that_may_not_be_read_to_the_end_has_failed() -> None:
-    with pytest.raises(EconomicError, match="in the middle of /rows") as caught:
+    with pytest.raises(EconomicError, match="partway through /rows") as caught:
         read(refusing(2, AccessDeniedError))
     assert not isinstance(caught.value, AccessDeniedError)
 
