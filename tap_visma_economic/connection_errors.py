@@ -38,12 +38,12 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         of_requests.ContentDecodingError,
         BadAnswerError,
-        "the answer to GET {path} could not be unpacked",
+        "the response to GET {path} could not be decompressed",
     ),
     (
         of_requests.InvalidHeader,
         BadAnswerError,
-        "the headers of the answer to GET {path} contradict each other",
+        "the headers of the response to GET {path} contradict each other",
     ),
     (
         of_requests.InvalidURL,
@@ -53,14 +53,14 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         of_requests.InvalidSchema,
         ConfigError,
-        "a proxy for {host} in the environment is of a kind that cannot be used",
+        "a proxy for {host} in the environment has an unsupported scheme",
     ),
     (of_requests.ProxyError, NetworkError, "the proxy refused the connection to {host}"),
-    (of_requests.ConnectTimeout, NetworkError, "{host} took no connection " + _WITHIN),
+    (of_requests.ConnectTimeout, NetworkError, "{host} did not accept a connection " + _WITHIN),
     (
         of_urllib3.ReadTimeoutError,
         SlowAnswerError,
-        "the answer of {host} to GET {path} did not come to its end " + _WITHIN,
+        "{host} did not complete its response to GET {path} " + _WITHIN,
     ),
     (
         of_urllib3.NewConnectionError,
@@ -70,8 +70,8 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
             "and openapi_url"
         ),
     ),
-    (of_requests.ChunkedEncodingError, NetworkError, "the answer to GET {path} broke off"),
-    (ssl.SSLError, NetworkError, "the TLS connection to {host} broke off (GET {path})"),
+    (of_requests.ChunkedEncodingError, NetworkError, "the response to GET {path} was cut off"),
+    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),
     (of_requests.ConnectionError, NetworkError, "{host} closed the connection (GET {path})"),
 )
 """The first line that fits an error or one of its causes tells what happened."""

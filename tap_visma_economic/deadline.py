@@ -92,7 +92,7 @@ class _Answer(requests.Response):
     def _bad(self, why: str) -> BadAnswerError:
         self.close()
         path = self.request.path_url
-        return BadAnswerError(f"the answer to GET {path} is not what e-conomic documents: {why}")
+        return BadAnswerError(f"the response to GET {path} is not what e-conomic documents: {why}")
 
 
 class DeadlineAdapter(HTTPAdapter):

@@ -306,7 +306,7 @@ class ListingReader:
         came = self._total is not None and self._total <= rows
         if rows < counts[0] == counts[1] and not came:
             raise NotWholeError(
-                f"{self._path} is incomplete: {rows} rows were read, e-conomic counted {before}"
+                f"{self._path} is incomplete: {rows} rows were read, but e-conomic counted {before}"
                 f"{counts[0]} now",
                 mark,
             )

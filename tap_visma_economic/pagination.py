@@ -313,4 +313,4 @@ def _dig(row: dict[str, Any], key: str) -> Any:
     try:
         return row[key]
     except KeyError:
-        raise BadAnswerError(f"a row came without its {key}") from None
+        raise BadAnswerError(f"a row has no {key}") from None

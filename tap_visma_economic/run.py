@@ -146,7 +146,7 @@ class Run:
         _ = self.companies_before  # the state does not yet tell of this run's
         for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
-                logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
+                logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
         agreements = read_agreements(self.identify(self._grants))
         self.report.agreements = agreements.usable
         for line in agreements.failures:

@@ -93,14 +93,14 @@ class Transport:
                 error, host=_host(request), path=request.path_url, timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
-            raise ConfigError(f"no host can have the name {_host(request)}") from None
+            raise ConfigError(f"{_host(request)} is not a valid host name") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
         except (OSError, ValueError) as error:
             # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
             # The words of a ValueError could quote a header, or the password of a proxy.
-            unfit = f"look at the proxy in the environment ({type(error).__name__})"
+            unfit = f"check the proxy settings in the environment ({type(error).__name__})"
             why = error if isinstance(error, OSError) else unfit
             raise ConfigError(f"no request can be sent: {why}") from None
 

@@ -128,9 +128,9 @@ def rest_collection(response: requests.Response, row_type: RowType | None = None
     if link is not None:
         fault = fault_of_next_page(link, response.request.url or "")
         if fault or not rows:
-            raise _bad(response, fault or "it has no rows and says that more follow")
+            raise _bad(response, fault or "it has no rows but reports that more follow")
     if not rows and pagination.results and not _host_and_skipped(response.request.url or "")[1]:
-        raise _bad(response, f"it has no rows and says that there are {pagination.results}")
+        raise _bad(response, f"it has no rows but reports that there are {pagination.results}")
     more = link is not None
     if body.pagination is None:  # see docs/economic-api.md#rest-collections
         more = len(rows) >= _FULL_PAGE
@@ -141,7 +141,7 @@ def cursor_listing(response: requests.Response, row_type: RowType | None = None)
     """Return a page of an OpenAPI cursor listing."""
     body, rows = _read(response, _CURSOR_LISTING, row_type)
     if body.items is msgspec.UNSET and any(_read(response, _SINGLE, None)[1]):
-        # Nulls are left out, so that an empty listing may be {}; something else is no listing.
+        # Nulls are omitted, so that an empty listing may be {}; something else is no listing.
         raise _bad(response, "it has no items")
     cursor = "" if body.cursor is None else str(body.cursor)
     return Page(rows, more=bool(cursor), cursor=cursor or None, clock=_clock(response))
@@ -193,11 +193,11 @@ def fault_of_next_page(link: str, asked: str) -> str | None:
         host, skipped = _host_and_skipped(link)
         own_host, own_skipped = _host_and_skipped(asked)
     except ValueError:
-        return "the link to its next page is none"
+        return "the link to its next page is not a URL"
     if host not in {own_host, _HOST, *LOOPBACK}:
         return f"its next page is on another host, '{shown(host)}'"
     if skipped is not None and skipped <= (own_skipped or 0):
-        return "its next page is one that was read already"
+        return "its next page has already been read"
     return None
 
 
@@ -210,7 +210,7 @@ def _host_and_skipped(url: str) -> tuple[str, int | None]:
 def _bad(response: requests.Response, why: str) -> BadAnswerError:
     kind = quoted(response.headers.get("Content-Type", "no content type"), response.request)
     return BadAnswerError(
-        f"the answer to GET {response.request.path_url} is not what e-conomic documents "
+        f"the response to GET {response.request.path_url} is not what e-conomic documents "
         f"({kind}, {len(response.content)} bytes): {why}"
     )
 

@@ -249,7 +249,7 @@ def test_a_single_page_that_tells_of_more_rows_than_it_has_is_a_failure() -> Non
             page = super().fetch(http, context, query)
             return Page(page.rows[:-2], results=page.results)
 
-    with pytest.raises(NotWholeError, match="8 rows were read, e-conomic counted 10 before"):
+    with pytest.raises(NotWholeError, match="8 rows were read, but e-conomic counted 10 before"):
         read(Short(numbered(range(10)), Keyset))
 
 

@@ -172,7 +172,7 @@ def test_a_keyset_page_that_follows_itself_is_a_bad_answer() -> None:
 
 
 def test_a_row_without_its_key_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="without its number"):
+    with pytest.raises(BadAnswerError, match="has no number"):
         read(Keyset(key="number"), lambda _: Page([{"name": "Kunde"}], more=True))
 
 
