@@ -1,7 +1,6 @@
-"""What the streams below a parent share: the keys of its rows, read once in a run.
+"""The keys of parent rows, read once in a run for all streams below the parent.
 
-A single-flight cache: the first stream to need the keys of a listing reads it, and the others wait
-for that.
+A single-flight cache: the first stream to need the keys of a listing reads it, and the others wait.
 """
 
 from __future__ import annotations
