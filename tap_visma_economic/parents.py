@@ -1,6 +1,7 @@
-"""The keys of parent rows, read once in a run for all streams below the parent.
+"""What the streams below a parent share: the keys of its rows, read once in a run.
 
-A single-flight cache: the first stream to need the keys of a listing reads it, and the others wait.
+A single-flight cache: the first stream to need the keys of a listing reads it, and the others wait
+for that.
 """
 
 from __future__ import annotations
