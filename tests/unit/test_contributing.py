@@ -24,12 +24,12 @@ def names(text: str) -> set[str]:
     return {name.rpartition(".")[2] for name in found if not name.endswith(".py")} - streams
 
 
-def test_the_datas_way_names_what_exists() -> None:
+def test_the_map_of_the_data_names_only_what_exists() -> None:
     package = (ROOT / "tap_visma_economic").rglob("*.py")
     source = "\n".join(path.read_text(encoding="utf-8") for path in package)
     missing = {
         name
-        for name in names(section("The data's way in ten lines")) - {"sync_all"}
+        for name in names(section("How the data flows, in ten lines")) - {"sync_all"}
         if not re.search(rf"(def|class) {name}\b|\b{name}: ", source)
         and f"self.{name} = " not in source
     }
