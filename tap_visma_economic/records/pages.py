@@ -33,10 +33,10 @@ class Page:
     """One response.
 
     Args:
-        rows: what it holds, numbers with a decimal point as Decimal.
-        more: e-conomic says that another page follows.
+        rows: its rows, with Decimal for numbers with a decimal point.
+        more: e-conomic reports that another page follows.
         cursor: where the next page of an OpenAPI cursor listing begins.
-        results: rows of the whole listing, where e-conomic says it (REST).
+        results: the number of rows in the whole listing, if reported (REST).
         clock: the server's clock, from the `Date` header.
     """
 
@@ -47,7 +47,7 @@ class Page:
     clock: pendulum.DateTime | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        """Yield the rows, as the SDK takes what `parse_response` returns."""
+        """Yield the rows: the SDK declares that `parse_response` returns an iterable of them."""
         return iter(self.rows)
 
     @property
@@ -61,7 +61,7 @@ _HOST = "restapi.e-conomic.com"
 """The host of all links, also where the setting rest_url names a proxy."""
 
 _FULL_PAGE = 1000
-"""Rows of a REST page as it is asked for."""
+"""Rows of a full REST page."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
 """What strict decoding raises; InvalidOperation, if an exponent is out of every range."""
@@ -171,7 +171,7 @@ def single(
 
 
 def count(response: requests.Response) -> int:
-    """Return a bare JSON integer: how many rows there are."""
+    """Return a bare JSON integer: the number of rows."""
     try:
         number: int = _decoder(int).decode(response.content)
     except _UNREADABLE as error:
