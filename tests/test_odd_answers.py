@@ -250,7 +250,7 @@ def test_a_part_with_a_length_below_0_is_a_bad_answer(warm_tap: TapRunner) -> No
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
-        ({"content-length": "5"}, "the headers of the answer"),
+        ({"content-length": "5"}, "the headers of the response"),
         ({"X-A": "y" * 70_000}, "closed the connection"),
         ({f"X-{n}": "y" for n in range(200)}, "closed the connection"),
         ({"Content-Encoding": "gzip"}, "could not be decompressed"),
