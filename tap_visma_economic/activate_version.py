@@ -1,8 +1,8 @@
 """Whether ACTIVATE_VERSION may be sent, which deletes every row that this run did not write.
 
 Targets keep one version per table, not per company. So it is sent only if this run completely read
-every company that the table may hold rows of; otherwise the target would delete rows that were
-merely not read.
+every company that may have rows in the table; otherwise the target would delete rows that were not
+read. `EconomicStream._coverage` and `_activate_version` use this module.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The two APIs: how each lists, pages, counts and filters.
+"""The two APIs: how each lists, paginates, counts and filters.
 
-A stream class under `streams/` states facts over one of these two.
+Each stream class under `streams/` declares an endpoint of one of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tap_visma_economic.stream import EconomicStream
 class RestApiStream(EconomicStream):
     """A listing of restapi.e-conomic.com, which e-conomic calls its legacy REST API.
 
-    Class attributes: `sort`, a key that only sorts, where there is no `keyset`.
+    Class attribute: `sort`, a key to sort by, for listings without a `keyset`.
     """
 
     sort: ClassVar[str | None] = None
@@ -57,10 +57,10 @@ class RestApiStream(EconomicStream):
         return Offset(filter_, sort=self.sort)
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
-        """Return how many rows of one listing match: a page of one row says it."""
+        """Return how many rows of one listing match, as a page of one row reports it."""
         page = self.ask(http, context, {"pagesize": 1, **filtered(filter_)}, self.parse_response)
         if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
-            raise BadAnswerError(f"{self.path} does not say how many rows it has")
+            raise BadAnswerError(f"{self.path} does not report its number of rows")
         return page.results or 0
 
     def instant_literal(self, at: pendulum.DateTime) -> str:
@@ -78,7 +78,7 @@ class OpenApiStream(EconomicStream):
 
     @property
     def url_base(self) -> str:
-        """Where the module is, with its version."""
+        """The module's address, version included."""
         host = str(self.run.setting("openapi_url")).rstrip("/")
         return f"{host}/{self.module}/v{self._version}"
 
@@ -87,11 +87,12 @@ class OpenApiStream(EconomicStream):
         return f"{url}/paged" if self.paginator_class is Paged else url
 
     def validate_response(self, response: requests.Response) -> None:
-        """Raise the error that a response stands for, if it is one.
+        """Raise the error for a response that is not a page.
 
-        Below an unknown parent a listing is empty and not 404: 404 on a listing means that the
-        module's version is gone (docs/economic-api.md#openapi-listings). An optional object, such
-        as a group's settings, may be missing. How is not documented: 404, 204 and `null` will do.
+        A listing below an unknown parent is empty, not 404: a 404 means that this version of the
+        module has been retired (docs/economic-api.md#openapi-listings). An optional object, such as
+        a group's settings, may be missing. Its response is not documented: 404, 204 and `null` all
+        count.
         """
         if self.optional and _is_nothing(response):
             raise NotFoundError(HTTPStatus.NOT_FOUND, response.request.path_url)
@@ -115,11 +116,11 @@ class OpenApiStream(EconomicStream):
             return OnePage(filter_)
         if self.paginator_class is PagedUpward:
             key = self.replication.key
-            others = [name for name in self.row_keys if name != key]
+            others = [name for name in self.identity_columns if name != key]
             return PagedUpward(filter_, key=key, then=others)
         if self.paginator_class:
             return self.paginator_class(filter_)
-        return Cursor(filter_, keys=self.row_keys, twins=self.key_is_inferred)
+        return Cursor(filter_, keys=self.identity_columns, twins=self.key_is_inferred)
 
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
         """Return how many rows of one listing match: see docs/economic-api.md#openapi-listings."""
@@ -130,7 +131,7 @@ class OpenApiStream(EconomicStream):
         return at.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss")
 
     def described(self) -> dict[str, Any]:
-        """Return the schema file of the stream, with what a newer version of its module adds."""
+        """Return the schema file of the stream, plus what a newer version of its module adds."""
         return schemas.described(self.name, self.module, self._version)
 
     @property
@@ -144,6 +145,6 @@ class OpenApiStream(EconomicStream):
 
 
 def _is_nothing(response: requests.Response) -> bool:
-    """Return whether a response says that there is no object: 204, or `null`."""
+    """Return whether a response means that there is no object: 204, or `null`."""
     empty = response.status_code == HTTPStatus.OK and response.content.strip() == b"null"
     return empty or response.status_code == HTTPStatus.NO_CONTENT

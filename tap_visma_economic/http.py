@@ -1,4 +1,9 @@
-"""One agreement's HTTP client: its tokens, its rate limit, and what is retried."""
+"""One agreement's HTTP client: its tokens, its rate limit, and what happens to each request.
+
+A 429 takes three steps. `_send` pauses all requests of the agreement (`RateLimit.hold`). `retry`
+repeats this one after the same wait. Once 429s would last longer than `max_wait`, `_attempt` raises
+`RateLimitError`, which is not retried.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +35,11 @@ T = TypeVar("T")
 logger = logging.getLogger("tap-visma-economic")
 
 MANY_CALLS = 40_000
-"""Calls of one run after which the log warns, once: e-conomic's fair use is 50,000 in 24 hours for
-an agreement, whatever they cost in tokens (docs/economic-api.md#rate-limits)."""
+"""Calls of one run after which the log warns, once: e-conomic's fair-use limit is 50,000 in a day
+per agreement, whatever they cost in tokens (docs/economic-api.md#rate-limits)."""
 
 _WORTH_A_LINE = 5.0
-"""Seconds by which calls are spread out after which the log says so, once."""
+"""Seconds of waiting for the rate limit after which the log reports it, once."""
 
 
 class HttpClient:
@@ -43,12 +48,12 @@ class HttpClient:
     Args:
         transport: the HTTP session, which all agreements share.
         requests: maximum requests in flight.
-        max_wait: maximum seconds that failures may hold up a request, and 429s all of them.
+        max_wait: maximum seconds for which failures may delay a request, or 429s all requests.
 
     Attributes:
-        waited: seconds for which the rate limit or a 429 held back requests. Where several wait at
-            the same time it counts once.
-        whose: what the log calls the agreement, once `/self` has shown it.
+        waited: seconds spent waiting for the rate limit or after a 429; simultaneous waits count
+            once.
+        whose: the agreement's name for the log, once `/self` has returned it.
     """
 
     def __init__(
@@ -87,8 +92,8 @@ class HttpClient:
         """Send a request, with retries, and return what `read` makes of its response.
 
         Raises:
-            EconomicError: the last error, if retries did not help or would not.
-            Stopped: the run is to stop.
+            EconomicError: the last error, if retries did not or would not help.
+            Stopped: the run is stopping.
         """
         circuits, host = self._transport.open_circuits, host_of(request)
         patient = host not in circuits  # else one try must do
@@ -110,15 +115,15 @@ class HttpClient:
         self, request: requests.PreparedRequest, read: Callable[[requests.Response], T]
     ) -> T:
         with self._slots.one():
-            with self._turn:  # one after another: all share one wait
+            with self._turn:  # one at a time, so that all share one wait
                 self._wait_for_rate_limit()
             response = self._send(request)
         try:
             return read(response)
-        except GrantRefusedError as error:  # 401: no other request of the agreement can do better
+        except GrantRefusedError as error:  # 401: every request of the agreement would fail
             self._rejected = error
             raise
-        except TooManyRequestsError as error:  # 429: `retry` waits, unless it would take too long
+        except TooManyRequestsError as error:  # 429: `retry` waits, unless for too long
             if self._exhausted:
                 raise RateLimitError(error) from None
             raise
@@ -133,7 +138,7 @@ class HttpClient:
             before = self._spread
             self._spread += self._add_wait(wait)
             if before < _WORTH_A_LINE <= self._spread:
-                logger.info("Calls are spread out, to leave a share of the call budget to others")
+                logger.info("Slowing down to leave part of the rate limit to other integrations")
             self._stop.sleep(wait)
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
@@ -152,16 +157,16 @@ class HttpClient:
         return response
 
     def _hold_back(self, wait: float) -> None:
-        """After a 429, let all requests of the agreement wait, but not beyond `max_wait`."""
+        """Pause all requests of the agreement after a 429, but not beyond `max_wait`."""
         now = time.monotonic()
         since = self._limited_since = now if self._limited_since is None else self._limited_since
         self._exhausted = now + wait > since + self._max_wait
         if not self._exhausted:
-            self._add_wait(wait)  # first, or a request would take it for a wait of the pace
+            self._add_wait(wait)  # first, or a request would count it as pacing
             self.rate_limit.hold(wait)
 
     def _add_wait(self, seconds: float) -> float:
-        """Note a wait from now on; return what of it no other wait covers."""
+        """Record a wait that starts now; return the part that no other wait covers."""
         with self._lock:
             now = time.monotonic()
             until = max(now + seconds, self._waits_until)
@@ -176,10 +181,10 @@ class HttpClient:
                 return
             self._warned = True
         logger.warning(
-            "%s: this run has made more than %s calls for this company, and goes on. e-conomic's "
-            "fair use is 50,000 calls a day for a company, all its integrations together. Select "
-            "fewer streams, or read less often: the table at the end of a run tells which streams "
-            "take the most calls",
+            "%s: this run has made more than %s calls for this company and continues. e-conomic's "
+            "fair-use limit is 50,000 calls a day per company, across all its integrations. Select "
+            "fewer streams or run less often. The usage table at the end of the run shows which "
+            "streams make the most calls",
             self.whose,
             f"{MANY_CALLS:,}",
         )

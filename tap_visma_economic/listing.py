@@ -1,8 +1,8 @@
 """Reads one listing: page by page, or several key ranges of it at once.
 
-No row may be skipped while others are added or deleted. A long listing with a numeric key is cut
-into key ranges (see `key_ranges`); one that can only be paged by position is read until two passes
-return the same rows; and what was read is compared with e-conomic's own count.
+No row may be skipped while others are added or deleted. A long listing with a numeric key is split
+into key ranges (see `key_ranges`); one that can only be paginated by position is read until two
+passes return the same rows. The rows read are compared with e-conomic's own count.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.row_type import mark_of, taken
 
 MOST_READINGS = 3
-"""Maximum readings of a listing that added or deleted rows can shift."""
+"""Maximum passes over a listing whose pages shift when rows are added or deleted."""
 
 
 class Endpoint(Protocol):
@@ -57,7 +57,7 @@ class Endpoint(Protocol):
     def get_new_paginator(self, filter_: str | None) -> Paginator: ...
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page: ...
     def count_of(self, http: HttpClient, context: PathContext, filter_: str | None) -> int: ...
-    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]: ...
+    def identities(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]: ...
     def keeps_moving(self, agreement: Agreement) -> None: ...
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool: ...
 
@@ -90,8 +90,8 @@ class ListingReader:
         if plain is None:
             return paginator, self._fetch(paginator)
         if not self._endpoint.unsorted:
-            with suppress(QueryRefusedError):  # which may also be about the filter
-                for _ in range(2):  # rows deleted meanwhile look as if the order were wrong
+            with suppress(QueryRefusedError):  # the filter may be the reason too
+                for _ in range(2):  # rows deleted meanwhile can make the order look wrong
                     page = self._fetch(paginator)
                     if not paginator.comes_in_order(page):
                         break
@@ -102,7 +102,7 @@ class ListingReader:
             self._endpoint.unsorted = True
             self._endpoint.logger.warning(
                 "e-conomic does not sort %s as requested; reading it by position until two "
-                "readings agree",
+                "passes agree",
                 self._endpoint.path,
             )
         return plain, page
@@ -110,7 +110,7 @@ class ListingReader:
     def _rest_is_above(self, page: Page) -> bool:
         """Return whether the rows that follow a first page have higher numbers than its last.
 
-        A first page may be sorted by chance. Rows that are not above it would never be requested.
+        A first page may be sorted by chance, and rows below its last would never be requested.
         """
         key = self._endpoint.keyset
         if not page.more or not key or page.results is None:
@@ -136,7 +136,7 @@ class ListingReader:
                 yield self._context, counted
         except AccessDeniedError as error:
             if pages:
-                raise EconomicError(f"in the middle of {self._path}: {error}") from None
+                raise EconomicError(f"partway through {self._path}: {error}") from None
             raise
         except NotFoundError:
             if not self._endpoint.may_be_missing(self._agreement, self._context):
@@ -153,10 +153,10 @@ class ListingReader:
     def _chain(self, begun: FirstPage) -> Iterator[Page]:
         """Yield the first page and all that follow."""
         paginator, page = begun
-        yield paginator.turn(page)
+        yield paginator.advance(page)
         while not paginator.finished:
             page = self._fetch(paginator)
-            yield paginator.turn(page)
+            yield paginator.advance(page)
 
     # Upward by number
 
@@ -176,10 +176,10 @@ class ListingReader:
         yield from self._chain((paginator, self._fetch(paginator)))
 
     def _cut(self, page: Page) -> tuple[Page, Iterator[KeyRange] | None]:
-        """Return the first page and the key ranges that follow it, None if it is not worth it.
+        """Return the first page and the key ranges after it, None if splitting is not worthwhile.
 
-        A number may be on several rows. Those of the page's last number are read again with the
-        range that begins with it: more of them may follow.
+        Several rows may share a number. Those with the page's last number are read again with the
+        range that begins with it, because more of them may follow.
         """
         key, unique = self._endpoint.keyset, self._endpoint.is_unique
         if not page.more or not key or not self._endpoint.is_counted:
@@ -227,7 +227,7 @@ class ListingReader:
         for readings in range(1, MOST_READINGS + 1):
             keys: set[tuple[str | None, ...]] = set()
             for page in self._chain(begun):
-                keyed = self._endpoint.keys_of(page, self._context)
+                keyed = self._endpoint.identities(page, self._context)
                 keys.update(keyed)
                 fresh = {
                     (*key, place if None in key else None): place
@@ -246,12 +246,12 @@ class ListingReader:
     # Is it complete?
 
     def _compare(self, rows: int, mark: int) -> None:
-        """Compare the rows that were read with e-conomic's own count.
+        """Compare the number of rows read with e-conomic's own count.
 
-        Rows added meanwhile make a difference too, so it is counted twice.
+        Rows added meanwhile also change the count, so it is requested twice.
 
         Raises:
-            NotWholeError: there were more before, as far as that is known, and there are now.
+            NotWholeError: e-conomic counts more rows now, and did before if that is known.
         """
         counts = []
         for _ in range(2):
@@ -274,7 +274,7 @@ class ListingReader:
         came = self._total is not None and self._total <= rows
         if rows < counts[0] == counts[1] and not came:
             raise NotWholeError(
-                f"{self._path} is incomplete: {rows} rows were read, e-conomic counted {before}"
+                f"{self._path} is incomplete: {rows} rows were read, but e-conomic counted {before}"
                 f"{counts[0]} now",
                 mark,
             )
@@ -282,7 +282,7 @@ class ListingReader:
             self._endpoint.in_doubt.add(self._agreement.number)
         self._endpoint.logger.warning(
             "%s: %d rows of %s were read and e-conomic counts %d: rows were added or deleted "
-            "meanwhile; the next run reads them",
+            "during the run. The next run reads them",
             self._agreement,
             rows,
             self._path,

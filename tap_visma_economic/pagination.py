@@ -1,7 +1,7 @@
-"""Paginators: the query of the next page, from the last one.
+"""Paginators: the query for the next page, from the last one.
 
-Each is for one reading of one listing. The page size of REST is spelled `pagesize`: e-conomic
-ignores a parameter it does not know, and would return 20 rows a page.
+Each is for one pass over one listing. REST spells the page size `pagesize`: e-conomic ignores
+unknown parameters, and would return 20 rows per page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGED_PAGES = 100
 """Rows of a `/paged` page, and how many pages there are (docs/economic-api.md#openapi-listings)."""
 
 _MAX_EMPTY = 100
-"""Empty pages in a row after which a listing is taken for endless."""
+"""Consecutive empty pages after which a listing is considered endless."""
 
 
 class Paginator:
@@ -70,8 +70,8 @@ class Paginator:
         self.count = 0
         self.finished = False
 
-    def turn(self, page: Page) -> Page:
-        """Go on to the next page, or finish; return the page without rows of the one before.
+    def advance(self, page: Page) -> Page:
+        """Advance to the next page, or finish; return the page without rows of the one before.
 
         Raises:
             BadAnswerError: e-conomic returns the same pages, or empty ones, again and again.
@@ -85,10 +85,10 @@ class Paginator:
         return fresh
 
     def _check_progress(self, page: Page, fresh: Page) -> None:
-        """Raise an error if too many pages in a row are empty or repeated.
+        """Raise an error if too many consecutive pages are empty or repeated.
 
-        One row of the page before is no loss if nothing follows it: e-conomic's own count shows
-        whether all rows were returned.
+        A last page may consist of one row of the page before: e-conomic's own count shows whether
+        all rows were returned.
         """
         mark = mark_of(page.rows)
         is_idle = not fresh.rows or mark in self._seen
@@ -101,7 +101,7 @@ class Paginator:
     def _without_repeats(self, page: Page) -> Page:
         """Return a page without the rows that equal one of the page before.
 
-        An equal key is not enough: no document says of some keys that they identify a row.
+        An equal key is not enough: not every key is documented to identify a row.
         """
         try:
             keys = list(zip(*(column(page.rows, name) for name in self._keys), strict=True))
@@ -146,7 +146,7 @@ class OnePage(Paginator):
 
 
 class Offset(Paginator):
-    """A REST listing, page by page. It is read again, so one repeated page does no harm."""
+    """A REST listing by position. It is read more than once, so one repeated page does no harm."""
 
     shifts = True
     max_repeated = 1
@@ -168,7 +168,7 @@ class Offset(Paginator):
 class Keyset(Paginator):
     """A REST listing in ascending order of an integer key: each page begins above the last key.
 
-    Rows added or deleted meanwhile shift nothing.
+    Rows added or deleted meanwhile shift no pages.
     """
 
     def __init__(self, filter_: str | None = None, *, key: str) -> None:
@@ -223,7 +223,7 @@ class Paged(Paginator):
 
     def get_next(self, page: Page) -> Query:  # noqa: ARG002
         if self.count >= PAGED_PAGES:
-            raise BadAnswerError("the listing has 10,000 rows or more: e-conomic returns no more")
+            raise BadAnswerError("the listing has 10,000 rows or more; e-conomic returns no more")
         return {**self.current_value, "skipPages": self.count}
 
 
@@ -277,4 +277,4 @@ def _dig(row: dict[str, Any], key: str) -> Any:
     try:
         return row[key]
     except KeyError:
-        raise BadAnswerError(f"a row came without its {key}") from None
+        raise BadAnswerError(f"a row has no {key}") from None

@@ -1,19 +1,19 @@
 """Ordered read-ahead: pages are requested before their turn, and handed over in order.
 
-A chain is an iterator that requests pages as it goes. Each runs in a thread, may block anywhere,
-and may read other chains in turn (`ordered`): a partition reads the listings below its parents, and
-a listing reads ranges of keys. The chains form a tree. Its leaves, from left to right, are the
+A chain is an iterator that requests pages as it is advanced. Each runs in a thread, may block
+anywhere, and may read other chains (`ordered`): a partition reads the listings below its parents,
+and a listing reads key ranges. The chains form a tree. Its leaves, from left to right, are the
 output, so the position of a chain is also its priority. What is read never depends on how far ahead
 it is read.
 
-Memory is bounded by pages: a chain takes room before it requests a page (`room`), and gives it back
-when the page has been written. The partition being written may hold `CURRENT_PAGES` for each
+Memory is bounded by pages: a chain acquires room before it requests a page (`room`), and releases
+it when the page has been written. The partition being written may hold `CURRENT_PAGES` for each
 request of an agreement, all partitions together `PAGES` for each request in flight and `MIN_OPEN`
-more: 64 for one agreement with 4 requests. On top of that comes one page in hand for each level of
-the tree, and what a shared listing holds while it is read (`SingleFlight`).
+more: 64 for one agreement with 4 requests. Each level of the tree may hold one page more, and a
+shared listing (`SingleFlight`) is held while it is read.
 
-Nothing can block for good. The page that the output is waiting for always has room, whatever the
-others hold; whoever holds a slot for a request waits for nothing but the response; and what several
+Nothing can deadlock. The page that the output is waiting for always has room, whatever the others
+hold; a thread that holds a request slot waits only for the response; and a listing that several
 chains wait for is read as a tree of its own.
 
 This is the only module that starts threads.
@@ -44,7 +44,7 @@ PAGES = 14
 
 CURRENT_PAGES = 10
 """Of these, pages of the partition being written, for each request of an agreement: the eight of a
-key range, and two, because ranges read at the same time end at about the same time."""
+key range, and two more, because ranges read at the same time end at about the same time."""
 
 OPEN = 2
 """Partitions open for each request that may be in flight: most are a single page."""
@@ -53,23 +53,23 @@ MIN_OPEN = 8
 """Partitions open beyond those."""
 
 _POLL = 0.1
-"""Seconds between two looks at whether the run is to stop."""
+"""Seconds between two checks for a stop."""
 
 _THREAD_POLL = 0.5
 """The same in the many threads that read ahead, which end after the run has stopped."""
 
 MAX_READERS = 250
-"""Running chains above which a partition that is not the current one reads one chain at a time. No
-chain ever waits for a thread: its reader could be waiting for that chain."""
+"""Running chains above which partitions other than the current one read one chain at a time. No
+chain ever waits for a thread, because its reader could be waiting for that chain."""
 
 
 class Abandoned(Stopped):
-    """The rest of a chain is not wanted any more."""
+    """The rest of a chain is no longer needed."""
 
 
 @dataclass(eq=False)
 class _Tree:
-    """The chains of a partition: the pages they hold, and those that wait to hold more."""
+    """The chains of a partition: the pages they hold, and the chains that wait for room."""
 
     held: int = 0
     waiting: list[_Chain] = field(default_factory=list)
@@ -77,7 +77,7 @@ class _Tree:
 
 @dataclass(eq=False)
 class _Group:
-    """Chains that one thread takes the pages of, one chain after the other."""
+    """Chains whose pages one thread takes, one chain after the other."""
 
     owner: _Chain | None
     tree: _Tree
@@ -110,7 +110,7 @@ class _Chain:
 
     @property
     def awaited(self) -> bool:
-        """Whether the output is waiting for its page: nothing is buffered from here to the root."""
+        """Whether the output waits for its page: nothing is buffered from here to the root."""
         if self.pages or self.group.chains[0] is not self:
             return False
         return self.group.owner is None or self.group.owner.awaited
@@ -120,9 +120,9 @@ class Prefetcher:
     """Reads chains of pages before their turn.
 
     Args:
-        stop: ends every wait when the run is asked to stop.
-        requests: requests that may be in flight.
-        concurrency: those of one agreement.
+        stop: ends every wait when the run is stopped.
+        requests: maximum requests in flight.
+        concurrency: maximum requests in flight for one agreement.
     """
 
     def __init__(self, stop: StopFlag, *, requests: int, concurrency: int) -> None:
@@ -141,7 +141,7 @@ class Prefetcher:
     # Partitions: for the main thread
 
     def plan(self, partitions: Iterable[tuple[Hashable, Callable[[], Iterator[Any]]]]) -> None:
-        """Set the partitions that will be taken, in order: a key, and what begins its pages."""
+        """Set the partitions to come, in order: a key, and a function that returns the pages."""
         self._planned = deque(partitions)
 
     @contextmanager
@@ -185,7 +185,7 @@ class Prefetcher:
 
         Args:
             chains: what to read.
-            at_once: chains that make requests at the same time.
+            at_once: maximum chains read at the same time.
         """
         here = self._here()
         if at_once == 1 or self._is_crowded(here):
@@ -193,7 +193,7 @@ class Prefetcher:
                 yield from chain
             return
         group = self._group(here, iter(chains), here.position if here else ())
-        for _ in range(at_once + 1):  # while one finds out what to read next
+        for _ in range(at_once + 1):  # one more, which may be advancing the iterable
             self._submit(group)
         try:
             yield from self._pages(group)
@@ -220,7 +220,7 @@ class Prefetcher:
         """Wait until the chain that runs in this thread may hold one more page.
 
         Raises:
-            Abandoned: the page is not wanted any more.
+            Abandoned: the page is no longer needed.
         """
         chain = self._here()
         if chain is None:
@@ -235,7 +235,7 @@ class Prefetcher:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Read what is read in this block as a tree of its own."""
+        """Give what this block reads a tree of its own."""
         here, self._local.chain = self._here(), None
         try:
             yield
@@ -244,19 +244,19 @@ class Prefetcher:
 
     @property
     def position(self) -> tuple[int, ...]:
-        """The place in the output of what runs in this thread."""
+        """The position in the output of the chain that runs in this thread."""
         here = self._here()
         return here.position if here else ()
 
     def check(self) -> None:
-        """Raise `Stopped` or `Abandoned` if what runs in this thread has to end."""
+        """Raise `Stopped` or `Abandoned` if the chain that runs in this thread has to end."""
         self.stop.check()
         here = self._here()
         if here and here.group.unwanted:
             raise Abandoned
 
     def wait(self, event: threading.Event) -> None:
-        """Wait for an event, unless the run is to stop."""
+        """Wait for an event, unless the run is stopped."""
         while not event.wait(self._poll):
             self.stop.check()
 
@@ -328,7 +328,7 @@ class Prefetcher:
             chain.group.chains.remove(chain)
 
     def _give_room(self, tree: _Tree) -> None:
-        """Let chains go on that may hold a page more, after something of a tree has gone."""
+        """Wake the chains that may hold one more page, after a tree has released some."""
         self._wake(tree)
         current, *others = [group.tree for group in self._open.values()] or [tree]
         for one in (current, *others):
@@ -352,7 +352,7 @@ class Prefetcher:
         return False
 
     def _has_room(self, tree: _Tree) -> bool:
-        """Return whether the limits let a tree hold one page more."""
+        """Return whether the limits let a tree hold one more page."""
         current, *others = [group.tree for group in self._open.values()] or [tree]
         if tree not in others:
             return tree.held < self._current_pages
@@ -400,7 +400,7 @@ class Prefetcher:
         except BaseException as error:  # noqa: BLE001  raised where the page is missing
             chain.error = error
             chain.group.exhausted = True
-            if isinstance(pages, Generator):  # nor is what it reads wanted any more
+            if isinstance(pages, Generator):  # which closes the chains that it reads
                 pages.close()
 
     def _finish(self, chain: _Chain) -> None:
@@ -414,11 +414,11 @@ class Prefetcher:
 
 
 class Slots:
-    """A number of requests at a time; where several wait, those first whose pages come first.
+    """A semaphore for requests; of those waiting, the one whose page comes first goes first.
 
     Args:
-        prefetcher: knows what runs in a thread.
-        number: how many.
+        prefetcher: knows the position of the chain in each thread.
+        number: the number of slots.
     """
 
     def __init__(self, prefetcher: Prefetcher, number: int) -> None:
@@ -433,7 +433,7 @@ class Slots:
         """Hold a slot.
 
         Raises:
-            Abandoned: what it was for is not wanted any more.
+            Abandoned: the page is no longer needed.
         """
         given = threading.Event()
         with self._lock:
@@ -456,10 +456,10 @@ class Slots:
 
 
 class SingleFlight(Generic[K, T]):
-    """A cache: of several threads that need something, the first finds it, and the others wait.
+    """A cache: the first thread that needs a value computes it, and the others wait.
 
     Args:
-        prefetcher: what is found is read as a tree of its own.
+        prefetcher: gives what a value reads a tree of its own.
     """
 
     def __init__(self, prefetcher: Prefetcher) -> None:
@@ -468,9 +468,9 @@ class SingleFlight(Generic[K, T]):
         self._lock = threading.Lock()
 
     def get(self, key: K, find: Callable[[], T]) -> T:
-        """Return what is known by a key; the first caller finds it.
+        """Return the value of a key; the first caller computes it.
 
-        An error is raised in all threads that wait for it, and then forgotten.
+        An error is raised in all threads that wait, and not cached.
         """
         with self._lock:
             first = key not in self._found
@@ -487,7 +487,7 @@ class SingleFlight(Generic[K, T]):
         return self._prefetcher.stop.result(future)
 
     def forget(self, which: Callable[[K], bool]) -> None:
-        """Have what goes by these keys found anew."""
+        """Remove the values of these keys."""
         with self._lock:
             for key in [key for key in self._found if which(key)]:
                 del self._found[key]

@@ -1,6 +1,6 @@
 """A run: what its streams share, from the settings to the report.
 
-The tap makes one and gives it to every stream. Nothing here knows the tap or a stream by name.
+The tap makes one and passes it to every stream. Nothing here refers to the tap or a stream by name.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ class Run:
     """What the streams of one run share.
 
     Args:
-        state: what earlier runs knew; the streams keep it up to date.
+        state: the Singer state, which the streams keep up to date.
         grants: the companies to read, and those that the agreements file disables.
-        user_agent: what the tap calls itself where the settings do not say.
-        make: makes a stream of a class.
+        user_agent: the User-Agent header, unless the settings have one.
+        make: returns a new stream of a class.
         read_self: reads `/self`.
 
     Attributes:
         report: what was read at what cost, skipped or failed.
-        progress: the line on a terminal.
-        state_writer: writes STATE, not too often.
-        read_anew: streams of which a company was read in full.
-        disabled: companies that are not read, though the tables may hold rows of them.
+        progress: the progress line on a terminal.
+        state_writer: writes STATE, at most every few seconds.
+        read_anew: streams that were read in full for some company.
+        disabled: companies that are not read, although the tables may have rows of them.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Run:
         return value_of(self.config, name)
 
     def stream(self, of: type[S]) -> S:
-        """Return a stream, whether the catalog holds it or not: one for the whole run."""
+        """Return the run's one stream of a class, even if it is not in the catalog."""
         with self._making:
             if of not in self._streams:
                 self._streams[of] = self._make(of)
@@ -126,20 +126,20 @@ class Run:
 
     @cached_property
     def agreements(self) -> Agreements:
-        """The agreements to read; the first look asks each grant who it is.
+        """The agreements to read; the first access requests `/self` with each grant.
 
         Raises:
             ConfigError: the settings cannot work, or no grant is usable.
         """
-        _ = self.companies_before  # the state does not yet tell of this run's
+        _ = self.companies_before  # before this run adds its own
         for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
-                logger.info("%s is %s, not e-conomic's own", name, self.setting(name))
+                logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
         agreements = read_agreements(self.identify(self._grants))
         self.report.agreements = agreements.usable
         for line in agreements.failures:
             self.report.refuse(line)
-        for agreement in agreements:  # the next runs have to know whose rows the tables hold
+        for agreement in agreements:  # later runs have to know whose rows the tables have
             self._company_state(agreement)
         return agreements
 
@@ -160,12 +160,12 @@ class Run:
         return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
-        """Note that an agreement's grant was refused: it is left alone for the rest of the run."""
+        """Record that an agreement's grant was rejected: this run sends no more requests for it."""
         agreement.refused = True
         logger.error("%s: %s", agreement, error)
         self.report.refuse(f"{agreement}: {error}")
 
-    # What the state of the stream `agreements` remembers of companies
+    # Companies, in the state of the stream `agreements`
 
     @cached_property
     def companies_before(self) -> dict[int, set[str]]:
@@ -192,6 +192,6 @@ class Run:
         return get_writeable_state_dict(self._state, "agreements", agreement.context)
 
     def finish(self) -> None:
-        """Write the last STATE and everything that waits before it."""
+        """Write the last STATE, and everything buffered before it."""
         self.state_writer.finish()
         self.writer.flush()

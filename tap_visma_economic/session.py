@@ -98,7 +98,7 @@ class _Answer(requests.Response):
     def _bad(self, why: str) -> BadAnswerError:
         self.close()
         path = self.request.path_url
-        return BadAnswerError(f"the answer to GET {path} is not what e-conomic documents: {why}")
+        return BadAnswerError(f"the response to GET {path} is not what e-conomic documents: {why}")
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -187,14 +187,14 @@ class Transport:
                 error, host=host_of(request), path=request.path_url, timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
-            raise ConfigError(f"no host can have the name {host_of(request)}") from None
+            raise ConfigError(f"{host_of(request)} is not a valid host name") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
         except (OSError, ValueError) as error:
             # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
             # The words of a ValueError could quote a header, or the password of a proxy.
-            unfit = f"look at the proxy in the environment ({type(error).__name__})"
+            unfit = f"check the proxy settings in the environment ({type(error).__name__})"
             why = error if isinstance(error, OSError) else unfit
             raise ConfigError(f"no request can be sent: {why}") from None
 
@@ -232,12 +232,12 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         requests.exceptions.ContentDecodingError,
         BadAnswerError,
-        "the answer to GET {path} could not be unpacked",
+        "the response to GET {path} could not be decompressed",
     ),
     (
         requests.exceptions.InvalidHeader,
         BadAnswerError,
-        "the headers of the answer to GET {path} contradict each other",
+        "the headers of the response to GET {path} contradict each other",
     ),
     (
         requests.exceptions.InvalidURL,
@@ -247,14 +247,18 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         requests.exceptions.InvalidSchema,
         ConfigError,
-        "a proxy for {host} in the environment is of a kind that cannot be used",
+        "a proxy for {host} in the environment has an unsupported scheme",
     ),
     (requests.exceptions.ProxyError, NetworkError, "the proxy refused the connection to {host}"),
-    (requests.exceptions.ConnectTimeout, NetworkError, "{host} took no connection " + _WITHIN),
+    (
+        requests.exceptions.ConnectTimeout,
+        NetworkError,
+        "{host} did not accept a connection " + _WITHIN,
+    ),
     (
         urllib3.exceptions.ReadTimeoutError,
         SlowAnswerError,
-        "the answer of {host} to GET {path} did not come to its end " + _WITHIN,
+        "{host} did not complete its response to GET {path} " + _WITHIN,
     ),
     (
         urllib3.exceptions.NewConnectionError,
@@ -264,8 +268,12 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
             "and openapi_url"
         ),
     ),
-    (requests.exceptions.ChunkedEncodingError, NetworkError, "the answer to GET {path} broke off"),
-    (ssl.SSLError, NetworkError, "the TLS connection to {host} broke off (GET {path})"),
+    (
+        requests.exceptions.ChunkedEncodingError,
+        NetworkError,
+        "the response to GET {path} was cut off",
+    ),
+    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),
     (
         requests.exceptions.ConnectionError,
         NetworkError,

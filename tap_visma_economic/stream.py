@@ -1,7 +1,8 @@
 """`EconomicStream`, the base of all streams: requests, the sync loop, state and messages.
 
-It is the SDK's RESTStream with a sync loop of its own (see `_sync_records`). How each of the two
-APIs pages and filters is in `client`; what a stream reads again is up to its replication.
+It is the SDK's RESTStream with a sync loop of its own (see `_sync_records`). `client` has how each
+of the two APIs paginates and filters; `replication` has which rows a stream reads again. Which of
+the SDK's hooks are called, and what replaces the others, is in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -65,37 +66,37 @@ FULL_TABLE, INCREMENTAL = "FULL_TABLE", "INCREMENTAL"
 """Replication methods, as catalogs name them."""
 
 _NO_COUNT = (
-    AccessDeniedError,  # whether the rows may be read is for their listing to say
+    AccessDeniedError,  # the listing shows whether the rows can be read
     BadAnswerError,
     NotFoundError,
     QueryRefusedError,
     RetiredVersionError,
 )
-"""Responses in place of a count that say nothing of the rows."""
+"""Errors of a count that do not mean the rows cannot be read."""
 
 
 class EconomicStream(RESTStream["Query"]):
     """Base of all streams.
 
-    Class attributes say what a stream is: `name`, `path` and `primary_keys` are the SDK's.
+    Class attributes describe a stream: `name`, `path` and `primary_keys` are the SDK's.
 
     - `replication`: how new and changed rows are found. The SDK's `replication_key` is its key.
-    - `paginator_class`: how the rows are listed, if not as usual in the API.
-    - `is_single_object`: the endpoint returns one object and not a listing.
-    - `is_self`: it is `/self`, with whose response every run begins.
-    - `parent`, `path_params`: each parameter of the path, with the column of the parent stream that
-      fills it, or with its fixed values.
-    - `keyset`: an integer property that filters, and by which the listing is sorted upward.
+    - `paginator_class`: how an OpenAPI listing is paginated, if not by cursor.
+    - `is_single_object`: the endpoint returns one object instead of a listing.
+    - `is_self`: it is `/self`, which every run requests first.
+    - `parent`, `path_params`: the stream above, in place of the SDK's `parent_stream_type`; and
+      each parameter of the path, with the parent's column that fills it, or its fixed values.
+    - `keyset`: an integer property by which the listing can be filtered and sorted upward.
     - `counted`: e-conomic can count the rows.
-    - `optional`: a parent may be without the object.
-    - `key_is_inferred`: no document says that the primary key identifies a row.
-    - `opt_in`: the catalog has it only with the setting `all_streams`.
+    - `optional`: a parent may lack the object.
+    - `key_is_inferred`: no document states that the primary key identifies a row.
+    - `opt_in`: in the catalog only with the setting `all_streams`.
 
     Attributes:
-        in_doubt: agreements of which e-conomic may have rows that were not read.
+        in_doubt: agreements that may have rows that were not read.
         uncounted: agreements whose key columns were read without e-conomic's count, with the number
             of rows.
-        unsorted: e-conomic has turned out not to sort the listing as requested.
+        unsorted: e-conomic does not sort the listing as requested.
     """
 
     replication: ClassVar[Replication] = FullTable()
@@ -126,11 +127,11 @@ class EconomicStream(RESTStream["Query"]):
         include_links = bool(run.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
-        self.selected_by_default = True  # the catalog holds what is asked for, see `all_streams`
+        self.selected_by_default = True  # `all_streams` decides what is in the catalog
         self._records_seen = 0
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take over the catalog's keys, selection and the properties that its schema has more."""
+        """Apply the catalog's keys and selection, and the properties only its schema has."""
         super().apply_catalog(catalog)
         if entry := catalog.get_stream(self.name):
             self._raw_schema = schemas.extended(self._raw_schema, entry.schema.to_dict())
@@ -138,7 +139,7 @@ class EconomicStream(RESTStream["Query"]):
     # What the two APIs do differently
 
     def described(self) -> dict[str, Any]:
-        """Return the schema file of the stream; the settings may say that more is served."""
+        """Return the schema file of the stream, extended if the settings name a newer version."""
         return schemas.load(self.name)
 
     @abstractmethod
@@ -147,11 +148,14 @@ class EconomicStream(RESTStream["Query"]):
 
     @abstractmethod
     def get_new_paginator(self, filter_: str | None = None) -> Paginator:  # type: ignore[override]
-        """Return the paginator for one listing. It is given pages, unlike the SDK's own."""
+        """Return the paginator for one listing, its rows filtered by `filter_`.
+
+        Unlike the SDK's, it takes the filter and advances by pages instead of responses.
+        """
 
     @abstractmethod
     def instant_literal(self, at: pendulum.DateTime) -> str:
-        """Return an instant as this API's filters take it."""
+        """Return an instant in the format of this API's filters."""
 
     @abstractmethod
     def count_one(self, http: HttpClient, context: PathContext, filter_: str | None) -> int:
@@ -161,8 +165,11 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def authenticator(self) -> NoReturn:
-        """Raise an error: it is the agreement's, `HttpClient.authenticator`; see `ask`."""
-        raise NotImplementedError("the authenticator is the agreement's: agreement.http")
+        """Raise an error: a stream reads several agreements, each with its own authenticator.
+
+        `ask` applies the `EconomicAuthenticator` (in `auth`) of the agreement's `HttpClient`.
+        """
+        raise NotImplementedError("use agreement.http.authenticator")
 
     def get_url(self, context: Context | None) -> str:
         """Return the listing's URL with its path parameters filled in."""
@@ -178,15 +185,15 @@ class EconomicStream(RESTStream["Query"]):
         context: Context | None,  # noqa: ARG002
         next_page_token: Query | None,
     ) -> dict[str, Any]:
-        """Return the query of one page, which is what the paginator gives as its token."""
+        """Return the query of one page: the paginator's token, `current_value`."""
         return dict(next_page_token or {})
 
     def build_prepared_request(self, *args: Any, **kwargs: Any) -> requests.PreparedRequest:
-        """Return a request bound to the agreement whose grant comes as `auth`."""
+        """Return a request with the tokens of the authenticator passed as `auth`."""
         return self.run.transport.prepare(*args, **kwargs)
 
     def validate_response(self, response: requests.Response) -> None:
-        """Raise the error that a response stands for, if it is one."""
+        """Raise the error for a status other than 200; `errors.error_of` has their messages."""
         if response.status_code != HTTPStatus.OK:
             raise error_of(response)
 
@@ -199,7 +206,14 @@ class EconomicStream(RESTStream["Query"]):
         *,
         suffix: str = "",
     ) -> T:
-        """Return one answer, asked for with an agreement's grant. May run in any thread."""
+        """Send one request with an agreement's tokens, and return the parsed response.
+
+        The SDK's `request_records` in small: build, authenticate, send, validate, parse. May run in
+        any thread.
+
+        Raises:
+            EconomicError: the request failed.
+        """
         request = self.get_http_request(page=PageContext(context, query))
         prepared = self.build_prepared_request(
             method=request.method,
@@ -217,7 +231,7 @@ class EconomicStream(RESTStream["Query"]):
         return http.get(prepared, read, what=self.name)
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
-        """Return one page, as soon as there is room for it. May run in any thread."""
+        """Wait for room in the prefetcher, then request one page. May run in any thread."""
         self.prefetcher.room()
         return self.ask(http, context, query, self.parse_response)
 
@@ -242,9 +256,9 @@ class EconomicStream(RESTStream["Query"]):
     def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages of all listings in order, reading several below parents at once.
 
-        Where the path has fixed values, such as the statuses of a document, rows move from one
-        listing to another. All but the last are read again in reverse where what is not read is
-        deleted: a row that moved back, to a listing that had been read, is in there now.
+        Where the path has fixed values, such as the statuses of a document, rows can move from one
+        listing to another. If the target deletes rows that are not read, all listings but the last
+        are read again in reverse, to find rows that moved back to one already read.
         """
         if self.is_self:
             rows = agreement.page.typed.read_as(self.row_type)
@@ -260,22 +274,22 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def prefetcher(self) -> Prefetcher:
-        """Reads several listings, or ranges of one, at once."""
+        """Reads several listings, or key ranges of one, at the same time."""
         return self.run.prefetcher
 
     @property
     def concurrency(self) -> int:
-        """Requests of one agreement that may be in flight at the same time."""
+        """Maximum requests in flight for one agreement."""
         return int(self.run.setting("concurrency"))
 
     @property
     def deletes(self) -> bool:
-        """Whether the target deletes rows that are not read."""
+        """Whether the target deletes rows that are not read: `emit_activate_version_messages`."""
         return bool(self.run.setting("emit_activate_version_messages"))
 
     @cached_property
     def documented(self) -> frozenset[str]:
-        """The properties that a row is documented to have, links apart."""
+        """The documented properties of a row, except links."""
         columns: Mapping[str, Any] = self._raw_schema["properties"]
         return frozenset(
             column.get("x-source", name).partition(".")[0]
@@ -285,13 +299,16 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def own_primary_keys(self) -> tuple[str, ...]:
-        """The class's primary key: one that a catalog names may not identify a row."""
+        """The primary key that the class declares.
+
+        A catalog may declare a different one or none, which may not identify a row.
+        """
         declared: Any = type(self).primary_keys
         return tuple(declared)
 
     @property
-    def row_keys(self) -> tuple[str, ...]:
-        """The part of the primary key that is in a row: not the agreement, nor path parameters."""
+    def identity_columns(self) -> tuple[str, ...]:
+        """The primary key columns in a row itself: without the agreement and path parameters."""
         elsewhere = {"agreementNumber", *self.path_params}
         return tuple(key for key in self.own_primary_keys if key not in elsewhere)
 
@@ -303,7 +320,7 @@ class EconomicStream(RESTStream["Query"]):
     @property
     def is_unique(self) -> bool:
         """Whether no two rows of a listing have the same number."""
-        return self.row_keys == (self.keyset,)
+        return self.identity_columns == (self.keyset,)
 
     def sibling(self, of: type[EconomicStream]) -> EconomicStream:
         """Return another stream of the run."""
@@ -324,21 +341,21 @@ class EconomicStream(RESTStream["Query"]):
         return any(agreement.number in source.in_doubt for source in sources)
 
     def keeps_moving(self, agreement: Agreement) -> None:
-        """Take note that no two passes returned the same rows."""
+        """Record that no two passes returned the same rows."""
         self.in_doubt.add(agreement.number)
         self.logger.warning(
-            "%s: %s kept changing during %d passes. Some rows may arrive with the next run",
+            "%s: %s kept changing during %d passes. The next run may read more rows",
             agreement,
             self.path,
             MOST_READINGS,
         )
 
     def knows_parents(self, agreement: Agreement) -> bool:
-        """Return whether e-conomic counts as many rows in each parent listing as were read."""
+        """Return whether each parent listing has the row count that e-conomic reports."""
         return all(above.is_as_counted(agreement) for above in self.ancestors)
 
     def is_as_counted(self, agreement: Agreement) -> bool:
-        """Return whether e-conomic counts as many rows as the streams below this one were given."""
+        """Return whether `keys` yielded the number of rows that e-conomic counts."""
         rows = self.uncounted.get(agreement.number)
         if rows is None:
             return True
@@ -351,12 +368,16 @@ class EconomicStream(RESTStream["Query"]):
         return is_complete
 
     def forget_parents(self, agreement: Agreement) -> None:
-        """Have the parent listings read again when they are next needed."""
+        """Drop the cached keys of the parents, so that they are read again."""
         listings = {(above.name, agreement.number) for above in self.ancestors}
         self.run.parents.forget(lambda known: known[:2] in listings)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
-        """Return whether a 404 is no failure: an object a parent lacks, or a parent now deleted."""
+        """Return whether a 404 is expected: the parent lacks the object, or was deleted.
+
+        A deleted parent is reported. If the parent still exists, the 404 is a failure: e-conomic
+        may not have recognised the path.
+        """
         if self.parent is None:
             return False
         if not self.optional:
@@ -368,8 +389,8 @@ class EconomicStream(RESTStream["Query"]):
         self.logger.debug("%s: nothing at %s", agreement, fill(self.path, context))
         return True
 
-    def keys_of(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
-        """Return the primary key of each row of a page, null for columns that a row lacks."""
+    def identities(self, page: Page, context: PathContext) -> list[tuple[str | None, ...]]:
+        """Return the primary key of each row of a page, None for columns that a row lacks."""
         keys = self._values(page, self.own_primary_keys, context)
         return [tuple(None if value is None else str(value) for value in key) for key in keys]
 
@@ -382,7 +403,8 @@ class EconomicStream(RESTStream["Query"]):
         """Return how many rows of one listing match the filter. May run in any thread.
 
         Raises:
-            UncountedError: e-conomic does not count them.
+            UncountedError: e-conomic cannot count them.
+            EconomicError: the request failed.
         """
         try:
             return self.count_one(http, context, filter_)
@@ -392,7 +414,11 @@ class EconomicStream(RESTStream["Query"]):
     def keys(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield these columns of every row, with which a stream below this one fills its path."""
+        """Yield these columns of every row, from which a child stream fills its path.
+
+        Raises:
+            BadAnswerError: a row lacks one of them.
+        """
         rows, is_counted = 0, True
         for page, found in self.column_pages(agreement, columns, filter_):
             if any(None in row for row in found):
@@ -407,7 +433,7 @@ class EconomicStream(RESTStream["Query"]):
     def column_pages(
         self, agreement: Agreement, columns: tuple[str, ...], filter_: str | None = None
     ) -> Iterator[tuple[Page, list[tuple[Any, ...]]]]:
-        """Yield each page with these columns of its rows, null where a row lacks one."""
+        """Yield each page with these columns of its rows, None where a row lacks one."""
         for context, page in self.read(agreement, filter_):
             yield page, self._values(page, columns, context)
 
@@ -421,11 +447,11 @@ class EconomicStream(RESTStream["Query"]):
         rows.finalize(context)
         return rows.values(columns)
 
-    # What the SDK asks a stream
+    # Hooks that the SDK calls
 
     @property
     def replication_method(self) -> str:
-        """INCREMENTAL if the class or the catalog says so, else FULL_TABLE."""
+        """INCREMENTAL if the class or the catalog requests it, else FULL_TABLE."""
         if self.forced_replication_method:
             return str(self.forced_replication_method)
         incremental = self.replication_key and not self.replication.opt_in
@@ -433,7 +459,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property  # type: ignore[misc]  # the SDK's setter is for keys known beforehand
     def state_partitioning_keys(self) -> Sequence[str] | None:
-        """None, one state per agreement, if there is something to keep; else `()`, no state."""
+        """None, one state per agreement, if there is state to keep; else `()`, no state."""
         keeps_state = self.replication_method == INCREMENTAL or self.is_self
         return None if keeps_state or self.deletes else ()
 
@@ -443,24 +469,24 @@ class EconomicStream(RESTStream["Query"]):
         return [dict(agreement.context) for agreement in self.run.agreements]
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Return None: replication keeps bookmarks from running ahead, not the SDK."""
+        """Return None: `replication` limits bookmarks, not the SDK."""
 
     @property
     def emit_activate_version_messages(self) -> bool:
         """False: the SDK would send the message before the rows, and a killed run would lose them.
 
-        The setting of this name takes effect at the end of `_sync_records`.
+        The setting of this name is `deletes`; `_activate_version` sends the message.
         """
         return False
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield the records of one agreement, or of all, without bookmarks or messages."""
+        """Yield records without bookmarks or messages. The sync loop uses `begin` instead."""
         for agreement in self._agreements(context):
             for path_context, page in self.read(agreement, None):
                 yield from map(as_dictionary, page.typed.finalize(path_context))
 
     def log_sync_costs(self) -> None:
-        """Write the last STATE: this is the SDK's last call, after all streams have been read."""
+        """Write the last STATE: the SDK calls this last, after all streams have been read."""
         super().log_sync_costs()
         self.run.finish()
 
@@ -471,14 +497,14 @@ class EconomicStream(RESTStream["Query"]):
     ) -> Generator[Record, Any, Any]:
         """Read every agreement, write its records, then move its bookmark.
 
-        This replaces the SDK's loop, which gives partitions a state that cannot be resumed or that
-        claims too much. If an agreement fails the others go on. Records are written by the page,
-        and only yielded if no messages are to be written.
+        This replaces the SDK's loop, whose partition state cannot always be resumed and may cover
+        rows that were not written. If one agreement fails, the others continue. Records are written
+        page by page; they are only yielded if no messages are to be written.
         """
         self._records_seen = 0
         began = time.monotonic()
         coverage = self._coverage()
-        if self.state_partitioning_keys == ():  # what an older run knew is not true after this one
+        if self.state_partitioning_keys == ():  # state of earlier runs is void after this one
             self.stream_state.pop("partitions", None)
         if self.deletes:
             self._stream_version = self._initialized_at // 1000
@@ -501,7 +527,11 @@ class EconomicStream(RESTStream["Query"]):
     def begin(self, agreement: Agreement) -> Iterator[Step | Partition]:
         """Return the pages of a partition, and at the end the partition itself.
 
-        They may be read long before their turn to be written: the state is a copy until then.
+        Pages may be read long before they are written. So the reading moves the bookmark in a copy
+        of the state, which `_commit_state` merges into the SDK's once a page is written.
+
+        Raises:
+            ConfigError: the catalog requests a replication that the endpoint does not support.
         """
         _ = self.row_type  # made in the main thread, once
         options = Options(
@@ -551,7 +581,7 @@ class EconomicStream(RESTStream["Query"]):
                 else:
                     yield from self._counted(records, counter)
                 if builder.complete:
-                    self._move_on(agreement, step.state)
+                    self._commit_state(agreement, step.state)
                 self.run.progress.wrote(self.name, step, agreement.http.rate_limit.left)
                 if write:
                     self.run.writer.end_page()
@@ -565,12 +595,12 @@ class EconomicStream(RESTStream["Query"]):
             if self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
         if self.key_is_inferred:
-            keys = list(zip(*(column(rows, name) for name in self.row_keys), strict=True))
+            keys = list(zip(*(column(rows, name) for name in self.identity_columns), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 
-    def _move_on(self, agreement: Agreement, state: dict[str, Any]) -> None:
-        """Take over the state of a reading, whose rows are written."""
+    def _commit_state(self, agreement: Agreement, state: dict[str, Any]) -> None:
+        """Copy the state of a reading, bookmark included, into the SDK's: its rows are written."""
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
@@ -587,14 +617,14 @@ class EconomicStream(RESTStream["Query"]):
             self.run.state_writer.finish()
 
     def _end(self, agreement: Agreement, partition: Partition, coverage: Coverage) -> None:
-        """All rows of an agreement are written. If some may be missing the bookmark stays."""
+        """Finish an agreement; the bookmark stays where it is if rows may be missing."""
         reading = partition.reading
         if reading.full_refresh:
             self.run.read_anew.add(self.name)
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
-            self._move_on(agreement, partition.state)
+            self._commit_state(agreement, partition.state)
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
@@ -606,7 +636,7 @@ class EconomicStream(RESTStream["Query"]):
         self.state_manager.is_flushed = False
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
-        """Report the failure of one agreement; the others go on."""
+        """Report the failure of one agreement; the others continue."""
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             self.run.report.skip(self.name, agreement, error)
@@ -643,7 +673,7 @@ class EconomicStream(RESTStream["Query"]):
         return coverage
 
     def _activate_version(self, coverage: Coverage) -> None:
-        """Write ACTIVATE_VERSION if every row of the table that is not of this run is gone."""
+        """Write ACTIVATE_VERSION, unless `coverage` has a gap or was only incremental."""
         if not self.deletes or self._stream_version is None or coverage.partial:
             return
         if coverage.gap is None:
@@ -653,7 +683,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @cached_property
     def _full_refresh(self) -> bool:
-        """Whether the last full read of a company is too many days ago: then all are read."""
+        """Whether some company's last full read is `full_refresh_days` old: then all are read."""
         days = self.run.setting("full_refresh_days")
         if not days or self.replication_method != INCREMENTAL:
             return False
@@ -664,7 +694,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @cached_property
     def _known_states(self) -> dict[int, dict[str, Any]]:
-        """The partitions that this run began with, by agreementNumber."""
+        """The partitions in the state at the start of the run, by agreementNumber."""
         known = self.tap_state.get("bookmarks", {}).get(self.name, {}).get("partitions", [])
         return {
             partition.get("context", {}).get("agreementNumber", 0): dict(partition)
@@ -693,7 +723,7 @@ class EconomicStream(RESTStream["Query"]):
 
     @property
     def _documented(self) -> bool:
-        """Whether the schema file describes what is served."""
+        """Whether the schema file describes the version that is served."""
         return True
 
     @property
@@ -728,7 +758,8 @@ class EconomicStream(RESTStream["Query"]):
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Yield a record as the stream maps change it.
 
-        The SDK's own drops properties that no schema names, and the columns of an object of null.
+        The SDK's own method drops properties that are not in the schema, and its flattening turns
+        an object that is null into one column instead of several.
         """
         fill = self.config.get("flattening_enabled") and self._absent is None
         for stream_map in self.stream_maps:
@@ -758,7 +789,11 @@ class EconomicStream(RESTStream["Query"]):
 
 
 def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partition]:
-    """Yield the steps of a partition; if access is denied partway through, it is no skip."""
+    """Yield the steps of a partition.
+
+    Raises:
+        EconomicError: access was denied partway through: the stream is incomplete, not skipped.
+    """
     begun = False
     try:
         for step in steps:
@@ -766,5 +801,5 @@ def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partit
             yield step
     except AccessDeniedError as error:
         if begun:
-            raise EconomicError(f"in the middle of it: {error}") from None
+            raise EconomicError(f"partway through the stream: {error}") from None
         raise

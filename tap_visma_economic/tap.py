@@ -85,9 +85,9 @@ class TapVismaEconomic(Tap):
         return from_environment(schema)
 
     def setup_mapper(self) -> None:
-        """Set up the stream maps with schemas in which decimals have the type of the settings.
+        """Set up the stream maps, with decimals of the type that the setting `decimals` names.
 
-        They cannot come from the catalog: that of the SDK has no precision.
+        The catalog cannot provide it: that of the SDK has no precision.
         """
         try:
             super().setup_mapper()
@@ -99,17 +99,17 @@ class TapVismaEconomic(Tap):
                 schema = schemas.with_decimals(selected, decimals)
                 self.mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise MappingError from error  # an expression in them failed
+            raise MappingError from error  # an expression failed
 
     @classmethod
     def every_setting(cls) -> dict[str, Any]:
-        """Return the JSON Schema of all settings: the tap's own, and those of the SDK."""
+        """Return the JSON Schema of all settings, the SDK's included."""
         schema = copy.deepcopy(cls.config_jsonschema)
         cls.append_builtin_config(schema)
         return schema
 
     def discover_streams(self) -> Sequence[EconomicStream]:
-        """Return the streams of the catalog, without network or credentials."""
+        """Return the streams of the catalog; needs neither network nor credentials."""
         everything = self._run.setting("all_streams")
         streams = [one for one in STREAMS if everything or not one.opt_in]
         return [stream(self, self._run) for stream in streams]
@@ -135,7 +135,7 @@ class TapVismaEconomic(Tap):
 
     @property
     def _economic_streams(self) -> list[EconomicStream]:
-        """The streams of the catalog, which the SDK knows as streams of any kind."""
+        """The streams of the catalog, with their own type."""
         streams: Iterable[Any] = self.streams.values()
         return list(streams)
 
@@ -144,12 +144,12 @@ class TapVismaEconomic(Tap):
     def run(self) -> int:
         """Read everything selected, write it, and return the exit code.
 
-        However the run ends, what was written is complete lines and a state that covers no more.
+        However the run ends, the output is complete lines, and its state covers only written rows.
         """
         try:
             self._warn_of_unknown_names()
             self._check_batches()
-            _ = self._run.agreements  # without any there must be no message
+            _ = self._run.agreements  # raises before any message is written
             with contextlib.suppress(Stopped), progress() as self._run.progress:
                 self._plan_ahead()
                 self.sync_all()
@@ -157,10 +157,10 @@ class TapVismaEconomic(Tap):
                 self._reconcile()
                 self._run.report.conclude(_PAID)
             if self.stop.signum is None or not self.config.get("batch_config"):
-                self._run.finish()  # a cut batch has no manifest: the state before it must do
+                self._run.finish()  # an interrupted batch has no manifest: keep the state before
             self.message_writer.flush()
         except TargetGone as gone:
-            if self.stop.signum is not None:  # Ctrl-C went to both ends of the pipe
+            if self.stop.signum is not None:  # Ctrl-C reached both ends of the pipe
                 return self.end()
             self.logger.error("Incomplete: %s", gone)  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -175,7 +175,7 @@ class TapVismaEconomic(Tap):
         return self.end()
 
     def _log_selection(self) -> None:
-        """Say it in one line: the SDK has one for each stream that is not."""
+        """Log the selection in one line, in place of the SDK's line for each deselected stream."""
         count = sum(bool(stream.selected) for stream in self.streams.values())
         if not count:
             self.logger.warning(
@@ -220,7 +220,7 @@ class TapVismaEconomic(Tap):
                 raise ConfigError(f"batch_config: the SDK cannot use this {name}") from None
 
     def _reconcile(self) -> None:
-        """Compare the ledger with e-conomic's own totals, if the settings ask for it now."""
+        """Compare the ledger with e-conomic's own totals, if the settings require it now."""
         wanted = self._run.setting("reconcile")
         due = not self._run.setting("full_refresh_days") or "booked_entries" in self._run.read_anew
         if wanted != "none" and due:
@@ -236,7 +236,7 @@ class TapVismaEconomic(Tap):
             yield agreement, access.check(self._run, self._economic_streams, agreement)
 
     def try_access(self) -> Iterator[str]:
-        """Yield a report for each company: who it is, and which streams its grant can read."""
+        """Yield a report for each company: its identity, and which streams its grant can read."""
         for agreement, findings in self.findings():
             yield access.table(agreement, findings, STREAMS)
         self._run.report.conclude(_PAID)

@@ -101,9 +101,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
                 left = left[sys.stdout.buffer.write(left) :]
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            raise TargetGone("The target closed the pipe before the end") from None
+            raise TargetGone("The target closed the pipe before the run ended") from None
         except OSError as error:
-            raise TargetGone(f"What was read could not be written ({error.strerror})") from None
+            raise TargetGone(f"The output could not be written ({error.strerror})") from None
 
 
 class PatientStateWriter(StateWriter):

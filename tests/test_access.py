@@ -499,7 +499,7 @@ def test_access_denied_partway_is_a_failure_and_not_a_skip(
     assert run.records[stream]
     assert run.exit_code == 1
     assert f"Failed: {stream}" in run.errors[-2]
-    assert "in the middle of it: access denied (403)" in run.errors[-2]
+    assert "partway through the stream: access denied (403)" in run.errors[-2]
 
 
 def test_a_404_for_a_listing_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:

@@ -166,7 +166,7 @@ def test_after_a_429_nothing_is_asked_for_that_company_until_the_time_is_over(
     (told,) = waits_told(run)
     assert told.endswith(f"s in total for the rate limit of agreement {NUMBER} (Firma 0)")
     assert ends[0] - refused.ended - 1 < float(told.split()[1]) < seconds + 2
-    assert "spread out" not in run.stderr
+    assert "Slowing down" not in run.stderr
 
 
 @pytest.mark.slow
@@ -257,7 +257,7 @@ def test_a_wait_of_less_than_a_second_is_not_told(warm_tap: TapRunner) -> None:
     assert run.exit_code == 0, run.stderr
     assert budget.tokens > 0.04 * 400 + 10, "it has to wait"
     assert waits_told(run) == []
-    assert "spread out" not in run.stderr
+    assert "Slowing down" not in run.stderr
 
 
 def test_a_look_at_the_access_says_nothing_of_the_budget_in_its_report(warm_tap: TapRunner) -> None:

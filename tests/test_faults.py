@@ -55,7 +55,7 @@ FATAL = {
         "could not be reached: check the network",
         settings={"max_wait_minutes": 0.02},
     ),
-    "reset": Case({"kind": "reset", "after": 1000}, "broke off"),
+    "reset": Case({"kind": "reset", "after": 1000}, "was cut off"),
     "hang": Case({"kind": "hang"}, "within 0.5 s (setting request_timeout)", settings=IMPATIENT),
     "drip": Case(
         {"kind": "drip", "seconds": 0.2},
@@ -71,7 +71,7 @@ FATAL = {
         stream="products",
     ),
     "next_page back": Case(
-        {"kind": "next_page"}, "its next page is one that was read already", stream="products"
+        {"kind": "next_page"}, "its next page has already been read", stream="products"
     ),
     "redirect": Case(
         {"kind": "redirect", "to": "https://evil.example/"},
@@ -139,7 +139,7 @@ GAPS = {
     "page_before in part, by key": Case(
         {"kind": "page_before", "rows": 30}, "is incomplete", stream="customers"
     ),
-    "empty_page, by cursor": Case({"kind": "empty_page"}, "rows were read, e-conomic counted"),
+    "empty_page, by cursor": Case({"kind": "empty_page"}, "rows were read, but e-conomic counted"),
     "last_page, by cursor": Case({"kind": "last_page"}, "is incomplete"),
     "last_page, by key": Case({"kind": "last_page"}, "is incomplete", stream="customers"),
     "last_page, by position": Case({"kind": "last_page"}, "is incomplete", stream="products"),
@@ -148,9 +148,7 @@ GAPS = {
 
 FAILED_AT_ONCE = {
     "page_before, by cursor": Case({"kind": "page_before"}, "pagination does not progress"),
-    "403 in the middle": Case(
-        {"kind": "status", "status": 403}, "in the middle of /booked-entries"
-    ),
+    "403 in the middle": Case({"kind": "status", "status": 403}, "partway through /booked-entries"),
 }
 
 

@@ -89,13 +89,13 @@ def test_the_address_of_a_redirect_is_not_even_looked_at(warm_tap: TapRunner, ad
         (b'{"collection": [null]}', "Expected `object`"),
         (b'{"collection": {}}', "Expected `array`"),
         (b'{"collection": [], "pagination": {"results": "1"}}', "Expected `int | null`"),
-        (b'{"collection": [], "pagination": {"results": 1}}', "no rows and says that there are 1"),
+        (b'{"collection": [], "pagination": {"results": 1}}', "but reports that there are 1"),
         (b'{"collection": [{"unitNumber": 1}], "pagination": {"nextPage": 5}}', "got `int`"),
     ],
 )
 def test_a_body_that_is_no_listing_is_no_page(warm_tap: TapRunner, body: bytes, why: str) -> None:
     line = failed(units(warm_tap, body))
-    assert "the answer to GET /units" in line
+    assert "the response to GET /units" in line
     assert "is not what e-conomic documents" in line
     assert why in line
 
@@ -250,10 +250,10 @@ def test_a_part_with_a_length_below_0_is_a_bad_answer(warm_tap: TapRunner) -> No
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
-        ({"content-length": "5"}, "the headers of the answer"),
+        ({"content-length": "5"}, "the headers of the response"),
         ({"X-A": "y" * 70_000}, "closed the connection"),
         ({f"X-{n}": "y" for n in range(200)}, "closed the connection"),
-        ({"Content-Encoding": "gzip"}, "could not be unpacked"),
+        ({"Content-Encoding": "gzip"}, "could not be decompressed"),
     ],
 )
 def test_headers_that_cannot_be_true_are_no_riddle(
@@ -316,7 +316,7 @@ def test_names_of_properties_and_companies_are_harmless(warm_tap: TapRunner) -> 
     assert run.exit_code == 1
     assert run.records["agreements"][0]["company"]["name"] == NASTY, "the record is as it came"
     assert run.records["units"] == [{"agreementNumber": NUMBER, "unitNumber": 1, "name": None}]
-    assert "left out: unknown property" in run.stderr, "no .NET service has such names"
+    assert "omitted: unknown property" in run.stderr, "no .NET service has such names"
     harmless(run)
 
 

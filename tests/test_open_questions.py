@@ -316,7 +316,7 @@ def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
         run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
     assert run.exit_code == 0, run.stderr
     assert keys(run, "customers") == truth("customers")
-    assert told(run, "/customers does not say how many rows it has")
+    assert told(run, "/customers does not report its number of rows")
 
 
 # How it is told that a product group has no settings

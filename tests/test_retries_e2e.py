@@ -37,8 +37,8 @@ PASSING = {
     "refuse": Case({"kind": "refuse", "seconds": 0.6}, "closed the connection (GET /bookedEntr"),
     "close": Case({"kind": "close"}, "closed the connection (GET /bookedEntr"),
     "reset": Case({"kind": "reset"}, "closed the connection (GET /bookedEntr"),
-    "reset inside the body": Case({"kind": "reset", "after": 1000}, "broke off"),
-    "truncate": Case({"kind": "truncate"}, "broke off"),
+    "reset inside the body": Case({"kind": "reset", "after": 1000}, "was cut off"),
+    "truncate": Case({"kind": "truncate"}, "was cut off"),
     "delay": Case({"kind": "delay", "seconds": 2}, "within 0.5 s", settings=IMPATIENT),
     "hang": Case({"kind": "hang"}, "within 0.5 s", settings=IMPATIENT),
     "drip": Case({"kind": "drip", "seconds": 0.2}, "within 0.5 s", settings=IMPATIENT),
@@ -51,7 +51,7 @@ PASSING = {
     "html200": Case({"kind": "html200"}, "(text/html; charset=UTF-8,"),
     "empty_page": Case(
         {"kind": "empty_page", "nth": 1},
-        "it has no rows and says that more follow",
+        "it has no rows but reports that more follow",
         stream="customers",
     ),
     "next_page elsewhere": Case(
@@ -60,7 +60,7 @@ PASSING = {
         stream="products",
     ),
     "next_page back": Case(
-        {"kind": "next_page"}, "its next page is one that was read already", stream="products"
+        {"kind": "next_page"}, "its next page has already been read", stream="products"
     ),
 }
 

@@ -191,7 +191,7 @@ def test_a_target_that_goes_away_ends_the_run_without_a_traceback(
     blocked.stdout.close()
     run = ended(run_tap, blocked, within=10)
     assert run.exit_code == 1
-    assert "The target closed the pipe before the end" in run.errors[-1]
+    assert "The target closed the pipe before the run ended" in run.errors[-1]
     assert "BrokenPipeError" not in run.stderr
     keeps_secrets(run)
 
@@ -218,7 +218,7 @@ def test_a_full_disk_ends_the_run_without_a_traceback(run_tap: TapRunner) -> Non
         )
         run = ended(run_tap, start(run_tap, arguments, full.fileno()), within=30)
     assert run.exit_code == 1
-    assert "What was read could not be written (No space left on device)" in run.errors[-1]
+    assert "The output could not be written (No space left on device)" in run.errors[-1]
     keeps_secrets(run)
 
 

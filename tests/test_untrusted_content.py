@@ -1,4 +1,4 @@
-"""Content that nobody can trust: passed on as it is, or left out by name; never the page with it.
+"""Content that nobody can trust: passed on as it is, or omitted by name; never the page with it.
 
 Bodies are put together by hand, for no honest server would send them.
 """
@@ -41,7 +41,7 @@ def names(run: Run) -> list[Any]:
 
 
 def reports(run: Run) -> list[str]:
-    return told(run, "Left out") + told(run, "Schema drift")
+    return told(run, "Omitted") + told(run, "Schema drift")
 
 
 # --- passed on as it is ---
@@ -100,7 +100,7 @@ def test_of_a_property_that_comes_twice_the_last_value_counts(warm_tap: TapRunne
     assert (run.exit_code, names(run)) == (0, ["one", "zwei", "three"])
 
 
-# --- left out by name ---
+# --- omitted by name ---
 
 LEFT_OUT = {
     "a lone surrogate": rb'"canary-value\ud800"',
@@ -124,10 +124,10 @@ def test_a_value_that_no_message_can_carry_is_null_and_its_row_is_named(
     assert run.exit_code == 0, run.stderr
     assert names(run) == ["one", None, "three"]
     assert [record["balance"] for record in run.records["customers"]] == [Decimal("1.10")] * 3
-    (line,) = told(run, "Left out for")
+    (line,) = told(run, "Omitted for")
     assert f"row agreementNumber {NUMBER}, customerNumber 2: name" in line
     (line,) = told(run, "Schema drift: name")
-    assert "left out (1 row)" in line
+    assert "omitted (1 row)" in line
     keeps_secrets(run)
 
 
@@ -149,7 +149,7 @@ def test_many_such_rows_do_not_flood_the_log(warm_tap: TapRunner) -> None:
     rows = b", ".join(b'{"customerNumber": %d, "name": NaN}' % n for n in range(1, 501))
     run = read(warm_tap, "customers", "^/customers", b'{"collection": [%b]}' % rows)
     assert (run.exit_code, len(run.records["customers"])) == (0, 500)
-    assert len(told(run, "Left out for")) == 20
+    assert len(told(run, "Omitted for")) == 20
     (line,) = told(run, "Schema drift: name")
     assert "(500 rows)" in line
 

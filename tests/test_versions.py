@@ -157,7 +157,7 @@ def test_a_company_with_more_rows_counted_than_returned_keeps_its_rows(
     run = run_all(warm_tap, sandbox, target)
     assert run.exit_code == 1
     total = len(rows)
-    told = f"/customers is incomplete: {total - 3} rows were read, e-conomic counted {total}"
+    told = f"/customers is incomplete: {total - 3} rows were read, but e-conomic counted {total}"
     assert told in run.errors[-2]
     assert target.companies("customers") == before
     assert "ACTIVATE_VERSION not sent for customers: agreement 2" in run.stderr

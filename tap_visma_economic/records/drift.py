@@ -41,10 +41,10 @@ class Drift:
 
     def unknown(self, path: str, *, passed: bool = True, rows: int = 1) -> None:
         """Note a property that no document names, and whether it is in the records."""
-        self._seen[f"{'' if passed else 'left out: '}unknown property {path}"] += rows
+        self._seen[f"{'' if passed else 'omitted: '}unknown property {path}"] += rows
         self._passed |= passed
 
-    def mistyped(self, path: str, expected: str, value: object, outcome: str = "left out") -> None:
+    def mistyped(self, path: str, expected: str, value: object, outcome: str = "omitted") -> None:
         """Note a value of another type than documented, and what became of it."""
         self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
 
@@ -54,7 +54,7 @@ class Drift:
 
     def left_out(self, path: str, why: str) -> None:
         """Note a value that no target could read."""
-        self._seen[f"{path} is {why}: left out"] += 1
+        self._seen[f"{path} is {why}: omitted"] += 1
 
     def twins(self, rows: int) -> None:
         """Note rows that have the key of another row of their page."""

@@ -38,7 +38,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def strict_json(content: bytes, envelope: Envelope) -> tuple[bytes, dict[int, list[Flaw]]]:
-    """Return a response as JSON that strict decoding takes, and what was left out of which row.
+    """Return a response as JSON that strict decoding takes, and what was omitted of which row.
 
     Raises:
         ValueError: it cannot be read.

@@ -28,10 +28,10 @@ class Page:
     """One response.
 
     Args:
-        rows: what it holds, numbers with a decimal point as Decimal.
-        more: e-conomic says that another page follows.
+        rows: its rows, with Decimal for numbers with a decimal point.
+        more: e-conomic reports that another page follows.
         cursor: where the next page of an OpenAPI cursor listing begins.
-        results: rows of the whole listing, where e-conomic says it (REST).
+        results: the number of rows in the whole listing, if reported (REST).
         clock: the server's clock, from the `Date` header.
     """
 
@@ -42,7 +42,7 @@ class Page:
     clock: pendulum.DateTime | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        """Yield the rows, as the SDK takes what `parse_response` returns."""
+        """Yield the rows: the SDK declares that `parse_response` returns an iterable of them."""
         return iter(self.rows)
 
     @property
@@ -56,7 +56,7 @@ _HOST = "restapi.e-conomic.com"
 """The host of all links, also where the setting rest_url names a proxy."""
 
 _FULL_PAGE = 1000
-"""Rows of a REST page as it is asked for."""
+"""Rows of a full REST page."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
 """What strict decoding raises; InvalidOperation, if an exponent is out of every range."""
@@ -123,9 +123,9 @@ def rest_collection(response: requests.Response, row_type: RowType | None = None
     if link is not None:
         fault = fault_of_next_page(link, response.request.url or "")
         if fault or not rows:
-            raise _bad(response, fault or "it has no rows and says that more follow")
+            raise _bad(response, fault or "it has no rows but reports that more follow")
     if not rows and pagination.results and not _host_and_skipped(response.request.url or "")[1]:
-        raise _bad(response, f"it has no rows and says that there are {pagination.results}")
+        raise _bad(response, f"it has no rows but reports that there are {pagination.results}")
     more = link is not None
     if body.pagination is None:  # see docs/economic-api.md#rest-collections
         more = len(rows) >= _FULL_PAGE
@@ -136,7 +136,7 @@ def cursor_listing(response: requests.Response, row_type: RowType | None = None)
     """Return a page of an OpenAPI cursor listing."""
     body, rows = _read(response, _CURSOR_LISTING, row_type)
     if body.items is msgspec.UNSET and any(_read(response, _SINGLE, None)[1]):
-        # Nulls are left out, so that an empty listing may be {}; something else is no listing.
+        # Nulls are omitted, so that an empty listing may be {}; something else is no listing.
         raise _bad(response, "it has no items")
     cursor = "" if body.cursor is None else str(body.cursor)
     return Page(rows, more=bool(cursor), cursor=cursor or None, clock=_clock(response))
@@ -162,7 +162,7 @@ def single(
 
 
 def count(response: requests.Response) -> int:
-    """Return a bare JSON integer: how many rows there are."""
+    """Return a bare JSON integer: the number of rows."""
     try:
         number: int = _decoder(int).decode(response.content)
     except _UNREADABLE as error:
@@ -180,11 +180,11 @@ def fault_of_next_page(link: str, asked: str) -> str | None:
         host, skipped = _host_and_skipped(link)
         own_host, own_skipped = _host_and_skipped(asked)
     except ValueError:
-        return "the link to its next page is none"
+        return "the link to its next page is not a URL"
     if host not in {own_host, _HOST, *LOOPBACK}:
         return f"its next page is on another host, '{shown(host)}'"
     if skipped is not None and skipped <= (own_skipped or 0):
-        return "its next page is one that was read already"
+        return "its next page has already been read"
     return None
 
 
@@ -197,7 +197,7 @@ def _host_and_skipped(url: str) -> tuple[str, int | None]:
 def _bad(response: requests.Response, why: str) -> BadAnswerError:
     kind = quoted(response.headers.get("Content-Type", "no content type"), response.request)
     return BadAnswerError(
-        f"the answer to GET {response.request.path_url} is not what e-conomic documents "
+        f"the response to GET {response.request.path_url} is not what e-conomic documents "
         f"({kind}, {len(response.content)} bytes): {why}"
     )
 

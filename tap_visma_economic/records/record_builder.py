@@ -52,7 +52,7 @@ class RecordBuilder:
         for place in sorted({*keyless, *rows.flaws}):
             record, flaws = as_dictionary(records[place]), rows.flaws.get(place, ())
             for flaw in flaws:
-                self._drift.left_out(flaw.path, "nothing that a message can carry")
+                self._drift.left_out(flaw.path, "not representable in JSON")
             if place in keyless:
                 why = [f"{shown(flaw.path)} '{shown(flaw.text)}'" for flaw in flaws]
                 why = why or [f"no {name}" for name in keyless[place]]
@@ -73,16 +73,16 @@ class RecordBuilder:
         if self._refused:
             named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
             raise EconomicError(
-                f"{counted(len(self._refused), 'row')} not written (no key, or one that no message "
-                f"can carry): {named}. All others were written. Correct them in e-conomic; the "
-                "next run reads them"
+                f"{counted(len(self._refused), 'row')} not written (the key is missing or not "
+                f"representable in JSON): {named}. All others were written. Correct them in "
+                "e-conomic; the next run reads them"
             )
 
     def _name(self, record: Record, paths: Sequence[str]) -> None:
         if self._named < _MOST_NAMED:
             row = self._row(record)
             left_out = ", ".join(paths)
-            self._logger.warning("Left out for %s, row %s: %s", self._agreement, row, left_out)
+            self._logger.warning("Omitted for %s, row %s: %s", self._agreement, row, left_out)
         self._named += 1
 
     def _row(self, record: Record, why: Iterable[str] = ()) -> str:

@@ -98,7 +98,7 @@ class Rows(Sequence[Row]):
     Args:
         made: the rows as objects, which become records in place (see `finalize`).
         compiled: what decoded them; None if they are dictionaries.
-        flaws: what was left out of rows, by place.
+        flaws: what was omitted of rows, by place.
         places: where in the response they stand, if they are not all.
         keyless: the keys that are missing from records, by place.
     """

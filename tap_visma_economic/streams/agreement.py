@@ -137,8 +137,8 @@ class Webhooks(OpenApiStream):
             answer = json.loads(response.content, object_hook=_masked_webhook)
         except (ValueError, RecursionError):
             raise BadAnswerError(
-                f"the answer to GET {response.request.path_url} is not JSON: its secrets cannot be "
-                "masked"
+                f"the response to GET {response.request.path_url} is not JSON, so its secrets "
+                "cannot be masked"
             ) from None
         masked = copy.copy(response)
         masked._content = json.dumps(answer).encode()  # noqa: SLF001

@@ -12,11 +12,11 @@ from tap_visma_economic.records.drift import _HOW_TO_KEEP, Drift, type_name
 def test_departures_are_counted_by_path_and_reported_in_order() -> None:
     drift = Drift()
     drift.unknown("new")
-    drift.mistyped("balance", "a number", "12,50", "left out")
+    drift.mistyped("balance", "a number", "12,50", "omitted")
     drift.unknown("delivery.new")
     drift.unknown("new")
     assert drift.report() == [
-        "balance is a string where a number is documented: left out (1 row)",
+        "balance is a string where a number is documented: omitted (1 row)",
         "unknown property delivery.new (1 row)",
         "unknown property new (2 rows)",
         _HOW_TO_KEEP,
@@ -26,7 +26,7 @@ def test_departures_are_counted_by_path_and_reported_in_order() -> None:
 def test_values_of_different_types_at_one_path_are_told_apart() -> None:
     drift = Drift()
     for value in ("x", 1.5, "y"):
-        drift.mistyped("date", "a date", value, "left out")
+        drift.mistyped("date", "a date", value, "omitted")
     assert [line.rpartition("(")[2] for line in drift.report()] == ["2 rows)", "1 row)"]
 
 

@@ -296,9 +296,7 @@ def test_spreading_calls_out_is_told_once_and_only_if_it_takes_a_while(
             send(http)
         while http.waited < held + 60:
             send(http)
-    assert caplog.messages == [
-        "Calls are spread out, to leave a share of the call budget to others"
-    ]
+    assert caplog.messages == ["Slowing down to leave part of the rate limit to other integrations"]
 
 
 def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
@@ -315,7 +313,7 @@ def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
     monkeypatch.setattr(http.rate_limit, "hold", held)
     send(http)
     assert http.waited == pytest.approx(7)
-    assert "spread out" not in caplog.text
+    assert "Slowing down" not in caplog.text
 
 
 def test_waiting_for_a_429_is_not_told_as_spreading_calls_out(

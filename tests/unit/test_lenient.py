@@ -1,4 +1,4 @@
-"""Responses that are not quite JSON: read as they are meant, or left out by name, never changed."""
+"""Responses that are not quite JSON: read as they are meant, or omitted by name, never changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def read(body: bytes, envelope: Envelope = ONE) -> tuple[Any, dict[int, list[str]]]:
-    """What a response holds, and the paths of what was left out of its rows."""
+    """What a response holds, and the paths of what was omitted of its rows."""
     content, flaws = strict_json(body, envelope)
     return _decode(content), {place: [flaw.path for flaw in row] for place, row in flaws.items()}
 

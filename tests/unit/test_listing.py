@@ -108,7 +108,7 @@ class Rows:
         found = [(tests[name], int(value)) for name, value in BOUND.findall(filter_ or "")]
         return [row for row in self.rows if all(test(row["number"], v) for test, v in found)]
 
-    def keys_of(self, page: Page, context: Row) -> list[tuple[str | None]]:
+    def identities(self, page: Page, context: Row) -> list[tuple[str | None]]:
         numbers = [row.get("number") for row in page.rows]
         return [(None if number is None else str(number),) for number in numbers]
 
@@ -227,7 +227,7 @@ def test_a_single_page_that_tells_of_more_rows_than_it_has_is_a_failure() -> Non
             page = super().fetch(http, context, query)
             return Page(page.rows[:-2], results=page.results)
 
-    with pytest.raises(NotWholeError, match="8 rows were read, e-conomic counted 10 before"):
+    with pytest.raises(NotWholeError, match="8 rows were read, but e-conomic counted 10 before"):
         read(Short(numbered(range(10)), Keyset))
 
 
@@ -293,7 +293,7 @@ def refusing(page: int, kind: type[AccessDeniedError | NotFoundError]) -> Rows:
 
 
 def test_one_that_may_not_be_read_to_the_end_has_failed() -> None:
-    with pytest.raises(EconomicError, match="in the middle of /rows") as caught:
+    with pytest.raises(EconomicError, match="partway through /rows") as caught:
         read(refusing(2, AccessDeniedError))
     assert not isinstance(caught.value, AccessDeniedError)
 

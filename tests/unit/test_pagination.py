@@ -44,7 +44,7 @@ def read(
     queries = []
     for _ in range(at_most):
         queries.append(paginator.current_value)
-        page = paginator.turn(answer(paginator.current_value))
+        page = paginator.advance(answer(paginator.current_value))
         if rows is not None:
             rows.extend(page.rows)
         if paginator.finished:
@@ -160,7 +160,7 @@ def test_a_keyset_page_that_follows_itself_is_a_bad_answer() -> None:
 
 
 def test_a_row_without_its_key_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="without its number"):
+    with pytest.raises(BadAnswerError, match="has no number"):
         read(Keyset(key="number"), lambda _: Page([{"name": "Kunde"}], more=True))
 
 

@@ -62,9 +62,9 @@ def test_a_row_with_a_flaw_is_written_named_and_counted(caplog: pytest.LogCaptur
     assert ledger.builder.complete
     ledger.builder.finish()
     (line,) = caplog.messages
-    assert line.startswith("Left out for 7 (Firma), row agreementNumber 7, entryNumber 2: ")
+    assert line.startswith("Omitted for 7 (Firma), row agreementNumber 7, entryNumber 2: ")
     assert line.endswith("entryNumber 2: text")
-    assert ledger.drift.report() == ["text is nothing that a message can carry: left out (1 row)"]
+    assert ledger.drift.report() == ["text is not representable in JSON: omitted (1 row)"]
 
 
 def test_no_more_than_twenty_rows_are_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -72,7 +72,7 @@ def test_no_more_than_twenty_rows_are_named(caplog: pytest.LogCaptureFixture) ->
     for number in range(25):
         ledger.records(entry(number, BAD))
     assert len(caplog.messages) == 20
-    assert ledger.drift.report()[0].endswith("left out (25 rows)")
+    assert ledger.drift.report()[0].endswith("omitted (25 rows)")
 
 
 def test_a_row_without_its_key_is_refused_and_the_others_are_written() -> None:
@@ -82,7 +82,7 @@ def test_a_row_without_its_key_is_refused_and_the_others_are_written() -> None:
     with pytest.raises(EconomicError) as raised:
         ledger.builder.finish()
     assert str(raised.value).startswith(
-        "1 row not written (no key, or one that no message can carry): "
+        "1 row not written (the key is missing or not representable in JSON): "
         "agreementNumber 7, entryNumber '\\udcff'. All others were written."
     )
 

@@ -159,7 +159,7 @@ def test_a_reference_that_is_no_object_is_reported() -> None:
     read = Read(GROUPED, {"customerGroup": 3})
     assert read.record == {}
     assert read.reports == [
-        "customerGroup is an integer where an object is documented: left out (1 row)"
+        "customerGroup is an integer where an object is documented: omitted (1 row)"
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_kept_reference_that_is_no_object_is_reported_once() -> None:
     read = Read(TERMS, {"paymentTerms": "Netto 8"})
     assert read.record == {"paymentTerms": None}
     assert read.reports == [
-        "paymentTerms is a string where an object is documented: left out (1 row)"
+        "paymentTerms is a string where an object is documented: omitted (1 row)"
     ]
 
 
@@ -182,7 +182,7 @@ def test_news_in_a_reference_whose_place_is_taken_is_left_out_and_reported() -> 
     schema = a_stream(accountingYear={**TEXT, "x-source": "accountingYear.year"})
     read = Read(schema, {"accountingYear": {"year": "2024", "new": 1}})
     assert read.record == {"accountingYear": "2024"}
-    assert read.reports == ["left out: unknown property accountingYear.new (1 row)"]
+    assert read.reports == ["omitted: unknown property accountingYear.new (1 row)"]
 
 
 def test_news_in_a_reference_that_stays_passes_and_is_reported_once() -> None:
@@ -335,7 +335,7 @@ def test_what_is_nested_too_deep_is_null_wherever_it_is() -> None:
     nulls = dict.fromkeys(("any", "text", "extra", "new"))
     assert read.record == {**nulls, "tags": [None]}
     assert [line for line in read.reports if "nested too deep" in line] == [
-        f"{path} is nested too deep: left out (1 row)"
+        f"{path} is nested too deep: omitted (1 row)"
         for path in ("any", "extra", "new", "tags.[]", "text")
     ]
 
@@ -365,32 +365,32 @@ def test_a_property_named_like_a_lifted_column_does_not_take_its_place() -> None
         (
             {"balance": "secret"},
             {"balance": None},
-            "balance is a string where a number is documented: left out (1 row)",
+            "balance is a string where a number is documented: omitted (1 row)",
         ),
         (
             {"delivery": [1]},
             {"delivery": None},
-            "delivery is an array where an object is documented: left out (1 row)",
+            "delivery is an array where an object is documented: omitted (1 row)",
         ),
         (
             {"delivery": {"floor": "secret"}},
             {"delivery": {"floor": None}},
-            "delivery.floor is a string where an integer is documented: left out (1 row)",
+            "delivery.floor is a string where an integer is documented: omitted (1 row)",
         ),
         (
             {"lines": {"text": "secret"}},
             {"lines": None},
-            "lines is an object where an array is documented: left out (1 row)",
+            "lines is an object where an array is documented: omitted (1 row)",
         ),
         (
             {"lines": [True]},
             {"lines": [None]},
-            "lines.[] is a boolean where an object is documented: left out (1 row)",
+            "lines.[] is a boolean where an object is documented: omitted (1 row)",
         ),
         (
             {"lines": [{"date": "secret"}, {"date": "2024-02-30"}]},
             {"lines": [{"date": None}, {"date": None}]},
-            "lines.[].date is a string where a date is documented: left out (2 rows)",
+            "lines.[].date is a string where a date is documented: omitted (2 rows)",
         ),
     ],
 )
@@ -489,7 +489,7 @@ def test_deselected_properties_leave_silently(unwanted: tuple[str, ...], record:
 def test_nothing_unknown_passes_where_something_is_deselected() -> None:
     read = Read(FULL, {"balance": 1, "new": 2}, unwanted=("name",))
     assert read.record == {"balance": 1}
-    assert read.reports == ["left out: unknown property new (1 row)"]
+    assert read.reports == ["omitted: unknown property new (1 row)"]
 
 
 def test_a_deselected_lifted_column_stops_unknown_properties_too() -> None:

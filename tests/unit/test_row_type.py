@@ -124,7 +124,7 @@ def present(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """What a documented object may hold; properties may be left out."""
+    """What a documented object may hold; properties may be omitted."""
     columns: dict[str, Any] = schema.get("properties", {})
     if not columns:
         return st.dictionaries(TEXT | st.sampled_from(["self", "metaData"]), NUMBERS, max_size=3)
@@ -309,7 +309,7 @@ def test_a_name_that_no_field_can_have_is_left_out_and_reported(name: str) -> No
     stream = Stream()
     assert stream.records([entry(1, **{name: 1}), entry(2, new=1)])[1]["new"] == 1
     left, passed, _ = stream.drift.report()
-    assert left.startswith("left out: unknown property a")
+    assert left.startswith("omitted: unknown property a")
     assert passed == "unknown property new (1 row)"
 
 
@@ -317,7 +317,7 @@ def test_a_text_is_no_number_even_if_it_reads_like_one() -> None:
     stream = Stream()
     assert stream.records([entry(1, remainder="NaN"), entry(2)])[0]["remainder"] is None
     assert stream.drift.report() == [
-        "remainder is a string where a number is documented: left out (1 row)"
+        "remainder is a string where a number is documented: omitted (1 row)"
     ]
 
 
