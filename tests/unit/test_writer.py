@@ -249,3 +249,19 @@ def test_a_state_follows_the_records_it_covers(
     put(writer, record(1))
     states.write_state(at(1))  # type: ignore[arg-type]
     assert [message["type"] for message in stdout.messages] == ["RECORD", "STATE"]
+
+
+@pytest.mark.parametrize(("much", "seconds"), [("STATE", 20), ("RECORD", 10)])
+def test_much_state_makes_state_rarer_and_many_records_do_not(
+    much: str, seconds: int, writer: BufferedWriter, stdout: Stdout, time: Time
+) -> None:
+    states, text = PatientStateWriter(writer), "x" * 300_000
+    put(writer, record(1, text=text if much == "RECORD" else ""))
+    states.write_state({"bookmarks": {text if much == "STATE" else "entries": {}}})
+    written = [message["type"] for message in stdout.messages].count("STATE")
+    for after in (seconds - 1, 1):
+        time.now += after
+        states.write_state(at(after))  # type: ignore[arg-type]
+    assert written == 1
+    assert [message["type"] for message in stdout.messages].count("STATE") == 2
+    assert stdout.messages[-1]["value"] == at(1)
