@@ -21,7 +21,16 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import Altered, existing_tests, filters, named_tests, now, served, told
+from tests.support import (
+    Altered,
+    activated,
+    existing_tests,
+    filters,
+    named_tests,
+    now,
+    served,
+    told,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
@@ -247,6 +256,17 @@ def test_entries_without_a_remainder_are_not_taken_for_open_ones(
     assert read == {*open_ones, *(n for n in keys(first, "booked_entries") if n >= latest - 1000)}
     assert open_ones[0] < latest - 1000
     assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
+
+
+def test_rows_that_cannot_be_compared_with_a_count_delete_none(warm_tap: TapRunner) -> None:
+    with Sandbox({"demo": Grant(company_for("booked_entries"))}) as sandbox:
+        config = settings_for(sandbox, "demo", emit_activate_version_messages=True)
+        sandbox.faults.add("/booked-entries/count", "status", status=404, times=None)
+        run = warm_tap(config, catalog=warm_tap.catalog_of("booked_entries"))
+    assert run.exit_code == 0, run.stderr
+    assert keys(run, "booked_entries") == truth("booked_entries")
+    assert activated(run) == set()
+    assert told(run, "ACTIVATE_VERSION not sent for booked_entries")
 
 
 # Which open invoices the listing of unpaid ones leaves out: credit notes, it may be
