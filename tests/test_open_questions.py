@@ -21,7 +21,16 @@ from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import Altered, existing_tests, filters, named_tests, now, served, told
+from tests.support import (
+    Altered,
+    activated,
+    existing_tests,
+    filters,
+    named_tests,
+    now,
+    served,
+    told,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
@@ -298,6 +307,17 @@ def test_a_listing_that_is_not_counted_is_read_to_its_end(warm_tap: TapRunner) -
     assert keys(second, "booked_entries") == truth("booked_entries")
     assert told(second, "Reading everything again, because the row count is unavailable")
     assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
+
+
+def test_rows_that_cannot_be_compared_with_a_count_delete_none(warm_tap: TapRunner) -> None:
+    with Sandbox({"demo": Grant(company_for("booked_entries"))}) as sandbox:
+        config = settings_for(sandbox, "demo", emit_activate_version_messages=True)
+        sandbox.faults.add("/booked-entries/count", "status", status=404, times=None)
+        run = warm_tap(config, catalog=warm_tap.catalog_of("booked_entries"))
+    assert run.exit_code == 0, run.stderr
+    assert set(keys(run, "booked_entries")) == set(truth("booked_entries"))
+    assert activated(run) == set()
+    assert told(run, "ACTIVATE_VERSION not sent for booked_entries")
 
 
 def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
