@@ -124,6 +124,7 @@ class EconomicStream(RESTStream["Query"]):
         self.in_doubt: set[int] = set()
         self.uncounted: dict[int, int] = {}
         self.unsorted = False
+        self._served: set[HttpClient] = set()
         include_links = bool(run.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
@@ -233,7 +234,9 @@ class EconomicStream(RESTStream["Query"]):
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
         """Wait for room in the prefetcher, then request one page. May run in any thread."""
         self.prefetcher.room()
-        return self.ask(http, context, query, self.parse_response)
+        page = self.ask(http, context, query, self.parse_response)
+        self._served.add(http)
+        return page
 
     # One agreement: its listings and their pages
 
@@ -567,7 +570,7 @@ class EconomicStream(RESTStream["Query"]):
         )
         key = self.name, agreement.number
         with self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps:
-            for step in _denied_at_once(steps):
+            for step in steps:
                 if isinstance(step, Partition):
                     builder.finish()
                     self._end(agreement, step, coverage)
@@ -637,6 +640,8 @@ class EconomicStream(RESTStream["Query"]):
 
     def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
         """Report the failure of one agreement; the others continue."""
+        if isinstance(error, AccessDeniedError) and self._is_served_in_part(agreement):
+            error = EconomicError(f"partway through the stream: {error}")
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             self.run.report.skip(self.name, agreement, error)
@@ -649,6 +654,24 @@ class EconomicStream(RESTStream["Query"]):
         else:
             self.logger.error("Failed for %s: %s", agreement, error)
             self.run.report.fail(self.name, agreement, error)
+
+    def _is_served_in_part(self, agreement: Agreement) -> bool:
+        """Return whether access is denied to a part of the stream only: then it is incomplete.
+
+        Listings below parents are read several at once, and any of them may be the first.
+        """
+        if agreement.http in self._served:
+            return True
+        try:
+            contexts = list(self.contexts(agreement))
+            if len(contexts) > 1:
+                query = self.get_new_paginator(None).current_value
+                self.fetch(agreement.http, contexts[-1], query)
+        except AccessDeniedError:
+            return False
+        except EconomicError:
+            return True  # it cannot be told
+        return len(contexts) > 1
 
     def _agreements(self, context: Context | None) -> Iterator[Agreement]:
         for agreement in self.run.agreements:
@@ -786,20 +809,3 @@ class EconomicStream(RESTStream["Query"]):
             self._records_seen += 1
             counter.increment()
             yield record
-
-
-def _denied_at_once(steps: Iterator[Step | Partition]) -> Iterator[Step | Partition]:
-    """Yield the steps of a partition.
-
-    Raises:
-        EconomicError: access was denied partway through: the stream is incomplete, not skipped.
-    """
-    begun = False
-    try:
-        for step in steps:
-            begun = True
-            yield step
-    except AccessDeniedError as error:
-        if begun:
-            raise EconomicError(f"partway through the stream: {error}") from None
-        raise
