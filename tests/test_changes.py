@@ -232,13 +232,13 @@ def test_an_empty_answer_of_the_changelog_loses_no_edit(
 def test_edited_rows_that_do_not_come_are_asked_for_once_more_and_in_the_next_run(
     warehouse: Warehouse, sandbox: Sandbox, company: Company
 ) -> None:
-    company.redimension(old_entry(company), DEPARTMENTS, 2, now())
+    began(warehouse, dt.timedelta(days=3))
+    company.redimension(old_entry(company), DEPARTMENTS, 2, now() - dt.timedelta(days=1))
     wanted = r"booked-entries\?.*%24in"
     sandbox.faults.add(wanted, "status", status=200, body=b'{"items":[]}', times=2)
     run = warehouse.run()
     assert [line for line in run.warnings if "booked_entry_dimensions" in line and "twice" in line]
     assert warehouse.wrong()
-    began(warehouse, dt.timedelta(days=1))
     sandbox.faults.add(wanted, "status", status=200, body=b'{"items":[]}')
     run = warehouse.run()
     assert warehouse.wrong() == []

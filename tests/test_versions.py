@@ -222,6 +222,22 @@ def test_a_company_whose_grant_is_rejected_keeps_its_rows(
     assert {stream: target.companies(stream) for stream in STREAMS} == before
 
 
+@pytest.mark.parametrize("path", ["/self", "/customers"])
+def test_without_a_state_a_company_whose_grant_is_rejected_keeps_its_rows(
+    warm_tap: TapRunner, sandbox: Sandbox, path: str
+) -> None:
+    """Nothing says what the tables hold of it; `/customers` is read before the journals."""
+    target = Target()
+    run_all(warm_tap, sandbox, target)
+    before = {stream: target.companies(stream) for stream in STREAMS}
+    sandbox.faults.add(path, "status", status=401, times=None, grant="company-2")
+    target.state = None
+    run = run_all(warm_tap, sandbox, target)
+    assert run.exit_code == 1
+    for stream in ("customers", "journals"):
+        assert target.companies(stream) == before[stream]
+
+
 def test_a_company_added_later_is_read_in_full_and_activated_with_the_others(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:
