@@ -159,7 +159,7 @@ def test_rows_without_their_key_delete_nothing(warm_tap: TapRunner) -> None:
     assert run.exit_code == 1
     assert [record["unitNumber"] for record in run.records["units"]] == [1]
     assert {message["type"] for message in run.messages} == {"SCHEMA", "RECORD", "STATE"}
-    assert " 2 rows not written (no key" in run.stderr
+    assert " 2 rows not written (the key is missing" in run.stderr
 
 
 def test_what_is_news_in_a_lifted_reference_is_in_the_record(warm_tap: TapRunner) -> None:

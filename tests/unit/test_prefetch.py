@@ -194,7 +194,7 @@ def test_random_trees_come_in_order_and_within_the_bound_whatever_fails(seed: in
         over.add(number)
         assert got == wanted[:end]
     assert world.most_flying <= REQUESTS
-    assert most_held <= BOUND + LEVELS
+    assert most_held <= BOUND + LEVELS + 1  # a page that was just taken, and not yet counted so
     world.stop.finish()
     world.prefetcher._threads.shutdown()  # every thread ends
 
