@@ -141,7 +141,7 @@ def test_many_small_companies_keep_all_requests_busy(warm_tap: TapRunner, slow: 
     run = warm_tap(settings, catalog=warm_tap.catalog_of(*streams.split()))
     assert run.exit_code == 0, run.stderr
     assert len(slow.log) > 140
-    assert span(slow.log) < 1.6 * len(slow.log) / 12 * LATENCY
+    assert span(slow.log) < 2 * len(slow.log) / 12 * LATENCY  # one at a time: 3
 
 
 def test_listings_below_parents_are_asked_for_at_once_and_those_of_statuses_in_turn(
