@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -418,8 +419,9 @@ def test_a_full_read_never_moves_a_bookmark_back(warm_tap: TapRunner, sandbox: S
 # Rows that are not seen, though they are there
 
 
-def test_rows_of_possibly_missed_parents_stay(warm_tap: TapRunner) -> None:
-    """Products that come and go while they are listed hide others, and those' prices with them."""
+@contextmanager
+def products_that_go() -> Iterator[tuple[Sandbox, list[str]]]:
+    """A company of whose products one goes with each page, once the list is not empty."""
     company = build_company(1, "Uro ApS", seed=5, entries=24_000)
     products: Any = company.rows("rest:/products")
     assert len(products) > 1000
@@ -430,6 +432,12 @@ def test_rows_of_possibly_missed_parents_stay(warm_tap: TapRunner) -> None:
             products.pop(0)
 
     with Sandbox({"company-1": Grant(Watched(company, between_pages))}) as sandbox:
+        yield sandbox, asked
+
+
+def test_rows_of_possibly_missed_parents_stay(warm_tap: TapRunner) -> None:
+    """Products that come and go while they are listed hide others, and those' prices with them."""
+    with products_that_go() as (sandbox, asked):
         catalog = warm_tap.catalog_of("rest_product_sales_prices")
         config = settings_for(
             sandbox, "company-1", all_streams=True, emit_activate_version_messages=True
@@ -446,16 +454,7 @@ def test_rows_of_possibly_missed_parents_stay(warm_tap: TapRunner) -> None:
 
 def test_a_full_read_that_may_have_missed_rows_does_not_count_as_one(warm_tap: TapRunner) -> None:
     """Products come and go while they are listed: the next full read is due as before."""
-    company = build_company(1, "Uro ApS", seed=5, entries=24_000)
-    products: Any = company.rows("rest:/products")
-    assert len(products) > 1000
-    asked: list[str] = []
-
-    def between_pages(endpoint: str) -> None:
-        if endpoint == "rest:/products" and asked:
-            products.pop(0)
-
-    with Sandbox({"company-1": Grant(Watched(company, between_pages))}) as sandbox:
+    with products_that_go() as (sandbox, asked):
         catalog = warm_tap.catalog_of("products")
         config = settings_for(sandbox, "company-1", emit_activate_version_messages=True)
         first = warm_tap(config, catalog=catalog)
