@@ -26,6 +26,7 @@ from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.config import (
     SETTINGS,
+    Schema,
     from_environment,
     from_pandium,
     tokens,
@@ -63,9 +64,10 @@ class TapVismaEconomic(Tap):
         **kwargs: Any,
     ) -> None:
         self.stop = StopFlag()
-        variables = self._variables() if parse_env_config else {}
+        schema = self.every_setting()
+        variables = self._variables(schema) if parse_env_config else {}
         settings = {**from_pandium(), **(config or {}), **variables}
-        validation.check_schema(settings, self.every_setting(), variables=variables)
+        validation.check_schema(settings, schema, variables=variables)
         redact_logs(tokens(settings))
         self._grants: list[Grant] = []
         if validate_config:
@@ -76,10 +78,9 @@ class TapVismaEconomic(Tap):
         super().__init__(config=settings, validate_config=validate_config, **kwargs)
         self.logger.addFilter(_is_about_a_selected_stream)
 
-    def _variables(self) -> dict[str, Any]:
+    def _variables(self, schema: Schema) -> dict[str, Any]:
         """Return the settings in the environment and in .env of the working directory."""
         files.load_env_file(Path(".env"))
-        schema = self.every_setting()
         for name in unknown_variables(schema):
             self.logger.warning("Ignoring unknown setting %s", name_shown(name))
         return from_environment(schema)
