@@ -97,6 +97,7 @@ class EconomicStream(RESTStream["Query"]):
         uncounted: agreements whose key columns were read without e-conomic's count, with the number
             of rows.
         unsorted: e-conomic does not sort the listing as requested.
+        served: HTTP clients of the agreements of which e-conomic returned a page.
     """
 
     replication: ClassVar[Replication] = FullTable()
@@ -124,7 +125,7 @@ class EconomicStream(RESTStream["Query"]):
         self.in_doubt: set[int] = set()
         self.uncounted: dict[int, int] = {}
         self.unsorted = False
-        self._served: set[HttpClient] = set()
+        self.served: set[HttpClient] = set()
         include_links = bool(run.config.get("include_links"))
         schema = schemas.catalog_schema(self._raw_schema, include_links=include_links)
         super().__init__(tap, schema=schema)
@@ -235,7 +236,7 @@ class EconomicStream(RESTStream["Query"]):
         """Wait for room in the prefetcher, then request one page. May run in any thread."""
         self.prefetcher.room()
         page = self.ask(http, context, query, self.parse_response)
-        self._served.add(http)
+        self.served.add(http)
         return page
 
     # One agreement: its listings and their pages
@@ -372,7 +373,10 @@ class EconomicStream(RESTStream["Query"]):
 
     def forget_parents(self, agreement: Agreement) -> None:
         """Drop the cached keys of the parents, so that they are read again."""
-        listings = {(above.name, agreement.number) for above in self.ancestors}
+        self._forget_keys(agreement, self.ancestors)
+
+    def _forget_keys(self, agreement: Agreement, streams: Sequence[EconomicStream]) -> None:
+        listings = {(stream.name, agreement.number) for stream in streams}
         self.run.parents.forget(lambda known: known[:2] in listings)
 
     def may_be_missing(self, agreement: Agreement, context: PathContext) -> bool:
@@ -384,8 +388,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.parent is None:
             return False
         if not self.optional:
-            parent = (self.run.stream(self.parent).name, agreement.number)
-            self.run.parents.forget(lambda known: known[:2] == parent)
+            self._forget_keys(agreement, self.ancestors[:1])
             if context in list(self.contexts(agreement)):
                 return False
             self.run.report.vanish(self.name, agreement)
@@ -660,8 +663,10 @@ class EconomicStream(RESTStream["Query"]):
 
         Listings below parents are read several at once, and any of them may be the first.
         """
-        if agreement.http in self._served:
+        if agreement.http in self.served:
             return True
+        if any(agreement.http not in above.served for above in self.ancestors[:1]):
+            return False  # it is the parent that was denied
         try:
             contexts = list(self.contexts(agreement))
             if len(contexts) > 1:
