@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ANY = ""
 BY_POSITION = r"/products\?.*skippages=[1-9]"
+BY_CURSOR = r"/booked-entries\?.*cursor="
 SEVERAL_PAGES = r"/(customers|products|booked|entries)\?.*pagesize=1000"
 FIREWALL = {"body": b"<html>Attention Required!</html>", "headers": {"Content-Type": "text/html"}}
 
@@ -60,8 +61,10 @@ PASSING: list[tuple[float, str, dict[str, Any]]] = [
     (0.15, ANY, {"kind": "next_page", "to": "https://evil.example/?skippages=9"}),
     (5.00, SEVERAL_PAGES, {"kind": "empty_page"}),
     (100, BY_POSITION, {"kind": "page_before", "times": 1}),
+    (100, BY_CURSOR, {"kind": "rows_again", "times": 5}),
+    (100, BY_POSITION, {"kind": "last_page", "times": 1, "nth": 3}),
 ]
-"""Per cent, requests, fault. The last two strike few pages, for few listings have several."""
+"""Per cent, requests, fault. The last four strike few pages, for few listings have several."""
 
 FATAL: list[tuple[str, dict[str, Any]]] = [
     ("/accounts", {"kind": "status", "status": 403}),

@@ -27,15 +27,18 @@ class Pages:
     """The latest page of each listing, for a fault that sends it once more."""
 
     def __init__(self) -> None:
-        self._latest: dict[tuple[str, str, str | None], bytes] = {}
+        self._latest: dict[tuple[str | None, ...], bytes] = {}
 
     def swap(self, target: str, grant: str, answer: Answer) -> bytes | None:
         """Keep a page, and return the one before it of the same listing; None for a first one."""
         path, _, query = target.partition("?")
         parameters = dict(parse_qsl(query))
         listing = (grant, path, parameters.get("pagesize"))
-        before = self._latest.get(listing)
-        self._latest[listing] = answer.body
+        # Listings of one endpoint that are read by cursor at the same time differ in their filters;
+        # one that is read by key has another filter for each page.
+        filtered = (*listing, parameters.get("filter"))
+        before = self._latest.get(filtered if "cursor" in parameters else listing)
+        self._latest[listing] = self._latest[filtered] = answer.body
         first = not (
             parameters.get("cursor")
             or parameters.get("skippages", "0") != "0"
