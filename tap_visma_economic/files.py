@@ -28,7 +28,7 @@ class _Catalog(msgspec.Struct):
 class _Partition(msgspec.Struct):
     context: dict[str, Any]
     checkpoints: list[tuple[int, int]] | None = None
-    open: list[int | str] | None = None
+    open: list[str] | None = None
 
 
 class _Bookmark(msgspec.Struct):

@@ -47,7 +47,7 @@ OVERLAP = 1000
 _MOST_NAMED = 10
 """Numbers that a line of the log names at most."""
 
-_OF_ROWS = ("replication_key_value", "rows_to_bookmark", "checkpoints", "open", "open_from")
+_OF_ROWS = ("replication_key_value", "rows_to_bookmark", "checkpoints", "open")
 """Keys of the state that describe rows, and so are void with another start date."""
 
 _AMOUNTS = {Decimal, int, NoneType}
@@ -286,8 +286,7 @@ class OpenItemsReading(NumberReading):
                 self._source(),
             )
             return None
-        since = super()._resume_from()
-        return min(since, self._kept.open_from or since) if since else None
+        return super()._resume_from()
 
     def _changed_pages(self, since: int) -> Pages:
         unlisted = set(self._unsettled)

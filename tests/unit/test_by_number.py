@@ -15,6 +15,7 @@ from tap_visma_economic.replication import by_number as module
 from tap_visma_economic.replication.by_number import Change
 from tap_visma_economic.replication.open_items import OpenSet
 from tests.unit.test_by_number_pages import CHANGES, OPEN, PAGE, PLAIN, Books, started
+from tests.unit.test_open_items import kept
 
 if TYPE_CHECKING:
     from tap_visma_economic.replication.by_number import NumberReading
@@ -415,7 +416,7 @@ def test_an_amount_that_cannot_be_told_is_taken_for_open() -> None:
 
 
 def test_a_cut_reading_keeps_what_was_open_before_beside_what_it_saw() -> None:
-    state = at(10, 0, open=[3], open_from=None)
+    state = at(10, 0, **kept(3))
     reading = open_rows(state, Counted())
     reading.observe(Page([{"number": 11, "remainder": 1}], clock=NOON))
     assert OpenSet(state).numbers == {3, 11}
@@ -436,7 +437,7 @@ def test_settled_rows_are_asked_for_in_order() -> None:
 
 
 def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() -> None:
-    state = at(9, 0, open=[], open_from=None)
+    state = at(9, 0, open=[])
     books = Counted()
     books.put(10, remainder=1)
     reading = open_rows(state, books)
@@ -451,23 +452,17 @@ def test_a_row_settled_between_its_page_and_the_open_rows_is_read_by_number() ->
 def test_open_rows_are_bound_by_date_too() -> None:
     books = Counted(1, 2)
     day = "version$gte:1"
-    read(open_rows(at(2, 2, open=[], open_from=None), books, date_filter=day))
+    read(open_rows(at(2, 2, open=[]), books, date_filter=day))
     assert books.asked[1:] == [f"remainder$ne:0$and:{day}"]
 
 
 def test_another_start_date_forgets_which_rows_were_open() -> None:
     """They may be older than the new start: reading them by number would pass it by."""
-    state = at(30, 30, open=[3], open_from=None)
+    state = at(30, 30, **kept(3))
     books = Counted(*range(1, 31))
     day: dict[str, Any] = {"date_filter": "version$gte:10", "start_date": "2024-01-01"}
     read(open_rows(state, books, **day), pages=2)
     assert min(read(open_rows(state, books, **day))) == 10
-
-
-def test_another_start_date_forgets_from_where_on_rows_were_open() -> None:
-    state = at(30, 30, open=None, open_from=3)
-    open_rows(state, Counted(), date_filter="version$gte:10", start_date="2024-01-01")
-    assert "open_from" not in state
 
 
 # --- counts that cannot be had ---
