@@ -53,8 +53,8 @@ from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.record_builder import RecordBuilder
-from tap_visma_economic.records.row_type import RowType, as_dictionary, column
-from tap_visma_economic.records.selection import Record, Row, Selection
+from tap_visma_economic.records.row_type import Rows, RowType, as_dictionary
+from tap_visma_economic.records.selection import Record, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
@@ -265,7 +265,7 @@ class EconomicStream(RESTStream["Query"]):
         are read again in reverse, to find rows that moved back to one already read.
         """
         if self.is_self:
-            rows = agreement.page.typed.read_as(self.row_type)
+            rows = agreement.page.rows.read_as(self.row_type)
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
@@ -449,7 +449,7 @@ class EconomicStream(RESTStream["Query"]):
         if columns not in self._row_types:
             selection = Selection(lambda crumb: crumb[1] in columns)
             self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
-        rows = page.typed.read_as(self._row_types[columns])
+        rows = page.rows.read_as(self._row_types[columns])
         rows.finalize(context)
         return rows.values(columns)
 
@@ -489,7 +489,7 @@ class EconomicStream(RESTStream["Query"]):
         """Yield records without bookmarks or messages. The sync loop uses `begin` instead."""
         for agreement in self._agreements(context):
             for path_context, page in self.read(agreement, None):
-                yield from map(as_dictionary, page.typed.finalize(path_context))
+                yield from map(as_dictionary, page.rows.finalize(path_context))
 
     def log_sync_costs(self) -> None:
         """Write the last STATE: the SDK calls this last, after all streams have been read."""
@@ -580,7 +580,7 @@ class EconomicStream(RESTStream["Query"]):
                     return
                 self.run.stop.check()
                 self._note_rows(agreement, step.page.rows)
-                records = builder.records(step.page.typed, step.context)
+                records = builder.records(step.page.rows, step.context)
                 if write:
                     self._write_state_before(agreement, step)
                     self._write_records(records, counter)
@@ -594,14 +594,14 @@ class EconomicStream(RESTStream["Query"]):
                     self.state_manager.is_flushed = False
                     self._write_state_message()
 
-    def _note_rows(self, agreement: Agreement, rows: Sequence[Row]) -> None:
+    def _note_rows(self, agreement: Agreement, rows: Rows) -> None:
         """Note in the state that there are rows; if the key is inferred, count its duplicates."""
         if rows:
             self.run.rows_before(agreement).setdefault(self.name, 1)
             if self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
         if self.key_is_inferred:
-            keys = list(zip(*(column(rows, name) for name in self.identity_columns), strict=True))
+            keys = list(zip(*(rows.column(name) for name in self.identity_columns), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 

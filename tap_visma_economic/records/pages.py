@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -35,7 +35,7 @@ class Page:
         clock: the server's clock, from the `Date` header.
     """
 
-    rows: Sequence[Row]
+    rows: Rows
     more: bool = False
     cursor: str | None = None
     results: int | None = None
@@ -44,12 +44,6 @@ class Page:
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows: the SDK declares that `parse_response` returns an iterable of them."""
         return iter(self.rows)
-
-    @property
-    def typed(self) -> Rows:
-        """Its rows as they were decoded."""
-        assert isinstance(self.rows, Rows)  # noqa: S101  e-conomic's are
-        return self.rows
 
 
 _HOST = "restapi.e-conomic.com"

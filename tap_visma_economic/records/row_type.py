@@ -159,8 +159,19 @@ class Rows(Sequence[Row]):
             self.keyless.setdefault(places[id(record)], []).append(name)
         return self.made
 
+    @property
+    def mark(self) -> int | None:
+        """A number that tells these rows from those of another page, None if there are none.
+
+        It is made of the first and the last row as they are now.
+        """
+        return hash(_encode((len(self), self.made[0], self.made[-1]))) if self.made else None
+
     def column(self, name: str) -> list[Any]:
-        """Return a property of every row, None where it is absent."""
+        """Return a property of every row, None where it is absent.
+
+        Where it has the documented type it may come in the form in which the record has it.
+        """
         attribute = self.compiled and self.compiled.shape.columns.get(name)
         if not attribute:
             return [row.get(name) for row in self]
@@ -279,28 +290,6 @@ def as_dictionary(record: Any) -> Record:
     """Return a record as a dictionary, decimals as they are."""
     found: Record = msgspec.to_builtins(record, builtin_types=(Decimal,))
     return found
-
-
-def column(rows: Sequence[Row], name: str) -> list[Any]:
-    """Return a property of every row, None where it is absent.
-
-    Where it has the documented type it may come in the form in which the record has it.
-    """
-    return rows.column(name) if isinstance(rows, Rows) else [row.get(name) for row in rows]
-
-
-def taken(rows: Sequence[Row], places: Sequence[int]) -> Sequence[Row]:
-    """Return some of the rows."""
-    return rows.take(places) if isinstance(rows, Rows) else [rows[place] for place in places]
-
-
-def mark_of(rows: Sequence[Row]) -> int | None:
-    """Return a number that tells the rows of a page from those of another, None if there are none.
-
-    It is made of the first and the last row as they are now.
-    """
-    found = rows.made if isinstance(rows, Rows) else rows
-    return hash(_encode((len(found), found[0], found[-1]))) if found else None
 
 
 _encode = Encoder(enc_hook=lambda value: type(value).__name__).encode

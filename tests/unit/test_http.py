@@ -21,10 +21,9 @@ from tap_visma_economic.errors import GrantRefusedError, NetworkError, Stopped
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import RateLimit
-from tap_visma_economic.records.pages import Page
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
-from tests.unit.answers import URL, answer
+from tests.unit.answers import URL, answer, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -332,7 +331,7 @@ def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to
 ) -> None:
     monkeypatch.setattr(http_module, "MANY_CALLS", 10)
     http, other = client_on(way), client_on(way)
-    page = Page([{"agreementNumber": 1234567, "company": {"name": "Firma"}}])
+    page = page_of([{"agreementNumber": 1234567, "company": {"name": "Firma"}}])
     identified(Grant("token", "here"), http, page)
     for _ in range(10):
         send(http)

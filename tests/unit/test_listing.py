@@ -6,6 +6,7 @@ import logging
 import operator
 import re
 from bisect import bisect_left
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,13 @@ from tap_visma_economic.errors import (
 from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING
 from tap_visma_economic.listing import ListingReader
 from tap_visma_economic.pagination import Cursor, Keyset, Offset
-from tap_visma_economic.records.pages import Page
+from tests.unit.answers import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_visma_economic.pagination import Paginator
+    from tap_visma_economic.records.pages import Page
 
 NUMBER = 1234567
 BOUND = re.compile(r"number\$(gte|gt|lte):(-?\d+)")
@@ -91,8 +93,9 @@ class Rows:
             start = bisect_left(rows, int(query["cursor"]), key=lambda row: row["place"])
         page, left = rows[start : start + PAGE], rows[start + PAGE :]
         if self.paginator is Cursor:
-            return Page(page, more=bool(left), cursor=str(left[0]["place"]) if left else None)
-        return Page(page, more=bool(left), results=len(rows))
+            cursor = str(left[0]["place"]) if left else None
+            return page_of(page, more=bool(left), cursor=cursor)
+        return page_of(page, more=bool(left), results=len(rows))
 
     def count_of(self, http: None, context: Row, filter_: str | None) -> int:
         self.counts.append(filter_)
@@ -225,7 +228,7 @@ def test_a_single_page_that_tells_of_more_rows_than_it_has_is_a_failure() -> Non
     class Short(Rows):
         def fetch(self, http: None, context: Row, query: Row) -> Page:
             page = super().fetch(http, context, query)
-            return Page(page.rows[:-2], results=page.results)
+            return replace(page, rows=page.rows[:-2])
 
     with pytest.raises(NotWholeError, match="8 rows were read, but e-conomic counted 10 before"):
         read(Short(numbered(range(10)), Keyset))

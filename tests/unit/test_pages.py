@@ -177,7 +177,7 @@ def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, va
 def test_a_value_that_no_message_can_carry_is_left_out_of_its_row(
     parse: Parse, around: bytes
 ) -> None:
-    rows = parse(answer(around % b'NaN, "b": {"c": [1, "\xff"]}, "d": 2.50')).typed
+    rows = parse(answer(around % b'NaN, "b": {"c": [1, "\xff"]}, "d": 2.50')).rows
     sound, flawed = rows
     assert sound == {"n": 1}
     assert flawed == {"a": None, "b": {"c": [1, None]}, "d": Decimal("2.50")}
@@ -187,7 +187,7 @@ def test_a_value_that_no_message_can_carry_is_left_out_of_its_row(
 
 
 def test_a_single_object_can_lack_a_value_too() -> None:
-    rows = pages.single(answer(b'{"a": NaN, "b": 1}'), {"a", "b"}).typed
+    rows = pages.single(answer(b'{"a": NaN, "b": 1}'), {"a", "b"}).rows
     assert ([flaw.path for flaw in rows.flaws[0]], rows[0]) == (["a"], {"a": None, "b": 1})
 
 

@@ -40,7 +40,7 @@ class Ledger:
 
     def records(self, *rows: bytes) -> Sequence[Any]:
         page = pages.array(answer(b"[%b]" % b",".join(rows)), self.row_type)
-        return self.builder.records(page.typed, STAMPS)
+        return self.builder.records(page.rows, STAMPS)
 
     def numbers(self, *rows: bytes) -> list[int]:
         return [as_dictionary(record)["entryNumber"] for record in self.records(*rows)]
