@@ -276,14 +276,14 @@ def table(agreement: Agreement, findings: Findings, streams: Sequence[AnyStream]
     Args:
         agreement: whose grant was checked.
         findings: the result of `check`.
-        streams: all streams, in the order of the table; those without a finding are not in the
-            catalog.
+        streams: those to list; one without a finding is not in the catalog.
     """
     off = Finding(Access.OFF, "disabled: requires the setting all_streams")
-    every = [(stream.name, findings.get(stream.name, off)) for stream in streams]
-    can = sum(found.access is Access.YES for _, found in every)
+    listed = [(stream.name, findings.get(stream.name, off)) for stream in streams]
+    can = sum(found.access is Access.YES for found in findings.values())
     head = [*_identity(agreement), ("streams", f"{can} of {len(findings)} can be read")]
-    rows = [(name, found.access.value, found.why) for name, found in every]
-    body = [*aligned(head), "", *aligned([("stream", "access", "reason"), *rows])]
+    rows = [(name, found.access.value, found.why) for name, found in listed]
+    body = aligned(head)
+    body += ["", *aligned([("stream", "access", "reason"), *rows])] if rows else []
     lines = [str(agreement), *(f"  {line}" if line else "" for line in body)]
     return "\n".join(shown(line, len(line)) for line in lines) + "\n"  # safe for a terminal

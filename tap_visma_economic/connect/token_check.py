@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import textwrap
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +25,7 @@ from tap_visma_economic.tap import TapVismaEconomic
 from tap_visma_economic.validation import check_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tap_visma_economic.agreement import Agreement
 
@@ -41,8 +39,6 @@ _NEEDED = (
     "openapi_versions",
 )
 """The settings that connecting needs."""
-
-_WIDTH = 100
 
 
 def settings_given() -> dict[str, Any]:
@@ -116,16 +112,9 @@ def filled(
     return [found.get(grant.where, grant) for grant in grants], problems
 
 
-def access_report(tap: TapVismaEconomic) -> Iterator[str]:
-    """Yield lines: which streams the grant of a tap can read, and why not the others."""
-    ((_, findings),) = tap.findings()
-    missing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for name, found in findings.items():
-        if found.access is not access.Access.YES:
-            kind = "Not readable" if found.access is access.Access.NO else "Could not be checked"
-            missing[kind, found.why].append(name)
-    count = len(findings) - sum(map(len, missing.values()))
-    yield f"It can read {count} of {len(findings)} streams."
-    for (kind, why), streams in missing.items():
-        line = f"{kind} ({why}): {', '.join(streams)}"
-        yield textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+def access_table(tap: TapVismaEconomic) -> str:
+    """Return what the grant of a tap is, and which streams it cannot read."""
+    ((agreement, findings),) = tap.findings()
+    readable = {name for name, found in findings.items() if found.access is access.Access.YES}
+    denied = [stream for stream in tap.streams.values() if stream.name not in readable]
+    return access.table(agreement, findings, denied)
