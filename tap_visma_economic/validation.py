@@ -175,7 +175,7 @@ def checked_grants(config: Config) -> list[Grant]:
             f"{_unread('agreement_grant_token', 'agreements', 'agreements_file')}"
         )
     for grant in [Grant(app_secret, "app_secret_token"), *found]:
-        if not re.fullmatch("[!-~]+", grant.token):
+        if not agreements_file.is_token(grant.token):
             raise ConfigError(f"{grant.where} is not a token: {_what_is_wrong_with(grant.token)}")
     places: dict[str, str] = {}
     for grant in found:
@@ -201,7 +201,7 @@ def _what_is_wrong_with(token: str) -> str:
             "it begins or ends with a space or a line break. A file with Windows line endings "
             "that a shell reads has such line breaks"
         )
-    return "it must consist of ASCII letters, digits and punctuation"
+    return "copy it again: it has letters, digits, - and _"
 
 
 def _check_url(name: str, url: str, config: Config) -> None:

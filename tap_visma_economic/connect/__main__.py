@@ -121,7 +121,7 @@ def fill_in(path: Path) -> None:
         if not grants:
             raise ConfigError(f"{path} has no lines to fill")
         tap = token_check.opened(config, app_secret, grants[0].token)
-        found, problems = token_check.filled(tap, grants, names=True)
+        found, problems = token_check.filled(tap, grants)
         changed = sum(new != old for new, old in zip(found, grants, strict=True))
         if changed:
             store.save(path, found, form)
@@ -227,7 +227,7 @@ def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
     """Add a grant to a file, in place of the line that its agreement has there already."""
     with store.locked(path):
         held, form = store.load(path)
-        grants, problems = token_check.filled(tap, held, names=False)
+        grants, problems = token_check.filled(tap, held)
         same = [grant for grant in grants if new.number == grant.number or new.token == grant.token]
         if same:
             new = replace(new, enabled=same[0].enabled)

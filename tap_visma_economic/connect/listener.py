@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-_PATIENCE = 90.0
-"""Seconds that the last page waits for the result."""
-
 _FAREWELL = 3.0
 """Seconds that the browser has to fetch the last page before the listener closes."""
 
@@ -71,7 +68,7 @@ class Listener:
         self._queries: queue.Queue[str] = queue.Queue()
         self._used = threading.Lock()
         self._query = ""
-        self._result = Page("checking")
+        self._result = Page("failed", "The command was stopped.")
         self._decided = threading.Event()
         self._shown = threading.Event()
         try:
@@ -121,24 +118,22 @@ class Listener:
         """Respond to a GET, in a thread of its own."""
         path, _, query = handler.path.partition("?")
         own_host = _same(handler.headers.get("Host", ""), self._authority)  # or DNS rebinding
-        page = Page("unknown")
-        if own_host and _is_visit(handler.headers):
-            if _same(path, self._path):
-                if self._used.acquire(blocking=False):
-                    self._query = query
-                    self._queries.put(query)
-                if _same(query, self._query):  # the same once more is a second click
-                    handler.respond(HTTPStatus.SEE_OTHER, location=f"{self._path}/done")
-                else:
-                    handler.respond(HTTPStatus.GONE, Page("used"))
-                return
-            if _same(path, f"{self._path}/done") and self._used.locked():
-                self._decided.wait(_PATIENCE)
-                page = self._result
-        found = page.kind != "unknown"
-        handler.respond(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, page)
-        if found and self._decided.is_set():
+        if not (own_host and _is_visit(handler.headers)):
+            handler.send_error(HTTPStatus.NOT_FOUND)
+        elif _same(path, self._path):
+            if self._used.acquire(blocking=False):
+                self._query = query
+                self._queries.put(query)
+            if _same(query, self._query):  # the same once more is a second click
+                handler.respond(HTTPStatus.SEE_OTHER, location=f"{self._path}/done")
+            else:
+                handler.send_error(HTTPStatus.GONE, "This link has already been used")
+        elif _same(path, f"{self._path}/done") and self._used.locked():
+            self._decided.wait()
+            handler.respond(HTTPStatus.OK, self._result)
             self._shown.set()
+        else:
+            handler.send_error(HTTPStatus.NOT_FOUND)
 
 
 def _is_visit(headers: Message) -> bool:
@@ -223,14 +218,6 @@ _TEXTS = {
     "token. Kør kommandoen igen, og tilføj appen.",
     ("failed", "en"): "Not connected | Return to the terminal to continue.",
     ("failed", "da"): "Ikke forbundet | Gå tilbage til terminalen for at fortsætte.",
-    ("checking", "en"): "Almost there | The grant is still being checked. See the terminal.",
-    ("checking", "da"): "Næsten færdig | Adgangen bliver stadig kontrolleret. Se i terminalen.",
-    ("used", "en"): "This link has already been used | It works only once. See the terminal.",
-    ("used", "da"): "Linket er allerede brugt | Det virker kun én gang. Se i terminalen.",
-    ("unknown", "en"): "Nothing here | This URL belongs to a program waiting for e-conomic. "
-    "Finish on e-conomic's page, or start again in the terminal.",
-    ("unknown", "da"): "Her er ikke noget | Adressen hører til et program, der venter på "
-    "e-conomic. Gør det færdigt på e-conomics side, eller begynd forfra i terminalen.",
 }
 """Heading and text of each kind of page."""
 

@@ -80,23 +80,15 @@ def agreement_of(tap: TapVismaEconomic, token: str) -> Agreement:
     return answer()
 
 
-def filled(
-    tap: TapVismaEconomic, grants: Sequence[Grant], *, names: bool
-) -> tuple[list[Grant], list[str]]:
-    """Return grants with the numbers and names that e-conomic has for them.
+def filled(tap: TapVismaEconomic, grants: Sequence[Grant]) -> tuple[list[Grant], list[str]]:
+    """Return the grants of a file with the numbers and names that e-conomic has for them.
 
-    Args:
-        tap: asks e-conomic.
-        grants: those of a file; disabled ones are not asked about.
-        names: whether a missing name counts too.
-
-    Returns:
-        The grants, and what went wrong, a line each.
+    Nothing is requested for disabled lines. Also returned is what went wrong, a line each.
     """
     found: dict[str, Grant] = {}
     problems = []
     lines = {grant.number: grant.where for grant in grants if grant.number}
-    missing = [g for g in grants if g.enabled and not (g.number and (g.name or not names))]
+    missing = [grant for grant in grants if grant.enabled and not (grant.number and grant.name)]
     for grant, answer in tap.identify(missing):
         try:
             agreement = answer()

@@ -115,35 +115,6 @@ def way(clock: Clock) -> Way:
 # --- 429 ---
 
 
-def test_one_429_holds_up_all_requests_of_the_agreement_and_all_share_the_wait(
-    clock: Clock,
-) -> None:
-    way = Way(refused_first("7"), clock)
-    http = client_on(way)
-    assert send(http).status_code == 429
-    futures = [POOL.submit(partial(send, http)) for _ in range(10)]
-    assert [future.result(SOON).status_code for future in futures] == [200] * 10
-    assert way.sent == [0] + [pytest.approx(7)] * 10
-    assert sum(clock.waits) == pytest.approx(7), "one wait for all"
-
-
-def test_a_429_that_does_not_say_for_how_long_holds_for_a_refill(clock: Clock) -> None:
-    way = Way(refused_first(None), clock)
-    http = client_on(way)
-    for _ in range(2):
-        send(http)
-    assert way.sent == [0, pytest.approx(60)]
-
-
-def test_a_429_holds_up_no_other_agreement(clock: Clock) -> None:
-    way = Way(refused_first("7"), clock)
-    held, other = client_on(way), client_on(way)
-    send(held)
-    send(other)
-    assert way.sent == [0, 0]
-    assert (other.waited, clock.waits) == (0, [])
-
-
 def test_a_client_that_waits_for_its_rate_limit_holds_no_slot_of_the_others() -> None:
     way = Way(well, StopFlag(), slots=1)
     held, other = client_on(way), client_on(way)
@@ -205,30 +176,11 @@ def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) ->
     assert clock.now == 20 * 40
 
 
-def test_an_answer_ends_the_time_in_which_a_429_is_not_waited_for(clock: Clock) -> None:
-    way = Way(refused_first("86400"), clock)
-    http = client_on(way)
-    send(http)
-    assert http._exhausted
-    send(http)
-    assert not http._exhausted
-
-
 # --- the end ---
 
 
 def refusal() -> GrantRefusedError:
     return GrantRefusedError(401, "/customers")
-
-
-def test_after_a_401_all_who_ask_are_told_and_nothing_is_sent(way: Way) -> None:
-    http, error = client_on(way), refusal()
-    http._rejected = error
-    for future in [POOL.submit(partial(send, http)) for _ in range(9)]:
-        with pytest.raises(GrantRefusedError) as raised:
-            future.result(SOON)
-        assert raised.value is error
-    assert way.sent == []
 
 
 def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: Clock) -> None:
@@ -241,24 +193,6 @@ def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: C
             future.result(SOON)
     assert way.sent == []
     assert len(clock.waits) == 1
-
-
-def test_a_401_of_one_agreement_is_not_anothers(way: Way) -> None:
-    refused, other = client_on(way), client_on(way)
-    refused._rejected = refusal()
-    assert send(other).status_code == 200
-
-
-def test_a_stop_ends_all_waits_at_once_and_nothing_is_sent() -> None:
-    way = Way(well, StopFlag())
-    http = client_on(way)
-    http.rate_limit.hold(600)
-    futures = [POOL.submit(partial(send, http)) for _ in range(9)]
-    way.stop.signum = 15
-    for future in futures:
-        with pytest.raises(Stopped):
-            future.result(2)
-    assert way.sent == []
 
 
 def test_a_request_without_an_answer_is_counted_and_the_next_may_go(clock: Clock) -> None:
@@ -315,17 +249,6 @@ def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
     assert "Slowing down" not in caplog.text
 
 
-def test_waiting_for_a_429_is_not_told_as_spreading_calls_out(
-    clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    http = client_on(Way(refused_first("50"), clock))
-    with caplog.at_level(logging.INFO, logger="tap-visma-economic"):
-        for _ in range(3):
-            send(http)
-    assert http.waited == pytest.approx(50)
-    assert caplog.messages == [], "`retry` tells of it"
-
-
 def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to_do(
     way: Way, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,7 +268,3 @@ def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to
     assert "50,000 calls a day" in told
     assert "fewer streams" in told
     assert "less often" in told
-
-
-def test_the_warning_comes_before_what_is_fair_use() -> None:
-    assert http_module.MANY_CALLS == 40_000

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_visma_economic.errors import (
-    AccessDeniedError,
     EconomicError,
-    NotFoundError,
     NotWholeError,
 )
 from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING
@@ -180,13 +178,6 @@ def test_a_listing_whose_first_page_is_not_sorted_is_not_cut() -> None:
     assert places(read(rows)) == places(rows.rows)
 
 
-def test_a_listing_that_e_conomic_does_not_count_is_not_counted() -> None:
-    rows = Rows(numbered(range(LONG)))
-    rows.is_counted = False
-    assert places(read(rows)) == places(rows.rows)
-    assert rows.counts == []
-
-
 def test_a_listing_that_cannot_be_counted_is_read_page_after_page() -> None:
     def fail(time: int) -> None:
         if time == 1:
@@ -209,19 +200,7 @@ def test_rows_without_a_key_are_all_given() -> None:
     assert late in rows.rows
 
 
-def test_a_listing_by_position_of_one_page_is_read_once() -> None:
-    rows = Rows(numbered(range(PAGE)), Offset)
-    assert len(read(rows)) == PAGE
-    assert len(rows.asked) == 1
-
-
 # Is it all?
-
-
-def test_a_page_that_holds_what_it_tells_needs_no_count() -> None:
-    rows = Rows(numbered(range(10)), Keyset)
-    assert len(read(rows)) == 10
-    assert rows.counts == []
 
 
 def test_a_single_page_that_tells_of_more_rows_than_it_has_is_a_failure() -> None:
@@ -279,31 +258,3 @@ def test_rows_that_went_meanwhile_are_no_doubt() -> None:
     rows.before_count = lambda _: rows.rows.pop(0)
     assert len(read(rows)) == PAGE + 6
     assert not rows.in_doubt
-
-
-# What may not be read, or is not there
-
-
-def refusing(page: int, kind: type[AccessDeniedError | NotFoundError]) -> Rows:
-    rows = Rows(numbered(range(2 * PAGE)))
-
-    def refuse(asked: int) -> None:
-        if asked == page:
-            raise kind(0, "/rows")
-
-    rows.before_page = refuse
-    return rows
-
-
-def test_one_that_may_not_be_read_to_the_end_has_failed() -> None:
-    with pytest.raises(EconomicError, match="partway through /rows") as caught:
-        read(refusing(2, AccessDeniedError))
-    assert not isinstance(caught.value, AccessDeniedError)
-
-
-@pytest.mark.parametrize("page", [1, 2])
-def test_one_that_ought_to_be_there_has_failed(page: int) -> None:
-    rows = refusing(page, NotFoundError)
-    with pytest.raises(NotFoundError):
-        read(rows)
-    assert rows.vanished == []
