@@ -5,7 +5,6 @@ PYTHON ?= python3
 PORT ?= 8765
 SCALE ?= small
 LIVE ?=
-COMPARE ?=
 QUICK ?=
 PYTEST_ARGS ?=
 LOCKED ?=
@@ -24,8 +23,8 @@ help: ## Say what there is
 demo: $(READY) ## Read a whole company through Meltano and check the books; LIVE=1 reads the demo company of e-conomic
 	@$(BIN)/python -m scripts.demo $(if $(LIVE),--live)
 
-live-check: $(READY) ## Ask e-conomic what its documents leave open, 60 calls at most; COMPARE=REPORT tells what has changed
-	@$(BIN)/python -m scripts.live_check $(if $(COMPARE),--compare "$(COMPARE)")
+live-check: $(READY) ## Ask e-conomic what its documents leave open, 60 calls at most
+	@$(BIN)/python -m scripts.live_check
 
 test: lint ## Lint, types, layers and the whole suite but for the slow tests
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(PYTEST_ARGS)
