@@ -271,12 +271,9 @@ def _values(of: object, name: str, kind: type[T]) -> list[T]:
 
 
 def table(agreement: Agreement, findings: Findings, streams: Sequence[AnyStream]) -> str:
-    """Return what an agreement's grant is and can read, as text with aligned columns.
+    """Return what an agreement's grant is, and which of these streams it can read, as a table.
 
-    Args:
-        agreement: whose grant was checked.
-        findings: the result of `check`.
-        streams: those to list; one without a finding is not in the catalog.
+    A stream without a finding is not in the catalog.
     """
     off = Finding(Access.OFF, "disabled: requires the setting all_streams")
     listed = [(stream.name, findings.get(stream.name, off)) for stream in streams]

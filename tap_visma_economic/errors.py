@@ -210,15 +210,11 @@ class TooManyRequestsError(ApiError):
 
 
 class RateLimitError(EconomicError):
-    """429, and the agreement's rate limit will not refill within max_wait_minutes.
+    """429, and the agreement's rate limit will not refill within max_wait_minutes."""
 
-    Args:
-        refusal: the response with status 429.
-    """
-
-    def __init__(self, refusal: TooManyRequestsError) -> None:
+    def __init__(self, error: TooManyRequestsError) -> None:
         super().__init__(
-            f"{refusal}. The company's rate limit, which all its integrations share, is exhausted "
+            f"{error}. The company's rate limit, which all its integrations share, is exhausted "
             "for longer than max_wait_minutes. Run again later"
         )
 

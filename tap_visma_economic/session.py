@@ -2,8 +2,8 @@
 
 A whole response, headers and body together, has one deadline and a limit on its size. The read
 timeout of requests applies to each read from the socket, so a server that sends a byte now and then
-never exceeds it. Here it starts when the request has been sent, and each read gets what is left of
-it. That is below urllib3's own classes, because the headers may drip as well.
+never exceeds it. Here it starts when the request has been sent, and each read gets the rest of it.
+This is done below urllib3's classes, because the headers may arrive byte by byte too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _AT_ONCE = 1 << 18
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket, until the timeout that it had at first is used up."""
+    """Reads from a socket, all reads together within its timeout."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
@@ -118,7 +118,7 @@ class _DeadlineAdapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Return None: requests parses the address of a redirect even if it must not follow."""
+        """Return None: requests parses a redirect's URL even if it must not follow it."""
         return None
 
 
@@ -192,21 +192,21 @@ class Transport:
             name = type(error).__name__
             raise NetworkError(f"GET {request.path_url} failed ({name})") from None
         except (OSError, ValueError) as error:
-            # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
-            # The words of a ValueError could quote a header, or the password of a proxy.
+            # An OSError names a missing CA bundle. A ValueError's text could quote a header or the
+            # password of a proxy.
             unfit = f"check the proxy settings in the environment ({type(error).__name__})"
             why = error if isinstance(error, OSError) else unfit
             raise ConfigError(f"no request can be sent: {why}") from None
 
     def _settings_for(self, request: requests.PreparedRequest) -> Any:
-        """Return what the environment sets for a host, looked up once."""
+        """Return the environment's settings for a host, looked up once."""
         host = host_of(request)
         if host not in self._settings:
             settings = self.session.merge_environment_settings(
                 request.url or "", {}, stream=False, verify=self._verify, cert=None
             )
             if origin_of(request.url or "")[1] in LOOPBACK:
-                settings["proxies"] = {}  # a local address is local: no proxy sees its tokens
+                settings["proxies"] = {}  # no proxy sees the tokens for a local address
             self._settings[host] = settings
         return self._settings[host]
 
@@ -225,8 +225,8 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
         ssl.SSLCertVerificationError,
         CertificateError,
         (
-            "the TLS certificate of {host} could not be verified ({why}). If your network puts its "
-            "own certificate in between, give its bundle in the setting ca_bundle"
+            "the TLS certificate of {host} could not be verified ({why}). If your network inspects "
+            "TLS with its own certificate, set ca_bundle to the file with that certificate"
         ),
     ),
     (
@@ -242,7 +242,7 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         requests.exceptions.InvalidURL,
         ConfigError,
-        "the address of {host}, or that of a proxy for it in the environment, cannot be used",
+        "the address of {host}, or of a proxy for it in the environment, is not valid",
     ),
     (
         requests.exceptions.InvalidSchema,
@@ -280,14 +280,14 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
         "{host} closed the connection (GET {path})",
     ),
 )
-"""The first line that fits an error or one of its causes says what happened, in our own words: the
-library's could quote a request's headers."""
+"""The first row that fits an error or one of its causes gives the message. The library's own could
+quote a request's headers."""
 
 
 def _explained(
     error: requests.exceptions.RequestException, *, host: str, path: str, timeout: float
 ) -> EconomicError:
-    """Return what happened to a request; `timeout` is what it had, in seconds."""
+    """Return the error for a request that had `timeout` seconds."""
     causes = list(_causes(error))
     for kind, meaning, words in _WORDS:
         for cause in causes:
@@ -298,7 +298,7 @@ def _explained(
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """Yield an error of requests, and what urllib3 and the socket said below it."""
+    """Yield an error of requests, and the errors of urllib3 and the socket below it."""
     while isinstance(error, BaseException):
         yield error
         inner = (getattr(error, "reason", None), *error.args)

@@ -37,13 +37,7 @@ if TYPE_CHECKING:
 
 
 def check_schema(config: Config, schema: Schema, *, variables: Collection[str] = ()) -> None:
-    """Check the types and ranges of settings.
-
-    Args:
-        config: the settings.
-        schema: JSON Schema of all settings.
-        variables: names of the settings that come from the environment.
-    """
+    """Check the types and ranges of settings; `variables` names those from the environment."""
     errors = _Validator(schema).iter_errors(dict(config))
     complaints = dict.fromkeys(_complaint(error, variables) for error in errors)
     if complaints:

@@ -42,7 +42,7 @@ INTERRUPTED = 130
 """Exit code for Ctrl-C, as shells count it: 128 + SIGINT."""
 
 _TRIES = 3
-"""How often an app secret may be typed."""
+"""Maximum attempts to type the app secret."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def connect(options: Options, into: Path | None) -> None:
     """Get a grant, check it, save or print it, and report which streams it can read."""
     config = token_check.settings_given()
     if into:
-        store.check(into)  # before anybody adds the app in vain
+        store.check(into)  # before somebody adds the app in vain
     app = options.app or terminal.ask("App public token (or the app's installation URL)")
     installation_url(app)  # fails before the next question
     app_secret = config.get("app_secret_token")
@@ -167,7 +167,7 @@ def connect(options: Options, into: Path | None) -> None:
 
 @contextlib.contextmanager
 def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], object]]]:
-    """Get a grant token; yields it, and what shows the browser the result."""
+    """Get a grant token; yield it, and a function that shows the result in the browser."""
     blind = not terminal.has_browser() and options.port is None and not options.no_browser
     if options.paste or blind:
         if not options.paste:
@@ -224,7 +224,7 @@ def _checked(
 
 
 def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
-    """Add a grant to a file, in place of the line that its agreement has there already."""
+    """Add a grant to a file, or replace the line of its agreement."""
     with store.locked(path):
         held, form = store.load(path)
         grants, problems = token_check.filled(tap, held)
@@ -255,7 +255,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt, Stopped):
         click.echo("\nStopped.", err=True)
-        os._exit(INTERRUPTED)  # responses still on their way would be waited for
+        os._exit(INTERRUPTED)  # without waiting for requests in flight
     except EconomicError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", FAILED))

@@ -66,7 +66,7 @@ def grant_in_query(query: str) -> str:
             "and add the app"
         )
     if len(tokens) > 1 or not is_token(tokens[0]):
-        raise ConfigError("What e-conomic sent back is not a token")
+        raise ConfigError("e-conomic returned something that is not a token")
     return tokens[0]
 
 

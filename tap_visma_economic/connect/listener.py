@@ -1,8 +1,9 @@
 """Waits on this machine for the browser that returns from e-conomic with a token.
 
 e-conomic's flow has no state parameter, so the URL itself is the secret: its path is random and
-made for one use. It answers on 127.0.0.1 only, to one request on that path; every other request is
-turned away and changes nothing. Requests are not logged: their first line holds the token.
+made for one use. The listener accepts one request for that path, on 127.0.0.1 only; every other
+request is rejected and changes nothing. Requests are not logged, because their first line holds the
+token.
 """
 
 from __future__ import annotations
@@ -35,33 +36,24 @@ _FAREWELL = 3.0
 """Seconds that the browser has to fetch the last page before the listener closes."""
 
 _POLL = 0.1
-"""Seconds between two looks at the clock, so that Ctrl-C is noticed on every system."""
+"""Maximum seconds of one wait, so that Ctrl-C is noticed on every system."""
 
 
 class Page(NamedTuple):
-    """What a page says.
-
-    Args:
-        kind: as in the table of texts.
-        detail: the company's name, or what went wrong, in English.
-    """
+    """What a page says: a kind of `_TEXTS`, and the company's name or an error, in English."""
 
     kind: str
     detail: str = ""
 
 
 class TimedOutError(EconomicError):
-    """No browser returned from e-conomic in time."""
+    """The browser did not return from e-conomic in time."""
 
     exit_code = 4
 
 
 class Listener:
-    """One URL for one response of e-conomic. Use it as a context manager.
-
-    Args:
-        port: local port; 0 takes a free one.
-    """
+    """One URL for one response of e-conomic, a context manager. Port 0 takes a free port."""
 
     def __init__(self, port: int = 0) -> None:
         self._path = "/" + secrets.token_urlsafe(32)
@@ -87,7 +79,7 @@ class Listener:
         return f"http://{self._authority}{self._path}"
 
     def wait(self, seconds: float) -> str:
-        """Return the grant token that the browser brings."""
+        """Return the grant token from the browser's request."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
@@ -137,9 +129,9 @@ class Listener:
 
 
 def _is_visit(headers: Message) -> bool:
-    """Return whether a person sees the response, as far as browsers say.
+    """Return whether a person will see the response, as far as browsers say.
 
-    Not so for an image or script of a page, nor for what is fetched in advance.
+    A page's images and scripts are not seen, nor is what is prefetched.
     """
     purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
     return headers.get("Sec-Fetch-Dest", "document") == "document" and "prefetch" not in purpose
@@ -150,7 +142,7 @@ def _same(given: str, ours: str) -> bool:
 
 
 class _Server(ThreadingHTTPServer):
-    """The socket. Another program on this port is an error."""
+    """The server. A port that another program uses is an error."""
 
     allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share a port
     daemon_threads = True

@@ -1,4 +1,4 @@
-"""Which agreement a grant opens and which streams it can read, asked through the tap itself."""
+"""Which agreement a grant opens and which streams it can read, checked by the tap itself."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NEEDED = (
 def settings_given() -> dict[str, Any]:
     """Return the settings in the environment and in `.env` that connecting needs.
 
-    `demo` as the app secret counts as none: it is in a copied template, and has no app.
+    The app secret `demo` is ignored: it comes from a copied template, and is no app's.
     """
     files.load_env_file(Path(".env"))
     every = SETTINGS.to_dict()["properties"]
@@ -63,7 +63,7 @@ def settings_given() -> dict[str, Any]:
 
 
 def opened(config: Mapping[str, Any], app_secret: str, token: str) -> TapVismaEconomic:
-    """Return a tap for one grant, with waits that suit somebody in front of a screen."""
+    """Return a tap for one grant that does not wait for minutes, because a user is waiting."""
     logging.getLogger(TapVismaEconomic.name).setLevel(logging.CRITICAL)  # the caller reports
     pair = {"app_secret_token": app_secret, "agreement_grant_token": token}
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
