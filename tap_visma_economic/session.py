@@ -20,8 +20,17 @@ from typing import Any, cast
 import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
+    InvalidHeader,
+    InvalidSchema,
+    InvalidURL,
+    ProxyError,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.errors import (
@@ -220,72 +229,40 @@ def host_of(request: requests.PreparedRequest) -> str:
 
 _WITHIN = "within {timeout:g} s (setting request_timeout)"
 
+_UNVERIFIED = (
+    "the TLS certificate of {host} could not be verified ({why}). If your network inspects TLS with "
+    "its own certificate, set ca_bundle to the file with that certificate"
+)
+_UNREACHABLE = (
+    "{host} could not be reached: check the network, its proxy, and the settings rest_url and "
+    "openapi_url"
+)
+_BAD_ADDRESS = "the address of {host}, or of a proxy for it in the environment, is not valid"
+
 _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
+    (ssl.SSLCertVerificationError, CertificateError, _UNVERIFIED),
+    (ContentDecodingError, BadAnswerError, "the response to GET {path} could not be decompressed"),
+    (InvalidHeader, BadAnswerError, "headers of the response to GET {path} contradict each other"),
+    (InvalidURL, ConfigError, _BAD_ADDRESS),
+    (InvalidSchema, ConfigError, "a proxy for {host} in the environment has an unsupported scheme"),
+    (ProxyError, NetworkError, "the proxy refused the connection to {host}"),
+    (requests.ConnectTimeout, NetworkError, "{host} did not accept a connection " + _WITHIN),
     (
-        ssl.SSLCertVerificationError,
-        CertificateError,
-        (
-            "the TLS certificate of {host} could not be verified ({why}). If your network inspects "
-            "TLS with its own certificate, set ca_bundle to the file with that certificate"
-        ),
-    ),
-    (
-        requests.exceptions.ContentDecodingError,
-        BadAnswerError,
-        "the response to GET {path} could not be decompressed",
-    ),
-    (
-        requests.exceptions.InvalidHeader,
-        BadAnswerError,
-        "the headers of the response to GET {path} contradict each other",
-    ),
-    (
-        requests.exceptions.InvalidURL,
-        ConfigError,
-        "the address of {host}, or of a proxy for it in the environment, is not valid",
-    ),
-    (
-        requests.exceptions.InvalidSchema,
-        ConfigError,
-        "a proxy for {host} in the environment has an unsupported scheme",
-    ),
-    (requests.exceptions.ProxyError, NetworkError, "the proxy refused the connection to {host}"),
-    (
-        requests.exceptions.ConnectTimeout,
-        NetworkError,
-        "{host} did not accept a connection " + _WITHIN,
-    ),
-    (
-        urllib3.exceptions.ReadTimeoutError,
+        ReadTimeoutError,
         SlowAnswerError,
         "{host} did not complete its response to GET {path} " + _WITHIN,
     ),
-    (
-        urllib3.exceptions.NewConnectionError,
-        NetworkError,
-        (
-            "{host} could not be reached: check the network, its proxy, and the settings rest_url "
-            "and openapi_url"
-        ),
-    ),
-    (
-        requests.exceptions.ChunkedEncodingError,
-        NetworkError,
-        "the response to GET {path} was cut off",
-    ),
+    (NewConnectionError, NetworkError, _UNREACHABLE),
+    (ChunkedEncodingError, NetworkError, "the response to GET {path} was cut off"),
     (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),
-    (
-        requests.exceptions.ConnectionError,
-        NetworkError,
-        "{host} closed the connection (GET {path})",
-    ),
+    (requests.ConnectionError, NetworkError, "{host} closed the connection (GET {path})"),
 )
 """The first row that fits an error or one of its causes gives the message. The library's own could
 quote a request's headers."""
 
 
 def _explained(
-    error: requests.exceptions.RequestException, *, host: str, path: str, timeout: float
+    error: requests.RequestException, *, host: str, path: str, timeout: float
 ) -> EconomicError:
     """Return the error for a request that had `timeout` seconds."""
     causes = list(_causes(error))
