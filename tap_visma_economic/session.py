@@ -230,28 +230,26 @@ def host_of(request: requests.PreparedRequest) -> str:
 _WITHIN = "within {timeout:g} s (setting request_timeout)"
 
 _UNVERIFIED = (
-    "the TLS certificate of {host} could not be verified ({why}). If your network inspects TLS with "
-    "its own certificate, set ca_bundle to the file with that certificate"
+    "the TLS certificate of {host} could not be verified ({why}). If your network inspects TLS "
+    "with its own certificate, set ca_bundle to the file with that certificate"
 )
 _UNREACHABLE = (
     "{host} could not be reached: check the network, its proxy, and the settings rest_url and "
     "openapi_url"
 )
+_SLOW = "{host} did not complete its response to GET {path} " + _WITHIN
+_CONTRADICTORY = "the headers of the response to GET {path} contradict each other"
 _BAD_ADDRESS = "the address of {host}, or of a proxy for it in the environment, is not valid"
 
 _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (ssl.SSLCertVerificationError, CertificateError, _UNVERIFIED),
     (ContentDecodingError, BadAnswerError, "the response to GET {path} could not be decompressed"),
-    (InvalidHeader, BadAnswerError, "headers of the response to GET {path} contradict each other"),
+    (InvalidHeader, BadAnswerError, _CONTRADICTORY),
     (InvalidURL, ConfigError, _BAD_ADDRESS),
     (InvalidSchema, ConfigError, "a proxy for {host} in the environment has an unsupported scheme"),
     (ProxyError, NetworkError, "the proxy refused the connection to {host}"),
     (requests.ConnectTimeout, NetworkError, "{host} did not accept a connection " + _WITHIN),
-    (
-        ReadTimeoutError,
-        SlowAnswerError,
-        "{host} did not complete its response to GET {path} " + _WITHIN,
-    ),
+    (ReadTimeoutError, SlowAnswerError, _SLOW),
     (NewConnectionError, NetworkError, _UNREACHABLE),
     (ChunkedEncodingError, NetworkError, "the response to GET {path} was cut off"),
     (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),

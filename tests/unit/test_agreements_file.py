@@ -98,7 +98,7 @@ GOOD = '{"agreement_grant_token": "good-token"}'
         *(
             (f"{HEADER}\n;;;good-token", line, words)
             for line, words in {
-                f"1234567.0;;;{TOKEN}": "agreement_number must be a whole number without separators",
+                f"1234567.0;;;{TOKEN}": "agreement_number must be a whole number without",
                 f"1.234.567;;;{TOKEN}": "agreement_number must be",
                 f"1,23E+06;;;{TOKEN}": "agreement_number must be",
                 f"-1;;;{TOKEN}": "agreement_number must be",

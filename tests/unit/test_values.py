@@ -148,13 +148,15 @@ def test_a_value_that_can_only_mean_one_thing_is_that(
 
 NOT_WHOLE = [Decimal("5.5"), "5.0", "5 ", "", "V5", True, False, [5], {"n": 5}, Decimal("1E+400")]
 
+NOT_TRUTH: list[Any] = ["", "yes", "0", 2, -1, Decimal("0.5"), [], {}, [True]]
+
 
 @pytest.mark.parametrize(
     ("convert", "served"),
     [
         *((integer, it) for it in NOT_WHOLE),
         *((number, it) for it in ("12,50", "1.000,00", "", " 1", ".5", "NaN", "1_0", True, [1])),
-        *((boolean, it) for it in ("", "yes", "0", 2, -1, Decimal("0.5"), [], {}, [True])),
+        *((boolean, it) for it in NOT_TRUTH),
     ],
 )
 def test_any_other_value_is_mistyped(convert: Converter, served: Any) -> None:
