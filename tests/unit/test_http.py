@@ -17,7 +17,7 @@ from tap_visma_economic import http as http_module
 from tap_visma_economic.agreement import identified
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator
-from tap_visma_economic.errors import GrantRefusedError, NetworkError, Stopped
+from tap_visma_economic.errors import GrantRefusedError, Stopped
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import RateLimit
@@ -137,34 +137,6 @@ def test_a_429_that_asks_for_more_than_may_be_waited_holds_up_nobody(clock: Cloc
     assert http.waited == 0
 
 
-def test_the_wait_for_a_429_is_counted_once_whoever_waits(clock: Clock) -> None:
-    way = Way(refused_first("7"), clock)
-    http = client_on(way)
-    send(http)
-    assert http.waited == pytest.approx(7), "who was refused waits, outside the lane"
-    futures = [POOL.submit(partial(send, http)) for _ in range(3)]
-    for future in futures:
-        future.result(SOON)
-    assert http.waited == pytest.approx(7)
-
-
-@pytest.mark.parametrize("after", ["20", "86400"])
-def test_a_budget_that_does_not_come_back_is_waited_for_once_and_not_by_every_request(
-    clock: Clock, after: str
-) -> None:
-    way = Way(lambda _: answer({}, 429, {"Retry-After": after}), clock)
-    http = client_on(way, max_wait=100)
-    while not http._exhausted:
-        send(http)
-    end = clock.now
-    assert end == (100 if after == "20" else 0)
-    for _ in range(10):
-        send(http)
-    assert http._exhausted
-    assert clock.now == end
-    assert http.waited == end
-
-
 def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) -> None:
     way = Way(
         lambda place: answer({}, 200 if place % 3 == 2 else 429, {"Retry-After": "40"}), clock
@@ -193,18 +165,6 @@ def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: C
             future.result(SOON)
     assert way.sent == []
     assert len(clock.waits) == 1
-
-
-def test_a_request_without_an_answer_is_counted_and_the_next_may_go(clock: Clock) -> None:
-    def answering(place: int) -> requests.Response:
-        if place == 0:
-            raise NetworkError("no answer")
-        return well(place)
-
-    way = Way(answering, clock)
-    http = client_on(way)
-    assert send(http).status_code == 200
-    assert http.rate_limit.calls == 2
 
 
 # --- what the log says ---
