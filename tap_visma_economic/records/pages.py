@@ -147,7 +147,7 @@ def single(
 ) -> Page:
     """Return a bare JSON object as a page of one row.
 
-    Without any documented property it is another one, such as an error that came with status 200.
+    Without any documented property it is another one, such as an error with status 200.
     """
     _, rows = _read(response, _SINGLE, row_type)
     if not any(name in documented for name in rows[0]):
@@ -165,10 +165,10 @@ def count(response: requests.Response) -> int:
 
 
 def fault_of_next_page(link: str, asked: str) -> str | None:
-    """Return what is wrong with `pagination.nextPage`, None if it leads on from the URL asked for.
+    """Return what is wrong with `pagination.nextPage`, None if it continues the requested URL.
 
-    No link is followed: the tap asks for pages by its own queries, so that none can send its tokens
-    elsewhere. One that leads away or back says that the response is not to be trusted.
+    No link is followed: the tap makes its own queries, so that no link can send tokens elsewhere. One
+    to another host or to an earlier page shows that the response cannot be trusted.
     """
     try:
         host, skipped = _host_and_skipped(link)

@@ -1,8 +1,8 @@
-"""From the rows of a page to the records of a stream, and what is said of those that are flawed.
+"""From the rows of a page to the records of a stream, and the reports of flawed rows.
 
 Values that no message can carry (see `lenient`) are null in the record, and the log names the row.
 A row without its key is held back, whether that is missing, null or such a value: no target takes
-it. Its stream has failed for its company, so that the bookmark stays in front of it.
+it. Its stream fails for its company, so that the bookmark stays below it.
 """
 
 from __future__ import annotations

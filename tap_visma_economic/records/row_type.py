@@ -32,7 +32,7 @@ _compiling = threading.Lock()
 
 @dataclass(frozen=True)
 class Envelope:
-    """What stands around the rows of a response.
+    """What surrounds the rows of a response.
 
     Args:
         kind: a generic type over rows; None where the response is one row.
@@ -67,7 +67,7 @@ class Flaw(NamedTuple):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A row type as far as it has learnt. It never changes: rows keep the one that decoded them.
+    """A row type with what it has learnt. It never changes: rows keep the one that decoded them.
 
     Attributes:
         struct: what rows are decoded to.
@@ -93,13 +93,13 @@ class Compiled:
 
 @dataclass(eq=False)
 class Rows(Sequence[Row]):
-    """The rows of one response: objects, and dictionaries for whoever asks.
+    """The rows of one response: objects, and dictionaries if they are iterated over.
 
     Args:
         made: the rows as objects, which become records in place (see `finalize`).
         compiled: what decoded them; None if they are dictionaries.
         flaws: what was omitted of rows, by place.
-        places: where in the response they stand, if they are not all.
+        places: their places in the response, if these are not all of its rows.
         keyless: the keys that are missing from records, by place.
     """
 
