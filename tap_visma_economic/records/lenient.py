@@ -1,7 +1,7 @@
 """Responses that are not quite JSON: what can be read is, and what no message can carry is null.
 
-This module reads what strict decoding rejects. Another encoding of Unicode, a byte order mark and bare
-control characters in texts are read as they are meant. Text that is not Unicode, `NaN` and the
+This module reads what strict decoding rejects. Another encoding of Unicode, a byte order mark and
+bare control characters in texts are read as they are meant. Text that is not Unicode, `NaN` and the
 infinities, numbers without end and what is nested too deep can be read, but neither JSON nor a
 target has a place for them: each is null in its row, and reported with its place as a flaw.
 

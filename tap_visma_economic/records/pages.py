@@ -167,8 +167,8 @@ def count(response: requests.Response) -> int:
 def fault_of_next_page(link: str, asked: str) -> str | None:
     """Return what is wrong with `pagination.nextPage`, None if it continues the requested URL.
 
-    No link is followed: the tap makes its own queries, so that no link can send tokens elsewhere. One
-    to another host or to an earlier page shows that the response cannot be trusted.
+    No link is followed: the tap makes its own queries, so that no link can send tokens elsewhere.
+    One to another host or to an earlier page shows that the response cannot be trusted.
     """
     try:
         host, skipped = _host_and_skipped(link)
