@@ -140,10 +140,11 @@ def test_a_forged_callback_is_turned_away_and_the_real_one_still_counts(
         here = running.redirect_url.rsplit("/", 1)[0]
         forged = urlencode({"redirectUrl": f"{here}/callback"})
         browser.open(f"{here}/?token={GRANT_2}")
-        assert browser.comes_to("Nothing matches the given URI")
+        assert browser.comes_to("Error response")
+        assert "waiting for e-conomic at another URL" in browser.text()
         browser.open(f"{installation_url(connect.sandbox.url)}&{forged}")  # e-conomic's own page,
         browser.click(ADD)  # sent to an address that somebody else made up
-        assert browser.comes_to("Nothing matches the given URI")
+        assert browser.comes_to("Error response")
         assert not running.ended
         browser.open(running.url)
         browser.click(ADD)

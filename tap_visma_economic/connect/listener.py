@@ -35,6 +35,8 @@ HOST = "127.0.0.1"
 _FAREWELL = 3.0
 """Seconds that the browser has to fetch the last page before the listener closes."""
 
+_UNKNOWN = "A program on this machine is waiting for e-conomic at another URL. See the terminal."
+
 _POLL = 0.1
 """Maximum seconds of one wait, so that Ctrl-C is noticed on every system."""
 
@@ -111,7 +113,7 @@ class Listener:
         path, _, query = handler.path.partition("?")
         own_host = _same(handler.headers.get("Host", ""), self._authority)  # or DNS rebinding
         if not (own_host and _is_visit(handler.headers)):
-            handler.send_error(HTTPStatus.NOT_FOUND)
+            handler.send_error(HTTPStatus.NOT_FOUND, explain=_UNKNOWN)
         elif _same(path, self._path):
             if self._used.acquire(blocking=False):
                 self._query = query
@@ -125,7 +127,7 @@ class Listener:
             handler.respond(HTTPStatus.OK, self._result)
             self._shown.set()
         else:
-            handler.send_error(HTTPStatus.NOT_FOUND)
+            handler.send_error(HTTPStatus.NOT_FOUND, explain=_UNKNOWN)
 
 
 def _is_visit(headers: Message) -> bool:
