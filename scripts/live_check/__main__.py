@@ -39,7 +39,7 @@ LONGEST_WAIT = 60.0  # seconds, and only once
 ANSWERS = {True: "as assumed", False: "otherwise", None: "could not tell"}
 
 
-class TokensRefusedError(Exception):
+class TokensRejectedError(Exception):
     """e-conomic returned 401."""
 
 
@@ -61,7 +61,7 @@ class Api:
 
         Raises:
             CannotTell: it was not sent, or there was no response.
-            TokensRefusedError: e-conomic does not know the tokens.
+            TokensRejectedError: e-conomic does not know the tokens.
         """
         if request not in self._known:
             self._known[request] = self._send(request)
@@ -87,7 +87,7 @@ class Api:
             raise CannotTell(f"no response ({type(error).__name__})") from None
         self.replies.append(reply)
         if reply.status == requests.codes.unauthorized:
-            raise TokensRefusedError
+            raise TokensRejectedError
         if reply.status == requests.codes.too_many_requests:
             wait = retry_after(*(reply.headers.get(name) for name in ("Retry-After", "Date")))
             self._hold(wait, "not requested: e-conomic rejected a call with 429")
@@ -185,7 +185,7 @@ def main() -> int:
     api = Api(rest_url, openapi_url, auth, options.pause)
     try:
         report = live_check(api, options.only)
-    except TokensRefusedError:
+    except TokensRejectedError:
         sys.exit(f"e-conomic rejects the tokens (401): see {app} and {grant}")
     if not api.replies:
         sys.exit(f"No response from {origin_of(rest_url)[1]}: nothing could be checked")
