@@ -122,6 +122,17 @@ def test_a_400_about_the_version_names_the_setting(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (REST_404, "Nothing here. Look at the collection. (log ID 8d79-CPH)"),
+        ({**OPENAPI_403, "detail": "Ask."}, "Missing modules: Project Ask. (log ID 0000-CPH)"),
+    ],
+)
+def test_an_error_quotes_message_hint_and_log_id(body: Any, words: str) -> None:
+    assert said(body) == words
+
+
+@pytest.mark.parametrize(
     ("errors", "words"),
     [
         (["Not that one.", "Nor that."], "Failed. Not that one. Nor that."),

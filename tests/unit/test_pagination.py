@@ -53,6 +53,30 @@ def read(
     raise AssertionError("the paginator does not come to an end")
 
 
+@pytest.mark.parametrize(
+    ("paginator", "query", "then"),
+    [
+        (
+            Offset("a$eq:1", sort="name"),
+            {"sort": "name", "pagesize": 1000, "skippages": 0},
+            {"skippages": 1},
+        ),
+        (
+            Paged("a$eq:1", sort="number"),
+            {"sort": "number", "pageSize": 100, "skipPages": 0},
+            {"skipPages": 1},
+        ),
+        (Cursor("a$eq:1"), {}, {"cursor": "7"}),
+    ],
+)
+def test_every_page_is_requested_with_the_filter_and_the_order(
+    paginator: Paginator, query: Query, then: Query
+) -> None:
+    pages = iter([page_of(numbered(*range(100)), more=True, cursor="7"), page_of(numbered(100))])
+    first = {"filter": "a$eq:1", **query}
+    assert read(paginator, lambda _: next(pages)) == [first, {**first, **then}]
+
+
 # --- REST, upward by a key ---
 
 
