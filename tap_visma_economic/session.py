@@ -231,7 +231,7 @@ _WITHIN = "within {timeout:g} s (setting request_timeout)"
 
 _UNVERIFIED = (
     "the TLS certificate of {host} could not be verified ({why}). If your network inspects TLS "
-    "with its own certificate, set ca_bundle to the file with that certificate"
+    "with a certificate of its own, name its file in the setting ca_bundle"
 )
 _UNREACHABLE = (
     "{host} could not be reached: check the network, its proxy, and the settings rest_url and "
