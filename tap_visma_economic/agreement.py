@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tap_visma_economic.agreements_file import Grant
@@ -20,6 +20,7 @@ class Agreement:
 
     Args:
         number: agreementNumber, a column of every record.
+        grant: the grant that opens it.
         name: the company's name, for messages.
         http: the HTTP client with its tokens and its rate limit.
         page: the response of `/self`, the row of the stream `agreements`.
@@ -27,6 +28,7 @@ class Agreement:
     """
 
     number: int
+    grant: Grant
     name: str
     http: HttpClient
     page: Page
@@ -47,11 +49,11 @@ class Agreements:
 
     Args:
         usable: those whose grants work, in the order of the settings.
-        failures: why the others cannot be read, one line each.
+        failures: the grants that do not, and why.
     """
 
     usable: tuple[Agreement, ...]
-    failures: tuple[str, ...]
+    failures: Mapping[Grant, EconomicError]
 
     def __iter__(self) -> Iterator[Agreement]:
         return iter(self.usable)
@@ -69,13 +71,13 @@ def read_agreements(
         ConfigError: no grant is usable, or two grants are for the same agreement.
     """
     found: dict[int, tuple[str, Agreement]] = {}
-    failures: list[str] = []
+    failures: dict[Grant, EconomicError] = {}
     for grant, answer in identified:
         where = grant.where
         try:
             agreement = answer()
         except EconomicError as error:
-            failures.append(f"{where}: {error}")
+            failures[grant] = error
             continue
         other, _ = found.setdefault(agreement.number, (where, agreement))
         if other != where:
@@ -83,13 +85,14 @@ def read_agreements(
                 f"{where} and {other} are both for {agreement}. Remove one of them: an agreement "
                 "is read only once"
             )
-    if not found and len(failures) == 1:
-        raise ConfigError(f"No agreement can be read. {failures[0]}")
-    for line in failures:
+    lines = [f"{grant.where}: {error}" for grant, error in failures.items()]
+    if not found and len(lines) == 1:
+        raise ConfigError(f"No agreement can be read. {lines[0]}")
+    for line in lines:
         logger.error("Cannot use %s", line)
     if not found:
         raise ConfigError("No agreement can be read; see the errors above")
-    return Agreements(tuple(agreement for _, agreement in found.values()), tuple(failures))
+    return Agreements(tuple(agreement for _, agreement in found.values()), failures)
 
 
 def identified(grant: Grant, http: HttpClient, page: Page) -> Agreement:
@@ -107,7 +110,7 @@ def identified(grant: Grant, http: HttpClient, page: Page) -> Agreement:
         )
     company = row.get("company")
     name = company.get("name") if isinstance(company, dict) else None
-    agreement = Agreement(number, shown(name) if isinstance(name, str) else "", http, page)
+    agreement = Agreement(number, grant, shown(name) if isinstance(name, str) else "", http, page)
     if grant.number not in (None, number):
         raise EconomicError(
             f"the grant is for {agreement}, not for agreement {grant.number}. Correct "

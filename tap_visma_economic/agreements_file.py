@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hmac
 import io
 import json
 import re
@@ -55,6 +56,10 @@ class Grant:
     number: int | None = None
     name: str = ""
     enabled: bool = True
+
+    def digest(self, app_secret: str) -> str:
+        """Return 16 hexadecimal digits by which a grant is known where its token must not be."""
+        return hmac.new(app_secret.encode(), self.token.encode(), "sha256").hexdigest()[:16]
 
 
 @dataclass(frozen=True)

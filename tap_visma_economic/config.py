@@ -79,6 +79,38 @@ SETTINGS = th.PropertiesList(
         "`agreements`.",
     ),
     th.Property(
+        "shard_index",
+        th.IntegerType(minimum=0, maximum=9999),
+        title="Shard index",
+        description="Read only the companies of this shard, from 0, of the `shard_count` shards "
+        "into which `agreements_file` is divided by `agreement_number`.",
+    ),
+    th.Property(
+        "shard_count",
+        th.IntegerType(minimum=1, maximum=10000),
+        title="Shard count",
+        description="How many jobs, each with its own `shard_index` and state, share the "
+        "companies of `agreements_file`.",
+    ),
+    th.Property(
+        "shard_has_own_tables",
+        th.BooleanType,
+        default=False,
+        title="Shard has its own tables",
+        description="No other shard writes the tables of this one. Without that, shards cannot "
+        "use `emit_activate_version_messages`: each would delete the rows of the others.",
+    ),
+    th.Property(
+        "refused_grants",
+        th.StringType,
+        allowed_values=["fail", "warn"],
+        default="fail",
+        title="Refused grants",
+        description="What a grant that e-conomic rejects (401) does to the run's exit code: `fail` "
+        "makes it 1, `warn` leaves it 0. It is 1 in any case when all grants are rejected, or more "
+        "than a tenth that were not in the run before.",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",

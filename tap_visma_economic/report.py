@@ -45,6 +45,7 @@ class Report:
         self._denied: defaultdict[str, list[str]] = defaultdict(list)
         self._readable: set[str] = set()
         self._failures: list[str] = []
+        self._refused: list[str] = []
 
     def called(self, stream: str, tokens: int) -> None:
         """Record a response and its cost. May run in any thread."""
@@ -87,9 +88,9 @@ class Report:
         self._failures.append(f"Failed: {stream}, {agreement}: {error}")
         self.allow(agreement)
 
-    def refuse(self, line: str) -> None:
+    def refuse(self, line: str, *, fails: bool = True) -> None:
         """Record that a grant is unusable: this run reads nothing more of that agreement."""
-        self._failures.append(f"Not read: {line}")
+        (self._failures if fails else self._refused).append(f"Not read: {line}")
 
     def conclude(self, paid: Collection[str]) -> None:
         """Fail agreements whose every requested stream was denied, not all of paid modules.
@@ -138,6 +139,7 @@ class Report:
         return aligned([("stream", "rows", "calls", "tokens", "seconds"), *lines], numbers=True)
 
     def _warnings(self) -> Iterator[str]:
+        yield from self._refused
         for (agreement, reason), streams in self._skipped.items():
             yield f"Skipped for {agreement}: {', '.join(streams)}: {reason}"
         for (stream, agreement), count in self._vanished.items():
@@ -163,7 +165,8 @@ class Report:
         )
         skipped = len({stream for streams in self._skipped.values() for stream in streams})
         kept = sum(map(len, self._kept.values()))
-        but = [f"{counted(skipped, 'stream')} skipped"] if skipped else []
+        but = [f"{counted(len(self._refused), 'grant')} refused"] if self._refused else []
+        but += [f"{counted(skipped, 'stream')} skipped"] if skipped else []
         but += [f"ACTIVATE_VERSION not sent for {counted(kept, 'stream')}"] if kept else []
         return f"{line}; {' and '.join(but)}, see above" if but else line
 

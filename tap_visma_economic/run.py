@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from tap_visma_economic.agreement import Agreement, Agreements, identified, read
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
 from tap_visma_economic.config import OPENAPI_URL, REST_URL, Config, value_of
-from tap_visma_economic.errors import GrantRefusedError
+from tap_visma_economic.errors import EconomicError, GrantRefusedError
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.prefetch import Prefetcher, SingleFlight
 from tap_visma_economic.progress import Progress
@@ -31,6 +31,9 @@ from tap_visma_economic.signals import StopFlag
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 S = TypeVar("S")
+
+REFUSED = "refused"
+"""Key in the state of `agreements`: digests of the grants that were rejected in the last run."""
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -80,6 +83,7 @@ class Run:
         self._read_self = read_self
         self._making = threading.RLock()
         self._streams: dict[type[Any], Any] = {}
+        self._refused: dict[str, str] = {}
 
     def setting(self, name: str) -> Any:
         """Return a setting, or its default."""
@@ -137,8 +141,8 @@ class Run:
                 logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
         agreements = read_agreements(self.identify(self._grants))
         self.report.agreements = agreements.usable
-        for line in agreements.failures:
-            self.report.refuse(line)
+        for grant, error in agreements.failures.items():
+            self._refuse(grant, grant.where, error)
         for agreement in agreements:  # later runs have to know whose rows the tables have
             self._company_state(agreement)
         return agreements
@@ -163,7 +167,31 @@ class Run:
         """Record that an agreement's grant was rejected: this run sends no more requests for it."""
         agreement.refused = True
         logger.error("%s: %s", agreement, error)
-        self.report.refuse(f"{agreement}: {error}")
+        self._refuse(agreement.grant, str(agreement), error)
+
+    def _refuse(self, grant: Grant, whose: str, error: EconomicError) -> None:
+        if isinstance(error, GrantRefusedError):
+            self._refused[grant.digest(self.config["app_secret_token"])] = f"{whose}: {error}"
+        else:
+            self.report.refuse(f"{whose}: {error}")
+
+    def conclude(self, paid: Collection[str]) -> None:
+        """Decide whether rejected grants fail the run, and remember them in the state.
+
+        Args:
+            paid: see `Report.conclude`.
+        """
+        remembered = self._state.setdefault("bookmarks", {}).setdefault("agreements", {})
+        before = remembered.pop(REFUSED, None)
+        new = self._refused.keys() - set(before if isinstance(before, list) else ())
+        if self._refused:
+            remembered[REFUSED] = sorted(self._refused)
+        all_of_them = len(self._refused) == len(self._grants)
+        too_many = all_of_them or len(new) * 10 > len(self._grants)
+        fails = self.setting("refused_grants") == "fail" or too_many
+        for line in self._refused.values():
+            self.report.refuse(line, fails=fails)
+        self.report.conclude(paid)
 
     # Companies, in the state of the stream `agreements`
 

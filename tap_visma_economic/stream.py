@@ -689,8 +689,7 @@ class EconomicStream(RESTStream["Query"]):
     def _coverage(self) -> Coverage:
         # What `agreements` remembers is `companies_before`.
         partitions = [] if self.is_self else self.stream_state.get("partitions", [])
-        failures = [line.partition(": ")[0] for line in self.run.agreements.failures]
-        gaps = [f"{where} could not be read" for where in failures]
+        gaps = [f"{grant.where} could not be read" for grant in self.run.agreements.failures]
         gaps += [f"{grant.where} is disabled" for grant in self.run.disabled]
         before = self.run.companies_before
         had_rows = {number for number, streams in before.items() if self.name in streams}

@@ -37,6 +37,7 @@ from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
 from tap_visma_economic.run import Run
+from tap_visma_economic.shard import divide, forget_others
 from tap_visma_economic.signals import StopFlag, signals_wait
 from tap_visma_economic.stream import EconomicStream
 from tap_visma_economic.streams import STREAMS
@@ -70,10 +71,12 @@ class TapVismaEconomic(Tap):
         validation.check_schema(settings, schema, variables=variables)
         redact_logs(tokens(settings))
         self._grants: list[Grant] = []
+        self._other_shards: list[int] = []
         if validate_config:
-            self._grants = validation.checked_grants(settings)
-            redact_logs([*tokens(settings), *(grant.token for grant in self._grants)])
+            every_grant = validation.checked_grants(settings)
+            redact_logs([*tokens(settings), *(grant.token for grant in every_grant)])
             validation.check(settings)
+            self._grants, self._other_shards = divide(every_grant, settings)
         logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # INFO quotes settings
         super().__init__(config=settings, validate_config=validate_config, **kwargs)
         self.logger.addFilter(_is_about_a_selected_stream)
@@ -147,16 +150,20 @@ class TapVismaEconomic(Tap):
 
         However the run ends, the output is complete lines, and its state covers only written rows.
         """
+        if self.config.get("shard_count") and not any(grant.enabled for grant in self._grants):
+            self.logger.info("Complete: there are no companies in this shard")
+            return 0
         try:
             self._warn_of_unknown_names()
             self._check_batches()
+            forget_others(self.state, self._other_shards)
             _ = self._run.agreements  # raises before any message is written
             with contextlib.suppress(Stopped), progress() as self._run.progress:
                 self._plan_ahead()
                 self.sync_all()
                 self._log_selection()
                 self._reconcile()
-                self._run.report.conclude(_PAID)
+                self._run.conclude(_PAID)
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self._run.finish()  # an interrupted batch has no manifest: keep the state before
             self.message_writer.flush()
@@ -240,7 +247,7 @@ class TapVismaEconomic(Tap):
         """Yield a report for each company: its identity, and which streams its grant can read."""
         for agreement, findings in self.findings():
             yield access.table(agreement, findings, STREAMS)
-        self._run.report.conclude(_PAID)
+        self._run.conclude(_PAID)
 
     def end(self) -> int:
         """Log the report of the run, and return its exit code."""

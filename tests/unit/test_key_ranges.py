@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_visma_economic.errors import UncountedError
 from tap_visma_economic.key_ranges import PAGE, PAGES_PER_RANGE, key_ranges
 
 if TYPE_CHECKING:
@@ -49,6 +50,23 @@ def test_every_row_is_in_one_range_and_the_calls_stay_few(name: str) -> None:
     assert rows == len(numbers)
     pages = -(-len(numbers) // PAGE)
     assert calls + len(asked) <= pages * 1.12 + 5
+
+
+@pytest.mark.parametrize("fails", range(4))
+def test_what_follows_a_count_that_fails_is_one_range(fails: int) -> None:
+    numbers = LISTINGS["with gaps"]
+    asked: list[tuple[int, int]] = []
+    right = counter(numbers, asked)
+
+    def count(above: int, upto: int) -> int:
+        if len(asked) == fails:
+            raise UncountedError("e-conomic cannot count")
+        return right(above, upto)
+
+    ranges = list(key_ranges(numbers[:PAGE], len(numbers) - PAGE, count, unique=True))
+    ends = [numbers[PAGE - 1], *(upto for _, upto in ranges)]
+    assert [above for above, _ in ranges] == ends[:-1], "ranges meet without a gap"
+    assert ends[-1] is None, "the last range has no end"
 
 
 def test_no_number_above_those_of_32_bits_is_counted_up_to() -> None:
