@@ -40,7 +40,6 @@ lint: $(READY) ## Lint, format, types, layers
 	$(BIN)/lint-imports
 
 docs: $(READY) ## Build the documentation site into build/site, strictly
-	$(BIN)/python -m scripts.docs_site
 	$(BIN)/zensical build --clean --strict
 	@echo "To read it: python3 -m http.server --bind 127.0.0.1 --directory build/site, and open http://127.0.0.1:8000"
 

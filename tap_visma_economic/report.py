@@ -116,7 +116,8 @@ class Report:
             signum: the signal that stopped the run, if any.
         """
         if self._read and signum is None:
-            logger.info("Usage by stream:\n%s", "\n".join(self._usage_table()))
+            usage = logger.getChild("usage")
+            usage.info("Usage by stream:\n%s", "\n".join(self._usage_table()))
             for agreement in self.agreements:
                 if (waited := agreement.http.waited) >= 1:
                     logger.info(
