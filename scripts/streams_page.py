@@ -235,4 +235,5 @@ def _refers(join: Join) -> str:
     types = " or ".join(map(str, join.only))
     doubt = "; assumed, not promised by e-conomic" if join.assumed else ""
     only = f", where `type` is {types}" if types else ""
-    return f"Joins {_link(join.target)}`.{join.key}`{only}{doubt}."
+    place = f"{_DOMAIN_OF[join.target]}.md#{join.target}"
+    return f"Joins [`{join.target}.{join.key}`]({place}){only}{doubt}."
