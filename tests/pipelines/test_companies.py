@@ -1,4 +1,4 @@
-"""The plugins of docs/recipes/companies.md: two companies, each in a schema and a state of its own."""
+"""The plugins of docs/recipes/companies.md: two companies, each with a schema and a state."""
 
 from __future__ import annotations
 
