@@ -35,9 +35,7 @@ GRANTS = {"nordlys": "demo", "vestkyst": "demo-2"}
 class Fleet:
     """A project with the plugins of the page, and somebody else's token in the environment."""
 
-    def __init__(
-        self, folder: Path, installed: Path, sandbox: Sandbox, postgres: Postgres
-    ) -> None:
+    def __init__(self, folder: Path, installed: Path, sandbox: Sandbox, postgres: Postgres) -> None:
         self.project = Pipeline(folder, installed).project
         file = self.project.folder / "meltano.yml"
         declared = yaml.safe_load(file.read_text("utf-8"))
