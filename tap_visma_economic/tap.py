@@ -79,7 +79,7 @@ class TapVismaEconomic(Tap):
         super().__init__(config=settings, validate_config=validate_config, **kwargs)
         if (level := self.metrics_logger.level) > logging.INFO:
             # Meltano sets the level of all others: there, LOGLEVEL silences details by stream.
-            for name in ("usage", *(stream.name for stream in STREAMS)):
+            for name in ("usage", *(vars(stream)["name"] for stream in STREAMS)):
                 self.logger.getChild(name).setLevel(level)
 
     def _variables(self, schema: Schema) -> dict[str, Any]:
