@@ -91,7 +91,7 @@ def dimension(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
 
 
 def whose(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
-    assert [int(number) for number, _ in rows] == [company.agreement_number]
+    assert [int(number) for (number,) in rows] == [company.agreement_number]
 
 
 def zero(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:

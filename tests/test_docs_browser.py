@@ -101,7 +101,7 @@ def test_no_page_is_wider_than_the_screen_or_breaks_the_name_e_conomic(
         ("restbeløb", "recipes/receivables/"),
         ("booked_entries", "streams/ledger/#booked_entries"),
         ("start_date", "settings/#what-start_date-bounds"),
-        ("kladde", "words/"),
+        ("kladde", "words/#for-data-engineers-accounting-words"),
     ],
 )
 def test_search_finds(browser: Browser, address: str, words: str, page: str) -> None:

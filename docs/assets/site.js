@@ -5,7 +5,7 @@ while (texts.nextNode()) {
   if (texts.currentNode.data.includes("e-conomic")) named.push(texts.currentNode);
 }
 for (const text of named.filter((it) => !it.parentNode.closest("script, style, template"))) {
-  const pieces = text.data.split(/(\S*e-conomic\S*)/).map((piece, place) => {
+  const pieces = text.data.split(/(e-conomic)/).map((piece, place) => {
     if (place % 2 === 0) return piece;
     const name = document.createElement("span");
     name.className = "name";
