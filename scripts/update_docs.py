@@ -38,10 +38,10 @@ def settings_table() -> str:
     """Return the table of the tap's own settings, and the names of the SDK's."""
     own, built_in = own_and_built_in()
     rows = [
-        f"| `{name}` | {kind_cell(it)} | {default(it)} | {cell(it['description'])} |"
+        f"| `{name}`<br>{kind_cell(it)}{default(it)} | {cell(it['description'])} |"
         for name, it in own.items()
     ]
-    head = ["| Setting | Kind | Default | What it does |", "|---|---|---|---|"]
+    head = ["| Setting | What it does |", "|---|---|"]
     added = ", ".join(f"`{name}`" for name in built_in)
     sdk = f"The SDK adds {added}: see [its documentation](https://sdk.meltano.com)."
     return "\n".join([*head, *rows, "", sdk, ""])
@@ -54,7 +54,7 @@ def kind_cell(setting: dict[str, Any]) -> str:
 
 def default(setting: dict[str, Any]) -> str:
     """Return a setting's default as JSON, empty if it has none."""
-    return f"`{json.dumps(setting['default'])}`" if "default" in setting else ""
+    return f", default `{json.dumps(setting['default'])}`" if "default" in setting else ""
 
 
 def _between(path: Path, name: str, new: str) -> tuple[Path, str]:

@@ -54,7 +54,7 @@ PAGE = (ROOT / "docs/settings.md").read_text("utf-8")
 ON_PAGE = {
     name: (kind, default)
     for name, kind, default in re.findall(
-        r"^\| `(\w+)` \| ([\w ,]+) \| (?:`(.*?)`)? ?\| .+ \|$",
+        r"^\| `(\w+)`<br>(\w+(?:, secret)?)(?:, default `(.*?)`)? \| .+ \|$",
         PAGE[PAGE.index("settings: begin") : PAGE.index("settings: end")],
         re.MULTILINE,
     )
