@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILES = {block.title: block.text for block in blocks("docs/running/logs.md") if block.title}
 SELECTED = ("agreements", "customers", "journals", "projects", "units")
-DETAILS = ("METRIC", "Beginning sync", "Usage by stream", "target sink")
+DETAILS = (f"{TAP} METRIC", "target-postgres METRIC", "Beginning sync", "Usage by stream")
 """What the tap and the target log for each table."""
 
 
