@@ -39,7 +39,6 @@ lint: $(READY) ## Lint, format, types, layers
 	$(BIN)/lint-imports
 
 docs: $(READY) ## Build the documentation site into build/site, strictly
-	$(BIN)/python -m scripts.docs_site
 	$(BIN)/zensical build --clean --strict
 	@echo "To read it: python3 -m http.server --bind 127.0.0.1 --directory build/site, and open http://127.0.0.1:8000"
 
@@ -55,9 +54,10 @@ clean: ## Remove everything that was made here
 # What uv.lock says. Where uv does not get through to PyPI, what it or pip finds in another index;
 # with LOCKED=1, as in CI, nothing but uv.lock will do.
 $(READY): pyproject.toml uv.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip uv || $(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/uv sync --quiet --locked --inexact$(if $(LOCKED),, || \
+	@echo "Installing into .venv what is needed here, about half a minute ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --upgrade pip uv || $(BIN)/python -m pip install -qq --upgrade pip
+	@$(BIN)/uv sync --quiet --locked --inexact$(if $(LOCKED),, || \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev || \
-	  $(BIN)/python -m pip install --quiet --editable . --group dev)
-	touch $@
+	  $(BIN)/python -m pip install -qq --editable . --group dev)
+	@touch $@

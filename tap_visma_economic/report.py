@@ -108,7 +108,8 @@ class Report:
     def close(self, signum: int | None) -> int:
         """Log the report, its result last, and return the exit code; `signum` stopped the run."""
         if self._read and signum is None:
-            logger.info("Usage by stream:\n%s", "\n".join(self._usage_table()))
+            usage = logger.getChild("usage")
+            usage.info("Usage by stream:\n%s", "\n".join(self._usage_table()))
             for agreement in self.agreements:
                 if (waited := agreement.http.waited) >= 1:
                     logger.info(

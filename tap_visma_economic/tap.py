@@ -78,8 +78,12 @@ class TapVismaEconomic(Tap):
             validation.check(settings)
             self._grants, self._other_shards = divide(every_grant, settings)
         logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # INFO quotes settings
+        self.logger.addFilter(_is_of_use)
         super().__init__(config=settings, validate_config=validate_config, **kwargs)
-        self.logger.addFilter(_is_about_a_selected_stream)
+        if (level := self.metrics_logger.level) > logging.INFO:
+            # Meltano sets the level of all others: there, LOGLEVEL silences details by stream.
+            for name in ("usage", *(vars(stream)["name"] for stream in STREAMS)):
+                self.logger.getChild(name).setLevel(level)
 
     def _variables(self, schema: Schema) -> dict[str, Any]:
         """Return the settings in the environment and in .env of the working directory."""
@@ -332,6 +336,8 @@ class TapVismaEconomic(Tap):
         ctx.exit()
 
 
-def _is_about_a_selected_stream(record: logging.LogRecord) -> bool:
-    """Keep the SDK's line for each deselected stream out of the log."""
-    return not str(record.msg).startswith("Skipping deselected stream")
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Keep the SDK's lines on deselected streams and unread settings for the level DEBUG."""
+    words = ("Skipping deselected stream", "Skipping parse of env var settings")
+    detailed = logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+    return detailed or not str(record.msg).startswith(words)

@@ -29,6 +29,7 @@ from tests.sandbox.books.documents import STATUSES
 from tests.sandbox.books.ledger import Entry
 from tests.sandbox.books.money import ore
 from tests.sandbox.books.sales import Document, make_line
+from tests.sandbox.books.story import Story
 from tests.sandbox.books.world import build_world
 
 if TYPE_CHECKING:
@@ -404,6 +405,7 @@ def build_company(
     modules: frozenset[str] = ALL,
     today: date = TODAY,
     finance_remainders: bool = False,
+    story: type[Story] = Story,
 ) -> Company:
     """A company with about ``entries`` ledger entries; the same arguments make the same rows."""
     return Company(
@@ -416,5 +418,6 @@ def build_company(
             sparse=sparse,
             modules=modules,
             finance_remainders=finance_remainders,
+            story=story,
         )
     )
