@@ -135,7 +135,8 @@ def age(state: dict[str, Any] | None, seconds: float) -> None:
         "partitions", []
     ):
         if events := partition.get("events"):
-            events["at"] = _earlier(events["at"], seconds)
+            if "at" in events:
+                events["at"] = _earlier(events["at"], seconds)
             missing = events.get("missing", [])
             events["missing"] = [[*named, _earlier(at, seconds)] for *named, at in missing]
 

@@ -161,7 +161,7 @@ class YearOfEvents:
         elif event.name == "INVOICE_BOOKED":
             number = event.numbers["invoiceno"]
             yield from (("booked_entries", None), ("invoices_booked", None))
-            yield from self._keys("invoices_booked_lines", "documentId", number)
+            yield "invoices_booked_lines", None
             for row in self._rows("invoices_booked"):
                 if row["bookedInvoiceNumber"] == number:
                     customer = row["customer"]["customerNumber"]

@@ -117,14 +117,14 @@ def test_a_booked_invoice_is_read_with_its_lines_entries_and_customer(loaded: Co
     rows = run.records
     assert set(rows) == {"booked_entries", "invoices_booked", "invoices_booked_lines", "customers"}
     assert number in {row["bookedInvoiceNumber"] for row in rows["invoices_booked"]}
-    assert {row["documentId"] for row in rows["invoices_booked_lines"]} == {number}
+    assert number in {row["documentId"] for row in rows["invoices_booked_lines"]}
     assert len(rows["customers"]) == 1
     assert {row["agreementNumber"] for some in rows.values() for row in some} == {AGREEMENT}
     assert "/self" not in loaded.paths
     assert len(loaded.paths) == CALLS["INVOICE_BOOKED"]
 
 
-CALLS = {"INVOICE_BOOKED": 7, "JOURNAL_BOOKED": 3, "CUSTOMER_UPDATED": 1, "PRODUCT_UPDATED": 1}
+CALLS = {"INVOICE_BOOKED": 8, "JOURNAL_BOOKED": 3, "CUSTOMER_UPDATED": 1, "PRODUCT_UPDATED": 1}
 """Calls because of an event; docs/running/webhooks.md tells them."""
 
 
