@@ -8,6 +8,7 @@ target has confirmed their rows.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import uuid
@@ -45,6 +46,9 @@ _PATIENCE = timedelta(minutes=30)
 
 _TEXTS = 20
 """Texts in a filter, which stays short enough for a URL."""
+
+_MOST_NAMED = 10
+"""Agreements that a line of the log names at most."""
 
 _MOST_MISSING = 200
 """Events of an agreement whose rows are requested again."""
@@ -246,6 +250,17 @@ class Events:
             if self._is_read(number, self._streams):
                 before = self._states.get(number)
                 self._keep(agreement, self._end, left=len(before.missing) if before else 0)
+        known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
+        with contextlib.suppress(InboxError):
+            self._name_unknown(self._inbox.agreements() - known)
+
+    @staticmethod
+    def _name_unknown(agreements: set[int]) -> None:
+        if agreements:
+            logger.warning(
+                "The inbox has events of agreements that are not in the settings: %s",
+                ", ".join(map(str, sorted(agreements)[:_MOST_NAMED])),
+            )
 
     # An event run
 

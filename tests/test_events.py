@@ -325,6 +325,12 @@ def test_the_inbox_knows_how_far_the_state_is(loaded: Companies) -> None:
     assert health["unknown_agreements"] == [7]
 
 
+def test_a_nightly_run_names_agreements_that_are_not_in_the_settings(loaded: Companies) -> None:
+    loaded.inbox.append([updated("CUSTOMER", 3), NewEvent(7, "CUSTOMER_UPDATED", {"newnumber": 1})])
+    run = loaded.run()
+    assert [line.rpartition(": ")[2] for line in run.warnings] == ["7"]
+
+
 def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies) -> None:
     loaded.inbox.append([updated("CUSTOMER", 3)])
     nowhere: dict[str, Any] = {"events_inbox": "sqlite:///nowhere/inbox.db"}
