@@ -124,7 +124,7 @@ def test_a_booked_invoice_is_read_with_its_lines_entries_and_customer(loaded: Co
     assert len(loaded.paths) == CALLS["INVOICE_BOOKED"]
 
 
-CALLS = {"INVOICE_BOOKED": 8, "JOURNAL_BOOKED": 3, "CUSTOMER_UPDATED": 1, "PRODUCT_UPDATED": 1}
+CALLS = {"INVOICE_BOOKED": 9, "JOURNAL_BOOKED": 3, "CUSTOMER_UPDATED": 1, "PRODUCT_UPDATED": 1}
 """Calls because of an event; docs/running/webhooks.md tells them."""
 
 
