@@ -140,7 +140,6 @@ class _Work:
         keys: numbers of rows to read, by stream; none yet where they are in rows of another.
         anew: streams that are read as in a nightly run.
         found: streams and numbers of rows that e-conomic returned.
-        is_unknown: some event is, so that everything is read.
     """
 
     place: int
@@ -149,7 +148,6 @@ class _Work:
     keys: dict[str, set[str]] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
     found: set[tuple[str, str]] = field(default_factory=set)
-    is_unknown: bool = False
 
     @property
     def streams(self) -> set[str]:
@@ -252,15 +250,11 @@ class Events:
                 self._keep(agreement, self._end, left=len(before.missing) if before else 0)
         known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
         with contextlib.suppress(InboxError):
-            self._name_unknown(self._inbox.agreements() - known)
-
-    @staticmethod
-    def _name_unknown(agreements: set[int]) -> None:
-        if agreements:
-            logger.warning(
-                "The inbox has events of agreements that are not in the settings: %s",
-                ", ".join(map(str, sorted(agreements)[:_MOST_NAMED])),
-            )
+            if unknown := sorted(self._inbox.agreements() - known):
+                logger.warning(
+                    "The inbox has events of agreements that are not in the settings: %s",
+                    ", ".join(map(str, unknown[:_MOST_NAMED])),
+                )
 
     # An event run
 
@@ -287,7 +281,6 @@ class Events:
                 key = str(event.numbers.get(rule.field, ""))
                 work.add(rule, event.name, key, self._now, self._streams.keys())
             else:
-                work.is_unknown = True
                 work.anew |= self._streams.keys()
                 logger.warning(
                     "Agreement %d: event %s is unknown, so everything is read",
@@ -313,7 +306,7 @@ class Events:
         self._run.known = {
             grant.token: number
             for grant, number in numbers.items()
-            if number in self._work and not self._work[number].is_unknown
+            if number in self._work and "agreements" not in self._work[number].anew  # `/self`
         }
 
     def includes(self, agreement: int, stream: str | None = None) -> bool:

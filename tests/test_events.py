@@ -6,6 +6,7 @@ import copy
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -221,6 +222,30 @@ def test_no_more_than_200_rows_are_requested_again(loaded: Companies) -> None:
     assert len(loaded.missing()) == 200
     assert "50 events, which are left to the nightly run" in run.stderr
     assert len(loaded.paths) == 1  # more than 200 numbers: the listing once
+
+
+def test_an_old_invoice_that_is_open_only_while_its_event_is_read_is_not_left_open(
+    loaded: Companies,
+) -> None:
+    """A match is undone before the row is read by its number, and made again right after."""
+    company = loaded.companies[0]
+    by_entry = {one.entry: one.number for one in company.world.invoices if one.number < 900_000}
+    number = next(by_entry[e] for e, _ in company.world.ledger.matches if e in by_entry)
+    rows, undone = company.rows, []
+
+    def undoing(endpoint: str, *params: Any) -> Any:
+        if "bookedInvoiceNumber$in" in unquote(loaded.sandbox.log[-1].target) and not undone:
+            undone.append(number)
+            company.unmatch(number)
+        return rows(endpoint, *params)
+
+    company.rows = undoing  # type: ignore[method-assign]
+    run = loaded.event_run(invoice(number))
+    assert undone == [number]
+    company.rematch(number)
+    later = [run, loaded.event_run(), loaded.run()]
+    found = [row for run in later for row in run.records["invoices_booked"]]
+    assert all(not row["remainder"] for row in found if row["bookedInvoiceNumber"] == number)
 
 
 def test_an_unknown_event_makes_everything_of_its_agreement_be_read_once(loaded: Companies) -> None:
