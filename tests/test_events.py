@@ -239,7 +239,7 @@ def test_an_old_invoice_that_is_open_only_while_its_event_is_read_is_not_left_op
             company.unmatch(number)
         return rows(endpoint, *params)
 
-    company.rows = undoing  # type: ignore[method-assign]
+    company.rows = undoing  # type: ignore[method-assign,assignment]
     run = loaded.event_run(invoice(number))
     assert undone == [number]
     company.rematch(number)
@@ -302,7 +302,7 @@ def test_an_event_that_comes_during_a_nightly_run_is_unread_after_it(loaded: Com
     rows = loaded.companies[1].rows
 
     def appending(*args: Any) -> Any:
-        loaded.companies[1].rows = rows  # type: ignore[method-assign]
+        loaded.companies[1].rows = rows  # type: ignore[method-assign,assignment]
         loaded.inbox.append([updated("CUSTOMER", 3)])
         return rows(*args)
 

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import random
+import resource
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,8 @@ STREAMS = (
     "suppliers",
 )
 LEDGER = ("booked_entries", "invoices_booked")
-MOST_SECONDS = 120
-"""On a busy machine. docs/running/webhooks.md tells what it took on an idle one."""
+MOST_SECONDS = 300
+"""On a busy machine; the recipe states what a run took, and how much of that was computing."""
 
 
 class Office:
@@ -80,6 +81,12 @@ class Office:
         return found
 
 
+def _computed() -> float:
+    """Seconds of processor time that ended processes have taken."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def _age_meltanos_state(pipeline: Pipeline) -> None:
     """Let event runs have been a minute earlier."""
     file = pipeline.project.folder / ".meltano" / "meltano.db"
@@ -112,10 +119,10 @@ def test_an_invoice_is_in_postgres_seconds_after_its_event_is_old_enough(
     world = office.life.company.world
     number = office.life.company.sell(world.customers[0].number, world.products[0].number)
     office.disorder.inbox.append([invoice(number)])
-    began = time.monotonic()
+    began, computed = time.monotonic(), _computed()
     office.run(pipeline, events_only=True)
     seconds = time.monotonic() - began
-    print(f"{seconds:.1f} seconds")
+    print(f"{seconds:.1f} seconds, {_computed() - computed:.1f} of them computing")
     assert seconds < MOST_SECONDS
     tables = Warehouse(warm_tap, office.sandbox, office.life.company, *STREAMS)
     assert office.wrong(tables, LEDGER, gone=False) == []
