@@ -231,7 +231,8 @@ def test_an_old_invoice_that_is_open_only_while_its_event_is_read_is_not_left_op
     company = loaded.companies[0]
     by_entry = {one.entry: one.number for one in company.world.invoices if one.number < 900_000}
     number = next(by_entry[e] for e, _ in company.world.ledger.matches if e in by_entry)
-    rows, undone = company.rows, []
+    rows = company.rows
+    undone: list[int] = []
 
     def undoing(endpoint: str, *params: Any) -> Any:
         if "bookedInvoiceNumber$in" in unquote(loaded.sandbox.log[-1].target) and not undone:
@@ -302,7 +303,7 @@ def test_an_event_that_comes_during_a_nightly_run_is_unread_after_it(loaded: Com
     rows = loaded.companies[1].rows
 
     def appending(*args: Any) -> Any:
-        loaded.companies[1].rows = rows  # type: ignore[method-assign,assignment]
+        loaded.companies[1].rows = rows  # type: ignore[method-assign]
         loaded.inbox.append([updated("CUSTOMER", 3)])
         return rows(*args)
 
