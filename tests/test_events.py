@@ -292,13 +292,13 @@ def test_after_a_nightly_run_that_failed_its_events_are_still_unread(loaded: Com
 
 def test_an_event_whose_rows_cannot_be_read_stays_unread(loaded: Companies) -> None:
     loaded.sandbox.faults.add("booked-entries", "status", status=404, times=None)
-    loaded.inbox.append([journal()])
+    loaded.inbox.append([journal(), updated("CUSTOMER", 3)])
     loaded.pass_time(61)
-    loaded.run(events_only=True, code=1)
+    assert loaded.run(events_only=True, code=1).records["customers"]
     assert loaded.place() == 0
     loaded.sandbox.faults.clear()
     assert loaded.event_run().records["booked_entries"]
-    assert loaded.place() == 1
+    assert loaded.place() == 2
 
 
 def test_an_event_that_comes_during_a_nightly_run_is_unread_after_it(loaded: Companies) -> None:
