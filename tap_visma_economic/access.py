@@ -204,7 +204,7 @@ def _find(stream: EconomicStream, above: Finding | None, agreement: Agreement) -
 def _request(stream: EconomicStream, agreement: Agreement, context: Row) -> Row | None:
     """Request as little as e-conomic allows; return a row if one had to be read."""
     if stream.is_self:
-        return agreement.page.rows[0]
+        return agreement.myself
     if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
         return None
@@ -261,7 +261,7 @@ def _identity(agreement: Agreement) -> Iterator[tuple[str, str]]:
 
 
 def _self(agreement: Agreement, name: str) -> object:
-    return agreement.page.rows[0].get(name)
+    return agreement.myself.get(name)
 
 
 def _values(of: object, name: str, kind: type[T]) -> list[T]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tap_visma_economic.tap"])
+_context.set_forkserver_preload(["tap_visma_economic.tap", "tap_visma_economic.events"])
 
 
 def run(

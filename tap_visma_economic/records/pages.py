@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,7 +16,7 @@ import requests
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.row_type import Envelope, Rows, RowType
+from tap_visma_economic.records.row_type import Envelope, Rows, RowType, decoder
 from tap_visma_economic.records.selection import Row
 
 T = TypeVar("T")
@@ -80,14 +79,11 @@ _CURSOR_LISTING = Envelope(_CursorListing, "items")
 _ARRAY = Envelope(list)
 _SINGLE = Envelope(None)
 
-
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, float_hook=Decimal)
+_COUNT = msgspec.json.Decoder(int)
 
 
 def _plain(content: bytes, envelope: Envelope) -> tuple[Any, Rows]:
-    body = _decoder(envelope.around(Row)).decode(content)
+    body = decoder(envelope, Row).decode(content)
     return body, Rows(content, envelope, envelope.rows(body))
 
 
@@ -158,7 +154,7 @@ def single(
 def count(response: requests.Response) -> int:
     """Return a bare JSON integer: the number of rows."""
     try:
-        number: int = _decoder(int).decode(response.content)
+        number: int = _COUNT.decode(response.content)
     except _UNREADABLE as error:
         raise _bad(response, str(error)) from None
     return number

@@ -276,13 +276,15 @@ _decode_row = Decoder(Row, float_hook=Decimal).decode
 
 
 @cache
-def _raw_decoder(envelope: Envelope) -> Decoder[Any]:
-    return Decoder(envelope.around(msgspec.Raw))
+def decoder(envelope: Envelope, row: Any) -> Decoder[Any]:
+    """Return the decoder of a response whose rows are not made Structs."""
+    with _compiling:
+        return Decoder(envelope.around(row), float_hook=Decimal)
 
 
 def _raw_rows(content: bytes, envelope: Envelope) -> tuple[Any, list[msgspec.Raw]]:
     """Return a response and its rows, which are not parsed."""
-    body = _raw_decoder(envelope).decode(content)
+    body = decoder(envelope, msgspec.Raw).decode(content)
     return body, envelope.rows(body)
 
 
