@@ -291,7 +291,8 @@ def from_environment(schema: Schema) -> dict[str, Any]:
 
 def unknown_variables(schema: Schema) -> list[str]:
     """Return the environment variables that have the prefix but are no setting."""
-    known = {PREFIX + name.upper() for name in schema["properties"]} | {f"{PREFIX}LOGLEVEL"}
+    names = [*schema["properties"], "LOGLEVEL", "WEBHOOK_SECRET"]
+    known = {PREFIX + name.upper() for name in names}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 

@@ -49,6 +49,7 @@ class Run:
         report: what was read at what cost, skipped or failed.
         progress: the progress line on a terminal.
         state_writer: writes STATE, at most every few seconds.
+        grants: the companies to read.
         read_anew: streams that were read in full for some company.
         disabled: companies that are not read, although the tables may have rows of them.
     """
@@ -73,7 +74,7 @@ class Run:
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
         self._state = state
-        self._grants = [grant for grant in grants if grant.enabled]
+        self.grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]
         self._user_agent = user_agent
         self._make = make
@@ -96,7 +97,7 @@ class Run:
     @cached_property
     def prefetcher(self) -> Prefetcher:
         """Reads what comes next while the streams write."""
-        of_all = self.setting("concurrency") * max(len(self._grants), 1)
+        of_all = self.setting("concurrency") * max(len(self.grants), 1)
         return Prefetcher(
             self.stop,
             requests=min(self._max_requests, of_all),
@@ -135,7 +136,7 @@ class Run:
         for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
                 logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
-        agreements = read_agreements(self.identify(self._grants))
+        agreements = read_agreements(self.identify(self.grants))
         self.report.agreements = agreements.usable
         for line in agreements.failures:
             self.report.refuse(line)
@@ -145,19 +146,26 @@ class Run:
 
     def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
         """Yield each grant with a function that returns the agreement it opens, or raises why."""
-        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
 
         def ask(grant: Grant) -> Agreement:
-            http = HttpClient(
-                self.transport,
-                EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
-                RateLimit(float(self.setting("rate_limit_share"))),
-                requests=self.setting("concurrency"),
-                max_wait=float(self.setting("max_wait_minutes")) * 60,
-            )
-            return identified(grant, http, self._read_self(http))
+            return self.agreement_of(grant, self.connection(grant))
 
         return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
+
+    def connection(self, grant: Grant) -> HttpClient:
+        """Return the HTTP client of a grant."""
+        origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
+        return HttpClient(
+            self.transport,
+            EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
+            RateLimit(float(self.setting("rate_limit_share"))),
+            requests=self.setting("concurrency"),
+            max_wait=float(self.setting("max_wait_minutes")) * 60,
+        )
+
+    def agreement_of(self, grant: Grant, http: HttpClient) -> Agreement:
+        """Return the agreement that a grant opens, as `/self` shows it."""
+        return identified(grant, http, self._read_self(http))
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Record that an agreement's grant was rejected: this run sends no more requests for it."""

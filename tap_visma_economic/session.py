@@ -97,8 +97,8 @@ class _Answer(requests.Response):
 
     def _bad(self, why: str) -> BadAnswerError:
         self.close()
-        path = self.request.path_url
-        return BadAnswerError(f"the response to GET {path} is not what e-conomic documents: {why}")
+        what = named(self.request)
+        return BadAnswerError(f"the response to {what} is not what e-conomic documents: {why}")
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -135,7 +135,10 @@ class Transport:
         slots: one for each request in flight.
         open_circuits: hosts that were unreachable despite all retries. Each of their requests gets
             one try, or a run would take minutes to say the same thing for each stream.
+        writes: whether other requests than GET are sent, which only registration needs.
     """
+
+    writes = False
 
     def __init__(
         self,
@@ -177,6 +180,8 @@ class Transport:
             NetworkError: no response, or one that was cut off or late.
             ConfigError: no request can be sent at all.
         """
+        if request.method != "GET" and not self.writes:
+            raise RuntimeError(f"{named(request)} would write to e-conomic")
         settings = self._settings_for(request)
         try:
             return self.session.send(
@@ -184,13 +189,13 @@ class Transport:
             )
         except requests.RequestException as error:
             raise _explained(
-                error, host=host_of(request), path=request.path_url, timeout=self.timeout
+                error, host=host_of(request), request=named(request), timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
             raise ConfigError(f"{host_of(request)} is not a valid host name") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
-            raise NetworkError(f"GET {request.path_url} failed ({name})") from None
+            raise NetworkError(f"{named(request)} failed ({name})") from None
         except (OSError, ValueError) as error:
             # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
             # The words of a ValueError could quote a header, or the password of a proxy.
@@ -216,6 +221,11 @@ def host_of(request: requests.PreparedRequest) -> str:
     return (request.url or "").split("://", 1)[-1].split("/", 1)[0]
 
 
+def named(request: requests.PreparedRequest) -> str:
+    """Return the method and the path of a request, for messages."""
+    return f"{request.method} {request.path_url}"
+
+
 # What went wrong on the way
 
 _WITHIN = "within {timeout:g} s (setting request_timeout)"
@@ -232,12 +242,12 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         requests.exceptions.ContentDecodingError,
         BadAnswerError,
-        "the response to GET {path} could not be decompressed",
+        "the response to {request} could not be decompressed",
     ),
     (
         requests.exceptions.InvalidHeader,
         BadAnswerError,
-        "the headers of the response to GET {path} contradict each other",
+        "the headers of the response to {request} contradict each other",
     ),
     (
         requests.exceptions.InvalidURL,
@@ -258,7 +268,7 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         urllib3.exceptions.ReadTimeoutError,
         SlowAnswerError,
-        "{host} did not complete its response to GET {path} " + _WITHIN,
+        "{host} did not complete its response to {request} " + _WITHIN,
     ),
     (
         urllib3.exceptions.NewConnectionError,
@@ -271,13 +281,13 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (
         requests.exceptions.ChunkedEncodingError,
         NetworkError,
-        "the response to GET {path} was cut off",
+        "the response to {request} was cut off",
     ),
-    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),
+    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed ({request})"),
     (
         requests.exceptions.ConnectionError,
         NetworkError,
-        "{host} closed the connection (GET {path})",
+        "{host} closed the connection ({request})",
     ),
 )
 """The first line that fits an error or one of its causes says what happened, in our own words: the
@@ -285,7 +295,7 @@ library's could quote a request's headers."""
 
 
 def _explained(
-    error: requests.exceptions.RequestException, *, host: str, path: str, timeout: float
+    error: requests.exceptions.RequestException, *, host: str, request: str, timeout: float
 ) -> EconomicError:
     """Return what happened to a request; `timeout` is what it had, in seconds."""
     causes = list(_causes(error))
@@ -293,8 +303,8 @@ def _explained(
         for cause in causes:
             if isinstance(cause, kind):
                 why = getattr(cause, "verify_message", "")
-                return meaning(words.format(host=host, path=path, timeout=timeout, why=why))
-    return NetworkError(f"GET {path} on {host} failed ({type(error).__name__})")
+                return meaning(words.format(host=host, request=request, timeout=timeout, why=why))
+    return NetworkError(f"{request} on {host} failed ({type(error).__name__})")
 
 
 def _causes(error: object) -> Iterator[BaseException]:
