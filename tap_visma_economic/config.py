@@ -121,6 +121,23 @@ SETTINGS = th.PropertiesList(
         "a full read is due.",
     ),
     th.Property(
+        "events_inbox",
+        th.StringType,
+        secret=True,
+        title="Events inbox",
+        description="Database in which `tap-visma-economic-webhooks` stores the events that "
+        "e-conomic's webhooks report: its URL, such as `sqlite:////srv/economic/inbox.db`. Set it "
+        "in every run: event runs read from where the last complete run began.",
+    ),
+    th.Property(
+        "events_only",
+        th.BooleanType,
+        default=False,
+        title="Events only",
+        description="Read only the rows that unread events in `events_inbox` name, without a call "
+        "if there are none. For runs every minute between complete ones.",
+    ),
+    th.Property(
         "all_streams",
         th.BooleanType,
         default=False,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from singer_sdk.helpers._state import get_writeable_state_dict
 from singer_sdk.helpers.types import TapState
@@ -34,6 +35,23 @@ S = TypeVar("S")
 
 logger = logging.getLogger("tap-visma-economic")
 
+EVENTS = "events"
+"""Key in a partition of `agreements`: which webhook events were read, see `events`."""
+
+
+class Events(Protocol):
+    """What an event run reads, as streams use it; see `events`."""
+
+    def includes(self, agreement: int, stream: str | None = None) -> bool: ...  # noqa: D102
+    def steps(  # noqa: D102
+        self,
+        stream: Any,
+        agreement: Agreement,
+        ordinary: Callable[[], Any],
+        state: Any,
+        options: Any,
+    ) -> Iterator[Any]: ...
+
 
 class Run:
     """What the streams of one run share.
@@ -49,9 +67,13 @@ class Run:
         report: what was read at what cost, skipped or failed.
         progress: the progress line on a terminal.
         state_writer: writes STATE, at most every few seconds.
-        grants: the companies to read.
         read_anew: streams that were read in full for some company.
         disabled: companies that are not read, although the tables may have rows of them.
+        grants: the companies that are read.
+        tokens: the grant token of each agreement that is read.
+        known: agreement numbers by grant token, whose `/self` need not be requested.
+        only: what an event run reads; None in a run that reads everything.
+        ended: streams and agreement numbers that were read completely; false if access was denied.
     """
 
     def __init__(
@@ -76,6 +98,10 @@ class Run:
         self._state = state
         self.grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]
+        self.tokens: dict[int, str] = {}
+        self.known: dict[str, int] = {}
+        self.only: Events | None = None
+        self.ended: dict[tuple[str, int], bool] = {}
         self._user_agent = user_agent
         self._make = make
         self._read_self = read_self
@@ -137,6 +163,9 @@ class Run:
             if self.setting(name) != usual:
                 logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
         agreements = read_agreements(self.identify(self.grants))
+        if self.only:
+            usable = (one for one in agreements if self.only.includes(one.number))
+            agreements = replace(agreements, usable=tuple(usable))
         self.report.agreements = agreements.usable
         for line in agreements.failures:
             self.report.refuse(line)
@@ -146,25 +175,32 @@ class Run:
 
     def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
         """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        return self.prefetcher.outcomes(self.agreement_of, grants, at_once=self._max_requests)
 
-        def ask(grant: Grant) -> Agreement:
-            return self.agreement_of(grant, self.connection(grant))
-
-        return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
-
-    def connection(self, grant: Grant) -> HttpClient:
-        """Return the HTTP client of a grant."""
+    def agreement_of(self, grant: Grant) -> Agreement:
+        """Return the agreement that a grant opens; requests `/self` unless its number is known."""
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
-        return HttpClient(
+        http = HttpClient(
             self.transport,
             EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
             RateLimit(float(self.setting("rate_limit_share"))),
             requests=self.setting("concurrency"),
             max_wait=float(self.setting("max_wait_minutes")) * 60,
         )
+        if number := self.known.get(grant.token):
+            agreement = Agreement(number, grant.name, http, Page([]))
+            http.whose = str(agreement)
+        else:
+            agreement = self.look_up(grant, http)
+        self.tokens[agreement.number] = grant.token
+        return agreement
 
-    def agreement_of(self, grant: Grant, http: HttpClient) -> Agreement:
-        """Return the agreement that a grant opens, as `/self` shows it."""
+    def look_up(self, grant: Grant, http: HttpClient) -> Agreement:
+        """Return the agreement that `/self` shows for a grant.
+
+        Raises:
+            EconomicError: it is another one than the agreements file says, or not shown.
+        """
         return identified(grant, http, self._read_self(http))
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
@@ -195,6 +231,19 @@ class Run:
         if not isinstance(found, dict):
             found = state[ROWS] = {}
         return found
+
+    def event_states(self) -> dict[int, Any]:
+        """Return what the state has of the events of each agreement."""
+        known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
+        return {
+            partition.get("context", {}).get("agreementNumber", 0): partition[EVENTS]
+            for partition in known
+            if EVENTS in partition
+        }
+
+    def keep_events(self, agreement: Agreement, state: dict[str, Any]) -> None:
+        """Put into the state which events of an agreement were read."""
+        self._company_state(agreement)[EVENTS] = state
 
     def _company_state(self, agreement: Agreement) -> dict[str, Any]:
         return get_writeable_state_dict(self._state, "agreements", agreement.context)

@@ -58,7 +58,7 @@ from tap_visma_economic.records.selection import Record, Row, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
-from tap_visma_economic.run import Run
+from tap_visma_economic.run import EVENTS, Run
 
 T = TypeVar("T")
 
@@ -487,7 +487,7 @@ class EconomicStream(RESTStream["Query"]):
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield records without bookmarks or messages. The sync loop uses `begin` instead."""
-        for agreement in self._agreements(context):
+        for agreement in self.agreements(context):
             for path_context, page in self.read(agreement, None):
                 yield from map(as_dictionary, page.typed.finalize(path_context))
 
@@ -510,12 +510,13 @@ class EconomicStream(RESTStream["Query"]):
         self._records_seen = 0
         began = time.monotonic()
         coverage = self._coverage()
-        if self.state_partitioning_keys == ():  # state of earlier runs is void after this one
+        # State of earlier runs is void after this one, unless it reads only what events name.
+        if self.state_partitioning_keys == () and not self.run.only:
             self.stream_state.pop("partitions", None)
         if self.deletes:
             self._stream_version = self._initialized_at // 1000
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
-            for agreement in self._agreements(context):
+            for agreement in self.agreements(context):
                 counter.with_context(agreement.context)
                 timer.with_context(agreement.context)
                 try:
@@ -558,7 +559,11 @@ class EconomicStream(RESTStream["Query"]):
             make = partial(self.replication.full_table, self, agreement, options)
         before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
         is_unknown = before == 1 and self.deletes and not self.is_single_object
-        return Partition(self, agreement, make, state, None if is_unknown else before).steps()
+        before_ = None if is_unknown else before
+        ordinary = partial(Partition, self, agreement, make, state, before_)
+        if self.run.only:
+            return self.run.only.steps(self, agreement, ordinary, state, options)
+        return ordinary().steps()
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
@@ -610,7 +615,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
-        for name in set(partition) - set(state) - {"context", BEGUN, ROWS}:
+        for name in set(partition) - set(state) - {"context", BEGUN, ROWS, EVENTS}:
             del partition[name]
         partition.update(state)
 
@@ -631,6 +636,7 @@ class EconomicStream(RESTStream["Query"]):
             coverage.doubted(agreement)
         else:
             self._commit_state(agreement, partition.state)
+            self.run.ended[self.name, agreement.number] = True
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
@@ -648,6 +654,7 @@ class EconomicStream(RESTStream["Query"]):
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             self.run.report.skip(self.name, agreement, error)
+            self.run.ended[self.name, agreement.number] = False
             if coverage.denied(agreement) and self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
             return
@@ -678,9 +685,12 @@ class EconomicStream(RESTStream["Query"]):
             return True  # it cannot be told
         return len(contexts) > 1
 
-    def _agreements(self, context: Context | None) -> Iterator[Agreement]:
+    def agreements(self, context: Context | None = None) -> Iterator[Agreement]:
+        """Yield the agreements to read the stream of."""
         for agreement in self.run.agreements:
             wanted = context is None or context.get("agreementNumber") == agreement.number
+            if self.run.only:
+                wanted &= self.run.only.includes(agreement.number, self.name)
             if wanted and not agreement.refused:
                 yield agreement
 
@@ -716,7 +726,7 @@ class EconomicStream(RESTStream["Query"]):
         if not days or self.replication_method != INCREMENTAL:
             return False
         latest = pendulum.now("UTC").subtract(days=days)
-        states = [self._known_states.get(a.number, {}) for a in self._agreements(None)]
+        states = [self._known_states.get(a.number, {}) for a in self.agreements(None)]
         ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
         return any(at is None or at <= latest for at in ages)
 

@@ -148,6 +148,8 @@ def check(config: Config) -> None:
         ) from None
     for name in ("rest_url", "openapi_url"):
         _check_url(name, config.get(name) or DEFAULTS[name], config)
+    if config.get("events_only") and not config.get("events_inbox"):
+        raise ConfigError("events_only needs events_inbox: the inbox whose events are read")
     _check_versions(config.get("openapi_versions") or {})
     _check_ca_bundle(config.get("ca_bundle"))
     if not re.fullmatch(r"(?! )[ -~\xa1-\xff]*(?<! )", config.get("user_agent") or ""):

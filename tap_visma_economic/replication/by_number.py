@@ -332,7 +332,7 @@ class OpenItemsReading(NumberReading):
         bookmark = self._bookmark
         super().observe(page)
         numbers = integers(column(page.rows, self._key))
-        is_open = _open_flags(column(page.rows, self.open_items.amount))
+        is_open = open_flags(column(page.rows, self.open_items.amount))
         opened = {number for number in compress(numbers, is_open) if number is not None}
         settled = {number for number in numbers if number is not None} - opened
         self._unsettled -= opened | settled
@@ -487,7 +487,7 @@ def _integer(value: object) -> int | None:
         return None
 
 
-def _open_flags(amounts: Sequence[Any]) -> Sequence[Any]:
+def open_flags(amounts: Sequence[Any]) -> Sequence[Any]:
     """Return for each amount something that is true if the row is open."""
     return amounts if set(map(type, amounts)) <= _AMOUNTS else [_is_open(a) for a in amounts]
 

@@ -1,0 +1,450 @@
+"""Webhook events: which rows a run reads because of them, and which events count as read.
+
+The inbox has numbers, not rows. An event run reads the rows that unread events name, from the
+streams that have them; a nightly run reads everything, which corrects what events missed. How far
+an agreement's events have been read is in the state, so that they count as read only when the
+target has confirmed their rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.errors import counted, shown
+from tap_visma_economic.filters import LONGEST_LIST, both, compare, lists, one_of
+from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.row_type import column, taken
+from tap_visma_economic.replication.base import Options, Pages, Reading, State
+from tap_visma_economic.replication.by_number import open_flags
+from tap_visma_economic.replication.partition import Partition, Step
+from tap_visma_economic.run import EVENTS, Run
+from tap_visma_economic.stream import EconomicStream
+from tap_visma_economic.webhooks.inbox import Event, Inbox, InboxError
+
+logger = logging.getLogger("tap-visma-economic")
+
+
+_YOUNGEST = timedelta(seconds=20)
+"""Age of an event before which e-conomic may not serve its rows yet."""
+
+_BETWEEN = timedelta(seconds=60)
+"""Time between two readings of an agreement."""
+
+_PATIENCE = timedelta(minutes=30)
+"""How long rows that e-conomic does not return are requested again."""
+
+_TEXTS = 20
+"""Texts in a filter, which stays short enough for a URL."""
+
+_MOST_MISSING = 200
+"""Events of an agreement whose rows are requested again."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is read because of an event.
+
+    Args:
+        field: the merge field with the number of the row.
+        rows: streams that have the row under this number. It is in one of each group.
+        follow: streams whose rows are found by a value of that row, see `_FOLLOW`.
+        anew: streams that are read as in a nightly run.
+    """
+
+    field: str = "newnumber"
+    rows: tuple[tuple[str, ...], ...] = ()
+    follow: tuple[str, ...] = ()
+    anew: tuple[str, ...] = ()
+
+
+def _documents(kind: str) -> Rule:
+    statuses = tuple(f"{kind}_{status}" for status in ("drafts", "sent", "archived"))
+    return Rule(rows=(statuses,), follow=(f"{kind}_lines",))
+
+
+_INVOICE = Rule(
+    "invoiceno",
+    rows=(("invoices_booked",), ("invoices_booked_lines",)),
+    follow=("customers", "openapi_customers"),
+    anew=("invoices_booked", "booked_entries"),
+)
+_JOURNAL = Rule(anew=("booked_entries", "draft_entries", "attached_documents"))
+
+RULES = {
+    "INVOICE_BOOKED": _INVOICE,
+    "JOURNAL_BOOKED": _JOURNAL,
+    "DAYBOOK_BOOKED": _JOURNAL,
+    "CUSTOMER_UPDATED": Rule(rows=(("customers",), ("openapi_customers",))),
+    "PRODUCT_UPDATED": Rule(rows=(("products",), ("openapi_products",))),
+    "PROJECT_UPDATED": Rule(rows=(("projects",),)),
+    "SUPPLIER_UPDATED": Rule(rows=(("suppliers",),)),
+    "ORDER_UPDATED": _documents("orders"),
+    "QUOTE_UPDATED": _documents("quotes"),
+    "QUOTATION_UPDATED": _documents("quotes"),
+}
+"""Events by name, see docs/economic-api.md#webhooks. All others: everything is read once."""
+
+_FOLLOW = {
+    "customers": ("customer", "customerNumber"),
+    "openapi_customers": ("customer", "customerNumber"),
+    "orders_lines": ("soap", "orderHandle", "id"),
+    "quotes_lines": ("soap", "quoteHandle", "id"),
+}
+"""Where a row has the number by which a stream that follows it is read."""
+
+_FOLLOWED_BY = {
+    source: {follower: _FOLLOW[follower] for follower in rule.follow}
+    for rule in RULES.values()
+    for source in (rule.rows[0] if rule.follow else ())
+}
+"""For each stream, those that follow it."""
+
+
+class _Missing(NamedTuple):
+    """An event whose row e-conomic has not returned yet."""
+
+    name: str
+    key: str
+    since: datetime
+
+
+class _State(msgspec.Struct, omit_defaults=True):
+    """What the state of an agreement has of its events.
+
+    Args:
+        read: id of the inbox, and of the last event that was read.
+        reader: who reads, for the inbox's table of readers.
+        grant: fingerprint of the token with which the agreement was read.
+        at: when an event run last read the agreement.
+        missing: events to try again.
+    """
+
+    read: tuple[str, int]
+    reader: str
+    grant: str = ""
+    at: datetime | None = None
+    missing: list[_Missing] = []
+
+
+@dataclass
+class _Work:
+    """What an event run reads of one agreement.
+
+    Attributes:
+        place: id of the last event that is read.
+        events: how many are read.
+        named: events with the number of a row, and since when the row has been requested.
+        keys: numbers of rows to read, by stream; none yet where they are in rows of another.
+        anew: streams that are read as in a nightly run.
+        found: streams and numbers of rows that e-conomic returned.
+        is_unknown: some event is, so that everything is read.
+    """
+
+    place: int
+    events: int = 0
+    named: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    keys: dict[str, set[str]] = field(default_factory=dict)
+    anew: set[str] = field(default_factory=set)
+    found: set[tuple[str, str]] = field(default_factory=set)
+    is_unknown: bool = False
+
+    @property
+    def streams(self) -> set[str]:
+        """The streams to read, as far as is known by now."""
+        return self.anew | {stream for stream, keys in [*self.keys.items()] if keys}
+
+    def add(
+        self, rule: Rule, name: str, key: str, since: datetime, selected: AbstractSet[str]
+    ) -> None:
+        """Add what an event names."""
+        self.anew |= selected & {*rule.anew}
+        if key in {"", "0"}:  # of a deleted row, perhaps
+            return
+        for stream in selected & {stream for group in rule.rows for stream in group}:
+            self.keys.setdefault(stream, set()).add(key)
+            self.named[name, key] = min(since, self.named.get((name, key), since))
+        if rule.follow and not selected & {*rule.rows[0]}:  # nothing has the numbers
+            self.anew |= selected & {*rule.follow}
+
+
+class Events:
+    """The events of one run, nightly or not.
+
+    Args:
+        run: reads the streams.
+        streams: the selected ones.
+        url: of the inbox.
+
+    Raises:
+        InboxError: the inbox cannot be read.
+    """
+
+    def __init__(self, run: Run, streams: Iterable[EconomicStream], url: str) -> None:
+        self._run = run
+        self._streams = {stream.name: stream for stream in streams}
+        self._inbox = Inbox(url)
+        self._end = self._inbox.end()
+        self._now = datetime.now(timezone.utc)
+        self._states = dict(self._known())
+        self._places = {number: self._place(number) for number in self._states}
+        self._reader = min((s.reader for s in self._states.values()), default=str(uuid.uuid4()))
+        self._work: dict[int, _Work] = {}
+        try:
+            self._inbox.write_places(self._reader, self._places)
+        except InboxError as error:  # only `health` and `prune` read them
+            logger.warning("%s", error)
+
+    def _known(self) -> Iterator[tuple[int, _State]]:
+        for number, state in self._run.event_states().items():
+            try:
+                yield number, msgspec.convert(state, _State)
+            except msgspec.ValidationError:  # noqa: PERF203
+                logger.warning(
+                    "Agreement %d: the next nightly run replaces its damaged %s", number, EVENTS
+                )
+
+    def _place(self, number: int) -> int:
+        inbox, place = self._states[number].read
+        if inbox == self._inbox.id and place <= self._end:
+            return place
+        logger.warning(
+            "Agreement %d: this is not the inbox of the last run, or it has lost events. All its "
+            "events are read",
+            number,
+        )
+        return 0
+
+    def _is_read(self, number: int, streams: Iterable[str]) -> bool:
+        return all((stream, number) in self._run.ended for stream in streams)
+
+    def _keep(
+        self, agreement: Agreement, place: int, missing: Sequence[_Missing], *, left: int
+    ) -> None:
+        """Put into the state what has been read; `left` events are left to the nightly run."""
+        if left:
+            logger.info(
+                "%s: e-conomic did not return the rows of %s, which are left to the nightly run",
+                agreement,
+                counted(left, "event"),
+            )
+        token = self._run.tokens[agreement.number]
+        read = (self._inbox.id, place)
+        state = _State(read, self._reader, _fingerprint(token), self._now, [*missing])
+        self._run.keep_events(agreement, msgspec.to_builtins(state))
+
+    # A nightly run
+
+    def end_night(self) -> None:
+        """Count events as read where every selected stream was, up to the start of the run."""
+        for agreement in self._run.agreements:
+            number = agreement.number
+            if self._is_read(number, self._streams):
+                before = self._states.get(number)
+                self._keep(agreement, self._end, (), left=len(before.missing) if before else 0)
+
+    # An event run
+
+    def find(self) -> bool:
+        """Find what unread events name, and return whether that is anything."""
+        if not self._states:
+            logger.info("No run without events_only has been complete yet, so events wait for it")
+        unread = self._inbox.unread(self._places, self._end)
+        for number, state in self._states.items():
+            if not (state.at and timedelta(0) <= self._now - state.at < _BETWEEN):
+                work = self._work_of(number, state, unread.get(number, ()))
+                if work.streams:
+                    self._work[number] = work
+        self._choose_grants()
+        return bool(self._work and self._run.grants)
+
+    def _work_of(self, number: int, state: _State, events: Iterable[Event]) -> _Work:
+        work = _Work(self._places[number])
+        for event in events:
+            if -_BETWEEN < self._now - event.received_at < _YOUNGEST:
+                break  # one place is kept, so those after it wait too
+            work.place, work.events = event.id, work.events + 1
+            if rule := RULES.get(event.name):
+                key = str(event.numbers.get(rule.field, ""))
+                work.add(rule, event.name, key, self._now, self._streams.keys())
+            else:
+                work.is_unknown = True
+                work.anew |= self._streams.keys()
+                logger.warning(
+                    "Agreement %d: event %s is unknown, so everything is read",
+                    number,
+                    shown(event.name),
+                )
+        for name, key, since in state.missing:
+            if rule := RULES.get(name):
+                work.add(rule, name, key, since, self._streams.keys())
+        return work
+
+    def _choose_grants(self) -> None:
+        """Choose the grants to use, and those whose `/self` need not be requested."""
+        of = {state.grant: number for number, state in self._states.items()}
+        numbers = {grant: of.get(_fingerprint(grant.token)) for grant in self._run.grants}
+        unknown = self._work.keys() - numbers.values()
+        self._run.grants = [
+            grant
+            for grant, number in numbers.items()
+            if number in self._work
+            or (number is None and unknown and (grant.number is None or grant.number in unknown))
+        ]
+        self._run.known = {
+            grant.token: number
+            for grant, number in numbers.items()
+            if number in self._work and not self._work[number].is_unknown
+        }
+
+    def includes(self, agreement: int, stream: str | None = None) -> bool:
+        """Return whether an agreement, or a stream of it, is read."""
+        work = self._work.get(agreement)
+        if work is None or stream is None:
+            return work is not None
+        return stream in work.anew or bool(work.keys.get(stream))
+
+    def phases(self) -> Iterator[list[EconomicStream]]:
+        """Yield the streams to read, first those whose rows have numbers by which others are."""
+        for is_last in (False, True):
+            named = {stream for work in self._work.values() for stream in work.streams}
+            yield [
+                s
+                for s in self._streams.values()
+                if s.name in named and (s.name in _FOLLOW) is is_last
+            ]
+
+    def steps(
+        self,
+        stream: EconomicStream,
+        agreement: Agreement,
+        ordinary: Callable[[], Partition],
+        state: State,
+        options: Options,
+    ) -> Iterator[Step | Partition]:
+        """Yield the pages of a stream: as in a nightly run (`ordinary`), and of the named rows."""
+        work = self._work[agreement.number]
+        keys = work.keys.get(stream.name, set())
+        before, whole = {**state}, None
+        if stream.name in work.anew or len(keys) > LONGEST_LIST:
+            for step in ordinary().steps():
+                if isinstance(step, Partition):
+                    whole = step
+                else:
+                    self._note(work, stream, step.page)
+                    before = step.state
+                    yield step
+        left = {key for key in keys if (stream.name, key) not in work.found}
+        if whole and (whole.reading.covers_everything or not left):
+            yield whole
+            return
+
+        def named() -> Reading:
+            return NamedRows(stream, agreement, before, options, left)
+
+        for step in Partition(stream, agreement, named, before, None).steps():
+            if isinstance(step, Partition):
+                yield whole or step
+            else:
+                self._note(work, stream, step.page)
+                yield step
+
+    def _note(self, work: _Work, stream: EconomicStream, page: Page) -> None:
+        """Note which named rows are on a page, and the numbers in them by which others are read."""
+        keys = work.keys.get(stream.name, ())
+        followers = _FOLLOWED_BY.get(stream.name, {})
+        for place, value in enumerate(column(page.rows, _key_of(stream)) if keys else ()):
+            if str(value) in keys:
+                work.found.add((stream.name, str(value)))
+                for follower in followers.keys() & self._streams.keys():
+                    number: Any = page.rows[place]
+                    for name in followers[follower]:
+                        number = number.get(name) if isinstance(number, dict) else None
+                    if number is None:
+                        work.anew.add(follower)
+                    else:
+                        work.keys.setdefault(follower, set()).add(str(number))
+
+    def end(self) -> None:
+        """Count events as read where everything that they name was."""
+        for agreement in self._run.agreements:
+            number = agreement.number
+            work = self._work[number]
+            if self._is_read(number, work.streams):
+                named = sorted(work.named.items(), key=lambda one: one[1])
+                missing = [_Missing(*o, at) for o, at in named if self._lacks(number, work, *o)]
+                tried = [one for one in missing if self._now - one.since < _PATIENCE]
+                tried = tried[:_MOST_MISSING]
+                logger.info("%s: read %s", agreement, counted(work.events, "event"))
+                self._keep(agreement, work.place, tried, left=len(missing) - len(tried))
+
+    def _lacks(self, number: int, work: _Work, name: str, key: str) -> bool:
+        """Return whether e-conomic did not return a named row of a stream that it serves."""
+        return any(
+            group and all(self._run.ended[s, number] and (s, key) not in work.found for s in group)
+            for group in (self._streams.keys() & {*group} for group in RULES[name].rows)
+        )
+
+
+class NamedRows(Reading):
+    """Rows by their numbers. No bookmark, no row count and no set of open rows changes.
+
+    A row that is open is not written: by the state it is not, so nothing would read it again once
+    it is settled. The next reading of the open rows has it.
+    """
+
+    def __init__(
+        self,
+        stream: EconomicStream,
+        agreement: Agreement,
+        state: State,
+        options: Options,
+        keys: set[str],
+    ) -> None:
+        super().__init__(stream, agreement, state, options, stream.replication)
+        self.full_refresh = False
+        self._filters = _filters(stream, keys)
+
+    def pages(self) -> Pages:
+        """Yield the rows with these numbers."""
+        items = getattr(self.by, "open_items", None)
+        for named in self._filters:
+            for context, page in self.stream.read(self.agreement, both(named, self._date_filter)):
+                if items:
+                    flags = open_flags(column(page.rows, items.amount))
+                    settled = [place for place, is_open in enumerate(flags) if not is_open]
+                    yield context, replace(page, rows=taken(page.rows, settled))
+                else:
+                    yield context, page
+
+
+def _key_of(stream: EconomicStream) -> str:
+    """Return the property by which rows are named: a line's is that of its document."""
+    return stream.identity_columns[0]
+
+
+def _filters(stream: EconomicStream, keys: set[str]) -> Iterator[str]:
+    """Yield filters for rows. REST lists of text match nothing: docs/economic-api.md#filtering."""
+    key = _key_of(stream)
+    if stream.keyset:
+        for numbers in lists(int(number) for number in keys if number.isdecimal()):
+            yield one_of(key, numbers)
+        return
+    texts = sorted(keys)
+    for start in range(0, len(texts), _TEXTS):
+        equal = (compare(key, "eq", text) for text in texts[start : start + _TEXTS])
+        yield f"({'$or:'.join(equal)})"
+
+
+def _fingerprint(token: str) -> str:
+    """Return what identifies a token, and does not reveal it."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
