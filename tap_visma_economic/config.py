@@ -306,10 +306,13 @@ def from_environment(schema: Schema) -> dict[str, Any]:
     }
 
 
+_NO_SETTINGS = ("loglevel", "webhook_secret")
+"""What else is read from variables with the prefix."""
+
+
 def unknown_variables(schema: Schema) -> list[str]:
     """Return the environment variables that have the prefix but are no setting."""
-    names = [*schema["properties"], "LOGLEVEL", "WEBHOOK_SECRET"]
-    known = {PREFIX + name.upper() for name in names}
+    known = {PREFIX + name.upper() for name in (*schema["properties"], *_NO_SETTINGS)}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 

@@ -7,9 +7,11 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
+from tap_visma_economic import files
 from tap_visma_economic.__main__ import check_standard_streams
 from tap_visma_economic.errors import EconomicError, counted
 from tap_visma_economic.webhooks import registration
@@ -50,6 +52,7 @@ inbox_option = click.option(
 @click.version_option(package_name="tap-visma-economic")
 def command() -> None:
     """Receive e-conomic's webhooks, for runs that read only what changed."""
+    files.load_env_file(Path(".env"))
 
 
 @command.command()
