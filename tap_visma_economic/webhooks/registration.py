@@ -33,7 +33,7 @@ from tap_visma_economic.errors import (
 from tap_visma_economic.redact import redact_logs, redacted
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.webhooks.api import SIGNATURE, Company, ConflictError, Header, Hook
-from tap_visma_economic.webhooks.secret import HEADER, secrets, signature
+from tap_visma_economic.webhooks.secret import HEADER, VARIABLE, secrets, signature
 
 if TYPE_CHECKING:
     from tap_visma_economic.agreements_file import Grant
@@ -205,30 +205,27 @@ _events = click.option(
 @_events
 @click.option("--dry-run", is_flag=True, help="Only report what would be done.")
 @click.option("--take-over", is_flag=True, help="Replace webhooks of other URLs of the same app.")
-def register(config: Sequence[str], url: str, events: list[str], **flags: bool) -> None:
+def register(config: Sequence[str], url: str, events: Sequence[str], **flags: bool) -> None:
     """Create the webhooks of all companies in e-conomic, and correct those that differ.
 
     Run it again after a new secret in TAP_VISMA_ECONOMIC_WEBHOOK_SECRET, a new company or an
     interruption: it compares, and writes only what differs.
     """
-    write = not flags["dry_run"]
-    known = secrets()
+    writes = not flags["dry_run"]
 
-    def work(run: Run) -> Work:
-        return _comparison(run, url, events, known[0], writes=write, takes_over=flags["take_over"])
+    def plan(run: Run) -> Work:
+        return _comparison(run, url, events, writes=writes, takes_over=flags["take_over"])
 
-    hint = "" if write else ". Nothing was written: this was a dry run"
-    _each(config, work, known, writes=write, hint=hint)
+    _each(config, plan, writes=writes, hint=". Nothing was written: this was a dry run")
 
 
 @click.command()
 @_config
 @_url
 @_events
-def check(config: Sequence[str], url: str, events: list[str]) -> None:
+def check(config: Sequence[str], url: str, events: Sequence[str]) -> None:
     """Report webhooks that are missing, differ, or were disabled by e-conomic: exit code 1."""
-    known = secrets()
-    _each(config, lambda run: _comparison(run, url, events, known[0], complains=True), known)
+    _each(config, lambda run: _comparison(run, url, events, complains=True))
 
 
 @click.command("list")
@@ -241,7 +238,7 @@ def list_(config: Sequence[str]) -> None:
             outcome.events["listed"].append(event)
             outcome.lines.append(f"{event}  {hook.address}  {hook.state}")
 
-    _each(config, lambda _: work, [])
+    _each(config, lambda _: work)
 
 
 @click.command()
@@ -249,7 +246,7 @@ def list_(config: Sequence[str]) -> None:
 @_url
 @_events
 @click.option("--yes", is_flag=True, help="Remove them. Without this they are only listed.")
-def remove(config: Sequence[str], url: str, events: list[str], yes: bool) -> None:
+def remove(config: Sequence[str], url: str, events: Sequence[str], yes: bool) -> None:
     """Delete our webhooks in e-conomic."""
 
     def work(company: Company, outcome: Outcome) -> None:
@@ -262,8 +259,7 @@ def remove(config: Sequence[str], url: str, events: list[str], yes: bool) -> Non
             if hook.is_ours(url) and (not events or event in events):
                 outcome.add(event, partial(delete, event))
 
-    hint = "" if yes else ". Nothing was removed: that takes --yes"
-    _each(config, lambda _: work, [], writes=yes, hint=hint)
+    _each(config, lambda _: work, writes=yes, hint=". Nothing was removed: that takes --yes")
 
 
 def add_commands(group: click.Group) -> None:
@@ -272,10 +268,11 @@ def add_commands(group: click.Group) -> None:
         group.add_command(command)
 
 
-def _comparison(run: Run, url: str, events: list[str], secret: str, **options: bool) -> Comparison:
+def _comparison(run: Run, url: str, events: Sequence[str], **options: bool) -> Comparison:
     """Return a comparison with the event types that e-conomic has, read once."""
     from tap_visma_economic.events import RULES  # noqa: PLC0415
 
+    secret, *_ = secrets()  # the new one, while there are two
     offered = _event_types(run)
     if unknown := [event for event in events if event not in offered]:
         raise ConfigError(
@@ -303,7 +300,6 @@ def _event_types(run: Run) -> dict[str, list[str]]:
 def _each(
     config: Sequence[str],
     plan: Callable[[Run], Work],
-    known: Sequence[str],
     *,
     writes: bool = False,
     hint: str = "",
@@ -313,13 +309,13 @@ def _each(
     Args:
         config: paths of settings files.
         plan: returns what to do for each.
-        known: secrets, which are never shown.
         writes: whether it may write to e-conomic.
-        hint: what the last line ends in.
+        hint: what the last line ends in if not.
     """
     tap = _opened(config)
     run = tap.shared
-    hidden = [run.config["app_secret_token"], *(grant.token for grant in run.grants), *known]
+    hidden = [run.config["app_secret_token"], *(grant.token for grant in run.grants)]
+    hidden += os.environ.get(VARIABLE, "").split(",")
     redact_logs(hidden)
     run.transport.writes = writes
     would = "" if writes else "would be "
@@ -347,7 +343,7 @@ def _each(
         os._exit(128 + (tap.stop.signum or 0))  # responses on their way would be waited for
     numbers = ", ".join(f"{count} {what}" for what, count in total.items())
     companies = counted(len(run.grants), "company", "companies")
-    say(f"{companies}: {numbers or 'no webhooks'}{hint}")
+    say(f"{companies}: {numbers or 'no webhooks'}{'' if writes else hint}")
     if problems:
         say(f"Incomplete: {counted(problems, 'problem')}, listed above", err=True)
         sys.exit(1)
