@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tap_visma_economic.tap"])
+_context.set_forkserver_preload(["tap_visma_economic.tap", "tap_visma_economic.webhooks.__main__"])
 
 
 def run(
@@ -66,7 +66,8 @@ def _main(line: list[str], env: Mapping[str, str], folder: Path, *files: Path) -
     if line[0].endswith("-webhooks"):
         from tap_visma_economic.webhooks.__main__ import main  # noqa: PLC0415
 
-        return main()
+        main()
+        return
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 
     TapVismaEconomic.cli()
