@@ -22,7 +22,9 @@ def measure(inbox: str) -> str:
         took = time.perf_counter() - begun
     assert load.statuses == {200: EVENTS}
     cuts = statistics.quantiles(load.seconds, n=100)
-    return f"{EVENTS / took:,.0f} events/s, p50 {cuts[49] * 1e3:.0f} ms, p99 {cuts[98] * 1e3:.0f} ms"
+    return (
+        f"{EVENTS / took:,.0f} events/s, p50 {cuts[49] * 1e3:.0f} ms, p99 {cuts[98] * 1e3:.0f} ms"
+    )
 
 
 def main() -> None:

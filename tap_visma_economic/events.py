@@ -8,6 +8,7 @@ target has confirmed their rows.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import uuid
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -46,6 +47,9 @@ _PATIENCE = timedelta(minutes=30)
 _TEXTS = 20
 """Texts in a filter, which stays short enough for a URL."""
 
+_MOST_NAMED = 10
+"""Agreements that a line of the log names at most."""
+
 _MOST_MISSING = 200
 """Events of an agreement whose rows are requested again."""
 
@@ -56,29 +60,26 @@ class Rule:
 
     Args:
         field: the merge field with the number of the row.
-        rows: streams that have the row under this number. It is in one of each group.
-        follow: streams whose rows are found by a value of that row, see `_FOLLOW`.
+        rows: groups of streams, in one of each of which the row is.
         anew: streams that are read as in a nightly run.
+        customer: the customer that the row names is read too.
     """
 
     field: str = "newnumber"
     rows: tuple[tuple[str, ...], ...] = ()
-    follow: tuple[str, ...] = ()
     anew: tuple[str, ...] = ()
-
-
-def _documents(kind: str) -> Rule:
-    statuses = tuple(f"{kind}_{status}" for status in ("drafts", "sent", "archived"))
-    return Rule(rows=(statuses,), follow=(f"{kind}_lines",))
+    customer: bool = False
 
 
 _INVOICE = Rule(
     "invoiceno",
-    rows=(("invoices_booked",), ("invoices_booked_lines",)),
-    follow=("customers", "openapi_customers"),
-    anew=("invoices_booked", "booked_entries"),
+    rows=(("invoices_booked",),),
+    anew=("invoices_booked", "invoices_booked_lines", "booked_entries"),
+    customer=True,
 )
 _JOURNAL = Rule(anew=("booked_entries", "draft_entries", "attached_documents"))
+_ORDER = Rule(rows=(("orders_drafts", "orders_sent", "orders_archived", "orders_lines"),))
+_QUOTE = Rule(rows=(("quotes_drafts", "quotes_sent", "quotes_archived"),), anew=("quotes_lines",))
 
 RULES = {
     "INVOICE_BOOKED": _INVOICE,
@@ -88,26 +89,18 @@ RULES = {
     "PRODUCT_UPDATED": Rule(rows=(("products",), ("openapi_products",))),
     "PROJECT_UPDATED": Rule(rows=(("projects",),)),
     "SUPPLIER_UPDATED": Rule(rows=(("suppliers",),)),
-    "ORDER_UPDATED": _documents("orders"),
-    "QUOTE_UPDATED": _documents("quotes"),
-    "QUOTATION_UPDATED": _documents("quotes"),
+    "ORDER_UPDATED": _ORDER,
+    "QUOTE_UPDATED": _QUOTE,
+    "QUOTATION_UPDATED": _QUOTE,
 }
 """Events by name, see docs/economic-api.md#webhooks. All others: everything is read once."""
 
-_FOLLOW = {
-    "customers": ("customer", "customerNumber"),
-    "openapi_customers": ("customer", "customerNumber"),
-    "orders_lines": ("soap", "orderHandle", "id"),
-    "quotes_lines": ("soap", "quoteHandle", "id"),
-}
-"""Where a row has the number by which a stream that follows it is read."""
+_CUSTOMERS = {"customers", "openapi_customers"}
+"""Streams that are read last: the rows of others name the customers."""
 
-_FOLLOWED_BY = {
-    source: {follower: _FOLLOW[follower] for follower in rule.follow}
-    for rule in RULES.values()
-    for source in (rule.rows[0] if rule.follow else ())
-}
-"""For each stream, those that follow it."""
+_KEYS = {"orders_lines": "orderNumber"}
+"""The property by which a stream's rows are named, if it is not the first of the primary key. How
+the lines of other documents refer to them is not documented."""
 
 
 class _Missing(NamedTuple):
@@ -147,7 +140,6 @@ class _Work:
         keys: numbers of rows to read, by stream; none yet where they are in rows of another.
         anew: streams that are read as in a nightly run.
         found: streams and numbers of rows that e-conomic returned.
-        is_unknown: some event is, so that everything is read.
     """
 
     place: int
@@ -156,7 +148,6 @@ class _Work:
     keys: dict[str, set[str]] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
     found: set[tuple[str, str]] = field(default_factory=set)
-    is_unknown: bool = False
 
     @property
     def streams(self) -> set[str]:
@@ -173,8 +164,8 @@ class _Work:
         for stream in selected & {stream for group in rule.rows for stream in group}:
             self.keys.setdefault(stream, set()).add(key)
             self.named[name, key] = min(since, self.named.get((name, key), since))
-        if rule.follow and not selected & {*rule.rows[0]}:  # nothing has the numbers
-            self.anew |= selected & {*rule.follow}
+        if rule.customer and not selected & {*rule.rows[0]}:  # nothing has the numbers
+            self.anew |= selected & _CUSTOMERS
 
 
 class Events:
@@ -228,7 +219,13 @@ class Events:
         return all((stream, number) in self._run.ended for stream in streams)
 
     def _keep(
-        self, agreement: Agreement, place: int, missing: Sequence[_Missing], *, left: int
+        self,
+        agreement: Agreement,
+        place: int,
+        at: datetime | None = None,
+        missing: Sequence[_Missing] = (),
+        *,
+        left: int,
     ) -> None:
         """Put into the state what has been read; `left` events are left to the nightly run."""
         if left:
@@ -239,7 +236,7 @@ class Events:
             )
         token = self._run.tokens[agreement.number]
         read = (self._inbox.id, place)
-        state = _State(read, self._reader, _fingerprint(token), self._now, [*missing])
+        state = _State(read, self._reader, _fingerprint(token), at, [*missing])
         self._run.keep_events(agreement, msgspec.to_builtins(state))
 
     # A nightly run
@@ -250,7 +247,14 @@ class Events:
             number = agreement.number
             if self._is_read(number, self._streams):
                 before = self._states.get(number)
-                self._keep(agreement, self._end, (), left=len(before.missing) if before else 0)
+                self._keep(agreement, self._end, left=len(before.missing) if before else 0)
+        known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
+        with contextlib.suppress(InboxError):
+            if unknown := sorted(self._inbox.agreements() - known):
+                logger.warning(
+                    "The inbox has events of agreements that are not in the settings: %s",
+                    ", ".join(map(str, unknown[:_MOST_NAMED])),
+                )
 
     # An event run
 
@@ -277,7 +281,6 @@ class Events:
                 key = str(event.numbers.get(rule.field, ""))
                 work.add(rule, event.name, key, self._now, self._streams.keys())
             else:
-                work.is_unknown = True
                 work.anew |= self._streams.keys()
                 logger.warning(
                     "Agreement %d: event %s is unknown, so everything is read",
@@ -303,7 +306,7 @@ class Events:
         self._run.known = {
             grant.token: number
             for grant, number in numbers.items()
-            if number in self._work and not self._work[number].is_unknown
+            if number in self._work and "agreements" not in self._work[number].anew  # `/self`
         }
 
     def includes(self, agreement: int, stream: str | None = None) -> bool:
@@ -320,7 +323,7 @@ class Events:
             yield [
                 s
                 for s in self._streams.values()
-                if s.name in named and (s.name in _FOLLOW) is is_last
+                if s.name in named and (s.name in _CUSTOMERS) is is_last
             ]
 
     def steps(
@@ -361,18 +364,13 @@ class Events:
     def _note(self, work: _Work, stream: EconomicStream, page: Page) -> None:
         """Note which named rows are on a page, and the numbers in them by which others are read."""
         keys = work.keys.get(stream.name, ())
-        followers = _FOLLOWED_BY.get(stream.name, {})
+        followers = self._streams.keys() & _CUSTOMERS if stream.name == "invoices_booked" else ()
         for place, value in enumerate(column(page.rows, _key_of(stream)) if keys else ()):
             if str(value) in keys:
                 work.found.add((stream.name, str(value)))
-                for follower in followers.keys() & self._streams.keys():
-                    number: Any = page.rows[place]
-                    for name in followers[follower]:
-                        number = number.get(name) if isinstance(number, dict) else None
-                    if number is None:
-                        work.anew.add(follower)
-                    else:
-                        work.keys.setdefault(follower, set()).add(str(number))
+                for follower in followers:
+                    number = (page.rows[place].get("customer") or {}).get("customerNumber")
+                    work.keys.setdefault(follower, set()).add(str(number))
 
     def end(self) -> None:
         """Count events as read where everything that they name was."""
@@ -385,7 +383,7 @@ class Events:
                 tried = [one for one in missing if self._now - one.since < _PATIENCE]
                 tried = tried[:_MOST_MISSING]
                 logger.info("%s: read %s", agreement, counted(work.events, "event"))
-                self._keep(agreement, work.place, tried, left=len(missing) - len(tried))
+                self._keep(agreement, work.place, self._now, tried, left=len(missing) - len(tried))
 
     def _lacks(self, number: int, work: _Work, name: str, key: str) -> bool:
         """Return whether e-conomic did not return a named row of a stream that it serves."""
@@ -428,8 +426,8 @@ class NamedRows(Reading):
 
 
 def _key_of(stream: EconomicStream) -> str:
-    """Return the property by which rows are named: a line's is that of its document."""
-    return stream.identity_columns[0]
+    """Return the property by which a stream's rows are named."""
+    return _KEYS.get(stream.name) or stream.identity_columns[0]
 
 
 def _filters(stream: EconomicStream, keys: set[str]) -> Iterator[str]:

@@ -68,7 +68,7 @@ class Receiving:
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        assert self._listening.wait(30), self.log
+        assert self._listening.wait(120), self.log
         self.port = int(re.findall(r"port (\d+)", self.log)[0])
 
     def _read(self) -> None:

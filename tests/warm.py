@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tap_visma_economic.tap", "tap_visma_economic.webhooks.__main__"])
+_context.set_forkserver_preload(
+    [f"tap_visma_economic.{name}" for name in ("tap", "events", "webhooks.__main__")]
+)
 
 
 def run(

@@ -348,10 +348,10 @@ class Inbox:
         """Return the space of deleted events to the file system (SQLite)."""
         if self._file:
             with contextlib.closing(self._engine.raw_connection()) as connection:
-                cursor = connection.cursor()
+                cursor: Any = connection.cursor()
                 for pragma in (_CHECKPOINT, "incremental_vacuum", _CHECKPOINT):
                     with contextlib.suppress(sqlite3.Error):  # locked or full: the next time
-                        cursor.execute(f"PRAGMA {pragma}").fetchall()
+                        cursor.executescript(f"PRAGMA {pragma}")  # execute() stops at one page
 
     def _check_room(self, connection: sa.Connection) -> None:
         if self._at_most is None:
@@ -409,7 +409,8 @@ def _engine(url: sa.URL, *, pooled: bool) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # BEGIN is ours
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect in a new file only
+    if not connection.execute("PRAGMA page_count").fetchone()[0]:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there are tables
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
 

@@ -42,11 +42,14 @@ _MOST_NUMBERS = 20
 _AGREEMENT = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _EVENT = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
-_KEY = re.compile(r"(?i)\w{0,40}(?:no|number)", re.ASCII)
+_KEY = re.compile(r"\w{0,40}(?:no|number)", re.ASCII | re.IGNORECASE)
 """Names of merge fields whose value can be text, such as a product number."""
 
 _FIELD = re.compile(r"""[{\s]*["']?(\w{1,50})["']?\s*[=:]\s*(.*)""", re.ASCII | re.DOTALL)
-_NEXT_FIELD = re.compile(r"""[\r\n]+|[&,;](?=\s*["']?\w{1,50}["']?\s*[=:])""", re.ASCII)
+_NEXT_FIELD = re.compile(
+    rf"""[\r\n]+|[&,;](?=\s*["']?{_KEY.pattern}["']?\s*[=:])""",
+    re.ASCII | re.IGNORECASE,
+)
 _LONGEST_KEY = 50
 
 _LOG = logging.getLogger("tap_visma_economic.webhooks")
