@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import contextlib
 import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_visma_economic.errors import NetworkError
+from tap_visma_economic.tap import TapVismaEconomic
 from tap_visma_economic.webhooks.inbox import Inbox
-from tests import warm
+from tests import receiving, warm
 from tests.conftest import OLD_PYTHON, clean_environment, settings_for
 from tests.connecting import Ended
+from tests.receiving import COMMAND, Receiving
 from tests.sandbox import Grant
 from tests.sandbox.company import build_company
+from tests.sandbox.deliveries import Deliveries
 from tests.sandbox.webhooks import EVENT_TYPES, LISTING
 from tests.support import (
     APP,
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from tests.conftest import TapRunner
     from tests.sandbox import Request, Sandbox
 
-COMMAND = Path(sys.executable).with_name("tap-visma-economic-webhooks")
 SECRET = f"{CANARY}secret-of-the-receiver-Tz61"
 OLD_SECRET = f"{CANARY}secret-before-it-was-replaced"
 BASE = "https://hooks.example.dk/economic"
@@ -88,7 +89,7 @@ class Webhooks:
             env={**self.env, **env},
             folder=self.folder,
             timeout=120,
-            program=COMMAND.name,
+            program=Path(COMMAND).name,
         )
         return self.ended(code, out.decode(), OLD_PYTHON.sub("", err.decode()))
 
@@ -101,7 +102,7 @@ class Webhooks:
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start the installed console script."""
         return subprocess.Popen(
-            [str(COMMAND), *arguments],
+            [COMMAND, *arguments],
             env={**self.env, **env},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -142,8 +143,8 @@ def hook_of(sandbox: Sandbox, event: str, grant: str = GRANT) -> dict[str, Any]:
     return next(row for row in hooks_of(sandbox.grants[grant]) if row["eventType"] == event)
 
 
-def signed(number: int, secret: str = SECRET) -> str:
-    return hmac.new(secret.encode(), str(number).encode(), hashlib.sha256).hexdigest()
+def signed(number: int) -> str:
+    return receiving.signed(number, SECRET)
 
 
 def foreign(url: str, event: str = "INVOICE_BOOKED", **more: Any) -> dict[str, Any]:
@@ -612,6 +613,34 @@ def test_what_was_interrupted_is_continued(tmp_path: Path) -> None:
         assert webhooks("check", URL).exit_code == 0
 
 
+def test_what_is_registered_fires_into_the_inbox(tmp_path: Path, sandbox: Sandbox) -> None:
+    """From e-conomic's events, in the template's form, through the receiver."""
+    assert Webhooks(tmp_path, sandbox, GRANT, GRANT_2)("register", URL).exit_code == 0
+    company: Any = sandbox.grants[GRANT].company
+    url = f"sqlite:///{tmp_path}/inbox.db"
+    with Receiving(url, secret=SECRET) as receiver:
+        routes = {BASE: f"http://127.0.0.1:{receiver.port}"}
+        deliveries = Deliveries(sandbox.webhooks, routes)
+        deliveries.watch(company)
+        customer, product = company.world.customers[0].number, company.world.products[0].number
+        number = company.sell(customer, product)
+        order = company.draft("orders", customer, product)
+        company.tell("PRODUCT_UPDATED", OLDNUMBER="A&B=1", NEWNUMBER='"0012" [x]')
+        deliveries.deliver()
+        assert [one.statuses for one in deliveries.done] == [[200]] * 3
+        (header,) = hook_of(sandbox, "INVOICE_BOOKED")["customHeaders"]
+        header["value"] = signed(NUMBER + 1)
+        company.sell(customer, product)
+        assert [one.statuses for one in deliveries.deliver()] == [[404]]
+    inbox = Inbox(url)
+    events = inbox.unread({}, inbox.end())
+    assert [(event.name, dict(event.numbers)) for event in events[NUMBER]] == [
+        ("INVOICE_BOOKED", {"invoiceno": number}),
+        ("ORDER_UPDATED", {"oldnumber": order, "newnumber": order}),
+        ("PRODUCT_UPDATED", {"oldnumber": "A&B=1", "newnumber": '"0012" [x]'}),
+    ]
+
+
 # Secrets
 
 
@@ -639,6 +668,33 @@ def test_no_token_secret_or_signature_is_shown_whatever_goes_wrong(
 
 
 # The tap itself
+
+
+def test_the_tap_cannot_write(sandbox: Sandbox) -> None:
+    """What sends its requests sends GET alone, unless it is told otherwise."""
+    tap = TapVismaEconomic(config=settings_for(sandbox, GRANT))
+    transport = tap.shared.transport
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        with pytest.raises(RuntimeError, match="would write to e-conomic"):
+            transport.send(transport.prepare(method, sandbox.url + PATH, data="{}"))
+    assert sandbox.log == []
+
+
+@pytest.mark.parametrize(("headers", "times"), [({}, 1), ({"Idempotency-Key": "k"}, 3)])
+def test_a_write_is_repeated_only_with_a_key(
+    sandbox: Sandbox, headers: dict[str, str], times: int
+) -> None:
+    run = TapVismaEconomic(config=settings_for(sandbox, GRANT, max_wait_minutes=0.2)).shared
+    run.transport.writes = True
+    http = run.agreement_of(run.grants[0]).http
+    request = run.transport.prepare(
+        "POST", sandbox.url + PATH, data="{}", headers=headers, auth=http.authenticator
+    )
+    sandbox.log.clear()
+    sandbox.faults.add(PATH, "close", times=2)
+    with contextlib.suppress(NetworkError):
+        http.send(request, lambda response: response, what="webhooks")
+    assert len(sandbox.log) == times
 
 
 @pytest.mark.parametrize("inbox", [True, False])
