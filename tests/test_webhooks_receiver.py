@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -14,20 +15,22 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_visma_economic.webhooks.inbox import BYTES_PER_EVENT, Inbox, NewEvent
 from tests.conftest import ROOT, clean_environment
+from tests.documents import every_block
 from tests.receiving import SECRET, Load, Receiving, command, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OTHER_SECRET = "another-secret-of-32-characters-"
 AGREEMENT = 1234567
+PAGE = "docs/running/webhooks.md"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -240,14 +243,22 @@ def test_the_log_shows_no_secret_and_no_path_and_is_short(own: Receiving) -> Non
     hand_made = f"/{signed(AGREEMENT)}/{AGREEMENT}/INVOICE_BOOKED"
     for _ in range(100):
         call(own)
-        call(own, "GET", f"{hand_made}?INVOICENO=77", X_Webhook_Secret="")
+        call(own, "GET", f"{hand_made}?INVOICENO=98765432", X_Webhook_Secret="")
         call(own, path="/forged/1/FORGED")
         call(own, "BREW")
         with socket.create_connection(("127.0.0.1", own.port)) as odd:
             odd.sendall(b"FORGED\r\n\r\n")
             odd.recv(100)
     own.end(signal.SIGTERM)
-    for private in (SECRET, signed(AGREEMENT), str(AGREEMENT), "INVOICE", "77", "FORGED", "forged"):
+    for private in (
+        SECRET,
+        signed(AGREEMENT),
+        str(AGREEMENT),
+        "INVOICE",
+        "98765432",
+        "FORGED",
+        "forged",
+    ):
         assert private not in own.log
     first, last = own.log.splitlines()
     assert "Listening on 127.0.0.1, port" in first
@@ -281,7 +292,8 @@ def test_a_stop_loses_no_request_on_its_way(own: Receiving) -> None:
     load = Load(own.port)
     sending = threading.Thread(target=load.run)
     sending.start()
-    time.sleep(1)
+    while len(load.stored) < 50:
+        time.sleep(0.01)
     own.end(signal.SIGTERM)
     sending.join()
     assert set(load.stored) <= {numbers["invoiceno"] for _, numbers in stored(own.inbox)}
@@ -442,6 +454,31 @@ def test_health_and_prune_know_all_readers(inbox: str) -> None:
         "oldest_unread_seconds": 0,
         "unknown_agreements": [],
     }
+
+
+def test_the_commands_of_the_page_work(own: Receiving, tmp_path: Path) -> None:
+    page = {block.title: block.text for block in every_block("sh") if block.document == PAGE}
+
+    def shell(title: str) -> str:
+        env = {
+            **clean_environment(),
+            "TAP_VISMA_ECONOMIC_WEBHOOK_SECRET": f"{SECRET},{OTHER_SECRET}",
+        }
+        env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+        line = ["bash", "-euc", page[title]]
+        done = subprocess.run(
+            line, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    path = f"/{shell('signature').strip()}/{AGREEMENT}/INVOICE_BOOKED?INVOICENO=5"
+    assert call(own, "GET", path) == 200
+    health, pruned = shell("care").splitlines()
+    assert json.loads(health)["unknown_agreements"] == [AGREEMENT]
+    assert pruned == "Deleted 0 events."
+    fields = re.findall(r"^\| `(\w+)` \|", (ROOT / PAGE).read_text("utf-8"), re.MULTILINE)
+    assert fields == list(json.loads(health))
 
 
 @pytest.mark.parametrize(
