@@ -269,6 +269,9 @@ class _Complaint(msgspec.Struct):
         return any((self.errorCode, self.logId, self.traceId, self.httpStatusCode))
 
 
+_decoder = msgspec.json.Decoder(_Complaint, strict=False)
+"""Made here, because msgspec crashes if two threads make decoders of one Struct at a time."""
+
 _OWN_WORDS_ONLY = (GrantRefusedError, AccessDeniedError, NotFoundError)
 """Errors that only e-conomic itself can report: about tokens, access and missing rows."""
 
@@ -297,7 +300,7 @@ def error_of(response: requests.Response) -> ApiError:
     status, request = response.status_code, response.request
     kind = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, UnexpectedStatusError)
     try:
-        complaint = msgspec.json.decode(response.content, type=_Complaint, strict=False)
+        complaint = _decoder.decode(response.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         complaint = _Complaint()  # a gateway's text or web page, or an empty body
     code = complaint.errorCode or ""

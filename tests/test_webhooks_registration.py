@@ -199,7 +199,7 @@ def test_a_second_time_costs_one_call_a_company_and_writes_nothing(
     (tmp_path / "config.json").write_text(json.dumps(settings))
     webhooks = Webhooks(tmp_path, sandbox, GRANT)
     webhooks.env = {**clean_environment(), "TAP_VISMA_ECONOMIC_WEBHOOK_SECRET": SECRET}
-    assert webhooks("register", "--config=config.json", URL).exit_code == 0
+    assert webhooks("register", "--config=config.json", "--config=ENV", URL).exit_code == 0
     again = webhooks("register", "--config=config.json", URL)
     assert (again.exit_code, again.stdout) == (0, "3 companies: 24 unchanged\n")
     assert sorted(seen.path for seen in sandbox.log) == [
@@ -314,7 +314,7 @@ def test_a_disabled_webhook_is_reported_and_enabled(webhooks: Webhooks, sandbox:
     sandbox.webhooks.disable(sandbox.grants[GRANT].company, "INVOICE_BOOKED")
     checked = webhooks("check", URL)
     assert checked.exit_code == 1
-    assert re.search(r"INVOICE_BOOKED: e-conomic has disabled it since 20\d\d-", checked.stderr)
+    assert re.search(r"INVOICE_BOOKED: disabled since 20\d\d-\S+, so e-conomic", checked.stderr)
     assert re.search(r"INVOICE_BOOKED  https://\S+  disabled since 20", webhooks("list").stdout)
     ended = webhooks("register", URL, "--event=order_updated")
     assert f"agreement {NUMBER} (Firma 0): enabled: INVOICE_BOOKED\n" in ended.stdout
@@ -714,10 +714,10 @@ def test_a_complete_run_reports_a_disabled_webhook_of_its_inbox(
         env={"TAP_VISMA_ECONOMIC_WEBHOOK_SECRET": SECRET},
     )
     assert run.exit_code == 0, run.stderr
-    told = [line for line in run.warnings if "has disabled the webhook" in line]
+    told = [line for line in run.warnings if "is disabled in e-conomic" in line]
     assert len(told) == inbox
     for line in told:
-        assert f"agreement {NUMBER} (Firma 0): e-conomic has disabled the webhook INVO" in line
+        assert f"agreement {NUMBER} (Firma 0): the webhook INVOICE_BOOKED is disabled" in line
     assert {seen.method for seen in sandbox.log} == {"GET"}
     assert CANARY not in run.stderr
     assert signed(NUMBER) not in run.stderr + str(run.messages)

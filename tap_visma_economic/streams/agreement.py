@@ -154,8 +154,8 @@ class Webhooks(OpenApiStream):
             for row in page if self.run.setting("events_inbox") else ():
                 if row.get("isDisabled") and _is_for_inbox(row):
                     self.logger.warning(
-                        "%s: e-conomic has disabled the webhook %s, so its events are lost. Check "
-                        "the receiver, then run tap-visma-economic-webhooks register",
+                        "%s: the webhook %s is disabled in e-conomic, so its events are lost. "
+                        "Check the receiver, then run tap-visma-economic-webhooks register",
                         agreement,
                         shown(str(row.get("eventType"))),
                     )

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.json import Decoder
 
 from tap_visma_economic.errors import (
     BadAnswerError,
@@ -23,6 +24,7 @@ from tap_visma_economic.errors import (
     error_of,
     shown,
 )
+from tap_visma_economic.schemas import MODULE_VERSIONS
 from tap_visma_economic.webhooks.secret import HEADER
 
 if TYPE_CHECKING:
@@ -109,6 +111,13 @@ class _EventType(msgspec.Struct, rename="camel"):
     merge_fields: list[_MergeField] | None = None
 
 
+_ANY: Decoder[Any] = Decoder()
+_EVENT_TYPES = Decoder(list[_EventType])
+_HOOK = Decoder(Hook)
+_HOOKS = Decoder(_Hooks)
+"""Made here, because msgspec crashes if two threads make decoders of one Struct at a time."""
+
+
 class ConflictError(EconomicError):
     """A webhook has changed since it was read, or there is one of this event type already."""
 
@@ -135,23 +144,25 @@ class Company:
         """Return the merge fields of each event type that e-conomic has."""
         return {
             one.name: [field.field_name.strip("[]") for field in one.merge_fields or ()]
-            for one in self._ask("GET", "/EventTypes", list[_EventType])
+            for one in self._ask("GET", "/EventTypes", _EVENT_TYPES)
             if _EVENT.fullmatch(one.name)
         }
 
     def hooks(self) -> dict[str, Hook]:
         """Return all webhooks that the app has made, by event type."""
-        page = self._ask("GET", "/webhooks", _Hooks)
+        page = self._ask("GET", "/webhooks", _HOOKS)
         found = page.items or []
-        while page.cursor and page.items:
-            page = self._ask("GET", "/webhooks", _Hooks, params={"cursor": page.cursor})
+        while cursor := page.cursor:
+            page = self._ask("GET", "/webhooks", _HOOKS, params={"cursor": cursor})
             found += page.items or []
+            if page.cursor == cursor:
+                raise BadAnswerError("the next page of the webhooks is the same one again")
         return {hook.event_type: hook for hook in found if _EVENT.fullmatch(hook.event_type)}
 
     def hook(self, event: str) -> Hook | None:
         """Return one webhook, None if the app has made none of this event type."""
         try:
-            found: Hook = self._ask("GET", f"/webhooks/{event}", Hook)
+            found: Hook = self._ask("GET", f"/webhooks/{event}", _HOOK)
         except NotFoundError:
             return None
         return found
@@ -162,16 +173,16 @@ class Company:
         Raises:
             ConflictError: it exists already, or is not the version that was changed.
         """
-        self._ask(method, "/webhooks", Any, data=msgspec.json.encode(hook))
+        self._ask(method, "/webhooks", _ANY, data=msgspec.json.encode(hook))
 
     def delete(self, event: str) -> None:
         """Delete a webhook, if it still exists."""
         try:
-            self._ask("DELETE", f"/webhooks/{event}", Any)
+            self._ask("DELETE", f"/webhooks/{event}", _ANY)
         except NotFoundError:
             return
 
-    def _ask(self, method: str, path: str, kind: Any, **content: Any) -> Any:
+    def _ask(self, method: str, path: str, decoder: Decoder[Any], **content: Any) -> Any:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         http = self.agreement.http
         if method != "GET":
@@ -180,15 +191,15 @@ class Company:
                 self.is_known = True
             headers["Idempotency-Key"] = uuid.uuid4().hex  # the same in all retries
         host = str(self.run.setting("openapi_url")).rstrip("/")
-        version = (self.run.setting("openapi_versions") or {}).get("webhooksapi", "1.0.0")
-        url = f"{host}/webhooksapi/v{version}{path}"
+        versions = {**MODULE_VERSIONS, **(self.run.setting("openapi_versions") or {})}
+        url = f"{host}/webhooksapi/v{versions['webhooksapi']}{path}"
         request = self.run.transport.prepare(
             method, url, headers=headers, auth=http.authenticator, **content
         )
-        return http.send(request, lambda response: _read(response, kind), what="webhooks")
+        return http.send(request, lambda response: _read(response, decoder), what="webhooks")
 
 
-def _read(response: requests.Response, kind: Any) -> Any:
+def _read(response: requests.Response, decoder: Decoder[Any]) -> Any:
     """Return the content of a response. An error quotes no signature."""
     content, status = response.content, response.status_code
     taken = HTTPStatus.BAD_REQUEST, b"WebhookAlreadyExistsForEventType"
@@ -200,7 +211,7 @@ def _read(response: requests.Response, kind: Any) -> Any:
         masked._content = text.encode()  # noqa: SLF001
         raise error_of(masked)
     try:
-        return msgspec.json.decode(content or b"null", type=kind)
+        return decoder.decode(content or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         what = f"{response.request.method} {response.request.path_url}"
         raise BadAnswerError(f"the response to {what} is not what e-conomic documents") from None

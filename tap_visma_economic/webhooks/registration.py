@@ -158,9 +158,9 @@ class Comparison:
         has, should = hook.compared, wanted.compared
         different = [name for name in should if has[name] != should[name]]
         why = [f"registered with another {' and '.join(different)}"] if different else []
-        why += [f"e-conomic has {hook.state}".replace("disabled", "disabled it")] * hook.is_disabled
+        why += [f"{hook.state}, so e-conomic does not send it"] if hook.is_disabled else []
         done = "updated" if different else "enabled" if why else "unchanged"
-        return done, ", and ".join(why)
+        return done, "; ".join(why)
 
 
 # The commands
@@ -224,7 +224,7 @@ def register(config: Sequence[str], url: str, events: Sequence[str], **flags: bo
 @_url
 @_events
 def check(config: Sequence[str], url: str, events: Sequence[str]) -> None:
-    """Report webhooks that are missing, differ, or were disabled by e-conomic: exit code 1."""
+    """Report webhooks that are missing, differ or are disabled: exit code 1."""
     _each(config, lambda run: _comparison(run, url, events, complains=True))
 
 
@@ -315,7 +315,7 @@ def _each(
     tap = _opened(config)
     run = tap.shared
     hidden = [run.config["app_secret_token"], *(grant.token for grant in run.grants)]
-    hidden += os.environ.get(VARIABLE, "").split(",")
+    hidden += [part.strip() for part in os.environ.get(VARIABLE, "").split(",")]
     redact_logs(hidden)
     run.transport.writes = writes
     would = "" if writes else "would be "
@@ -355,7 +355,7 @@ def _opened(config: Sequence[str]) -> TapVismaEconomic:
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 
     settings: dict[str, Any] = {}
-    for path in config:
+    for path in (path for path in config if path != "ENV"):
         files.check_config(path)
         settings |= json.loads(Path(path).read_text("utf-8"))
     with signals_wait():
