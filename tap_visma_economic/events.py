@@ -159,7 +159,7 @@ class _Work:
     ) -> None:
         """Add what an event names."""
         self.anew |= selected & {*rule.anew}
-        if key in {"", "0"}:  # of a deleted row, perhaps
+        if not key:  # of a deleted row, perhaps
             return
         for stream in selected & {stream for group in rule.rows for stream in group}:
             self.keys.setdefault(stream, set()).add(key)
