@@ -178,24 +178,32 @@ class Run:
 
     def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
         """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        return self.prefetcher.outcomes(self.agreement_of, grants, at_once=self._max_requests)
+
+    def agreement_of(self, grant: Grant) -> Agreement:
+        """Return the agreement that a grant opens; requests `/self` unless its number is known."""
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
+        http = HttpClient(
+            self.transport,
+            EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
+            RateLimit(float(self.setting("rate_limit_share"))),
+            requests=self.setting("concurrency"),
+            max_wait=float(self.setting("max_wait_minutes")) * 60,
+        )
+        if number := self.known.get(grant.token):
+            agreement = Agreement(number, grant, grant.name, http, None)
+            http.whose = str(agreement)
+        else:
+            agreement = self.look_up(grant, http)
+        return agreement
 
-        def ask(grant: Grant) -> Agreement:
-            http = HttpClient(
-                self.transport,
-                EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
-                RateLimit(float(self.setting("rate_limit_share"))),
-                requests=self.setting("concurrency"),
-                max_wait=float(self.setting("max_wait_minutes")) * 60,
-            )
-            if number := self.known.get(grant.token):
-                agreement = Agreement(number, grant, grant.name, http, None)
-                http.whose = str(agreement)
-            else:
-                agreement = identified(grant, http, self._read_self(http))
-            return agreement
+    def look_up(self, grant: Grant, http: HttpClient) -> Agreement:
+        """Return the agreement that `/self` shows for a grant.
 
-        return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
+        Raises:
+            EconomicError: it is another one than the agreements file says, or not shown.
+        """
+        return identified(grant, http, self._read_self(http))
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Record that an agreement's grant was rejected: this run sends no more requests for it."""

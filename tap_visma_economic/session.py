@@ -106,8 +106,8 @@ class _Answer(requests.Response):
 
     def _bad(self, why: str) -> BadAnswerError:
         self.close()
-        path = self.request.path_url
-        return BadAnswerError(f"the response to GET {path} is not what e-conomic documents: {why}")
+        what = named(self.request)
+        return BadAnswerError(f"the response to {what} is not what e-conomic documents: {why}")
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -144,7 +144,10 @@ class Transport:
         slots: one for each request in flight.
         open_circuits: hosts that were unreachable despite all retries. Each of their requests gets
             one try, or a run would take minutes to say the same thing for each stream.
+        writes: whether other requests than GET are sent, which only registration needs.
     """
+
+    writes = False
 
     def __init__(
         self,
@@ -186,6 +189,8 @@ class Transport:
             NetworkError: no response, or one that was cut off or late.
             ConfigError: no request can be sent at all.
         """
+        if request.method != "GET" and not self.writes:
+            raise RuntimeError(f"{named(request)} would write to e-conomic")
         settings = self._settings_for(request)
         try:
             return self.session.send(
@@ -193,13 +198,13 @@ class Transport:
             )
         except requests.RequestException as error:
             raise _explained(
-                error, host=host_of(request), path=request.path_url, timeout=self.timeout
+                error, host=host_of(request), request=named(request), timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
             raise ConfigError(f"{host_of(request)} is not a valid host name") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
-            raise NetworkError(f"GET {request.path_url} failed ({name})") from None
+            raise NetworkError(f"{named(request)} failed ({name})") from None
         except (OSError, ValueError) as error:
             # An OSError names a missing CA bundle. A ValueError's text could quote a header or the
             # password of a proxy.
@@ -225,6 +230,11 @@ def host_of(request: requests.PreparedRequest) -> str:
     return (request.url or "").split("://", 1)[-1].split("/", 1)[0]
 
 
+def named(request: requests.PreparedRequest) -> str:
+    """Return the method and the path of a request, for messages."""
+    return f"{request.method} {request.path_url}"
+
+
 # What went wrong on the way
 
 _WITHIN = "within {timeout:g} s (setting request_timeout)"
@@ -237,13 +247,13 @@ _UNREACHABLE = (
     "{host} could not be reached: check the network, its proxy, and the settings rest_url and "
     "openapi_url"
 )
-_SLOW = "{host} did not complete its response to GET {path} " + _WITHIN
-_CONTRADICTORY = "the headers of the response to GET {path} contradict each other"
+_SLOW = "{host} did not complete its response to {request} " + _WITHIN
+_CONTRADICTORY = "the headers of the response to {request} contradict each other"
 _BAD_ADDRESS = "the address of {host}, or of a proxy for it in the environment, is not valid"
 
 _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (ssl.SSLCertVerificationError, CertificateError, _UNVERIFIED),
-    (ContentDecodingError, BadAnswerError, "the response to GET {path} could not be decompressed"),
+    (ContentDecodingError, BadAnswerError, "the response to {request} could not be decompressed"),
     (InvalidHeader, BadAnswerError, _CONTRADICTORY),
     (InvalidURL, ConfigError, _BAD_ADDRESS),
     (InvalidSchema, ConfigError, "a proxy for {host} in the environment has an unsupported scheme"),
@@ -251,16 +261,16 @@ _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (requests.ConnectTimeout, NetworkError, "{host} did not accept a connection " + _WITHIN),
     (ReadTimeoutError, SlowAnswerError, _SLOW),
     (NewConnectionError, NetworkError, _UNREACHABLE),
-    (ChunkedEncodingError, NetworkError, "the response to GET {path} was cut off"),
-    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),
-    (requests.ConnectionError, NetworkError, "{host} closed the connection (GET {path})"),
+    (ChunkedEncodingError, NetworkError, "the response to {request} was cut off"),
+    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed ({request})"),
+    (requests.ConnectionError, NetworkError, "{host} closed the connection ({request})"),
 )
 """The first row that fits an error or one of its causes gives the message. The library's own could
 quote a request's headers."""
 
 
 def _explained(
-    error: requests.RequestException, *, host: str, path: str, timeout: float
+    error: requests.RequestException, *, host: str, request: str, timeout: float
 ) -> EconomicError:
     """Return the error for a request that had `timeout` seconds."""
     causes = list(_causes(error))
@@ -268,8 +278,8 @@ def _explained(
         for cause in causes:
             if isinstance(cause, kind):
                 why = getattr(cause, "verify_message", "")
-                return meaning(words.format(host=host, path=path, timeout=timeout, why=why))
-    return NetworkError(f"GET {path} on {host} failed ({type(error).__name__})")
+                return meaning(words.format(host=host, request=request, timeout=timeout, why=why))
+    return NetworkError(f"{request} on {host} failed ({type(error).__name__})")
 
 
 def _causes(error: object) -> Iterator[BaseException]:

@@ -230,7 +230,7 @@ class EconomicStream(RESTStream["Query"]):
             self.validate_response(response)
             return parse(response)
 
-        return http.get(prepared, read, what=self.name)
+        return http.send(prepared, read, what=self.name)
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
         """Wait for room in the prefetcher, then request one page. May run in any thread."""

@@ -148,6 +148,11 @@ class TapVismaEconomic(Tap):
         )
 
     @property
+    def shared(self) -> Run:
+        """What the streams share, for commands beside the tap."""
+        return self._run
+
+    @property
     def _economic_streams(self) -> list[EconomicStream]:
         """The streams of the catalog, with their own type."""
         streams: Iterable[Any] = self.streams.values()

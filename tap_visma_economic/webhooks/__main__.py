@@ -14,6 +14,7 @@ import click
 from tap_visma_economic import files
 from tap_visma_economic.__main__ import check_standard_streams
 from tap_visma_economic.errors import EconomicError, counted
+from tap_visma_economic.webhooks import registration
 from tap_visma_economic.webhooks.inbox import Inbox
 
 FAILED = 1
@@ -109,6 +110,9 @@ def prune(url: str, older_than: int, forget: str | None) -> None:
             f"Older events are kept because {reader} has not read them; it last ran "
             f"{at:%Y-%m-%d %H:%M} UTC. If it does not run any more: --forget {reader}"
         )
+
+
+registration.add_commands(command)
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def client_on(way: Way, max_wait: float = 900) -> HttpClient:
 
 def send(http: HttpClient) -> requests.Response:
     """Send a request; whatever its response is, it is not retried."""
-    return http.get(REQUEST, lambda response: response, what="units")
+    return http.send(REQUEST, lambda response: response, what="units")
 
 
 @pytest.fixture
