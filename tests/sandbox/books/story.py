@@ -300,8 +300,8 @@ class Story:
             more = DIMENSIONS[turn // 3 % 4]
         reference = f"LF-{turn:05d}/{day.year}"
         owed = postings.book_supplier_invoice(self.book, day, supplier, net, reference, more=more)
-        if self._pays():
-            pay_day = owed.due or day
+        pay_day = self._pay_day(owed.due or day)
+        if pay_day:
             while pay_day.weekday() >= 5:
                 pay_day += timedelta(days=1)
             self.due_out.setdefault(pay_day, []).append((supplier, owed))
@@ -311,9 +311,9 @@ class Story:
         suppliers = self.world.suppliers
         return suppliers[self.purchases % len(suppliers)], self.random.randrange(50_00, 20_000_00)
 
-    def _pays(self) -> bool:
-        """Whether the company pays what it bought last."""
-        return self.purchases % (7 * self.rhythm) != 5
+    def _pay_day(self, due: date) -> date | None:
+        """When the company pays what it bought last, if ever."""
+        return due if self.purchases % (7 * self.rhythm) != 5 else None
 
     def _close(self, day: date) -> None:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""
