@@ -40,13 +40,11 @@ class Story:
         catalogue: what the company sells; None: anything.
         entries_per_turn: how many one turn makes on average, payments included; measured.
         sells: in which of nine turns the company sells; it buys in the second and the seventh.
-        unpaid: how many days ago the last invoices were booked, which nobody has paid.
     """
 
     catalogue: ClassVar[Catalogue | None] = None
     entries_per_turn = 4.59
     sells: ClassVar[set[int]] = {0, 2, 4, 5, 7}
-    unpaid: ClassVar[tuple[int, ...]] = (50, 3, 0)
 
     def __init__(self, world: World, random: Random, entries: int) -> None:
         self.world = world
@@ -317,7 +315,7 @@ class Story:
 
     def _close(self, day: date) -> None:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""
-        for past in self.unpaid:
+        for past in (50, 3, 0):
             self._sell(day - timedelta(days=past), self.world.customers[0])
         self.world.next_invoice = self.next_invoice
         self.world.next_line = self.next_line
