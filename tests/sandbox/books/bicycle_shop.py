@@ -216,8 +216,11 @@ class BicycleShop(Story):
         }.get(supplier.cost_account, (1_000_00, 3_000_00))
         return supplier, self.random.randrange(low, high, 25)
 
-    def _pays(self) -> bool:
-        return True
+    def _pay_day(self, due: date) -> date | None:
+        """A month and more after the due date; some small invoices are disputed."""
+        if self.purchases % 12 == 6:
+            return None
+        return due + timedelta(days=30 + self.purchases * 7 % 20)
 
     def _close(self, day: date) -> None:
         super()._close(day)

@@ -40,13 +40,11 @@ class Story:
         catalogue: what the company sells; None: anything.
         entries_per_turn: how many one turn makes on average, payments included; measured.
         sells: in which of nine turns the company sells; it buys in the second and the seventh.
-        unpaid: how many days ago the last invoices were booked, which nobody has paid.
     """
 
     catalogue: ClassVar[Catalogue | None] = None
     entries_per_turn = 4.59
     sells: ClassVar[set[int]] = {0, 2, 4, 5, 7}
-    unpaid: ClassVar[tuple[int, ...]] = (50, 3, 0)
 
     def __init__(self, world: World, random: Random, entries: int) -> None:
         self.world = world
@@ -300,8 +298,8 @@ class Story:
             more = DIMENSIONS[turn // 3 % 4]
         reference = f"LF-{turn:05d}/{day.year}"
         owed = postings.book_supplier_invoice(self.book, day, supplier, net, reference, more=more)
-        if self._pays():
-            pay_day = owed.due or day
+        pay_day = self._pay_day(owed.due or day)
+        if pay_day:
             while pay_day.weekday() >= 5:
                 pay_day += timedelta(days=1)
             self.due_out.setdefault(pay_day, []).append((supplier, owed))
@@ -311,13 +309,13 @@ class Story:
         suppliers = self.world.suppliers
         return suppliers[self.purchases % len(suppliers)], self.random.randrange(50_00, 20_000_00)
 
-    def _pays(self) -> bool:
-        """Whether the company pays what it bought last."""
-        return self.purchases % (7 * self.rhythm) != 5
+    def _pay_day(self, due: date) -> date | None:
+        """When the company pays what it bought last, if ever."""
+        return due if self.purchases % (7 * self.rhythm) != 5 else None
 
     def _close(self, day: date) -> None:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""
-        for past in self.unpaid:
+        for past in (50, 3, 0):
             self._sell(day - timedelta(days=past), self.world.customers[0])
         self.world.next_invoice = self.next_invoice
         self.world.next_line = self.next_line
