@@ -5,7 +5,6 @@ PYTHON ?= python3
 PORT ?= 8765
 SCALE ?= small
 LIVE ?=
-COMPARE ?=
 QUICK ?=
 PYTEST_ARGS ?=
 LOCKED ?=
@@ -24,8 +23,8 @@ help: ## Say what there is
 demo: $(READY) ## Read a whole company through Meltano and check the books; LIVE=1 reads the demo company of e-conomic
 	@$(BIN)/python -m scripts.demo $(if $(LIVE),--live)
 
-live-check: $(READY) ## Ask e-conomic what its documents leave open, 60 calls at most; COMPARE=REPORT tells what has changed
-	@$(BIN)/python -m scripts.live_check $(if $(COMPARE),--compare "$(COMPARE)")
+live-check: $(READY) ## Ask e-conomic what its documents leave open, 60 calls at most
+	@$(BIN)/python -m scripts.live_check
 
 test: lint ## Lint, types, layers and the whole suite but for the slow tests
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(PYTEST_ARGS)
@@ -40,7 +39,6 @@ lint: $(READY) ## Lint, format, types, layers
 	$(BIN)/lint-imports
 
 docs: $(READY) ## Build the documentation site into build/site, strictly
-	$(BIN)/python -m scripts.docs_site
 	$(BIN)/zensical build --clean --strict
 	@echo "To read it: python3 -m http.server --bind 127.0.0.1 --directory build/site, and open http://127.0.0.1:8000"
 
@@ -56,9 +54,10 @@ clean: ## Remove everything that was made here
 # What uv.lock says. Where uv does not get through to PyPI, what it or pip finds in another index;
 # with LOCKED=1, as in CI, nothing but uv.lock will do.
 $(READY): pyproject.toml uv.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip uv || $(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/uv sync --quiet --locked --inexact$(if $(LOCKED),, || \
+	@echo "Installing into .venv what is needed here, about half a minute ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --upgrade pip uv || $(BIN)/python -m pip install -qq --upgrade pip
+	@$(BIN)/uv sync --quiet --locked --inexact$(if $(LOCKED),, || \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev || \
-	  $(BIN)/python -m pip install --quiet --editable . --group dev)
-	touch $@
+	  $(BIN)/python -m pip install -qq --editable . --group dev)
+	@touch $@

@@ -10,18 +10,18 @@ import contextlib
 import shutil
 import signal
 import sys
+import threading
+import time
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scripts.figures import figures
 from scripts.local import ROOT, MeltanoProject, environment, sandbox
-from scripts.picture import page
 from scripts.trial_balance import trial_balance
+from tests.sandbox.books.chart import IN_ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
     from pathlib import Path
 
     from scripts.local import Run
@@ -31,7 +31,7 @@ FOLDER = ROOT / "output" / "demo"
 TAP = "tap-visma-economic"
 PLUGINS = (TAP, "target-jsonl")
 LINE_WIDTH = 120
-NAME_WIDTH = 32
+LARGEST = 10
 
 
 def main() -> int:
@@ -39,68 +39,91 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--live", action="store_true", help="read e-conomic's demo company instead")
     live = parser.parse_args().live
+    what = "e-conomic's public demo company, over the internet" if live else "a made-up company"
+    print(
+        f"Reads {what}, through Meltano into JSON files, twice; checks that its books\n"
+        f"balance, and draws them. It takes {'some minutes' if live else 'about a minute'}.\n"
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    nothing: dict[str, Any] = {}
+    config: dict[str, Any] = {"app_secret_token": "demo", "agreement_grant_token": "demo"}
     try:
-        with _company(live=live) as config:
-            # the made-up company's today is not ours
-            today = datetime.now().astimezone().date() if live else None
-            return _demo(environment(config), today)
+        with contextlib.nullcontext(nothing) if live else sandbox() as served:
+            urls = {name: url for name, url in served.items() if name.endswith("_url")}
+            return _demo(environment({**config, **urls}), live=live)
     except KeyboardInterrupt:
         print("\nInterrupted: nothing is left running")
         return 128 + signal.SIGINT
 
 
-@contextlib.contextmanager
-def _company(*, live: bool) -> Iterator[dict[str, Any]]:
-    """Yield the settings with which the tap reads the company."""
-    tokens = {"app_secret_token": "demo", "agreement_grant_token": "demo"}
-    if live:
-        print("Reading e-conomic's public demo company over the internet")
-        yield tokens
-        return
-    with sandbox() as served:
-        urls = {name: served[name] for name in ("rest_url", "openapi_url")}
-        print(f"Reading the sandbox, a local e-conomic with a made-up company: {urls['rest_url']}")
-        yield {**tokens, **urls}
-
-
-def _demo(settings: dict[str, str], today: date | None) -> int:
+def _demo(settings: dict[str, str], *, live: bool) -> int:
     for folder in ("first", "second"):
         shutil.rmtree(FOLDER / folder, ignore_errors=True)
-    for file in ("picture.html", ".meltano/meltano.db"):
-        (FOLDER / file).unlink(missing_ok=True)
+    (FOLDER / ".meltano/meltano.db").unlink(missing_ok=True)
     project = MeltanoProject(FOLDER)
-    print(f"Installing {' and '.join(PLUGINS)} with Meltano ...", flush=True)
-    installed = project.install(*PLUGINS)
+    with _step(f"Installing {' and '.join(PLUGINS)}"):
+        installed = project.install(*PLUGINS)
     if installed.exit_code:
         return _give_up("Meltano could not install the plugins", installed)
-
-    print(f"Running: meltano run {' '.join(PLUGINS)} ...", flush=True)
-    first = _run(project, settings, "first")
-    _print_streams(FOLDER / "first", first)
+    command = f"meltano run {' '.join(PLUGINS)}"
+    with _step(command) as seconds:
+        first = _run(project, settings, "first")
+    rows = _rows(FOLDER / "first")
+    _print_streams(rows, first, seconds())
     unproved = check_books(FOLDER / "first")
     if first.exit_code:
         return _give_up("The run did not complete", first)
     if unproved:
         return unproved
-
-    print("Running it again ...", flush=True)
-    second = _run(project, settings, "second")
+    with _step(f"{command}, again"):
+        second = _run(project, settings, "second")
     if second.exit_code:
         return _give_up("The second run did not complete", second)
-    differs = _compare(_rows(FOLDER / "first"), _rows(FOLDER / "second"))
-    if not differs:
-        draw(FOLDER / "first", FOLDER / "picture.html", today)
-    return differs
+    again = _rows(FOLDER / "second")
+    fewer = [stream for stream in rows if again[stream] < rows[stream]]
+    if not fewer:
+        print("WRONG: the second run read everything again")
+        return 1
+    with _step("Drawing"):
+        from scripts.picture import draw, figures  # noqa: PLC0415  the slowest of all imports
 
-
-def draw(folder: Path, picture: Path, today: date | None = None) -> None:
-    """Draw the JSONL files of a folder, up to today, as an HTML page, and print where it is."""
-    picture.write_text(page(figures(folder, today=today)), encoding="utf-8")
+        # the made-up company's today is not ours
+        today = datetime.now().astimezone().date() if live else None
+        page = draw(figures(FOLDER / "first", today=today), FOLDER)
     print(
-        "\nA picture of the company, its monthly result and its open receivables; open it in a "
-        f"browser:\n{picture}"
+        f"\nThe second run read {again.total():,} rows instead of {rows.total():,}: {len(fewer)} "
+        f"streams continued from their bookmarks.\nRows: {FOLDER.relative_to(ROOT)}/first/, a file "
+        f"per stream\nPicture, to open in a browser: {page}"
     )
+    return 0
+
+
+@contextlib.contextmanager
+def _step(what: str) -> Iterator[Any]:
+    """Print what is done and how long it took; on a terminal, the seconds that pass as well.
+
+    Yields a function that returns the seconds.
+    """
+    began, over = time.monotonic(), threading.Event()
+
+    def line(end: str) -> None:
+        start = "\r" if sys.stdout.isatty() else ""
+        print(f"{start}{what} ... {time.monotonic() - began:.0f} s", end=end, flush=True)
+
+    def count() -> None:
+        while not over.wait(0.5):
+            line("")
+
+    clock = threading.Thread(target=count, daemon=True)
+    if sys.stdout.isatty():
+        clock.start()
+    try:
+        yield lambda: time.monotonic() - began
+    finally:
+        over.set()
+        if clock.ident:
+            clock.join()
+        line("\n")
 
 
 def check_books(folder: Path) -> int:
@@ -123,67 +146,44 @@ def _rows(folder: Path) -> Counter[str]:
     return Counter({it.stem: it.read_bytes().count(b"\n") for it in folder.glob("*.jsonl")})
 
 
-def _seconds(run: Run) -> dict[str, float]:
-    """Return how long the tap worked on each stream, as its own log reports."""
-    metrics = [it.metric for it in run.log if it.metric.get("metric") == "sync_duration"]
-    seconds = dict.fromkeys((it["tags"]["stream"] for it in metrics), 0.0)
-    for it in metrics:
-        seconds[it["tags"]["stream"]] += it["value"]
-    return seconds
-
-
-def _print_streams(folder: Path, run: Run) -> None:
-    rows, seconds = _rows(folder), _seconds(run)
-    print(f"\n{'Stream':<36}{'Rows':>10}{'Seconds':>10}")
-    for stream in sorted(rows):
-        print(f"{stream:<36}{rows[stream]:>10,}{seconds.get(stream, 0):>10.3f}")
-    print(f"{'In all':<36}{sum(rows.values()):>10,}{sum(seconds.values()):>10.3f}")
-    empty = sorted(set(seconds) - set(rows))
-    if empty:
-        print(f"Read, and without rows: {', '.join(empty)}")
+def _print_streams(rows: Counter[str], run: Run, seconds: float) -> None:
+    print(
+        f"\n{rows.total():,} rows of {len(rows)} streams in {seconds:.0f} seconds. "
+        "The largest streams:"
+    )
+    for stream, count in rows.most_common(LARGEST):
+        print(f"{stream:<32}{count:>8,}")
     for line in _complaints(run):
         print(line)
-    print(f"The files are in {folder.relative_to(ROOT)}/, one per stream\n")
 
 
 def _print_balance(balance: TrialBalance) -> None:
-    """Print one line per account, one column for each of the latest fiscal years."""
+    """Print one line per account, one column for each of the latest accounting years."""
     cells: dict[tuple[int, str], dict[str, str]] = {}
     for line in balance.balances:
         cells.setdefault((line.account, line.name or ""), {})[line.year] = f"{line.booked:,.2f}"
+    names = {name: (name, IN_ENGLISH.get(name, "")) for _, name in cells}
+    first, second = (max((len(it[i]) for it in names.values()), default=8) + 2 for i in (0, 1))
     width = 2 + max(
         (len(text) for amounts in cells.values() for text in amounts.values()), default=8
     )
-    years = balance.years[-max(1, (LINE_WIDTH - NAME_WIDTH - 8) // width) :]
-    print("Trial balance per fiscal year: booked_entries by date, in the company's currency")
-    print(f"{'Account':<8}{'Name':<{NAME_WIDTH}}" + "".join(f"{year:>{width}}" for year in years))
+    years = balance.years[-max(1, (LINE_WIDTH - first - second - 6) // width) :]
+    print("\nTrial balance (saldobalance) of each accounting year, debit less credit")
+    head = "".join(f"{year:>{width}}" for year in years)
+    print(f"{'Konto':<6}{'Navn':<{first}}{'In English':<{second}}{head}")
     for (account, name), amounts in sorted(cells.items()):
-        if any(year in amounts for year in years):
+        if any(amounts.get(year, "0.00") != "0.00" for year in years):
             figures = "".join(f"{amounts.get(year, ''):>{width}}" for year in years)
-            print(f"{account:<8}{name[: NAME_WIDTH - 1]:<{NAME_WIDTH}}{figures}")
+            print(f"{account:<6}{name:<{first}}{names[name][1]:<{second}}{figures}")
     sums = "".join(f"{balance.sum_of(year):>{width},.2f}" for year in years)
-    print(f"{'':<8}{'Adds up to':<{NAME_WIDTH}}{sums}")
+    print(f"{'':<6}{'I alt':<{first}}{'Total':<{second}}{sums}")
     if len(balance.years) > len(years):
-        print(f"(The latest {len(years)} of {len(balance.years)} fiscal years; all are checked.)")
+        print(f"(The latest {len(years)} of {len(balance.years)} accounting years.)")
     if not balance.faults():
         print(
             f"Every year adds up to zero, and each of the {len(balance.balances)} balances equals "
-            "e-conomic's own accounting_year_totals.\n"
+            "e-conomic's own total.\n"
         )
-
-
-def _compare(first: Counter[str], second: Counter[str]) -> int:
-    fewer = sorted(stream for stream in first if second[stream] < first[stream])
-    if not fewer:
-        print("WRONG: the second run read everything again")
-        return 1
-    for stream in fewer:
-        print(f"{stream:<36}{first[stream]:>10,} rows, then {second[stream]:,}")
-    print(
-        "The second run was incremental: these streams went on from their bookmarks, with an "
-        "overlap and what is still open.\nThe others are read in full every time."
-    )
-    return 0
 
 
 def _give_up(what: str, run: Run) -> int:

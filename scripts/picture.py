@@ -1,151 +1,318 @@
-"""The demo's picture: one HTML file with its own drawings; it needs neither net nor script."""
+"""The demo's picture, from the tap's JSONL: results by month, and open receivables by age.
+
+Amounts are decimals from file to figure, in the company's base currency.
+"""
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from calendar import month_abbr, month_name
-from decimal import Decimal
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING
+from io import BytesIO
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
-from scripts.figures import AGES
+import vl_convert
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from scripts.trial_balance import loaded
 
 if TYPE_CHECKING:
     from datetime import date
+    from pathlib import Path
 
-    from scripts.figures import Figures, Month
-
-PROFIT, LOSS = "#2b6cb0", "#c2552d"
-AGE_COLOURS = ("#2b6cb0", "#f0c48a", "#e6a05a", "#d67c36", "#b5501c")
-DEDUCTED_COLOUR = "#8b929a"
+# Up to how many days overdue an item is in which of them.
+AGES = {
+    "Not due": 0,
+    "1 to 30 days overdue": 30,
+    "31 to 60 days overdue": 60,
+    "61 to 90 days overdue": 90,
+    "Over 90 days overdue": 100_000,
+}
+UNALLOCATED = "Unallocated payments and credit notes"
 MINUS = "\N{MINUS SIGN}"
-_SCALES = {1000: "thousand", 1_000_000: "million"}
-TOP, BOTTOM = 20, 62
-
-STYLE = Path(__file__).with_name("picture.css").read_text(encoding="utf-8")
-
-
-def page(figures: Figures) -> str:
-    """Return the picture as an HTML page."""
-    day, krone = _day(figures.as_of), figures.currency == "DKK"
-    unit, currency = ("kr.", "Danish kroner (DKK)") if krone else [escape(figures.currency)] * 2
-    return f"""<!DOCTYPE html>
+_LOSS, _COLOURS = "#c2552d", ("#2b6cb0", "#f0c48a", "#e6a05a", "#d67c36", "#b5501c", "#8b929a")
+# Paper, ink, lesser ink.
+_LIGHT, _DARK = ("#ffffff", "#1f2328", "#57606a"), ("#14181d", "#e6edf3", "#9da7b1")
+# Which screens a drawing is for, and whether it is dark and narrow.
+_MEDIA = (
+    ("(prefers-color-scheme: dark) and (max-width: 700px)", True, True),
+    ("(max-width: 700px)", False, True),
+    ("(prefers-color-scheme: dark)", True, False),
+    ("", False, False),
+)
+_PAGE = f"""<!DOCTYPE html>
 <html lang="en">
-<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(figures.company)}: monthly result and open receivables</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(figures.company)}: monthly result and open receivables</h1>
-<p>As of {day}, the day of the latest entry in the books. Agreement (<i lang="da">aftale</i>)
-{figures.agreement}.</p>
-<p class="quiet">Amounts are in {currency}, written the Danish way:
-1.234,50 is one thousand two hundred thirty-four and a half.</p>
-{_results(figures, unit)}
-{_receivables(figures, unit)}
-</body>
+<title>{{}}: monthly result and open receivables</title>
+<style>
+:root {{{{ color-scheme: light dark; }}}}
+body {{{{ margin: 0; background: light-dark({_LIGHT[0]}, {_DARK[0]}); text-align: center; }}}}
+img {{{{ max-width: 100%; height: auto; }}}}
+</style>
+<picture>
+{{}}
+{{}}
+{{}}
+{{}}
+</picture>
 </html>
 """
 
+_ENTRIES = """
+CREATE VIEW entries AS SELECT entry.*, accountType
+FROM booked_entries AS entry LEFT JOIN accounts USING (agreementNumber, accountNumber)
+WHERE date <= coalesce(getvariable('today'), date)
+"""
 
-def danish(amount: Decimal, decimals: int = 2) -> str:
-    """Return an amount as it is written in Denmark: 1234.5 becomes 1.234,50."""
-    text = f"{abs(amount):,.{decimals}f}".translate(str.maketrans(",.", ".,"))
-    return f"{MINUS}{text}" if amount < 0 else text
+# Opening entries (types 7 and 8) are balances of earlier years, not business of the month.
+_RESULTS = """
+WITH months AS (
+    SELECT unnest(generate_series(date_trunc('month', min(date)), max(date), INTERVAL 1 MONTH))
+        AS month FROM entries
+)
+SELECT month::DATE, -coalesce(sum(amountInBaseCurrency), 0)
+FROM months LEFT JOIN entries ON date_trunc('month', date) = month
+    AND accountType = 'profitAndLoss' AND coalesce(type, 0) NOT IN (7, 8)
+GROUP BY month ORDER BY month
+"""
+
+_OPEN_ITEMS = """
+SELECT coalesce(dueDate, date), amount, remainder, amountInBaseCurrency FROM entries
+WHERE accountType = 'status' AND customerNumber IS NOT NULL AND remainder <> 0
+"""
 
 
-def _results(figures: Figures, unit: str) -> str:
-    months = figures.months
-    span = f"{_name(months[0])} to {_name(months[-1])}"
-    unfinished = "" if months[-1].ended else f"{_name(months[-1])} was not over and is fainter."
-    rows = "".join(
-        f'<tr><td>{_name(month)}</td><td class="amount">{danish(month.result)}</td></tr>\n'
-        for month in months
+@dataclass(frozen=True)
+class Figures:
+    """What the picture shows.
+
+    Args:
+        company: the company's name.
+        currency: its base currency, such as DKK.
+        as_of: the day of the latest entry, at whose end the figures hold.
+        months: the results of the latest months by their first days, the last one unfinished.
+        receivables: what customers owe, not rounded, by the names in `AGES` and `UNALLOCATED`.
+    """
+
+    company: str
+    currency: str
+    as_of: date
+    months: dict[date, Decimal]
+    receivables: dict[str, Decimal]
+
+    @property
+    def owed(self) -> Decimal:
+        """What customers owe in all, rounded once."""
+        return rounded(sum(self.receivables.values(), Decimal(0)))
+
+    @property
+    def overdue(self) -> Decimal:
+        """What of it is overdue, before payments that are not allocated."""
+        return rounded(sum((self.receivables[name] for name in list(AGES)[1:]), Decimal(0)))
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """Return an amount with two decimals."""
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def written(amount: Decimal, decimals: int = 2) -> str:
+    """Return an amount as text, as in 1,234.50."""
+    return f"{amount:,.{decimals}f}".replace("-", MINUS)
+
+
+def figures(folder: Path, months: int = 18, *, today: date | None = None) -> Figures:
+    """Return the figures of the JSONL files in a folder, which hold one company.
+
+    Args:
+        folder: with one file per stream.
+        months: how many months back, at most; a company younger than that has fewer.
+        today: entries dated after this day, such as accruals, are omitted. None: no entry is.
+
+    Raises:
+        ValueError: there are no booked entries.
+    """
+    with loaded(folder) as database:
+        database.execute("SET VARIABLE today = ?::DATE", [today])
+        database.execute(_ENTRIES)
+        (as_of,) = database.execute("SELECT max(date) FROM entries").fetchone() or (None,)
+        if as_of is None:
+            raise ValueError(f"There are no booked entries in {folder}")
+        results = database.execute(_RESULTS).fetchall()
+        items = database.execute(_OPEN_ITEMS).fetchall()
+    receivables = dict.fromkeys([*AGES, UNALLOCATED], Decimal(0))
+    for due, amount, remainder, base in items:
+        still = base * remainder / amount  # at the rate at which the entry was booked
+        age = next(name for name, days in AGES.items() if (as_of - due).days <= days)
+        receivables[age if still > 0 else UNALLOCATED] += still
+    path = folder / "agreements.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else ["{}"]
+    company: dict[str, Any] = json.loads(lines[0])
+    return Figures(
+        (company.get("company") or {}).get("name") or "The company",
+        (company.get("settings") or {}).get("baseCurrency") or "DKK",
+        as_of,
+        dict(results[-months:]),
+        receivables,
     )
-    return f"""<section>
-<h2>Monthly result, in {_SCALES[_scale(months)]}&nbsp;{unit}</h2>
-<p>Income less costs (<i lang="da">resultat</i>) of each month, {span}:
-{danish(figures.result)}&nbsp;{unit} in all. {unfinished}</p>
-<div class="legend"><span><i style="background:{PROFIT}"></i>Profit</span>
-<span><i style="background:{LOSS}"></i>Loss</span></div>
-{_columns(months, 920, 320, "wide")}
-{_columns(months[-9:], 360, 260, "narrow")}
-<p class="quiet narrow">The latest {len(months[-9:])} months; the others are in the table.</p>
-<details><summary>The same as a table</summary>
-<table class="results"><tr><th>Month</th><th class="amount">Result, {unit}</th></tr>
-{rows}<tr class="sum"><td>In all</td><td class="amount">{danish(figures.result)}</td></tr></table>
-</details>
-</section>"""
 
 
-def _receivables(figures: Figures, unit: str) -> str:
-    largest = max((abs(amount) for amount in figures.receivables.values()), default=Decimal(0))
-    colours = dict(zip(AGES, AGE_COLOURS, strict=True))
-    rows = []
-    for name, amount in figures.receivables.items():
-        width = 100 * abs(amount) / (largest or 1)
-        style = f"width:{width:.2f}%;background:{colours.get(name, DEDUCTED_COLOUR)}"
-        bar = f'<div class="bar" style="{style}"></div>' if amount else ""
-        rows.append(
-            f'<div class="age"><span>{name}</span><div>{bar}</div>'
-            f'<span class="amount">{danish(amount)}&nbsp;{unit}</span></div>\n'
-        )
-    return f"""<section>
-<h2>Open receivables: {danish(figures.owed)}&nbsp;{unit}</h2>
-<p>What customers (<i lang="da">debitorer</i>) owe, by how late they are on {_day(figures.as_of)}:
-what remains of {figures.items} entries.
-<strong>{danish(figures.late)}&nbsp;{unit} is late.</strong>
-The deeper the orange, the later. What has come in and is not yet set off against an invoice is grey
-and deducted.</p>
-{"".join(rows)}<div class="age sum"><span>In all</span><div></div>\
-<span class="amount">{danish(figures.owed)}&nbsp;{unit}</span></div>
-</section>"""
+def draw(drawn: Figures, folder: Path) -> Path:
+    """Draw the figures as `picture.png`, `picture-dark.png` and a page, whose path is returned."""
+    told, sources = escape(summary(drawn)), []
+    for media, dark, narrow in _MEDIA:
+        drawing = chart(drawn, dark=dark, narrow=narrow)
+        svg = vl_convert.vegalite_to_svg(drawing)
+        data = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+        image = f'<img alt="{told}" src="{data}">'
+        sources.append(f'<source media="{media}" srcset="{data}">' if media else image)
+        if not narrow:
+            _save_png(drawing, folder / f"picture{'-dark' * dark}.png", summary(drawn))
+    page = folder / "picture.html"
+    page.write_text(_PAGE.format(escape(drawn.company), *sources), encoding="utf-8")
+    return page
 
 
-def _columns(months: list[Month], width: int, height: int, kind: str) -> str:
-    """Return a drawing of a column per month; `kind` is the class of screens it is for."""
-    scale, room = _scale(months), Decimal(width) / len(months)
-    low, high = (pick(*(month.result for month in months), Decimal(0)) for pick in (min, max))
-    decimals = 0 if max(high, -low) >= 50 * scale else 1
-    krone = (height - TOP - BOTTOM) / (high - low or Decimal(1))
-    zero = TOP + high * krone
-    parts = [f'<line class="zero" x1="0" x2="{width}" y1="{zero:.2f}" y2="{zero:.2f}"/>']
-    for index, month in enumerate(months):
-        loss = month.result < 0
-        y, x = zero - month.result * krone, (index + Decimal("0.5")) * room
-        parts.append(
-            f'<rect data-month="{month.start:%Y-%m}" x="{x - room * Decimal("0.35"):.2f}" '
-            f'width="{room * Decimal("0.7"):.2f}" y="{min(y, zero):.2f}" '
-            f'height="{abs(zero - y):.2f}" fill="{LOSS if loss else PROFIT}" '
-            f'fill-opacity="{1 if month.ended else 0.45}">'
-            f"<title>{_name(month)}: {danish(month.result)}</title></rect>"
-        )
-        texts = [("value", y + (13 if loss else -5), danish(month.result / scale, decimals))]
-        texts.append(("", Decimal(height - 25), month_abbr[month.start.month]))
-        if index == 0 or month.start.month == 1:
-            texts.append(("year", Decimal(height - 7), str(month.start.year)))
-        parts += [
-            f'<text class="{kind}" x="{x:.2f}" y="{y:.2f}" text-anchor="middle">{text}</text>'
-            for kind, y, text in texts
-        ]
+def summary(drawn: Figures) -> str:
+    """Return in words what the picture shows."""
+    result = sum(drawn.months.values(), Decimal(0))
     return (
-        f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" '
-        'aria-label="Columns: the result of each month">\n' + "\n".join(parts) + "\n</svg>"
+        f"{drawn.company}: monthly result from {_month(min(drawn.months))} to "
+        f"{_month(max(drawn.months))}, {drawn.currency} {written(result)} in total; open "
+        f"receivables by age, {drawn.currency} {written(drawn.owed)} in total, of which "
+        f"{written(drawn.overdue)} is overdue"
     )
 
 
-def _scale(months: list[Month]) -> int:
-    """Return the unit of the drawing's figures, so that they stay short."""
-    thousand, million = _SCALES
-    largest = max(abs(month.result) for month in months)
-    return million if largest >= 10 * million else thousand
+def chart(drawn: Figures, *, dark: bool = False, narrow: bool = False) -> dict[str, Any]:
+    """Return the picture as a specification for Vega-Lite, for a screen or a phone."""
+    paper, ink, quiet = _DARK if dark else _LIGHT
+    width, columns = (330, 46) if narrow else (900, 120)
+    day = f"As of {drawn.as_of.day} {_month(drawn.as_of)}, the day of the latest entry"
+    months = dict(list(drawn.months.items())[-12 if narrow else -18 :])
+    charts = [
+        (*_results(drawn.currency, months), 220),
+        (*_receivables(drawn, width, narrow=narrow), {"step": 34}),
+    ]
+    title = {"anchor": "start", "frame": "bounds", "fontSize": 17, "color": ink}
+    return {
+        "title": {"text": wrap(drawn.company, 28), "subtitle": day, "fontSize": 22, "offset": 20},
+        "vconcat": [
+            {
+                "width": width,
+                "height": height,
+                "title": {"text": heading, "subtitle": wrap(told, columns)},
+                "data": {"values": rows},
+                "layer": layers,
+            }
+            for heading, told, rows, layers, height in charts
+        ],
+        "background": paper,
+        "padding": 16 if narrow else 28,
+        "spacing": 36,
+        "config": {
+            "font": "Liberation Sans, Arial, Helvetica, sans-serif",
+            "axis": {"disable": True},
+            "rule": {"color": ink},
+            "text": {"color": ink, "fontSize": 13, "lineBreak": "|"},
+            "title": {
+                **title,
+                "subtitleColor": quiet,
+                "subtitleFontSize": 14,
+                "subtitlePadding": 6,
+            },
+            "view": {"stroke": None},
+        },
+    }
 
 
-def _day(day: date) -> str:
-    return f"{day.day} {month_name[day.month]} {day.year}"
+def _results(currency: str, months: dict[date, Decimal]) -> tuple[Any, ...]:
+    """Return heading, text, rows and layers of a drawing with a bar per month."""
+    decimals = 0 if max(map(abs, months.values())) >= 50_000 else 1  # noqa: PLR2004
+    first, last = min(months), max(months)
+    starts = {it for it in months if it.month == 1} | {first} - {first.replace(month=12)}
+    rows = [
+        {
+            "month": f"{month:%Y-%m}",
+            "axis": month_abbr[month.month] + (f"|{month.year}" if month in starts else ""),
+            "result": float(result),
+            "label": written(result / 1000, decimals),
+            "colour": _LOSS if result < 0 else _COLOURS[0],
+            "opacity": 0.45 if month == last else 1,
+        }
+        for month, result in months.items()
+    ]
+    told = (
+        f"Income less costs, {_month(first)} to {_month(last)}: {currency} "
+        f"{written(sum(months.values(), Decimal(0)))} in total. {_month(last)} is not over and is "
+        "fainter."
+    )
+    month = {"field": "month", "type": "ordinal"}
+    result = {"field": "result", "type": "quantitative"}
+    bar = {"color": _as_is("colour"), "opacity": _as_is("opacity")}
+    layers = [
+        {"mark": "bar", "encoding": {"x": month, "y": result, **bar}},
+        *(
+            {
+                "transform": [{"filter": f"datum.result {sign} 0"}],
+                "mark": {"type": "text", "dy": dy, "fontSize": 12},
+                "encoding": {"x": month, "y": result, "text": {"field": "label"}},
+            }
+            for sign, dy in ((">=", -8), ("<", 10))
+        ),
+        {"mark": {"type": "text", "y": 242}, "encoding": {"x": month, "text": {"field": "axis"}}},
+        {"mark": "rule", "encoding": {"y": {"datum": 0, "type": "quantitative"}}},
+    ]
+    return f"Monthly result, {currency} thousand", told, rows, layers
 
 
-def _name(month: Month) -> str:
-    return f"{month_name[month.start.month]} {month.start.year}"
+def _receivables(drawn: Figures, width: int, *, narrow: bool) -> tuple[Any, ...]:
+    """Return heading, text, rows and layers of a drawing with a bar per age, and the total."""
+    rows = [
+        {"name": name, "owed": float(owed), "label": written(rounded(owed)), "colour": colour}
+        for (name, owed), colour in zip(drawn.receivables.items(), _COLOURS, strict=True)
+    ]
+    if narrow:
+        rows[-1]["name"] = UNALLOCATED.replace(" and", "|and")
+    rows.append({"name": "Total", "owed": 0, "label": written(drawn.owed)})
+    told = f"What customers owe, by the due date: {written(drawn.overdue)} is overdue."
+    span = [165, width - 80] if narrow else [280, width - 110]
+    name = {"field": "name", "type": "nominal", "sort": None}
+    owed = {"field": "owed", "type": "quantitative", "scale": {"range": span, "nice": False}}
+    layers = [
+        {
+            "mark": {"type": "bar", "height": 22},
+            "encoding": {"y": name, "x": owed, "color": _as_is("colour")},
+        },
+        *(
+            {
+                "transform": [{"filter": f"datum.name {which} 'Total'"}],
+                "mark": {"type": "text", "align": align, "x": x, "fontWeight": weight},
+                "encoding": {"y": name, "text": {"field": field}},
+            }
+            for which, weight in (("!=", "normal"), ("==", "bold"))
+            for field, align, x in (("name", "left", 0), ("label", "right", width))
+        ),
+    ]
+    return f"Open receivables: {drawn.currency} {written(drawn.owed)}", told, rows, layers
+
+
+def _as_is(field: str) -> dict[str, Any]:
+    return {"field": field, "scale": None}
+
+
+def _save_png(drawing: dict[str, Any], path: Path, description: str) -> None:
+    """Save a drawing in true colours, not transparent; the description says what it shows."""
+    png, text = vl_convert.vegalite_to_png(drawing, scale=2), PngInfo()
+    text.add_itxt("Description", description)
+    Image.open(BytesIO(png)).convert("RGB").save(path, optimize=True, pnginfo=text)
+
+
+def _month(day: date) -> str:
+    return f"{month_name[day.month]} {day.year}"

@@ -1,4 +1,4 @@
-"""What the documents say about streams, as Markdown: tables of all of them, and a page per domain.
+"""What the documents say about streams, as Markdown: an index, and a page for each domain.
 
 A domain is a module of `tap_visma_economic.streams`. What columns mean is in their schema, in
 `joins.yml`, or in `meanings.yml`.
@@ -146,17 +146,16 @@ def calls(stream: AnyStream) -> str:
     return (f"1 per {pages:,} rows" if pages else "1") + words
 
 
-def streams_table() -> str:
+def index() -> str:
     """Return the tables of docs/streams/index.md, one per domain."""
-    head = ["| Stream | What it holds | Key | Replication | API |", "|---|---|---|---|---|"]
     lines = []
     for slug, streams in DOMAINS.items():
-        lines += [f"## {title(slug)}", "", f"{about(slug)}.", "", *head]
+        lines += [f"## {title(slug)}", "", f"{about(slug)}.", ""]
+        lines += ["| Stream | What it holds | Read again |", "|---|---|---|"]
         for stream in streams:
-            api = stream.module if issubclass(stream, OpenApiStream) else "REST"
             what = cell((stream.__doc__ or "").strip().splitlines()[0])
-            cells = [_marked(stream), what, key_of(stream), replication_of(stream), api]
-            lines.append(f"| {' | '.join(cells)} |")
+            name = _link(stream.name) + " *" * stream.opt_in
+            lines.append(f"| {name} | {what} | {replication_of(stream)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -178,28 +177,21 @@ def access_table() -> str:
     return "\n".join([*head, *sorted(rows), ""])
 
 
-def linked(text: str) -> str:
-    """Return docs/streams/index.md with links to the pages, which only the site has."""
-    for slug, streams in DOMAINS.items():
-        for stream in streams:
-            text = text.replace(f"\n| `{stream.name}` ", f"\n| {_link(stream.name)} ")
-        plain = f"## {title(slug)}\n\n{about(slug)}."
-        text = text.replace(plain, f"{plain[:-1]}: [every column, and the join keys]({slug}.md).")
-    return text
-
-
 def _link(stream: str) -> str:
-    return f"[{stream}]({_DOMAIN_OF[stream]}.md#{stream})"
+    return f"[`{stream}`]({_DOMAIN_OF[stream]}.md#{stream})"
 
 
 def domain_page(slug: str) -> str:
-    """Return the page of one domain: every stream with its facts, join keys and columns."""
-    intro = f"{about(slug)}. [How to read this page](index.md#how-to-read-the-pages)."
-    lines = [f"# {title(slug)}", "", intro, ""]
+    """Return the page of one domain: every stream with its facts and columns."""
+    lines = [f"# {title(slug)}", "", "<!-- written by scripts/update_docs.py -->", ""]
+    lines += [f"{about(slug)}. [How to read this page](index.md#how-to-read-the-pages).", ""]
     for stream in DOMAINS[slug]:
-        lines += [f"## {stream.name} {{ #{stream.name} }}", "", cell(stream.__doc__ or ""), ""]
+        lines += [f"## {stream.name}", "", cell(stream.__doc__ or ""), ""]
         lines += [f"- **{name}**: {fact}" for name, fact in _facts(stream) if fact]
-        lines += ["", *_joins(stream), *_columns(stream), ""]
+        lines += ["", "| Column | Type | Meaning |", "|---|---|---|"]
+        for name, column in columns(stream.name).items():
+            lines.append(f"| `{name}` | {type_of(column)} | {meaning(stream, name, column)} |")
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -216,23 +208,6 @@ def _facts(stream: AnyStream) -> Iterator[tuple[str, str]]:
     yield "Offered", "" if not stream.opt_in else "only with `all_streams: true`"
 
 
-def _joins(stream: AnyStream) -> list[str]:
-    lines = ["| Join key | Names a row of | |", "|---|---|---|"]
-    for join in (own := joins()[stream.name]).values():
-        remark = "assumed, not promised by e-conomic" if join.assumed else ""
-        remark = f"where `type` is {' or '.join(map(str, join.only))}" if join.only else remark
-        lines.append(f"| `{join.column}` | {_link(join.target)} `.{join.key}` | {remark} |")
-    return [*lines, ""] if own else []
-
-
-def _columns(stream: AnyStream) -> Iterator[str]:
-    table = columns(stream.name)
-    yield from (f'??? abstract "{len(table)} columns"', "", "    | Column | Type | Meaning |")
-    yield "    |---|---|---|"
-    for name, column in table.items():
-        yield f"    | `{name}` | {type_of(column)} | {meaning(stream, name, column)} |"
-
-
 def type_of(column: dict[str, Any]) -> str:
     """Return a column's type as a reader of tables knows it."""
     formats = {"date": "date", "date-time": "timestamp"}
@@ -243,16 +218,22 @@ def type_of(column: dict[str, Any]) -> str:
 
 
 def meaning(stream: AnyStream, name: str, column: dict[str, Any]) -> str:
-    """Return what a column means.
+    """Return what a column means, and which column of another stream it refers to.
 
     Raises:
         KeyError: neither the schema nor a join key nor `meanings.yml` says it.
     """
     join = joins()[stream.name].get(name)
-    own = f"{stream.name}.{name}"
-    text = MEANINGS.get(own) or column.get("description")
-    if not text and join:
-        text = f"Names a row of {_link(join.target)}."
-    if not text and name not in MEANINGS and name in stream.primary_keys:
-        text = "Identifies the row."
-    return cell(text or MEANINGS[name])
+    text = MEANINGS.get(f"{stream.name}.{name}") or column.get("description")
+    if not text and not join:
+        in_key = name not in MEANINGS and name in stream.primary_keys
+        text = "Identifies the row." if in_key else MEANINGS[name]
+    return cell(f"{text or ''} {_refers(join) if join else ''}")
+
+
+def _refers(join: Join) -> str:
+    types = " or ".join(map(str, join.only))
+    doubt = "; assumed, not promised by e-conomic" if join.assumed else ""
+    only = f", where `type` is {types}" if types else ""
+    place = f"{_DOMAIN_OF[join.target]}.md#{join.target}"
+    return f"Joins [`{join.target}.{join.key}`]({place}){only}{doubt}."

@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/, the settings of meltano.yml, and the entry for the Hub.
+"""Write what follows from the code: pages and tables of docs/, meltano.yml, the entry for the Hub.
 
 `python -m scripts.update_docs` rewrites what follows from the tap's declarations.
 """
@@ -12,7 +12,7 @@ import yaml
 
 from scripts import hub_definition
 from scripts.hub_definition import ROOT, kind_of, meltano_setting
-from scripts.streams_page import access_table, cell, streams_table
+from scripts.streams_page import DOMAINS, access_table, cell, domain_page, index
 from tap_visma_economic.config import SETTINGS
 
 if TYPE_CHECKING:
@@ -35,19 +35,16 @@ def meltano_settings() -> str:
 
 
 def settings_table() -> str:
-    """Return README's table of the tap's own settings, and the names of the SDK's."""
+    """Return the table of the tap's own settings, and the names of the SDK's."""
     own, built_in = own_and_built_in()
     rows = [
-        f"| `{name}` | {kind_cell(it)} | {default(it)} | {cell(it['description'])} |"
+        f"| `{name}`<br>{kind_cell(it)}{default(it)} | {cell(it['description'])} |"
         for name, it in own.items()
     ]
-    head = ["| Setting | Kind | Default | What it does |", "|---|---|---|---|"]
-    return "\n".join([*head, *rows, "", f"The SDK adds: {names_of(built_in)}.", ""])
-
-
-def names_of(settings: dict[str, Any]) -> str:
-    """Return the names of settings, as code, with commas between."""
-    return ", ".join(f"`{name}`" for name in settings)
+    head = ["| Setting | What it does |", "|---|---|"]
+    added = ", ".join(f"`{name}`" for name in built_in)
+    sdk = f"The SDK adds {added}: see [its documentation](https://sdk.meltano.com)."
+    return "\n".join([*head, *rows, "", sdk, ""])
 
 
 def kind_cell(setting: dict[str, Any]) -> str:
@@ -57,7 +54,7 @@ def kind_cell(setting: dict[str, Any]) -> str:
 
 def default(setting: dict[str, Any]) -> str:
     """Return a setting's default as JSON, empty if it has none."""
-    return f"`{json.dumps(setting['default'])}`" if "default" in setting else ""
+    return f", default `{json.dumps(setting['default'])}`" if "default" in setting else ""
 
 
 def _between(path: Path, name: str, new: str) -> tuple[Path, str]:
@@ -70,8 +67,10 @@ def _between(path: Path, name: str, new: str) -> tuple[Path, str]:
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield each file with something generated in it, and the text it should have."""
-    yield _between(ROOT / "README.md", "settings", settings_table())
-    yield _between(ROOT / "docs/streams/index.md", "streams", streams_table())
+    yield _between(ROOT / "docs/settings.md", "settings", settings_table())
+    yield _between(ROOT / "docs/streams/index.md", "streams", index())
+    for slug in DOMAINS:
+        yield ROOT / "docs" / "streams" / f"{slug}.md", domain_page(slug)
     yield _between(ROOT / "docs/access.md", "access", access_table())
     yield _between(ROOT / "meltano.yml", "settings", meltano_settings())
     yield hub_definition.FILE, hub_definition.text()
@@ -80,7 +79,7 @@ def documents() -> Iterator[tuple[Path, str]]:
 def main() -> None:
     """Update the files that are out of date, and name them."""
     for path, text in documents():
-        if path.read_text("utf-8") != text:
+        if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"{path.relative_to(ROOT)}: updated")
 

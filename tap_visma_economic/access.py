@@ -204,7 +204,7 @@ def _find(stream: EconomicStream, above: Finding | None, agreement: Agreement) -
 def _request(stream: EconomicStream, agreement: Agreement, context: Row) -> Row | None:
     """Request as little as e-conomic allows; return a row if one had to be read."""
     if stream.is_self:
-        return agreement.page.rows[0]
+        return agreement.myself
     if isinstance(stream, OpenApiStream) and stream.is_counted:
         stream.count_one(agreement.http, context, None)
         return None
@@ -261,7 +261,7 @@ def _identity(agreement: Agreement) -> Iterator[tuple[str, str]]:
 
 
 def _self(agreement: Agreement, name: str) -> object:
-    return agreement.page.rows[0].get(name)
+    return agreement.myself.get(name)
 
 
 def _values(of: object, name: str, kind: type[T]) -> list[T]:
@@ -271,19 +271,16 @@ def _values(of: object, name: str, kind: type[T]) -> list[T]:
 
 
 def table(agreement: Agreement, findings: Findings, streams: Sequence[AnyStream]) -> str:
-    """Return what an agreement's grant is and can read, as text with aligned columns.
+    """Return what an agreement's grant is, and which of these streams it can read, as a table.
 
-    Args:
-        agreement: whose grant was checked.
-        findings: the result of `check`.
-        streams: all streams, in the order of the table; those without a finding are not in the
-            catalog.
+    A stream without a finding is not in the catalog.
     """
     off = Finding(Access.OFF, "disabled: requires the setting all_streams")
-    every = [(stream.name, findings.get(stream.name, off)) for stream in streams]
-    can = sum(found.access is Access.YES for _, found in every)
+    listed = [(stream.name, findings.get(stream.name, off)) for stream in streams]
+    can = sum(found.access is Access.YES for found in findings.values())
     head = [*_identity(agreement), ("streams", f"{can} of {len(findings)} can be read")]
-    rows = [(name, found.access.value, found.why) for name, found in every]
-    body = [*aligned(head), "", *aligned([("stream", "access", "reason"), *rows])]
+    rows = [(name, found.access.value, found.why) for name, found in listed]
+    body = aligned(head)
+    body += ["", *aligned([("stream", "access", "reason"), *rows])] if rows else []
     lines = [str(agreement), *(f"  {line}" if line else "" for line in body)]
     return "\n".join(shown(line, len(line)) for line in lines) + "\n"  # safe for a terminal

@@ -10,6 +10,7 @@ from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.errors import ConfigError, EconomicError, shown
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.selection import Row
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -23,7 +24,7 @@ class Agreement:
         grant: the grant that opens it.
         name: the company's name, for messages.
         http: the HTTP client with its tokens and its rate limit.
-        page: the response of `/self`, the row of the stream `agreements`.
+        page: the response of `/self`, the row of the stream `agreements`; None if not requested.
         refused: e-conomic returned 401 during this run; no more requests are sent.
     """
 
@@ -31,13 +32,18 @@ class Agreement:
     grant: Grant
     name: str
     http: HttpClient
-    page: Page
+    page: Page | None
     refused: bool = False
 
     @property
     def context(self) -> dict[str, int]:
         """The SDK context of this agreement's partition. It is in the state and in logs."""
         return {"agreementNumber": self.number}
+
+    @property
+    def myself(self) -> Row:
+        """What `/self` has of it, empty if it was not requested."""
+        return self.page.rows[0] if self.page else {}
 
     def __str__(self) -> str:
         return f"agreement {self.number} ({self.name})" if self.name else f"agreement {self.number}"

@@ -48,9 +48,7 @@ class Grant:
     Args:
         token: the agreement grant token.
         where: the setting or the line it is in, for messages.
-        number: the agreement's number; None if not given.
         name: the company's name, for people who read the file.
-        enabled: whether the tap reads the company.
     """
 
     token: str = field(repr=False)
@@ -91,11 +89,9 @@ def is_token(text: str) -> bool:
 
 
 def read(location: str, taken: Mapping[str, str]) -> list[Grant]:
-    """Return the grants in a file, disabled ones included.
+    """Return the grants in the file at a path or cloud URL, disabled ones included.
 
-    Args:
-        location: a path, or the URL of a file in a cloud.
-        taken: tokens that other settings hold, and where.
+    `taken` are the tokens in other settings, each with its place.
     """
     last = re.split(r"[/\\]", location)[-1]
     label = last if _FILE_NAME.fullmatch(last) else "agreements_file"
@@ -137,13 +133,7 @@ def _content(location: str, label: str) -> bytes:
 def parse(
     raw: bytes, label: str, taken: Mapping[str, str] | None = None
 ) -> tuple[list[Grant], Format]:
-    """Return the grants in a file and how it is written.
-
-    Args:
-        raw: the file's bytes.
-        label: what to call the file.
-        taken: tokens that are in use elsewhere, and where.
-    """
+    """Return the grants in a file, which messages call `label`, and how it is written."""
     text, encoding = _decoded(raw, label)
     newline = "\r\n" if "\r\n" in text else "\n"
     if text.lstrip().startswith(("{", "[")):

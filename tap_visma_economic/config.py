@@ -153,6 +153,23 @@ SETTINGS = th.PropertiesList(
         "a full read is due.",
     ),
     th.Property(
+        "events_inbox",
+        th.StringType,
+        secret=True,
+        title="Events inbox",
+        description="Database in which `tap-visma-economic-webhooks` stores the events that "
+        "e-conomic's webhooks report: its URL, such as `sqlite:////srv/economic/inbox.db`. Set it "
+        "in every run: event runs read from where the last complete run began.",
+    ),
+    th.Property(
+        "events_only",
+        th.BooleanType,
+        default=False,
+        title="Events only",
+        description="Read only the rows that unread events in `events_inbox` name, without a call "
+        "if there are none. For runs every minute between complete ones.",
+    ),
+    th.Property(
         "all_streams",
         th.BooleanType,
         default=False,
@@ -321,9 +338,13 @@ def from_environment(schema: Schema) -> dict[str, Any]:
     }
 
 
+_NO_SETTINGS = ("loglevel", "webhook_secret")
+"""What else is read from variables with the prefix."""
+
+
 def unknown_variables(schema: Schema) -> list[str]:
     """Return the environment variables that have the prefix but are no setting."""
-    known = {PREFIX + name.upper() for name in schema["properties"]} | {f"{PREFIX}LOGLEVEL"}
+    known = {PREFIX + name.upper() for name in (*schema["properties"], *_NO_SETTINGS)}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 

@@ -85,6 +85,7 @@ class ApiError(EconomicError):
     Args:
         status: HTTP status code.
         path: path and query of the request, without the host.
+        method: of the request.
         said: e-conomic's message and hint, or the start of a gateway's text.
         own: whether the response has the format of e-conomic's errors.
         log_id: ID of the entry in e-conomic's log, which its support team asks for.
@@ -107,8 +108,10 @@ class ApiError(EconomicError):
         code: str | None = None,
         retry_after: str | None = None,
         date: str | None = None,
+        method: str = "GET",
     ) -> None:
         self.status = status
+        self.method = method
         self.path = path
         self.gist = said
         self.own = own
@@ -122,7 +125,8 @@ class ApiError(EconomicError):
         """Return one line: what happened, where, and the error message."""
         said = _quoted(self.said, "e-conomic's" if self.own else "The")
         return (
-            f"e-conomic returned {_with_phrase(self.status)} for GET {self.path}{said}{self.advice}"
+            f"e-conomic returned {_with_phrase(self.status)} for {self.method} {self.path}{said}"
+            f"{self.advice}"
         )
 
 
@@ -198,8 +202,8 @@ class GatewayError(ApiError):
     def explain(self) -> str:
         """Return who probably sent the response, its text, and what to check."""
         return (
-            f"GET {self.path} returned {_with_phrase(self.status)}, but not in the format "
-            "of e-conomic's errors, so it probably comes from a firewall or proxy"
+            f"{self.method} {self.path} returned {_with_phrase(self.status)}, but not in the "
+            "format of e-conomic's errors, so it probably comes from a firewall or proxy"
             f"{_quoted(self.gist, 'Its')}. Check the network, and the settings rest_url, "
             "openapi_url and openapi_versions"
         )
@@ -210,15 +214,11 @@ class TooManyRequestsError(ApiError):
 
 
 class RateLimitError(EconomicError):
-    """429, and the agreement's rate limit will not refill within max_wait_minutes.
+    """429, and the agreement's rate limit will not refill within max_wait_minutes."""
 
-    Args:
-        refusal: the response with status 429.
-    """
-
-    def __init__(self, refusal: TooManyRequestsError) -> None:
+    def __init__(self, error: TooManyRequestsError) -> None:
         super().__init__(
-            f"{refusal}. The company's rate limit, which all its integrations share, is exhausted "
+            f"{error}. The company's rate limit, which all its integrations share, is exhausted "
             "for longer than max_wait_minutes. Run again later"
         )
 
@@ -265,6 +265,9 @@ class _Complaint(msgspec.Struct):
         return any((self.errorCode, self.logId, self.traceId, self.httpStatusCode))
 
 
+_decoder = msgspec.json.Decoder(_Complaint, strict=False)
+"""Made here, because msgspec crashes if two threads make decoders of one Struct at a time."""
+
 _OWN_WORDS_ONLY = (GrantRefusedError, AccessDeniedError, NotFoundError)
 """Errors that only e-conomic itself can report: about tokens, access and missing rows."""
 
@@ -293,7 +296,7 @@ def error_of(response: requests.Response) -> ApiError:
     status, request = response.status_code, response.request
     kind = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, UnexpectedStatusError)
     try:
-        complaint = msgspec.json.decode(response.content, type=_Complaint, strict=False)
+        complaint = _decoder.decode(response.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         complaint = _Complaint()  # a gateway's text or web page, or an empty body
     code = complaint.errorCode or ""
@@ -321,6 +324,7 @@ def error_of(response: requests.Response) -> ApiError:
         code=quoted(code, request) or None,
         retry_after=response.headers.get("Retry-After"),
         date=response.headers.get("Date"),
+        method=request.method or "GET",
     )
 
 

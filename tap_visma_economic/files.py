@@ -11,7 +11,6 @@ from typing import IO, Any
 
 import msgspec
 from dotenv import load_dotenv
-from singer_sdk.singerlib.catalog import Catalog
 
 from tap_visma_economic.errors import ConfigError
 
@@ -28,7 +27,7 @@ class _Catalog(msgspec.Struct):
 class _Partition(msgspec.Struct):
     context: dict[str, Any]
     checkpoints: list[tuple[int, int]] | None = None
-    open: list[int | str] | None = None
+    open: list[str] | None = None
 
 
 class _Bookmark(msgspec.Struct):
@@ -79,6 +78,8 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     """Return the catalog in a file."""
     if file is None:
         return None
+    from singer_sdk.singerlib.catalog import Catalog  # noqa: PLC0415  takes half a second
+
     catalog = _json_object("catalog", file)
     try:
         msgspec.convert(catalog, _Catalog)

@@ -82,7 +82,7 @@ class HttpClient:
         self._spread = 0.0
         self._warned = False
 
-    def get(
+    def send(
         self,
         request: requests.PreparedRequest,
         read: Callable[[requests.Response], T],
@@ -91,18 +91,22 @@ class HttpClient:
     ) -> T:
         """Send a request, with retries, and return what `read` makes of its response.
 
+        A write without an `Idempotency-Key` gets one try: it may have been done although its
+        response was lost (docs/economic-api.md#writes).
+
         Raises:
             EconomicError: the last error, if retries did not or would not help.
             Stopped: the run is stopping.
         """
         circuits, host = self._transport.open_circuits, host_of(request)
-        patient = host not in circuits  # else one try must do
+        safe = request.method == "GET" or "Idempotency-Key" in request.headers
+        patient = safe and host not in circuits  # else one try must do
         try:
             result = retry(
                 lambda: self._attempt(request, read),
                 stop=self._stop,
                 max_wait=self._max_wait if patient else 0,
-                what=f"{what} (GET {request.path_url})",
+                what=f"{what} ({request.method} {request.path_url})",
                 max_tries=MAX_TRIES if patient else 1,
             )
         except (GatewayError, NetworkError, UnavailableError):

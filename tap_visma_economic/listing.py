@@ -29,7 +29,6 @@ from tap_visma_economic.pagination import Paginator, Query, keys_of
 from tap_visma_economic.paths import PathContext, fill
 from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.records.row_type import mark_of, taken
 
 MOST_READINGS = 3
 """Maximum passes over a listing whose pages shift when rows are added or deleted."""
@@ -130,7 +129,7 @@ class ListingReader:
             reading = self._settled if first[0].shifts else self._upward
             for page in reading(first):
                 rows, pages = rows + len(page.rows), pages + 1
-                mark = hash((mark, mark_of(page.rows)))
+                mark = hash((mark, page.rows.mark))
                 told = page.results
                 counted = page if told is not None else replace(page, results=self._total)
                 yield self._context, counted
@@ -235,7 +234,7 @@ class ListingReader:
                     if None in key or key not in seen
                 }
                 seen.update(keyed)
-                yield replace(page, rows=taken(page.rows, list(fresh.values())))
+                yield replace(page, rows=page.rows.take([*fresh.values()]))
             if begun[0].count == 1 or keys == before:
                 return
             before = keys

@@ -13,7 +13,6 @@ from typing import Any
 from tap_visma_economic.errors import BadAnswerError, counted
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.records.row_type import column, mark_of, taken
 from tap_visma_economic.records.selection import Row
 
 Query = dict[str, Any]
@@ -90,7 +89,7 @@ class Paginator:
         A last page may consist of one row of the page before: e-conomic's own count shows whether
         all rows were returned.
         """
-        mark = mark_of(page.rows)
+        mark = page.rows.mark
         is_idle = not fresh.rows or mark in self._seen
         self._idle = self._idle + 1 if is_idle and (page.more or len(page.rows) != 1) else 0
         self._seen.add(mark)
@@ -104,7 +103,7 @@ class Paginator:
         An equal key is not enough: not every key is documented to identify a row.
         """
         try:
-            keys = list(zip(*(column(page.rows, name) for name in self._keys), strict=True))
+            keys = list(zip(*(page.rows.column(name) for name in self._keys), strict=True))
             places = {key: place for place, key in enumerate(keys) if None not in key}
         except TypeError:  # a list or an object where a key should be
             keys, places = [], {}
@@ -119,7 +118,7 @@ class Paginator:
             for place, key in enumerate(keys)
             if place < run or key not in before or page.rows[place] != rows[before[key]]
         ]
-        return replace(page, rows=taken(page.rows, fresh))
+        return replace(page, rows=page.rows.take(fresh))
 
     def has_more(self, page: Page) -> bool:
         """Return whether another page follows."""
@@ -265,7 +264,7 @@ def filtered(filter_: str | None) -> Query:
 
 def keys_of(page: Page, key: str) -> list[Any]:
     """Return the key of every row, by which a listing is read upward; without it one is refused."""
-    keys = column(page.rows, key)
+    keys = page.rows.column(key)
     return [_dig(row, key) for row in page.rows] if None in keys else keys
 
 

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Counts pages as they are written.
-
-    Args:
-        bar: the line; None without a terminal.
-    """
+    """Counts pages as they are written; without a terminal (no `bar`) it does nothing."""
 
     def __init__(self, bar: tqdm[Any] | None) -> None:
         self._bar = bar
@@ -32,13 +28,7 @@ class Progress:
         self._total: int | None = None
 
     def wrote(self, stream: str, step: Step, left: float | None) -> None:
-        """Show that a page was written.
-
-        Args:
-            stream: its stream.
-            step: the page.
-            left: tokens left in the agreement's rate limit, if known.
-        """
+        """Show that a page was written; `left` are tokens left in the agreement's rate limit."""
         bar = self._bar
         if bar is None:
             return

@@ -33,7 +33,7 @@ _MARGIN = 0.97
 """Share of the permitted pace that is used, so that burst and pace together stay below it."""
 
 _LEAST_PACE = 0.1
-"""Share of the permitted pace that is used even when other integrations leave nothing."""
+"""Share of the permitted pace that is used even if other integrations use up the rate limit."""
 
 _NOTHING = 0.001
 """Tokens too few to wait for."""
@@ -54,9 +54,9 @@ class Limit(NamedTuple):
 
 
 def limit_of(header: str | None) -> Limit | None:
-    """Return what an `X-RateLimiting` header reports, None where it makes no sense.
+    """Return what an `X-RateLimiting` header reports; None if it cannot be read.
 
-    One that contradicts itself, such as `token-limit-10000-...: 5/10`, makes none.
+    Nor can one that contradicts itself, such as `token-limit-10000-...: 5/10`.
     """
     text = header or ""
     figure = _FIGURE.search(text)
@@ -73,7 +73,7 @@ def limit_of(header: str | None) -> Limit | None:
 
 
 def cost_of(header: str | None) -> int | None:
-    """Return the tokens in an `X-CallCost` header, None where it makes no sense."""
+    """Return the tokens in an `X-CallCost` header; None if it cannot be read."""
     text = (header or "").strip()
     return int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004
 
@@ -83,7 +83,7 @@ class RateLimit:
 
     Args:
         share: the part of the bucket that this tap may use; the rest is left to others.
-        clock: seconds that only go forward.
+        clock: a monotonic clock, in seconds.
 
     Attributes:
         calls: responses so far.
@@ -106,7 +106,7 @@ class RateLimit:
         self.left: float | None = None
 
     def hold(self, seconds: float) -> None:
-        """Send nothing for a number of seconds: e-conomic returned 429."""
+        """Send nothing for a number of seconds, because e-conomic returned 429."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
@@ -123,7 +123,7 @@ class RateLimit:
             return wait
 
     def answered(self, headers: Mapping[str, str] | None) -> None:
-        """Note the headers of a response, or a call that had none."""
+        """Record the headers of a response; None if there was no response."""
         with self._lock:
             now = self._clock()
             expected = self._expected.popleft() if self._expected else self._cost
@@ -133,7 +133,7 @@ class RateLimit:
             found = limit_of(headers.get("X-RateLimiting"))
             known = found or self._limit
             cost = cost_of(headers.get("X-CallCost"))
-            if known and cost and cost > known.limit:  # nobody could make such a call
+            if known and cost and cost > known.limit:  # such a call could never be made
                 found = cost = None
             if cost is not None:
                 self._tokens -= cost - expected
@@ -158,7 +158,7 @@ class RateLimit:
     def _reserve(self, now: float) -> float:
         """Return the seconds until the bucket holds more than the part left to others.
 
-        They are limited, or a run would make no progress where others use all there is.
+        They are limited, or a run would not progress while others use up the rate limit.
         """
         if self._limit is None or self.left is None:
             return 0.0

@@ -32,14 +32,10 @@ class Usage:
 
 
 class Report:
-    """Collects the results of the streams while the rest of a run continues.
-
-    Attributes:
-        agreements: those that the run reads, once known.
-    """
+    """Collects the results of the streams while the rest of a run continues."""
 
     def __init__(self) -> None:
-        self.agreements: Sequence[Agreement] = ()
+        self.agreements: Sequence[Agreement] = ()  # until the run has requested them
         self._usage: defaultdict[str, Usage] = defaultdict(Usage)
         self._lock = threading.Lock()
         self._read: set[str] = set()
@@ -97,10 +93,9 @@ class Report:
         (self._failures if fails else self._refused).append(f"Not read: {line}")
 
     def conclude(self, paid: Collection[str]) -> None:
-        """Fail the agreements whose every requested stream was denied.
+        """Fail agreements whose every requested stream was denied, not all of paid modules.
 
-        Args:
-            paid: streams of paid modules, which a company may legitimately lack.
+        A company may lack those, the streams in `paid`.
         """
         for agreement, streams in self._denied.items():
             if agreement not in self._readable and not set(streams) <= set(paid):
@@ -111,13 +106,10 @@ class Report:
                 )
 
     def close(self, signum: int | None) -> int:
-        """Log the report, its result last, and return the exit code.
-
-        Args:
-            signum: the signal that stopped the run, if any.
-        """
+        """Log the report, its result last, and return the exit code; `signum` stopped the run."""
         if self._read and signum is None:
-            logger.info("Usage by stream:\n%s", "\n".join(self._usage_table()))
+            usage = logger.getChild("usage")
+            usage.info("Usage by stream:\n%s", "\n".join(self._usage_table()))
             for agreement in self.agreements:
                 if (waited := agreement.http.waited) >= 1:
                     logger.info(

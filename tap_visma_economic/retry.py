@@ -63,7 +63,7 @@ RETRY_POLICIES: dict[type[EconomicError], RetryPolicy] = {
 }
 """The retry policy of each kind of error; the first match applies."""
 
-MAX_TRIES = max(patience.tries for patience in RETRY_POLICIES.values())
+MAX_TRIES = max(policy.tries for policy in RETRY_POLICIES.values())
 """Tries of a request that always fails in the same way, responses with 429 not counted."""
 
 _SHORTEST_WAIT = 1.0
@@ -105,11 +105,11 @@ def retry(
             last: EconomicError = error
         except EconomicError as error:
             kind = next((kind for kind in RETRY_POLICIES if isinstance(error, kind)), EconomicError)
-            patience = RETRY_POLICIES.get(kind, RetryPolicy(tries=1))
+            policy = RETRY_POLICIES.get(kind, RetryPolicy(tries=1))
             failures[kind] += 1
-            if failures[kind] >= patience.tries or failures.total() >= max_tries:
+            if failures[kind] >= policy.tries or failures.total() >= max_tries:
                 raise
-            wait = patience.wait(failures[kind])
+            wait = policy.wait(failures[kind])
             if isinstance(error, ServerError) and error.retry_after:
                 wait = max(wait, retry_after(error.retry_after, error.date))
             last = error

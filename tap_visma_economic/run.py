@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from singer_sdk.helpers._state import get_writeable_state_dict
 from singer_sdk.helpers.types import TapState
@@ -37,6 +38,23 @@ REFUSED = "refused"
 
 logger = logging.getLogger("tap-visma-economic")
 
+EVENTS = "events"
+"""Key in a partition of `agreements`: which webhook events were read, see `events`."""
+
+
+class Events(Protocol):
+    """What an event run reads, as streams use it; see `events`."""
+
+    def includes(self, agreement: int, stream: str | None = None) -> bool: ...  # noqa: D102
+    def steps(  # noqa: D102
+        self,
+        stream: Any,
+        agreement: Agreement,
+        ordinary: Callable[[], Any],
+        state: Any,
+        options: Any,
+    ) -> Iterator[Any]: ...
+
 
 class Run:
     """What the streams of one run share.
@@ -54,6 +72,10 @@ class Run:
         state_writer: writes STATE, at most every few seconds.
         read_anew: streams that were read in full for some company.
         disabled: companies that are not read, although the tables may have rows of them.
+        grants: the companies that are read.
+        known: agreement numbers by grant token, whose `/self` need not be requested.
+        only: what an event run reads; None in a run that reads everything.
+        ended: streams and agreement numbers that were read completely; false if access was denied.
     """
 
     def __init__(
@@ -76,14 +98,18 @@ class Run:
         self.progress = Progress(None)
         self.read_anew: set[str] = set()
         self._state = state
-        self._grants = [grant for grant in grants if grant.enabled]
+        self.grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]
+        self.known: dict[str, int] = {}
+        self.only: Events | None = None
+        self.ended: dict[tuple[str, int], bool] = {}
         self._user_agent = user_agent
         self._make = make
         self._read_self = read_self
         self._making = threading.RLock()
         self._streams: dict[type[Any], Any] = {}
         self._refused: dict[str, str] = {}
+        self._configured = len(self.grants)
 
     def setting(self, name: str) -> Any:
         """Return a setting, or its default."""
@@ -100,7 +126,7 @@ class Run:
     @cached_property
     def prefetcher(self) -> Prefetcher:
         """Reads what comes next while the streams write."""
-        of_all = self.setting("concurrency") * max(len(self._grants), 1)
+        of_all = self.setting("concurrency") * max(len(self.grants), 1)
         return Prefetcher(
             self.stop,
             requests=min(self._max_requests, of_all),
@@ -139,7 +165,10 @@ class Run:
         for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
                 logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
-        agreements = read_agreements(self.identify(self._grants))
+        agreements = read_agreements(self.identify(self.grants))
+        if self.only:
+            usable = (one for one in agreements if self.only.includes(one.number))
+            agreements = replace(agreements, usable=tuple(usable))
         self.report.agreements = agreements.usable
         for grant, error in agreements.failures.items():
             self._refuse(grant, grant.where, error)
@@ -149,19 +178,32 @@ class Run:
 
     def identify(self, grants: Iterable[Grant]) -> Iterator[tuple[Grant, Callable[[], Agreement]]]:
         """Yield each grant with a function that returns the agreement it opens, or raises why."""
+        return self.prefetcher.outcomes(self.agreement_of, grants, at_once=self._max_requests)
+
+    def agreement_of(self, grant: Grant) -> Agreement:
+        """Return the agreement that a grant opens; requests `/self` unless its number is known."""
         origins = [origin_of(self.setting(name)) for name in ("rest_url", "openapi_url")]
+        http = HttpClient(
+            self.transport,
+            EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
+            RateLimit(float(self.setting("rate_limit_share"))),
+            requests=self.setting("concurrency"),
+            max_wait=float(self.setting("max_wait_minutes")) * 60,
+        )
+        if number := self.known.get(grant.token):
+            agreement = Agreement(number, grant, grant.name, http, None)
+            http.whose = str(agreement)
+        else:
+            agreement = self.look_up(grant, http)
+        return agreement
 
-        def ask(grant: Grant) -> Agreement:
-            http = HttpClient(
-                self.transport,
-                EconomicAuthenticator(self.config["app_secret_token"], grant.token, origins),
-                RateLimit(float(self.setting("rate_limit_share"))),
-                requests=self.setting("concurrency"),
-                max_wait=float(self.setting("max_wait_minutes")) * 60,
-            )
-            return identified(grant, http, self._read_self(http))
+    def look_up(self, grant: Grant, http: HttpClient) -> Agreement:
+        """Return the agreement that `/self` shows for a grant.
 
-        return self.prefetcher.outcomes(ask, grants, at_once=self._max_requests)
+        Raises:
+            EconomicError: it is another one than the agreements file says, or not shown.
+        """
+        return identified(grant, http, self._read_self(http))
 
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Record that an agreement's grant was rejected: this run sends no more requests for it."""
@@ -171,27 +213,28 @@ class Run:
 
     def _refuse(self, grant: Grant, whose: str, error: EconomicError) -> None:
         if isinstance(error, GrantRefusedError):
-            self._refused[grant.digest(self.config["app_secret_token"])] = f"{whose}: {error}"
+            self._refused[self.digest(grant)] = f"{whose}: {error}"
         else:
             self.report.refuse(f"{whose}: {error}")
 
-    def conclude(self, paid: Collection[str]) -> None:
-        """Decide whether rejected grants fail the run, and remember them in the state.
+    def digest(self, grant: Grant) -> str:
+        """Return what a grant is known by in the state."""
+        return grant.digest(self.config["app_secret_token"])
 
-        Args:
-            paid: see `Report.conclude`.
-        """
+    def judge_grants(self) -> None:
+        """Decide whether rejected grants fail the run, and remember them in the state."""
         remembered = self._state.setdefault("bookmarks", {}).setdefault("agreements", {})
-        before = remembered.pop(REFUSED, None)
-        new = self._refused.keys() - set(before if isinstance(before, list) else ())
-        if self._refused:
-            remembered[REFUSED] = sorted(self._refused)
-        all_of_them = len(self._refused) == len(self._grants)
-        too_many = all_of_them or len(new) * 10 > len(self._grants)
+        found = remembered.pop(REFUSED, None)
+        before = set(found if isinstance(found, list) else ())
+        new = self._refused.keys() - before
+        kept = before if self.only else set()  # an event run uses few of the grants
+        if still := kept | self._refused.keys():
+            remembered[REFUSED] = sorted(still)
+        all_of_them = len(self._refused) == self._configured
+        too_many = all_of_them or len(new) * 10 > self._configured
         fails = self.setting("refused_grants") == "fail" or too_many
         for line in self._refused.values():
             self.report.refuse(line, fails=fails)
-        self.report.conclude(paid)
 
     # Companies, in the state of the stream `agreements`
 
@@ -215,6 +258,19 @@ class Run:
         if not isinstance(found, dict):
             found = state[ROWS] = {}
         return found
+
+    def event_states(self) -> dict[int, Any]:
+        """Return what the state has of the events of each agreement."""
+        known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
+        return {
+            partition.get("context", {}).get("agreementNumber", 0): partition[EVENTS]
+            for partition in known
+            if EVENTS in partition
+        }
+
+    def keep_events(self, agreement: Agreement, state: dict[str, Any]) -> None:
+        """Put into the state which events of an agreement were read."""
+        self._company_state(agreement)[EVENTS] = state
 
     def _company_state(self, agreement: Agreement) -> dict[str, Any]:
         return get_writeable_state_dict(self._state, "agreements", agreement.context)

@@ -2,8 +2,8 @@
 
 A whole response, headers and body together, has one deadline and a limit on its size. The read
 timeout of requests applies to each read from the socket, so a server that sends a byte now and then
-never exceeds it. Here it starts when the request has been sent, and each read gets what is left of
-it. That is below urllib3's own classes, because the headers may drip as well.
+never exceeds it. Here it starts when the request has been sent, and each read gets the rest of it.
+This is done below urllib3's classes, because the headers may arrive byte by byte too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ from typing import Any, cast
 import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
+    InvalidHeader,
+    InvalidSchema,
+    InvalidURL,
+    ProxyError,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.errors import (
@@ -43,7 +52,7 @@ _AT_ONCE = 1 << 18
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket, until the timeout that it had at first is used up."""
+    """Reads from a socket, all reads together within its timeout."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
@@ -97,8 +106,8 @@ class _Answer(requests.Response):
 
     def _bad(self, why: str) -> BadAnswerError:
         self.close()
-        path = self.request.path_url
-        return BadAnswerError(f"the response to GET {path} is not what e-conomic documents: {why}")
+        what = named(self.request)
+        return BadAnswerError(f"the response to {what} is not what e-conomic documents: {why}")
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -118,7 +127,7 @@ class _DeadlineAdapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Return None: requests parses the address of a redirect even if it must not follow."""
+        """Return None: requests parses a redirect's URL even if it must not follow it."""
         return None
 
 
@@ -135,7 +144,10 @@ class Transport:
         slots: one for each request in flight.
         open_circuits: hosts that were unreachable despite all retries. Each of their requests gets
             one try, or a run would take minutes to say the same thing for each stream.
+        writes: whether other requests than GET are sent, which only registration needs.
     """
+
+    writes = False
 
     def __init__(
         self,
@@ -177,6 +189,8 @@ class Transport:
             NetworkError: no response, or one that was cut off or late.
             ConfigError: no request can be sent at all.
         """
+        if request.method != "GET" and not self.writes:
+            raise RuntimeError(f"{named(request)} would write to e-conomic")
         settings = self._settings_for(request)
         try:
             return self.session.send(
@@ -184,29 +198,29 @@ class Transport:
             )
         except requests.RequestException as error:
             raise _explained(
-                error, host=host_of(request), path=request.path_url, timeout=self.timeout
+                error, host=host_of(request), request=named(request), timeout=self.timeout
             ) from None
         except urllib3.exceptions.LocationParseError:
             raise ConfigError(f"{host_of(request)} is not a valid host name") from None
         except urllib3.exceptions.HTTPError as error:  # what requests passes on as it is
             name = type(error).__name__
-            raise NetworkError(f"GET {request.path_url} failed ({name})") from None
+            raise NetworkError(f"{named(request)} failed ({name})") from None
         except (OSError, ValueError) as error:
-            # requests names a missing CA bundle so, be it of the settings or REQUESTS_CA_BUNDLE.
-            # The words of a ValueError could quote a header, or the password of a proxy.
+            # An OSError names a missing CA bundle. A ValueError's text could quote a header or the
+            # password of a proxy.
             unfit = f"check the proxy settings in the environment ({type(error).__name__})"
             why = error if isinstance(error, OSError) else unfit
             raise ConfigError(f"no request can be sent: {why}") from None
 
     def _settings_for(self, request: requests.PreparedRequest) -> Any:
-        """Return what the environment sets for a host, looked up once."""
+        """Return the environment's settings for a host, looked up once."""
         host = host_of(request)
         if host not in self._settings:
             settings = self.session.merge_environment_settings(
                 request.url or "", {}, stream=False, verify=self._verify, cert=None
             )
             if origin_of(request.url or "")[1] in LOOPBACK:
-                settings["proxies"] = {}  # a local address is local: no proxy sees its tokens
+                settings["proxies"] = {}  # no proxy sees the tokens for a local address
             self._settings[host] = settings
         return self._settings[host]
 
@@ -216,89 +230,60 @@ def host_of(request: requests.PreparedRequest) -> str:
     return (request.url or "").split("://", 1)[-1].split("/", 1)[0]
 
 
+def named(request: requests.PreparedRequest) -> str:
+    """Return the method and the path of a request, for messages."""
+    return f"{request.method} {request.path_url}"
+
+
 # What went wrong on the way
 
 _WITHIN = "within {timeout:g} s (setting request_timeout)"
 
-_WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
-    (
-        ssl.SSLCertVerificationError,
-        CertificateError,
-        (
-            "the TLS certificate of {host} could not be verified ({why}). If your network puts its "
-            "own certificate in between, give its bundle in the setting ca_bundle"
-        ),
-    ),
-    (
-        requests.exceptions.ContentDecodingError,
-        BadAnswerError,
-        "the response to GET {path} could not be decompressed",
-    ),
-    (
-        requests.exceptions.InvalidHeader,
-        BadAnswerError,
-        "the headers of the response to GET {path} contradict each other",
-    ),
-    (
-        requests.exceptions.InvalidURL,
-        ConfigError,
-        "the address of {host}, or that of a proxy for it in the environment, cannot be used",
-    ),
-    (
-        requests.exceptions.InvalidSchema,
-        ConfigError,
-        "a proxy for {host} in the environment has an unsupported scheme",
-    ),
-    (requests.exceptions.ProxyError, NetworkError, "the proxy refused the connection to {host}"),
-    (
-        requests.exceptions.ConnectTimeout,
-        NetworkError,
-        "{host} did not accept a connection " + _WITHIN,
-    ),
-    (
-        urllib3.exceptions.ReadTimeoutError,
-        SlowAnswerError,
-        "{host} did not complete its response to GET {path} " + _WITHIN,
-    ),
-    (
-        urllib3.exceptions.NewConnectionError,
-        NetworkError,
-        (
-            "{host} could not be reached: check the network, its proxy, and the settings rest_url "
-            "and openapi_url"
-        ),
-    ),
-    (
-        requests.exceptions.ChunkedEncodingError,
-        NetworkError,
-        "the response to GET {path} was cut off",
-    ),
-    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed (GET {path})"),
-    (
-        requests.exceptions.ConnectionError,
-        NetworkError,
-        "{host} closed the connection (GET {path})",
-    ),
+_UNVERIFIED = (
+    "the TLS certificate of {host} could not be verified ({why}). If your network inspects TLS "
+    "with a certificate of its own, name its file in the setting ca_bundle"
 )
-"""The first line that fits an error or one of its causes says what happened, in our own words: the
-library's could quote a request's headers."""
+_UNREACHABLE = (
+    "{host} could not be reached: check the network, its proxy, and the settings rest_url and "
+    "openapi_url"
+)
+_SLOW = "{host} did not complete its response to {request} " + _WITHIN
+_CONTRADICTORY = "the headers of the response to {request} contradict each other"
+_BAD_ADDRESS = "the address of {host}, or of a proxy for it in the environment, is not valid"
+
+_WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
+    (ssl.SSLCertVerificationError, CertificateError, _UNVERIFIED),
+    (ContentDecodingError, BadAnswerError, "the response to {request} could not be decompressed"),
+    (InvalidHeader, BadAnswerError, _CONTRADICTORY),
+    (InvalidURL, ConfigError, _BAD_ADDRESS),
+    (InvalidSchema, ConfigError, "a proxy for {host} in the environment has an unsupported scheme"),
+    (ProxyError, NetworkError, "the proxy refused the connection to {host}"),
+    (requests.ConnectTimeout, NetworkError, "{host} did not accept a connection " + _WITHIN),
+    (ReadTimeoutError, SlowAnswerError, _SLOW),
+    (NewConnectionError, NetworkError, _UNREACHABLE),
+    (ChunkedEncodingError, NetworkError, "the response to {request} was cut off"),
+    (ssl.SSLError, NetworkError, "the TLS connection to {host} failed ({request})"),
+    (requests.ConnectionError, NetworkError, "{host} closed the connection ({request})"),
+)
+"""The first row that fits an error or one of its causes gives the message. The library's own could
+quote a request's headers."""
 
 
 def _explained(
-    error: requests.exceptions.RequestException, *, host: str, path: str, timeout: float
+    error: requests.RequestException, *, host: str, request: str, timeout: float
 ) -> EconomicError:
-    """Return what happened to a request; `timeout` is what it had, in seconds."""
+    """Return the error for a request that had `timeout` seconds."""
     causes = list(_causes(error))
     for kind, meaning, words in _WORDS:
         for cause in causes:
             if isinstance(cause, kind):
                 why = getattr(cause, "verify_message", "")
-                return meaning(words.format(host=host, path=path, timeout=timeout, why=why))
-    return NetworkError(f"GET {path} on {host} failed ({type(error).__name__})")
+                return meaning(words.format(host=host, request=request, timeout=timeout, why=why))
+    return NetworkError(f"{request} on {host} failed ({type(error).__name__})")
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """Yield an error of requests, and what urllib3 and the socket said below it."""
+    """Yield an error of requests, and the errors of urllib3 and the socket below it."""
     while isinstance(error, BaseException):
         yield error
         inner = (getattr(error, "reason", None), *error.args)

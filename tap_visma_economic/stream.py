@@ -53,12 +53,12 @@ from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.record_builder import RecordBuilder
-from tap_visma_economic.records.row_type import RowType, as_dictionary, column
-from tap_visma_economic.records.selection import Record, Row, Selection
+from tap_visma_economic.records.row_type import Rows, RowType, as_dictionary
+from tap_visma_economic.records.selection import Record, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
-from tap_visma_economic.run import Run
+from tap_visma_economic.run import EVENTS, Run
 
 T = TypeVar("T")
 
@@ -230,7 +230,7 @@ class EconomicStream(RESTStream["Query"]):
             self.validate_response(response)
             return parse(response)
 
-        return http.get(prepared, read, what=self.name)
+        return http.send(prepared, read, what=self.name)
 
     def fetch(self, http: HttpClient, context: PathContext, query: Query) -> Page:
         """Wait for room in the prefetcher, then request one page. May run in any thread."""
@@ -264,8 +264,8 @@ class EconomicStream(RESTStream["Query"]):
         listing to another. If the target deletes rows that are not read, all listings but the last
         are read again in reverse, to find rows that moved back to one already read.
         """
-        if self.is_self:
-            rows = agreement.page.typed.read_as(self.row_type)
+        if self.is_self and agreement.page:
+            rows = agreement.page.rows.read_as(self.row_type)
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
@@ -449,7 +449,7 @@ class EconomicStream(RESTStream["Query"]):
         if columns not in self._row_types:
             selection = Selection(lambda crumb: crumb[1] in columns)
             self._row_types[columns] = RowType(self._raw_schema, selection, Drift())
-        rows = page.typed.read_as(self._row_types[columns])
+        rows = page.rows.read_as(self._row_types[columns])
         rows.finalize(context)
         return rows.values(columns)
 
@@ -487,9 +487,9 @@ class EconomicStream(RESTStream["Query"]):
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield records without bookmarks or messages. The sync loop uses `begin` instead."""
-        for agreement in self._agreements(context):
+        for agreement in self.agreements(context):
             for path_context, page in self.read(agreement, None):
-                yield from map(as_dictionary, page.typed.finalize(path_context))
+                yield from map(as_dictionary, page.rows.finalize(path_context))
 
     def log_sync_costs(self) -> None:
         """Write the last STATE: the SDK calls this last, after all streams have been read."""
@@ -510,12 +510,13 @@ class EconomicStream(RESTStream["Query"]):
         self._records_seen = 0
         began = time.monotonic()
         coverage = self._coverage()
-        if self.state_partitioning_keys == ():  # state of earlier runs is void after this one
+        # State of earlier runs is void after this one, unless it reads only what events name.
+        if self.state_partitioning_keys == () and not self.run.only:
             self.stream_state.pop("partitions", None)
         if self.deletes:
             self._stream_version = self._initialized_at // 1000
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
-            for agreement in self._agreements(context):
+            for agreement in self.agreements(context):
                 counter.with_context(agreement.context)
                 timer.with_context(agreement.context)
                 try:
@@ -558,7 +559,11 @@ class EconomicStream(RESTStream["Query"]):
             make = partial(self.replication.full_table, self, agreement, options)
         before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
         is_unknown = before == 1 and self.deletes and not self.is_single_object
-        return Partition(self, agreement, make, state, None if is_unknown else before).steps()
+        before_ = None if is_unknown else before
+        ordinary = partial(Partition, self, agreement, make, state, before_)
+        if self.run.only:
+            return self.run.only.steps(self, agreement, ordinary, state, options)
+        return ordinary().steps()
 
     def _follow(
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
@@ -580,7 +585,7 @@ class EconomicStream(RESTStream["Query"]):
                     return
                 self.run.stop.check()
                 self._note_rows(agreement, step.page.rows)
-                records = builder.records(step.page.typed, step.context)
+                records = builder.records(step.page.rows, step.context)
                 if write:
                     self._write_state_before(agreement, step)
                     self._write_records(records, counter)
@@ -594,14 +599,14 @@ class EconomicStream(RESTStream["Query"]):
                     self.state_manager.is_flushed = False
                     self._write_state_message()
 
-    def _note_rows(self, agreement: Agreement, rows: Sequence[Row]) -> None:
+    def _note_rows(self, agreement: Agreement, rows: Rows) -> None:
         """Note in the state that there are rows; if the key is inferred, count its duplicates."""
         if rows:
             self.run.rows_before(agreement).setdefault(self.name, 1)
             if self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
         if self.key_is_inferred:
-            keys = list(zip(*(column(rows, name) for name in self.identity_columns), strict=True))
+            keys = list(zip(*(rows.column(name) for name in self.identity_columns), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
                 self._drift.twins(len(keys) - len(set(keys)))
 
@@ -610,7 +615,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
-        for name in set(partition) - set(state) - {"context", BEGUN, ROWS}:
+        for name in set(partition) - set(state) - {"context", BEGUN, ROWS, EVENTS}:
             del partition[name]
         partition.update(state)
 
@@ -631,6 +636,7 @@ class EconomicStream(RESTStream["Query"]):
             coverage.doubted(agreement)
         else:
             self._commit_state(agreement, partition.state)
+            self.run.ended[self.name, agreement.number] = True
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
@@ -648,6 +654,7 @@ class EconomicStream(RESTStream["Query"]):
         if isinstance(error, AccessDeniedError):
             self.logger.info("Skipped for %s: %s", agreement, error)
             self.run.report.skip(self.name, agreement, error)
+            self.run.ended[self.name, agreement.number] = False
             if coverage.denied(agreement) and self.deletes:
                 self.get_context_state(agreement.context).setdefault(BEGUN, None)
             return
@@ -678,9 +685,12 @@ class EconomicStream(RESTStream["Query"]):
             return True  # it cannot be told
         return len(contexts) > 1
 
-    def _agreements(self, context: Context | None) -> Iterator[Agreement]:
+    def agreements(self, context: Context | None = None) -> Iterator[Agreement]:
+        """Yield the agreements to read the stream of."""
         for agreement in self.run.agreements:
             wanted = context is None or context.get("agreementNumber") == agreement.number
+            if self.run.only:
+                wanted &= self.run.only.includes(agreement.number, self.name)
             if wanted and not agreement.refused:
                 yield agreement
 
@@ -715,7 +725,7 @@ class EconomicStream(RESTStream["Query"]):
         if not days or self.replication_method != INCREMENTAL:
             return False
         latest = pendulum.now("UTC").subtract(days=days)
-        states = [self._known_states.get(a.number, {}) for a in self._agreements(None)]
+        states = [self._known_states.get(a.number, {}) for a in self.agreements(None)]
         ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
         return any(at is None or at <= latest for at in ages)
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 from singer_sdk import Tap
@@ -32,7 +32,7 @@ from tap_visma_economic.config import (
     tokens,
     unknown_variables,
 )
-from tap_visma_economic.errors import ConfigError, Stopped, TargetGone
+from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
@@ -43,6 +43,9 @@ from tap_visma_economic.stream import EconomicStream
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
+
+if TYPE_CHECKING:
+    from tap_visma_economic.events import Events
 
 _PAID = {vars(stream)["name"] for stream in STREAMS if access.paid_module_of(stream)}
 
@@ -78,8 +81,15 @@ class TapVismaEconomic(Tap):
             validation.check(settings)
             self._grants, self._other_shards = divide(every_grant, settings)
         logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # INFO quotes settings
+        if settings.get("events_only"):  # what needs everything to be read is off
+            settings |= {"emit_activate_version_messages": False, "reconcile": "none"}
+            settings.pop("full_refresh_days", None)
+        self.logger.addFilter(_is_of_use)
         super().__init__(config=settings, validate_config=validate_config, **kwargs)
-        self.logger.addFilter(_is_about_a_selected_stream)
+        if (level := self.metrics_logger.level) > logging.INFO:
+            # Meltano sets the level of all others: there, LOGLEVEL silences details by stream.
+            for name in ("usage", *(vars(stream)["name"] for stream in STREAMS)):
+                self.logger.getChild(name).setLevel(level)
 
     def _variables(self, schema: Schema) -> dict[str, Any]:
         """Return the settings in the environment and in .env of the working directory."""
@@ -138,6 +148,11 @@ class TapVismaEconomic(Tap):
         )
 
     @property
+    def shared(self) -> Run:
+        """What the streams share, for commands beside the tap."""
+        return self._run
+
+    @property
     def _economic_streams(self) -> list[EconomicStream]:
         """The streams of the catalog, with their own type."""
         streams: Iterable[Any] = self.streams.values()
@@ -157,13 +172,13 @@ class TapVismaEconomic(Tap):
             self._warn_of_unknown_names()
             self._check_batches()
             forget_others(self.state, self._other_shards)
+            events = self._events()
+            if events and self._run.only and not events.find():
+                self.logger.info("No unread events, so nothing was read")
+                return 0
             _ = self._run.agreements  # raises before any message is written
             with contextlib.suppress(Stopped), progress() as self._run.progress:
-                self._plan_ahead()
-                self.sync_all()
-                self._log_selection()
-                self._reconcile()
-                self._run.conclude(_PAID)
+                self._read(events)
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self._run.finish()  # an interrupted batch has no manifest: keep the state before
             self.message_writer.flush()
@@ -182,6 +197,25 @@ class TapVismaEconomic(Tap):
             self.stop.finish()
         return self.end()
 
+    def _read(self, events: Events | None) -> None:
+        """Read everything selected, or what events name."""
+        if events and self._run.only:
+            for streams in events.phases():
+                self._plan_ahead(streams)
+                for stream in streams:
+                    stream.sync()
+            self._run.judge_grants()
+            events.end()
+            return
+        self._plan_ahead(self._economic_streams)
+        self.sync_all()
+        self._log_selection()
+        self._reconcile()
+        self._run.judge_grants()
+        self._run.report.conclude(_PAID)
+        if events:
+            events.end_night()
+
     def _log_selection(self) -> None:
         """Log the selection in one line, in place of the SDK's line for each deselected stream."""
         count = sum(bool(stream.selected) for stream in self.streams.values())
@@ -193,13 +227,31 @@ class TapVismaEconomic(Tap):
         elif count < len(self.streams):
             self.logger.info("Selected: %d of %d streams", count, len(self.streams))
 
-    def _plan_ahead(self) -> None:
+    def _plan_ahead(self, streams: Iterable[EconomicStream]) -> None:
         self._run.prefetcher.plan(
             ((stream.name, agreement.number), partial(stream.begin, agreement))
-            for stream in self._economic_streams
+            for stream in streams
             if stream.selected
-            for agreement in self._run.agreements
+            for agreement in stream.agreements()
         )
+
+    def _events(self) -> Events | None:
+        """Return the webhook events, if the settings name an inbox."""
+        if not (inbox := self.config.get("events_inbox")):
+            return None
+        from tap_visma_economic import events  # noqa: PLC0415  not without an inbox
+
+        selected = [stream for stream in self._economic_streams if stream.selected]
+        is_only = self.config.get("events_only")
+        try:
+            found = events.Events(self._run, selected, inbox)
+        except EconomicError as error:
+            if is_only:
+                raise
+            self.logger.warning("Events stay unread: %s", error)
+            return None
+        self._run.only = found if is_only else None
+        return found
 
     def _warn_of_unknown_names(self) -> None:
         for name in sorted(set(self.config) - set(self.every_setting()["properties"])):
@@ -247,7 +299,8 @@ class TapVismaEconomic(Tap):
         """Yield a report for each company: its identity, and which streams its grant can read."""
         for agreement, findings in self.findings():
             yield access.table(agreement, findings, STREAMS)
-        self._run.conclude(_PAID)
+        self._run.judge_grants()
+        self._run.report.conclude(_PAID)
 
     def end(self) -> int:
         """Log the report of the run, and return its exit code."""
@@ -332,6 +385,8 @@ class TapVismaEconomic(Tap):
         ctx.exit()
 
 
-def _is_about_a_selected_stream(record: logging.LogRecord) -> bool:
-    """Keep the SDK's line for each deselected stream out of the log."""
-    return not str(record.msg).startswith("Skipping deselected stream")
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Keep the SDK's lines on deselected streams and unread settings for the level DEBUG."""
+    words = ("Skipping deselected stream", "Skipping parse of env var settings")
+    detailed = logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+    return detailed or not str(record.msg).startswith(words)

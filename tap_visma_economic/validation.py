@@ -37,13 +37,7 @@ if TYPE_CHECKING:
 
 
 def check_schema(config: Config, schema: Schema, *, variables: Collection[str] = ()) -> None:
-    """Check the types and ranges of settings.
-
-    Args:
-        config: the settings.
-        schema: JSON Schema of all settings.
-        variables: names of the settings that come from the environment.
-    """
+    """Check the types and ranges of settings; `variables` names those from the environment."""
     errors = _Validator(schema).iter_errors(dict(config))
     complaints = dict.fromkeys(_complaint(error, variables) for error in errors)
     if complaints:
@@ -148,6 +142,8 @@ def check(config: Config) -> None:
         ) from None
     for name in ("rest_url", "openapi_url"):
         _check_url(name, config.get(name) or DEFAULTS[name], config)
+    if config.get("events_only") and not config.get("events_inbox"):
+        raise ConfigError("events_only needs events_inbox: the inbox whose events are read")
     _check_versions(config.get("openapi_versions") or {})
     _check_ca_bundle(config.get("ca_bundle"))
     if not re.fullmatch(r"(?! )[ -~\xa1-\xff]*(?<! )", config.get("user_agent") or ""):
@@ -175,7 +171,7 @@ def checked_grants(config: Config) -> list[Grant]:
             f"{_unread('agreement_grant_token', 'agreements', 'agreements_file')}"
         )
     for grant in [Grant(app_secret, "app_secret_token"), *found]:
-        if not re.fullmatch("[!-~]+", grant.token):
+        if not agreements_file.is_token(grant.token):
             raise ConfigError(f"{grant.where} is not a token: {_what_is_wrong_with(grant.token)}")
     places: dict[str, str] = {}
     for grant in found:
@@ -201,7 +197,7 @@ def _what_is_wrong_with(token: str) -> str:
             "it begins or ends with a space or a line break. A file with Windows line endings "
             "that a shell reads has such line breaks"
         )
-    return "it must consist of ASCII letters, digits and punctuation"
+    return "copy it again: it has letters, digits, - and _"
 
 
 def _check_url(name: str, url: str, config: Config) -> None:

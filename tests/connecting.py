@@ -88,8 +88,12 @@ class Connect:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line."""
-        app = installation_url(self.sandbox.url)
-        return [sys.executable, "-m", "tap_visma_economic.connect", f"--app={app}", *arguments]
+        app = f"--app={installation_url(self.sandbox.url)}"
+        return [sys.executable, "-m", "tap_visma_economic.connect", app, *arguments]
+
+    def in_language(self, locale: str) -> str:
+        """The argument with which e-conomic's page is in a language."""
+        return f"--app={installation_url(self.sandbox.url)}&locale={locale}"
 
     def __call__(self, *arguments: str, typed: str = f"{APP}\n") -> Ended:
         """Run it to its end, with what is typed on standard input."""

@@ -50,6 +50,14 @@ UNTIMED = {
 COME_AND_GO = ("budgetsapi:/budget-figures", "journalsapi:/draft-entries", "rest:/suppliers")
 MARKED_DELETED = {"customersapi:/Contacts", "suppliersapi:/Contacts"}
 DOCUMENTS = "documentsapi:/AttachedDocuments"
+EVENTS = {
+    "productsapi:/products": "PRODUCT_UPDATED",
+    "rest:/customers": "CUSTOMER_UPDATED",
+    "rest:/products": "PRODUCT_UPDATED",
+    "rest:/suppliers": "SUPPLIER_UPDATED",
+}
+"""Listings whose edits e-conomic has a webhook for."""
+
 KEYS = {1: (1, 2, 3), 2: (201, 202, 250)}
 """Keys of the dimensions that are edited."""
 
@@ -250,11 +258,13 @@ class Life:
         endpoint, _, row = self._some_row(TIMED)
         row[TIMED[endpoint][1]] = f"Rettet {self.turn}"
         row["lastUpdated"] = self._stamp(endpoint)
+        self._tell(endpoint, row[TIMED[endpoint][0]])
 
     def row_added(self) -> None:
         endpoint, rows, row = self._some_row(TIMED)
         new = {**copy.deepcopy(row), "lastUpdated": self._stamp(endpoint)}
         rows.append(self._renumbered(new, rows, TIMED[endpoint][0]))
+        self._tell(endpoint, rows[-1][TIMED[endpoint][0]])
 
     def row_deleted(self) -> None:
         endpoint, rows, row = self._some_row(TIMED)
@@ -262,6 +272,7 @@ class Life:
             row.update(isDeleted=True, active=False, lastUpdated=self._stamp(endpoint))
         elif len(rows) > 1:
             rows.remove(row)
+            self._tell(endpoint, row[TIMED[endpoint][0]], deleted=True)
 
     def project_renamed(self) -> None:
         self.company.rename_project(self.random.choice(PROJECT_NUMBERS), f"Projekt {self.turn}")
@@ -269,15 +280,18 @@ class Life:
     def master_data_edited(self) -> None:
         endpoint, _, row = self._some_row(UNTIMED)
         row[UNTIMED[endpoint][1]] = f"Rettet {self.turn}"
+        self._tell(endpoint, row[UNTIMED[endpoint][0]])
 
     def master_data_added(self) -> None:
         endpoint, rows, row = self._some_row(COME_AND_GO)
         rows.append(self._renumbered(copy.deepcopy(row), rows, UNTIMED[endpoint][0]))
+        self._tell(endpoint, rows[-1][UNTIMED[endpoint][0]])
 
     def master_data_deleted(self) -> None:
-        _, rows, row = self._some_row(COME_AND_GO)
+        endpoint, rows, row = self._some_row(COME_AND_GO)
         if len(rows) > 1:
             rows.remove(row)
+            self._tell(endpoint, row[UNTIMED[endpoint][0]], deleted=True)
 
     # Attached documents
 
@@ -351,6 +365,11 @@ class Life:
             world.draft_invoices if kind == "invoices" else getattr(world, kind)[status]
         )
         return found
+
+    def _tell(self, endpoint: str, key: str | int, *, deleted: bool = False) -> None:
+        if endpoint in EVENTS:
+            new = "" if deleted else key
+            self.company.tell(EVENTS[endpoint], deleted=deleted, OLDNUMBER=key, NEWNUMBER=new)
 
     def _some_row(self, endpoints: Any) -> tuple[str, Any, Any]:
         endpoint = self.random.choice(list(endpoints))

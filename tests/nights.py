@@ -93,7 +93,7 @@ class Nights(Warehouse):
         # One request at a time, so that what is done on a request is done between two answers.
         settings = {"concurrency": 1, **settings}
         super().__init__(self.tap, self.sandbox, company, *streams, **settings)
-        self._versions: dict[str, dict[tuple[str, ...], int]] = {s: {} for s in streams}
+        self._versions: dict[str, dict[tuple[str, ...], int | None]] = {s: {} for s in streams}
         self._versioned = bool(settings.get("emit_activate_version_messages"))
 
     def __enter__(self) -> Self:
@@ -127,9 +127,9 @@ class Nights(Warehouse):
         super().take(run)
         for message in run.messages:
             stream = message.get("stream", "")
-            if message["type"] == "RECORD" and "version" in message:
+            if message["type"] == "RECORD" and self._versioned:
                 key = key_of(stream, message["record"])
-                self._versions[stream][key] = message["version"]
+                self._versions[stream][key] = message.get("version")
             elif message["type"] == "ACTIVATE_VERSION":
                 old = self._versions[stream]
                 for key in [key for key in old if old[key] != message["version"]]:

@@ -90,6 +90,10 @@ def dimension(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
     assert all(row[2] for row in rows)
 
 
+def whose(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
+    assert [int(number) for (number,) in rows] == [company.agreement_number]
+
+
 def zero(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
     assert [money(total) for _, total in rows] == [Decimal(0)] * 4
 
@@ -102,6 +106,7 @@ CHECKS: dict[str, Callable[[Any, CompanyLike], None]] = {
     "duckdb.sql": zero,
     "result.sql": result,
     "trial_balance.sql": trial_balance,
+    "whose.sql": whose,
     "zero.sql": zero,
 }
 """By the title of the block."""

@@ -75,8 +75,9 @@ def test_from_no_token_to_a_stored_grant(connect: Connect) -> None:
     assert "Firma 0 is connected" in page.text
     assert page.url == f"{running.redirect_url}/done"
     assert f"Connected to Firma 0, agreement {NUMBER}." in ended.stderr
-    assert "The app is Warehouse sync, with the role SuperUser." in ended.stderr
-    assert "It can read 88 of 88 streams." in ended.stderr
+    assert re.search(r"^  app +Warehouse sync$", ended.stderr, re.MULTILINE)
+    assert re.search(r"^  roles +SuperUser$", ended.stderr, re.MULTILINE)
+    assert "88 of 88 can be read" in ended.stderr
     assert saved(connect) == [line_of(0, GRANT)]
     assert stat.S_IMODE((connect.folder / "agreements.jsonl").stat().st_mode) == 0o600
     assert ended.stdout == ""
@@ -430,10 +431,12 @@ def test_what_a_grant_may_not_read_is_told_with_the_reason(connect: Connect) -> 
     connect.sandbox.grants[GRANT] = replace(whole, modules=frozenset())
     ended = connect.paste(GRANT, INTO)
     assert ended.exit_code == 0
-    told = " ".join(ended.stderr.split())
-    assert re.search(r"It can read \d+ of 88 streams", told)
-    assert "It can read 88 of 88" not in told
-    assert "Missing modules: Project): activities, activity_groups, cost_type_groups" in told
+    assert re.search(r"streams +\d+ of 88 can be read", ended.stderr)
+    assert "88 of 88" not in ended.stderr
+    assert re.search(
+        r"^  activities +no +module: Missing modules: Project$", ended.stderr, re.MULTILINE
+    )
+    assert " customers " not in ended.stderr, "what can be read is not listed"
 
 
 @pytest.mark.parametrize("status", [206, 302, 304])
@@ -450,7 +453,7 @@ def test_a_fault_after_the_grant_is_stored_does_not_lose_it(connect: Connect) ->
     connect.sandbox.faults.add("/customers", "status", status=400, times=None)
     ended = connect.paste(GRANT, INTO)
     assert ended.exit_code == 0
-    assert "Could not be checked" in ended.stderr
+    assert re.search(r"^  customers +failed +e-conomic returned 400", ended.stderr, re.MULTILINE)
     assert saved(connect) == [line_of(0, GRANT)]
 
 
@@ -461,7 +464,6 @@ def test_a_fault_after_the_grant_is_stored_does_not_lose_it(connect: Connect) ->
         ([], "", 2, "Say where the tokens go"),
         (["--fill", "--export"], "", 2, "--fill needs a file"),
         ([INTO, "--paste", "--port=4000"], "", 2, "omit it"),
-        (["--locale=fr-FR"], "", 2, "is not one of"),
         ([INTO, "--app=two words"], "", 1, "Not an app's public token or installation URL"),
         ([INTO, "--paste"], "", 1, "App secret token (hidden) is required"),
         ([INTO, "--paste"], f"{APP}\ntwo words\n", 1, "Not a token or a URL"),

@@ -1,30 +1,25 @@
-"""`make demo` says so when the books do not add up, draws them, and leaves nothing running."""
+"""`make demo` says in few lines whether the books add up, and leaves nothing running."""
 
 from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import select
 import subprocess
 import sys
-from datetime import date
-from decimal import Decimal
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.demo import check_books, draw
-from scripts.figures import DEDUCTED, Figures, Month, figures
-from scripts.local import ROOT, process, sandbox
-from scripts.picture import danish, page
-from scripts.trial_balance import trial_balance
-from tests.books_of import Books
-from tests.conftest import WarmTapRunner, settings_for
+from scripts.demo import _print_streams, _step, check_books
+from scripts.local import ROOT, Run, process, sandbox
+from scripts.picture import figures
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sandbox.server import Sandbox
 
 YEAR = {"agreementNumber": 1, "year": "2025/2026", "fromDate": "2025-07-01", "toDate": "2026-06-30"}
@@ -135,7 +130,7 @@ def test_an_opening_entry_is_no_result_of_its_month(
 ) -> None:
     books["booked_entries"].append({**entry(12, 1010, -500), "type": opening})
     check(books, tmp_path)
-    assert [str(month.result) for month in figures(tmp_path).months] == ["1.00"]
+    assert [str(result) for result in figures(tmp_path).months.values()] == ["1.00"]
 
 
 def test_a_process_ends_with_its_block_and_so_do_its_children() -> None:
@@ -158,157 +153,57 @@ def test_a_sandbox_that_does_not_start_is_an_error() -> None:
         pass
 
 
-DRAWN = (
-    "agreements",
-    "accounts",
-    "accounting_years",
-    "accounting_year_totals",
-    "booked_entries",
-)
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
-    """The sandbox's main company as JSONL files."""
-    folder = tmp_path_factory.mktemp("company")
-    tap = WarmTapRunner(folder)
-    run = tap(settings_for(sandbox, "demo"), catalog=tap.catalog_of(*DRAWN))
-    assert run.exit_code == 0, run.stderr
-    for stream, rows in run.records.items():
-        lines = [json.dumps(row, default=float) for row in rows]
-        (folder / f"{stream}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return folder
-
-
-def kroner(text: str) -> Decimal:
-    """An amount from the picture."""
-    return Decimal(text.replace(".", "").replace(",", ".").replace("\N{MINUS SIGN}", "-"))
-
-
-def shown(html: str) -> dict[str, Decimal]:
-    """The amounts of the picture's table, by month."""
-    rows = re.findall(r'<tr><td>(\w+ \d{4})</td><td class="amount">([^<]+)</td></tr>', html)
-    return {month: kroner(amount) for month, amount in rows}
-
-
-def test_the_picture_shows_the_results_of_the_trial_balance(company: Path) -> None:
-    """Over all months, in the table: the profit and loss accounts of all fiscal years."""
-    everything = figures(company, months=1000)
-    balance = trial_balance(company)
-    results = [-b.booked for b in balance.balances if b.account < 5000]  # status from 5000 on
-    assert sum(shown(page(everything)).values()) == sum(results) == everything.result != 0
-
-
-def test_each_month_of_the_picture_is_that_of_the_books(company: Path, sandbox: Sandbox) -> None:
-    books = Books(sandbox.grants["demo"].company)  # type: ignore[arg-type]
-    drawn = figures(company)
-    years = books.company.world.years
-    starts = {(y.name, p.number): p.start for y in years for p in y.periods}
-    results = {starts[key[1:]]: amount for key, amount in books.results().items()}
-    assert len(drawn.months) == 18
-    assert {m.start: m.result for m in drawn.months} == {
-        m.start: results[m.start] for m in drawn.months
-    }
-    html = page(drawn)
-    assert list(shown(html).values()) == [m.result for m in drawn.months]
-
-
-def test_receivables_of_the_picture_are_what_is_open_in_the_books(
-    company: Path, sandbox: Sandbox
+def test_few_lines_say_what_has_been_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    books = Books(sandbox.grants["demo"].company)  # type: ignore[arg-type]
-    drawn = figures(company)
-    items = list(books.open_items("customer", drawn.as_of))
-    wanted = {
-        "Not due yet": sum(i.base for i in items if i.base > 0 and i.expires >= drawn.as_of),
-        DEDUCTED: sum(i.base for i in items if i.base < 0),
-    }
-    assert drawn.items == len(items)
-    for name, amount in wanted.items():
-        assert abs(drawn.receivables[name] - amount) <= Decimal("0.02"), name
-    assert abs(drawn.owed - sum(i.base for i in items)) <= Decimal("0.05")
-    assert danish(drawn.owed) in page(drawn)
+    rows = Counter({f"stream_{number}": number for number in range(1, 30)})
+    _print_streams(rows, Run(0, []), 5.2)
+    told = capsys.readouterr().out.split("\n")
+    assert "435 rows of 29 streams in 5 seconds. The largest streams:" in told
+    assert [line.split() for line in told[2:-1]] == [
+        [f"stream_{number}", str(number)] for number in range(29, 19, -1)
+    ]
 
 
-def test_columns_are_as_high_as_their_months(company: Path) -> None:
-    drawn = figures(company)
-    results = {f"{m.start:%Y-%m}": m.result for m in drawn.months}
-    wide = page(drawn).split('<svg class="wide"')[1].split("</svg>")[0]
-    columns = re.findall(
-        r'data-month="([^"]+)".*? y="([^"]+)" height="([^"]+)" fill="([^"]+)"', wide
-    )
-    assert [month for month, *_ in columns] == list(results)
-    per_krone = {float(height) / float(abs(results[month])) for month, _, height, _ in columns}
-    assert max(per_krone) - min(per_krone) < 1e-5
-    for month, _, _, colour in columns:
-        assert colour == ("#2b6cb0" if results[month] >= 0 else "#c2552d")
-
-
-def test_columns_are_labelled_in_what_the_heading_says(company: Path) -> None:
-    drawn = figures(company)
-    html = page(drawn)
-    assert "Monthly result, in thousand&nbsp;kr." in html
-    wide = html.split('<svg class="wide"')[1].split("</svg>")[0]
-    labels = re.findall(r'class="value"[^>]*>([^<]+)<', wide)
-    assert labels == [danish(m.result / 1000, 0) for m in drawn.months]
-
-
-def test_a_large_company_counts_in_millions_and_a_small_one_has_decimals() -> None:
-    for result, label, counted in ((12_345_678, "12,3", "million"), (1_234, "1,2", "thousand")):
-        month = Month(date(2026, 1, 1), Decimal(result), ended=True)
-        html = page(Figures("A", 1, "DKK", date(2026, 1, 31), [month], {}, 0))
-        assert f"Monthly result, in {counted}&nbsp;kr." in html
-        assert f">{label}</text>" in html
-
-
-def test_what_is_late_is_told_without_what_is_not_set_off(company: Path) -> None:
-    drawn = figures(company)
-    ages = drawn.receivables
-    assert drawn.late == drawn.owed - ages["Not due yet"] - ages[DEDUCTED] > 0
-    assert f"{danish(drawn.late)}&nbsp;kr. is late" in page(drawn)
-
-
-def test_entries_of_days_to_come_are_left_out(company: Path) -> None:
-    """An accrual dated next year must not make invoices late today."""
-    whole, until = figures(company), figures(company, today=date(2026, 6, 30))
-    assert until.as_of <= date(2026, 6, 30)
-    assert until.months[-1].start == date(2026, 6, 1)
-    earlier = {m.start: m.result for m in whole.months if m.start <= date(2026, 6, 1)}
-    assert {m.start: m.result for m in until.months if m.start in earlier} == earlier
-
-
-def test_the_picture_follows_a_dark_screen(company: Path) -> None:
-    """No colour of text or lines is fixed outside the two sets of colours at the top."""
-    html = page(figures(company))
-    style = html.split("<style>")[1].split("</style>")[0]
-    rules = style.split("* { box-sizing")[1]
-    assert "prefers-color-scheme: dark" in style
-    assert not re.search(r"#[0-9a-f]{3,6}", rules)
-    assert "stroke=" not in html
-
-
-def test_the_picture_needs_nothing_from_the_net(
-    company: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_balances_are_told_in_danish_and_english(
+    books: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = tmp_path / "picture.html"
-    draw(company, picture)
-    html = picture.read_text(encoding="utf-8")
-    assert not re.search(r"https?://|<script|<link|@import|url\(", html)
-    assert "As of 13 November 2026" in html
-    assert "Nordlys Cykler &amp; Fritid ApS" in html
-    assert capsys.readouterr().out.splitlines()[-1] == str(picture)
+    check(books, tmp_path)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["5600", "Debitorer", "Receivables", "1.00"] in lines
+    assert ["1010", "Salg", "-1.00"] in lines  # an account that the sample company has not got
 
 
-def test_amounts_are_written_the_danish_way() -> None:
-    assert danish(Decimal("1234567.5")) == "1.234.567,50"
-    assert danish(Decimal("-0.05")) == "\N{MINUS SIGN}0,05"
+def test_a_step_without_a_terminal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with _step("Reading"):
+        pass
+    assert capsys.readouterr().out == "Reading ... 0 s\n"
 
 
-def test_a_company_without_open_items_is_drawn_too() -> None:
-    month = Month(date(2026, 1, 1), Decimal(0), ended=True)
-    ages = {"Not due yet": Decimal(0)}
-    html = page(Figures("A", 1, "EUR", date(2026, 1, 31), [month], ages, 0))
-    assert "Open receivables: 0,00&nbsp;EUR" in html
+def test_a_step_on_a_terminal_counts_the_seconds() -> None:
+    ours, theirs = pty.openpty()
+    code = "import time; from scripts.demo import _step\nwith _step('Reading'): time.sleep(1.2)"
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, cwd=ROOT, check=True)
+    os.close(theirs)
+    lines = os.read(ours, 10_000).decode().split("\r")
+    os.close(ours)
+    assert len([line for line in lines if line.startswith("Reading ... ")]) >= 3
+
+
+@pytest.mark.slow
+def test_the_demo_reads_checks_and_draws() -> None:
+    """What `make demo` runs. It installs the plugins, from a package index."""
+    command = [sys.executable, "-m", "scripts.demo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Reads a made-up company")
+    assert "minute" in lines[1]
+    assert len(lines) <= 65
+    (told,) = [line for line in lines if "balances equals e-conomic's own" in line]
+    assert told.startswith("Every year adds up to zero")
+    assert re.search(r"The second run read [\d,]+ rows instead of [\d,]+: \d+ streams", done.stdout)
+    assert Path(lines[-1].rpartition(": ")[2]).read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_a_port_that_is_taken_is_no_riddle(sandbox: Sandbox) -> None:

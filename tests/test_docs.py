@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -14,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from scripts.docs_site import section, stage
 from scripts.streams_page import DOMAINS
 from tests.conftest import made_once
 from tests.documents import ROOT
@@ -51,10 +51,11 @@ class Page(HTMLParser):
 
 
 def build(folder: Path, config: dict[str, object]) -> subprocess.CompletedProcess[str]:
-    """Put the pages together in a folder and build the site there."""
-    pages = folder / "build" / "docs"
-    if not pages.exists():
-        stage(pages)
+    """Build the site in a folder, of the pages that are there or else of the project's."""
+    if not (folder / "docs").exists():
+        shutil.copytree(ROOT / "docs", folder / "docs")
+    for name in ("CHANGELOG.md", "SECURITY.md"):
+        shutil.copy(ROOT / name, folder)
     (folder / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     return subprocess.run(
         [str(ZENSICAL), "build", "--clean", "--strict"],
@@ -108,15 +109,14 @@ def test_every_page_of_the_navigation_is_there(pages: dict[Path, Page], site: Pa
     assert {"settings/index.html", "quickstart/index.html", "recipes/ledger/index.html"} <= names
 
 
-def test_every_page_that_is_there_is_in_the_navigation(site: Path, tmp_path: Path) -> None:
+def test_every_page_that_is_there_is_in_the_navigation() -> None:
     def listed(item: object) -> set[str]:
         if isinstance(item, str):
             return {item}
         children = item.values() if isinstance(item, dict) else item
         return {name for child in children for name in listed(child)}  # type: ignore[attr-defined]
 
-    stage(tmp_path / "docs")
-    there = {p.relative_to(tmp_path / "docs").as_posix() for p in tmp_path.rglob("*.md")}
+    there = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")}
     assert listed(config()["nav"]) == there
 
 
@@ -146,16 +146,29 @@ def test_links_that_leave_are_https(pages: dict[Path, Page]) -> None:
 
 def test_a_broken_link_breaks_the_build(tmp_path: Path) -> None:
     """Or else "strictly" would mean nothing."""
-    page = tmp_path / "build" / "docs" / "index.md"
+    page = tmp_path / "docs" / "index.md"
     page.parent.mkdir(parents=True)
     page.write_text("# Home\n\n[there](nowhere.md)\n")
-    plain = {k: v for k, v in config().items() if k not in {"nav", "extra_css"}}
+    plain = {k: v for k, v in config().items() if k not in {"nav", "extra_css", "extra_javascript"}}
     assert build(tmp_path, plain).returncode != 0
 
 
-def test_a_section_ends_where_the_next_one_begins() -> None:
-    text = "# A\none\n```sh\n# not a heading\n```\n## B\ntwo\n# C\nthree\n"
-    assert section(text, "A") == "one\n```sh\n# not a heading\n```\n## B\ntwo\n"
-    assert section(text, "B") == "two\n"
-    with pytest.raises(LookupError, match="'D'"):
-        section(text, "D")
+def test_the_changelog_and_the_promises_of_security_are_pages(pages: dict[Path, Page]) -> None:
+    texts = {path.parent.name: path.read_text("utf-8") for path in pages}
+    assert "Keep a Changelog" in texts["changelog"]
+    assert "Report a vulnerability" in texts["security"]
+
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)]+)\)")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_links_of_the_documents_beside_the_site_lead_to_files_and_headings(name: str) -> None:
+    for link in LINK.findall((ROOT / name).read_text("utf-8")):
+        path, _, anchor = link.partition("#")
+        if urlsplit(link).scheme or not path:
+            continue
+        assert (ROOT / path).exists(), link
+        headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, link

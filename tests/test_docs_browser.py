@@ -33,6 +33,22 @@ return [...inside.querySelectorAll('a')].map(a => a.href);
 """
 
 
+BROKEN_NAMES = """
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const broken = [];
+while (texts.nextNode()) {
+  for (const found of texts.currentNode.data.matchAll(/e-conomic/g)) {
+    const range = document.createRange();
+    range.setStart(texts.currentNode, found.index);
+    range.setEnd(texts.currentNode, found.index + found[0].length);
+    const lines = new Set([...range.getClientRects()].map(it => Math.round(it.top)));
+    if (lines.size > 1) broken.push(texts.currentNode.data.slice(found.index - 20));
+  }
+}
+return broken;
+"""
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -60,7 +76,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_no_page_is_wider_than_the_screen(
+def test_no_page_is_wider_than_the_screen_or_breaks_the_name_e_conomic(
     browser: Browser,
     address: str,
     site: Path,  # noqa: F811
@@ -73,6 +89,7 @@ def test_no_page_is_wider_than_the_screen(
         browser.open(f"{address}{name}/")
         if not browser.until(lambda: browser.run(BESIDE_THE_PAGE) == [False, []]):  # scripts load
             wrong[name] = browser.run(BESIDE_THE_PAGE)
+        wrong.update({f"{name}: a name": it for it in browser.run(BROKEN_NAMES)})
     assert len(names) > 30
     assert wrong == {}
 
@@ -83,7 +100,8 @@ def test_no_page_is_wider_than_the_screen(
         ("trial balance", "recipes/ledger/"),
         ("restbeløb", "recipes/receivables/"),
         ("booked_entries", "streams/ledger/#booked_entries"),
-        ("start_date", "settings/#start_date"),
+        ("start_date", "settings/#what-start_date-bounds"),
+        ("kladde", "words/#for-data-engineers-accounting-words"),
     ],
 )
 def test_search_finds(browser: Browser, address: str, words: str, page: str) -> None:

@@ -436,32 +436,6 @@ def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
                     assert value not in written
 
 
-def test_what_has_changed_since_an_earlier_report_is_told(
-    lab: Lab, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    lab.ask("--only=counts")
-    earlier = lab.report.rename(tmp_path / "earlier.json")
-    compare = ("--only=counts", f"--compare={earlier}")
-    lab.ask(*compare)
-    assert "What has changed:\nnothing\n" in capsys.readouterr().out
-    lab.status("/count", 404)
-    lab.ask(*compare)
-    changed = "counts\n  was  as assumed: counted\n  now  otherwise: not counted: returned 404\n"
-    assert f"What has changed:\n{changed}" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"findings": {"counts": {}}}', None])
-def test_an_earlier_report_that_is_none_is_told_before_anything_is_asked(
-    text: str | None, lab: Lab, tmp_path: Path
-) -> None:
-    earlier = tmp_path / "earlier.json"
-    if text is not None:
-        earlier.write_text(text)
-    with pytest.raises(SystemExit, match="is not a report of make live-check"):
-        lab.ask(f"--compare={earlier}")
-    assert lab.sandbox.log == []
-
-
 def test_a_call_that_is_refused_for_the_budget_is_waited_for_once(lab: Lab) -> None:
     lab.status("", 429, retry_after="7", nth=3)
     reasons = {it["seen"] for it in lab.ask().values()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -235,25 +234,6 @@ def test_an_open_entry_that_is_gone_for_good_is_told_once(
 
 
 # How the state keeps what is open
-
-
-@pytest.mark.parametrize("form", ["differences", "lowest number"])
-def test_a_state_of_an_earlier_version_is_understood(
-    warehouse: Warehouse, company: Company, form: str
-) -> None:
-    rows = {"booked_entries": ENTRIES, "invoices_booked": "rest:/invoices/booked"}
-    for stream, endpoint in rows.items():
-        books: Any = company.rows(endpoint)
-        opened = [row[KEYS[stream]] for row in books if row["remainder"]]
-        steps = [opened[0], *(after - before for before, after in pairwise(opened))]
-        assert warehouse.state is not None
-        (partition,) = warehouse.state["bookmarks"][stream]["partitions"]
-        many = form == "lowest number"
-        partition["open"] = None if many else steps
-        partition["open_from"] = opened[0] if many else None
-    all_paid_and_half_of_it_undone(company)
-    warehouse.run()
-    assert warehouse.wrong() == []
 
 
 def test_a_state_that_is_damaged_costs_a_full_read_and_no_row(

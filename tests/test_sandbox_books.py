@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.sandbox.books import chart
+from tests.sandbox.books.bicycle_shop import BicycleShop
 from tests.sandbox.books.calendar import TODAY
 from tests.sandbox.company import LISTINGS, build_company
 from tests.sandbox.values import decode_path_part, path_part
@@ -47,7 +49,13 @@ def big() -> Company:
     return build_company(2, "Stor A/S", seed=8, entries=20_000)
 
 
-@pytest.fixture(scope="module", params=["small", "big"])
+@pytest.fixture(scope="module")
+def sample() -> Company:
+    """The sample company, as the demo reads it."""
+    return build_company(1234567, "Nordlys", seed=1, entries=2_000, story=BicycleShop)
+
+
+@pytest.fixture(scope="module", params=["small", "big", "sample"])
 def company(request: pytest.FixtureRequest) -> Company:
     found: Company = request.getfixturevalue(request.param)
     return found
@@ -288,10 +296,17 @@ def test_vat_codes_are_padded_where_openapi_shows_them(company: Company) -> None
     assert {len(code) for code in codes} == {5}
 
 
-def test_the_ledger_holds_fifteen_digits_and_the_leap_day(company: Company) -> None:
-    rows = listing(company, BOOKED)
-    assert Decimal("1234567890123.45") in {row["amount"] for row in rows}
-    assert date(2024, 2, 29) in {row["date"] for row in rows}
+def test_the_ledger_holds_the_leap_day(company: Company) -> None:
+    assert date(2024, 2, 29) in {row["date"] for row in listing(company, BOOKED)}
+
+
+def test_amounts_have_up_to_fifteen_digits_but_not_in_the_sample_company(
+    small: Company, big: Company, sample: Company
+) -> None:
+    for company in (small, big):
+        rows = listing(company, BOOKED)
+        assert Decimal("1234567890123.45") in {row["amount"] for row in rows}
+    assert max(abs(row["amountInBaseCurrency"]) for row in listing(sample, BOOKED)) < 2_000_000
 
 
 def test_finance_entries_carry_no_remainder(small: Company) -> None:
@@ -725,6 +740,56 @@ def test_links_escape_what_e_conomic_escapes() -> None:
 )
 def test_an_escaped_key_reads_back(value: str) -> None:
     assert decode_path_part(unquote(path_part(value))) == value
+
+
+# -- the story of the sample company
+
+
+def months_of(company: Company, kind: str) -> dict[date, Decimal]:
+    """By month: what the accounts of a kind earn, less what they cost."""
+    sums: dict[date, Decimal] = defaultdict(Decimal)
+    for row in listing(company, BOOKED):
+        number = row["accountNumber"]
+        sales = kind == "sales" and number < 1100
+        if sales or (kind == "result" and chart.BY_NUMBER[number].kind == chart.PL):
+            sums[row["date"].replace(day=1)] -= row["amountInBaseCurrency"]
+    return sums
+
+
+def span(sums: dict[date, Decimal], year: int, *months: int) -> Decimal:
+    return sum((sums[date(year, month, 1)] for month in months), Decimal(0))
+
+
+def test_summers_sell_more_than_winters_and_every_year_more_than_the_last(sample: Company) -> None:
+    sales = months_of(sample, "sales")
+    for year in (2023, 2024, 2025, 2026):
+        assert span(sales, year, 4, 5, 6) > 1.3 * float(span(sales, year, 1, 2, 3))
+    for months in ((1, 2, 3), (4, 5, 6)):
+        grown = [span(sales, year, *months) for year in (2023, 2024, 2025, 2026)]
+        assert grown == sorted(grown)
+
+
+def test_one_quarter_is_bad(sample: Company) -> None:
+    results = months_of(sample, "result")
+    quarters = {
+        (year, first): span(results, year, first, first + 1, first + 2)
+        for year in (2023, 2024, 2025, 2026)
+        for first in (1, 4, 7)
+    }
+    assert min(quarters, key=lambda quarter: quarters[quarter]) == (2025, 7)
+    assert quarters[2025, 7] < 0 < quarters[2024, 7] < quarters[2026, 7]
+
+
+def test_amounts_of_the_sample_company_are_believable(sample: Company) -> None:
+    grosses = [row["grossAmountInBaseCurrency"] for row in listing(sample, "rest:/invoices/booked")]
+    assert max(grosses) < 150_000
+    assert min(row["salesPrice"] for row in listing(sample, "rest:/products")) > 100
+    banks: dict[int, Decimal] = defaultdict(Decimal)
+    rows = [row for row in listing(sample, BOOKED) if row["type"] != 8]
+    for row in sorted(rows, key=lambda row: (row["date"], row["entryNumber"])):
+        banks[row["accountNumber"]] += row["amountInBaseCurrency"]
+        for account in (chart.BANK, chart.BANK_EUR, chart.CASH, chart.STOCK):
+            assert banks[account] >= 0
 
 
 # -- events

@@ -1,4 +1,4 @@
-"""The settings are the same in the tap, meltano.yml, .secrets.example and README."""
+"""The settings are the same in the tap, meltano.yml, .secrets.example and the documents."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ EXAMPLE = (ROOT / ".secrets.example").read_text("utf-8")
 IN_EXAMPLE = dict(re.findall(r"^(?:# )?TAP_VISMA_ECONOMIC_([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 ACTIVE = dict(re.findall(r"^TAP_VISMA_ECONOMIC_([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
-README = (ROOT / "README.md").read_text("utf-8")
-IN_README = {
+PAGE = (ROOT / "docs/settings.md").read_text("utf-8")
+ON_PAGE = {
     name: (kind, default)
     for name, kind, default in re.findall(
-        r"^\| `(\w+)` \| ([\w ,]+) \| (?:`(.*?)`)? ?\| .+ \|$",
-        README[README.index("settings: begin") : README.index("settings: end")],
+        r"^\| `(\w+)`<br>(\w+(?:, secret)?)(?:, default `(.*?)`)? \| .+ \|$",
+        PAGE[PAGE.index("settings: begin") : PAGE.index("settings: end")],
         re.MULTILINE,
     )
 }
@@ -144,29 +144,29 @@ def test_the_example_file_shows_the_default(name: str) -> None:
     assert shown == (default if isinstance(default, str) else json.dumps(default))
 
 
-def test_the_readme_lists_every_setting_of_the_tap() -> None:
-    assert list(IN_README) == OWN
+def test_the_page_lists_every_setting_of_the_tap() -> None:
+    assert list(ON_PAGE) == OWN
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_the_readme_shows_kind_secrecy_and_default(name: str) -> None:
+def test_the_page_shows_kind_secrecy_and_default(name: str) -> None:
     setting = DECLARED[name]
     secret = ", secret" if setting.get("secret") else ""
     default = json.dumps(setting["default"]) if "default" in setting else ""
-    assert IN_README[name] == (kind(setting) + secret, default)
+    assert ON_PAGE[name] == (kind(setting) + secret, default)
 
 
-def test_the_readme_names_the_settings_of_the_sdk() -> None:
+def test_the_page_names_the_settings_of_the_sdk() -> None:
     for name in set(DECLARED) - set(OWN):
-        assert f"`{name}`" in README
+        assert f"`{name}`" in PAGE
 
 
 @of_the_locked_sdk
-@pytest.mark.parametrize("path", ["README.md", "meltano.yml", "docs/streams/index.md"])
-def test_what_is_derived_from_the_code_is_up_to_date(path: str) -> None:
+def test_what_is_derived_from_the_code_is_up_to_date() -> None:
     """`python -m scripts.update_docs` brings it up to date."""
     derived = {str(file.relative_to(ROOT)): text for file, text in documents()}
-    assert (ROOT / path).read_text("utf-8") == derived[path]
+    assert {"docs/settings.md", "meltano.yml", "docs/streams/ledger.md"} <= derived.keys()
+    assert [name for name in derived if (ROOT / name).read_text("utf-8") != derived[name]] == []
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -134,7 +134,7 @@ def test_a_signal_while_the_run_begins_does_not_end_it_as_if_complete(
         arguments = run_tap.arguments(
             settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units")
         )
-        process = start(run_tap, arguments)
+        process = start(run_tap, arguments, TAP_VISMA_ECONOMIC_LOGLEVEL="DEBUG")
         # The SDK says this in its constructor, just before it sets handlers of its own.
         log = run_tap.folder / "err"
         wait_until(lambda: "Skipping parse of env var settings" in log.read_text())

@@ -499,45 +499,21 @@ def test_the_same_documents_again_change_nothing(
     rest_columns(desk, name={"type": "string"})
     capsys.readouterr()
     assert desk.update(THINGS) == 0
-    assert capsys.readouterr().out == "Nothing changed.\n"
+    assert capsys.readouterr().out == "0 files changed.\n"
 
 
 def test_newer_documents_are_compared_with_the_files(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rest_columns(desk, name={"type": "string"}, size={"type": "integer"})
+    rest_columns(desk, name={"type": "string"})
     capsys.readouterr()
-    rest_columns(desk, name={"type": "integer"}, dueDate=DATE)
-    assert capsys.readouterr().out.splitlines() == [
-        "things",
-        "  added dueDate: string or null (date)",
-        "  removed size: integer or null",
-        "  changed name: string or null -> integer or null",
-        "1 files written.",
+    rest_columns(desk, name={"type": "integer"})
+    told = capsys.readouterr().out.splitlines()
+    assert [line.strip() for line in told if line.startswith(("-  ", "+  "))] == [
+        '-      "type": ["string", "null"]',
+        '+      "type": ["integer", "null"]',
     ]
-
-
-def test_a_change_deep_in_a_record_is_told_by_its_path(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def lines(kind: str) -> Json:
-        item = {"type": "object", "properties": {"price": {"type": kind}}}
-        return {"type": "array", "items": item}
-
-    rest_columns(desk, lines=lines("integer"))
-    rest_columns(desk, lines=lines("number"))
-    expected = "  changed lines[].price: integer or null -> number or null"
-    assert expected in capsys.readouterr().out.splitlines()
-
-
-def test_a_new_version_of_a_module_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    openapi_columns(desk)
-    document = spec({"number": {"type": "integer"}})
-    document["servers"] = [{"url": "https://apis.e-conomic.com/salesapi/v2.0.0/"}]
-    desk.publish_module("salesapi", document)
-    capsys.readouterr()
-    assert desk.update(SALES) == 0
-    assert "  version 1.2.3 -> 2.0.0" in capsys.readouterr().out.splitlines()
+    assert told[-1] == "1 files changed."
 
 
 def test_a_stream_whose_document_is_missing_keeps_its_file_and_is_named(
@@ -548,10 +524,7 @@ def test_a_stream_whose_document_is_missing_keeps_its_file_and_is_named(
     (desk.documents / "rest/schemas/things.get.schema.json").unlink()
     capsys.readouterr()
     assert desk.update(THINGS) == 0
-    assert capsys.readouterr().out.splitlines()[:2] == [
-        "things",
-        "  its document is missing; the file stays as it is",
-    ]
+    assert capsys.readouterr().out.startswith("things: its document is missing; ")
     assert desk.file("things") == before
 
 

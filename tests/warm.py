@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tap_visma_economic.tap"])
+_context.set_forkserver_preload(
+    [f"tap_visma_economic.{name}" for name in ("tap", "events", "webhooks.__main__")]
+)
 
 
 def run(
@@ -26,6 +28,7 @@ def run(
     folder: Path,
     timeout: float,
     began: Callable[[int], object] = lambda _: None,
+    program: str = "tap-visma-economic",
 ) -> tuple[int, bytes, bytes]:
     """Run the command line to its end and return its exit code, stdout and stderr.
 
@@ -35,12 +38,14 @@ def run(
         folder: where it runs.
         timeout: seconds it may take.
         began: told the number of the process.
+        program: the tap, or `tap-visma-economic-webhooks`.
 
     Raises:
         TimeoutError: it did not end in time, and was killed.
     """
     out, err = folder / "stdout", folder / "stderr"
-    process = _context.Process(target=_tap, args=(arguments, dict(env), folder, out, err))
+    line = [program, *arguments]
+    process = _context.Process(target=_main, args=(line, dict(env), folder, out, err))
     process.start()
     began(process.pid or 0)
     process.join(timeout)
@@ -53,13 +58,18 @@ def run(
     return code, out.read_bytes(), err.read_bytes()
 
 
-def _tap(arguments: Sequence[str], env: Mapping[str, str], folder: Path, *files: Path) -> None:
+def _main(line: list[str], env: Mapping[str, str], folder: Path, *files: Path) -> None:
     for descriptor, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
-    sys.argv = ["tap-visma-economic", *arguments]
+    sys.argv = line
+    if line[0].endswith("-webhooks"):
+        from tap_visma_economic.webhooks.__main__ import main  # noqa: PLC0415
+
+        main()
+        return
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 
     TapVismaEconomic.cli()

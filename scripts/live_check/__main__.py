@@ -29,7 +29,7 @@ from tap_visma_economic.retry import retry_after
 from tap_visma_economic.schemas import MODULE_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from scripts.live_check.checks import Check
 
@@ -39,7 +39,7 @@ LONGEST_WAIT = 60.0  # seconds, and only once
 ANSWERS = {True: "as assumed", False: "otherwise", None: "could not tell"}
 
 
-class TokensRefusedError(Exception):
+class TokensRejectedError(Exception):
     """e-conomic returned 401."""
 
 
@@ -61,7 +61,7 @@ class Api:
 
         Raises:
             CannotTell: it was not sent, or there was no response.
-            TokensRefusedError: e-conomic does not know the tokens.
+            TokensRejectedError: e-conomic does not know the tokens.
         """
         if request not in self._known:
             self._known[request] = self._send(request)
@@ -87,7 +87,7 @@ class Api:
             raise CannotTell(f"no response ({type(error).__name__})") from None
         self.replies.append(reply)
         if reply.status == requests.codes.unauthorized:
-            raise TokensRefusedError
+            raise TokensRejectedError
         if reply.status == requests.codes.too_many_requests:
             wait = retry_after(*(reply.headers.get(name) for name in ("Retry-After", "Date")))
             self._hold(wait, "not requested: e-conomic rejected a call with 429")
@@ -162,25 +162,12 @@ def live_check(api: Api, only: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def changes(earlier: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each finding that is another than in an earlier report."""
-    before, after = earlier["findings"], now["findings"]
-    for key in {**before, **after}:
-        old, new = (
-            f"{it[key]['answer']}: {it[key]['seen']}" if key in it else "not checked"
-            for it in (before, after)
-        )
-        if old != new:
-            yield f"{key}\n  was  {old}\n  now  {new}"
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make live-check", description=__doc__)
     environment = os.environ.get
     for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, default=environment(PREFIX + name.upper()) or usual)
-    parser.add_argument("--compare", type=Path, help="an earlier report: report what has changed")
     name = f"live-check-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.json"
     parser.add_argument("--report", type=Path, default=Path("output") / name, help="where it goes")
     parser.add_argument("--only", action="append", choices=CHECKS, default=[], metavar="KEY")
@@ -191,12 +178,6 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the checks; 0 if they could be made, whatever they found."""
     options = _arguments()
-    try:
-        text = options.compare.read_text("utf-8") if options.compare else '{"findings": {}}'
-        earlier = json.loads(text)
-        list(changes(earlier, earlier))
-    except (OSError, ValueError, LookupError, TypeError):
-        sys.exit(f"{options.compare} is not a report of make live-check")
     rest_url, openapi_url = options.rest_url.rstrip("/"), options.openapi_url.rstrip("/")
     app, grant = PREFIX + "APP_SECRET_TOKEN", PREFIX + "AGREEMENT_GRANT_TOKEN"
     tokens = os.environ.get(app) or "demo", os.environ.get(grant) or "demo"
@@ -204,14 +185,12 @@ def main() -> int:
     api = Api(rest_url, openapi_url, auth, options.pause)
     try:
         report = live_check(api, options.only)
-    except TokensRefusedError:
+    except TokensRejectedError:
         sys.exit(f"e-conomic rejects the tokens (401): see {app} and {grant}")
     if not api.replies:
         sys.exit(f"No response from {origin_of(rest_url)[1]}: nothing could be checked")
     options.report.parent.mkdir(parents=True, exist_ok=True)
     options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if options.compare:
-        print("\nWhat has changed:\n" + ("\n".join(changes(earlier, report)) or "nothing"))
     print(f"\n{len(api.replies)} calls. Report: {options.report}. It contains no company data.")
     return 0
 

@@ -283,9 +283,9 @@ def means_used(*replies: Reply) -> Finding:
 
 def says_how_long(*replies: Reply) -> Finding:
     """Whether a 429 says how long to wait."""
-    refused = [it for it in replies if it.status == 429]
-    need(refused, "no call was rejected, and this script does not provoke it")
-    waits = {form_of(it.headers.get("Retry-After", "")) for it in refused}
+    rejected = [it for it in replies if it.status == 429]
+    need(rejected, "no call was rejected, and this script does not provoke it")
+    waits = {form_of(it.headers.get("Retry-After", "")) for it in rejected}
     form = "in seconds" if all(re.fullmatch("9+", wait) for wait in waits) else "in another form"
     return either(waits != {""}, f"Retry-After {form}", "429 without Retry-After")
 

@@ -106,7 +106,7 @@ _SERVED = partial(
     answers.by_status, {200: "served"}, dict.fromkeys((400, 404, 410), "not served: {}")
 )
 _YEAR_FOUND = partial(answers.by_status, {200: "found"}, dict.fromkeys((400, 404), "not found: {}"))
-_REFUSED = partial(answers.by_status, {400: "rejected with 400"}, {200: "accepted"})
+_REJECTED = partial(answers.by_status, {400: "rejected with 400"}, {200: "accepted"})
 
 
 def _module(name: str) -> str:
@@ -135,7 +135,7 @@ def _entries_of_year(condition: str) -> Check:
         year = encoded(some(rows(years), "fiscal years")[-1]["year"])
         return f"/accounting-years/{year}/entries?pagesize=1&filter={condition}"
 
-    return Check(_REFUSED, (YEARS, request), condition.partition("$")[0])
+    return Check(_REJECTED, (YEARS, request), condition.partition("$")[0])
 
 
 def _split_year(years: Reply) -> str:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tap_visma_economic import access
 from tap_visma_economic.__main__ import check_standard_streams
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.connect import store, terminal, token_check
 from tap_visma_economic.connect.installation import (
-    LOCALES,
     NotGrantedError,
     grant_in_paste,
     has_token,
@@ -30,7 +28,6 @@ from tap_visma_economic.errors import (
     GrantRefusedError,
     Stopped,
     counted,
-    shown,
 )
 from tap_visma_economic.redact import PUBLIC
 
@@ -45,7 +42,7 @@ INTERRUPTED = 130
 """Exit code for Ctrl-C, as shells count it: 128 + SIGINT."""
 
 _TRIES = 3
-"""How often an app secret may be typed."""
+"""Maximum attempts to type the app secret."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,6 @@ class Options:
     paste: bool
     port: int | None
     no_browser: bool
-    locale: str
     timeout: float
 
 
@@ -82,13 +78,6 @@ class Options:
     "--port", type=click.IntRange(1, 65535), help="Local port to listen on. Default: any free port"
 )
 @click.option("--no-browser", is_flag=True, help="Print the URL instead of opening a browser.")
-@click.option(
-    "--locale",
-    type=click.Choice(LOCALES),
-    default=LOCALES[0],
-    show_default=True,
-    help="Language of e-conomic's page.",
-)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -132,7 +121,7 @@ def fill_in(path: Path) -> None:
         if not grants:
             raise ConfigError(f"{path} has no lines to fill")
         tap = token_check.opened(config, app_secret, grants[0].token)
-        found, problems = token_check.filled(tap, grants, names=True)
+        found, problems = token_check.filled(tap, grants)
         changed = sum(new != old for new, old in zip(found, grants, strict=True))
         if changed:
             store.save(path, found, form)
@@ -145,11 +134,9 @@ def connect(options: Options, into: Path | None) -> None:
     """Get a grant, check it, save or print it, and report which streams it can read."""
     config = token_check.settings_given()
     if into:
-        store.check(into)  # before anybody adds the app in vain
+        store.check(into)  # before somebody adds the app in vain
     app = options.app or terminal.ask("App public token (or the app's installation URL)")
-    installation_url(
-        app, locale=options.locale, redirect_url=None
-    )  # fails before the next question
+    installation_url(app)  # fails before the next question
     app_secret = config.get("app_secret_token")
     typed = app_secret is None
     app_secret = app_secret or terminal.ask_app_secret()
@@ -162,7 +149,6 @@ def connect(options: Options, into: Path | None) -> None:
         try:
             app_secret, tap, found = _checked(config, app_secret, token, typed=typed)
             say(f"Connected to {found.name or 'a company'}, agreement {found.number}.")
-            _report_app(found)
             grant = Grant(token, "agreement_grant_token", found.number, found.name)
             if into:
                 _save(into, tap, grant)
@@ -172,29 +158,28 @@ def connect(options: Options, into: Path | None) -> None:
             show(Page("failed", f"{error}."))
             raise
         show(Page("connected", found.name or str(found)))
-    say("Checking which streams it can read ...")
+    say("Checking which streams it can read ...\n")
     try:
-        for line in token_check.access_report(tap):
-            say(line)
+        say(token_check.access_table(tap))
     except EconomicError as error:
         say(f"Could not check which streams it can read: {error}")
 
 
 @contextlib.contextmanager
 def _grant(options: Options, app: str) -> Iterator[tuple[str, Callable[[Page], object]]]:
-    """Get a grant token; yields it, and what shows the browser the result."""
+    """Get a grant token; yield it, and a function that shows the result in the browser."""
     blind = not terminal.has_browser() and options.port is None and not options.no_browser
     if options.paste or blind:
         if not options.paste:
             say("No browser is available on this machine, so you will paste the token by hand.")
-        url = installation_url(app, locale=options.locale, redirect_url=None)
+        url = installation_url(app)
         _show_url(url, options, "in any browser")
         say("e-conomic then shows the agreement grant token, or redirects to a URL that ends in")
         say("?token=... Paste either one here. It is not echoed.")
         yield grant_in_paste(terminal.ask("Agreement grant token", hidden=True)), lambda _: None
         return
     with Listener(options.port or 0) as listener:
-        url = installation_url(app, locale=options.locale, redirect_url=listener.redirect_url)
+        url = installation_url(app, listener.redirect_url)
         _show_url(url, options, "in a browser on this machine")
         say(
             f"Waiting up to {options.timeout:.0f} seconds for the browser to return. "
@@ -239,10 +224,10 @@ def _checked(
 
 
 def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
-    """Add a grant to a file, in place of the line that its agreement has there already."""
+    """Add a grant to a file, or replace the line of its agreement."""
     with store.locked(path):
         held, form = store.load(path)
-        grants, problems = token_check.filled(tap, held, names=False)
+        grants, problems = token_check.filled(tap, held)
         same = [grant for grant in grants if new.number == grant.number or new.token == grant.token]
         if same:
             new = replace(new, enabled=same[0].enabled)
@@ -260,14 +245,6 @@ def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
     say(f"To read it, set agreements_file to {path}, and app_secret_token.")
 
 
-def _report_app(found: Agreement) -> None:
-    app = found.page.rows[0].get("application")
-    name = app.get("name") if isinstance(app, dict) else None
-    if isinstance(name, str):
-        roles = ", ".join(map(shown, access.roles(found)))
-        say(f"The app is {shown(name)}" + (f", with the role {roles}." if roles else "."))
-
-
 def main() -> None:
     """Run the command line, and end with an exit code and without a traceback."""
     check_standard_streams()
@@ -278,7 +255,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt, Stopped):
         click.echo("\nStopped.", err=True)
-        os._exit(INTERRUPTED)  # responses still on their way would be waited for
+        os._exit(INTERRUPTED)  # without waiting for requests in flight
     except EconomicError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", FAILED))

@@ -15,9 +15,6 @@ from tap_visma_economic.errors import ConfigError, EconomicError
 
 REQUEST_ACCESS = "https://secure.e-conomic.com/secure/api1/requestaccess.aspx"
 
-LOCALES = ("en-US", "da-DK", "nb-NO", "sv-SE")
-"""Languages of e-conomic's page, as its documentation lists them."""
-
 
 class NotGrantedError(EconomicError):
     """The browser returned without a token: the app was not added."""
@@ -25,20 +22,17 @@ class NotGrantedError(EconomicError):
     exit_code = 3
 
 
-def installation_url(app: str, *, locale: str, redirect_url: str | None) -> str:
+def installation_url(app: str, redirect_url: str | None = None) -> str:
     """Return the URL at which somebody of a company adds the app.
 
     Args:
         app: the app's public token, or the installation URL that e-conomic shows for the app.
-        locale: one of `LOCALES`.
         redirect_url: where the browser is sent with the token; None lets e-conomic show it.
     """
     page, given = _page_of(app.strip())
-    wanted = {"locale": locale, **({"redirectUrl": redirect_url} if redirect_url else {})}
-    query = [
-        (name, value) for name, value in given if name.lower() not in {"locale", "redirecturl"}
-    ]
-    return f"{page}?{urlencode([*query, *wanted.items()])}"
+    query = [(name, value) for name, value in given if name.lower() != "redirecturl"]
+    query += [("redirectUrl", redirect_url)] if redirect_url else []
+    return f"{page}?{urlencode(query)}"
 
 
 def has_token(app: str, token: str) -> bool:
@@ -72,7 +66,7 @@ def grant_in_query(query: str) -> str:
             "and add the app"
         )
     if len(tokens) > 1 or not is_token(tokens[0]):
-        raise ConfigError("What e-conomic sent back is not a token")
+        raise ConfigError("e-conomic returned something that is not a token")
     return tokens[0]
 
 

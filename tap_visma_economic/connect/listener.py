@@ -1,8 +1,9 @@
 """Waits on this machine for the browser that returns from e-conomic with a token.
 
 e-conomic's flow has no state parameter, so the URL itself is the secret: its path is random and
-made for one use. It answers on 127.0.0.1 only, to one request on that path; every other request is
-turned away and changes nothing. Requests are not logged: their first line holds the token.
+made for one use. The listener accepts one request for that path, on 127.0.0.1 only; every other
+request is rejected and changes nothing. Requests are not logged, because their first line holds the
+token.
 """
 
 from __future__ import annotations
@@ -31,47 +32,37 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-_PATIENCE = 90.0
-"""Seconds that the last page waits for the result."""
-
 _FAREWELL = 3.0
 """Seconds that the browser has to fetch the last page before the listener closes."""
 
+_UNKNOWN = "A program on this machine is waiting for e-conomic at another URL. See the terminal."
+
 _POLL = 0.1
-"""Seconds between two looks at the clock, so that Ctrl-C is noticed on every system."""
+"""Maximum seconds of one wait, so that Ctrl-C is noticed on every system."""
 
 
 class Page(NamedTuple):
-    """What a page says.
-
-    Args:
-        kind: as in the table of texts.
-        detail: the company's name, or what went wrong, in English.
-    """
+    """What a page says: a kind of `_TEXTS`, and the company's name or an error, in English."""
 
     kind: str
     detail: str = ""
 
 
 class TimedOutError(EconomicError):
-    """No browser returned from e-conomic in time."""
+    """The browser did not return from e-conomic in time."""
 
     exit_code = 4
 
 
 class Listener:
-    """One URL for one response of e-conomic. Use it as a context manager.
-
-    Args:
-        port: local port; 0 takes a free one.
-    """
+    """One URL for one response of e-conomic, a context manager. Port 0 takes a free port."""
 
     def __init__(self, port: int = 0) -> None:
         self._path = "/" + secrets.token_urlsafe(32)
         self._queries: queue.Queue[str] = queue.Queue()
         self._used = threading.Lock()
         self._query = ""
-        self._result = Page("checking")
+        self._result = Page("failed", "The command was stopped.")
         self._decided = threading.Event()
         self._shown = threading.Event()
         try:
@@ -90,7 +81,7 @@ class Listener:
         return f"http://{self._authority}{self._path}"
 
     def wait(self, seconds: float) -> str:
-        """Return the grant token that the browser brings."""
+        """Return the grant token from the browser's request."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
@@ -121,30 +112,28 @@ class Listener:
         """Respond to a GET, in a thread of its own."""
         path, _, query = handler.path.partition("?")
         own_host = _same(handler.headers.get("Host", ""), self._authority)  # or DNS rebinding
-        page = Page("unknown")
-        if own_host and _is_visit(handler.headers):
-            if _same(path, self._path):
-                if self._used.acquire(blocking=False):
-                    self._query = query
-                    self._queries.put(query)
-                if _same(query, self._query):  # the same once more is a second click
-                    handler.respond(HTTPStatus.SEE_OTHER, location=f"{self._path}/done")
-                else:
-                    handler.respond(HTTPStatus.GONE, Page("used"))
-                return
-            if _same(path, f"{self._path}/done") and self._used.locked():
-                self._decided.wait(_PATIENCE)
-                page = self._result
-        found = page.kind != "unknown"
-        handler.respond(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, page)
-        if found and self._decided.is_set():
+        if not (own_host and _is_visit(handler.headers)):
+            handler.send_error(HTTPStatus.NOT_FOUND, explain=_UNKNOWN)
+        elif _same(path, self._path):
+            if self._used.acquire(blocking=False):
+                self._query = query
+                self._queries.put(query)
+            if _same(query, self._query):  # the same once more is a second click
+                handler.respond(HTTPStatus.SEE_OTHER, location=f"{self._path}/done")
+            else:
+                handler.send_error(HTTPStatus.GONE, "This link has already been used")
+        elif _same(path, f"{self._path}/done") and self._used.locked():
+            self._decided.wait()
+            handler.respond(HTTPStatus.OK, self._result)
             self._shown.set()
+        else:
+            handler.send_error(HTTPStatus.NOT_FOUND, explain=_UNKNOWN)
 
 
 def _is_visit(headers: Message) -> bool:
-    """Return whether a person sees the response, as far as browsers say.
+    """Return whether a person will see the response, as far as browsers say.
 
-    Not so for an image or script of a page, nor for what is fetched in advance.
+    A page's images and scripts are not seen, nor is what is prefetched.
     """
     purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
     return headers.get("Sec-Fetch-Dest", "document") == "document" and "prefetch" not in purpose
@@ -155,7 +144,7 @@ def _same(given: str, ours: str) -> bool:
 
 
 class _Server(ThreadingHTTPServer):
-    """The socket. Another program on this port is an error."""
+    """The server. A port that another program uses is an error."""
 
     allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share a port
     daemon_threads = True
@@ -223,14 +212,6 @@ _TEXTS = {
     "token. Kør kommandoen igen, og tilføj appen.",
     ("failed", "en"): "Not connected | Return to the terminal to continue.",
     ("failed", "da"): "Ikke forbundet | Gå tilbage til terminalen for at fortsætte.",
-    ("checking", "en"): "Almost there | The grant is still being checked. See the terminal.",
-    ("checking", "da"): "Næsten færdig | Adgangen bliver stadig kontrolleret. Se i terminalen.",
-    ("used", "en"): "This link has already been used | It works only once. See the terminal.",
-    ("used", "da"): "Linket er allerede brugt | Det virker kun én gang. Se i terminalen.",
-    ("unknown", "en"): "Nothing here | This URL belongs to a program waiting for e-conomic. "
-    "Finish on e-conomic's page, or start again in the terminal.",
-    ("unknown", "da"): "Her er ikke noget | Adressen hører til et program, der venter på "
-    "e-conomic. Gør det færdigt på e-conomics side, eller begynd forfra i terminalen.",
 }
 """Heading and text of each kind of page."""
 

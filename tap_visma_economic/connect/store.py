@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 _MOUNTED = ". If it is a mounted secret, change it where it is managed, or save to another file"
 
-
 _NO_REPLACEMENT = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS, errno.EXDEV}
-"""A file that is a mount point cannot be replaced, and none in a read-only folder."""
+"""Errors of replacing a file that is a mount point, or is in a read-only folder."""
 
 
 def load(path: Path) -> tuple[list[Grant], Format]:
@@ -48,7 +47,7 @@ def load(path: Path) -> tuple[list[Grant], Format]:
 
 
 def check(path: Path) -> None:
-    """Check that a file can be saved, before anybody is asked for anything."""
+    """Check that a file can be saved, before the first question."""
     load(path)
     real = path.resolve()
     if real.exists() and os.access(real, os.W_OK):
@@ -77,7 +76,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def save(path: Path, grants: Sequence[Grant], form: Format) -> None:
-    """Write a file, readable by its owner alone. A link stays a link."""
+    """Write a file that only its owner can read. A symbolic link stays one."""
     content, real = render(grants, form), path.resolve()
     with _explained(path, "written"):
         try:
@@ -104,7 +103,7 @@ def _replace(real: Path, content: bytes) -> None:
 
 
 def _overwrite(real: Path, content: bytes) -> None:
-    """Write into a file that cannot be replaced; on a full disk it keeps what it had."""
+    """Write into a file that cannot be replaced; on a full disk its content is restored."""
     with real.open("r+b") as file:
         with contextlib.suppress(OSError):  # not every mounted drive has modes
             real.chmod(0o600)

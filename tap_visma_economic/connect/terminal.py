@@ -1,7 +1,4 @@
-"""The person in front of the screen: questions, messages, and a browser to open.
-
-Messages go to stderr; stdout is for the tokens, if they are to be printed.
-"""
+"""Questions, messages, and the user's browser. Messages go to stderr; stdout is for tokens."""
 
 from __future__ import annotations
 
@@ -19,19 +16,19 @@ from tap_visma_economic.errors import ConfigError
 
 
 def say(text: str) -> None:
-    """Print a message, without what a company's name could do to a terminal."""
+    """Print a message; control characters, which a company's name could have, become spaces."""
     click.echo("".join(c if c.isprintable() or c == "\n" else " " for c in text), err=True)
 
 
 def is_there() -> bool:
-    """Return whether somebody can be asked again."""
+    """Return whether there is a terminal to repeat a question on."""
     return sys.stdin.isatty()
 
 
 def ask(question: str, *, hidden: bool = False) -> str:
     """Return the answer to a question; a hidden one is not echoed."""
     while True:
-        # Meltano passes stderr on line by line: a question without a line end would not be seen.
+        # Meltano forwards stderr line by line: a question without a line end would not show.
         if hidden and is_there():
             line = getpass.getpass(f"{question}: ")
         else:
@@ -52,7 +49,7 @@ def ask_app_secret() -> str:
 
 
 def print_exports(**tokens: str) -> None:
-    """Print settings for a shell, unbuffered: Python would write what is left in a buffer again."""
+    """Print settings for a shell, unbuffered: Python would retry a buffered write that failed."""
     lines = [f"export {PREFIX}{name.upper()}={shlex.quote(it)}\n" for name, it in tokens.items()]
     try:
         os.write(sys.stdout.fileno(), "".join(lines).encode())
@@ -61,23 +58,23 @@ def print_exports(**tokens: str) -> None:
 
 
 def has_browser() -> bool:
-    """Return whether a browser with a window can be opened on this machine, for this person.
+    """Return whether a browser can open a window that the user sees.
 
-    A browser that runs in the terminal would not do: it would take the terminal away.
+    One that runs in the terminal will not do, because the terminal is in use.
     """
     if os.environ.get("BROWSER"):
         return True
     if os.environ.get("SSH_CONNECTION"):
-        return False  # a window would open on the remote machine's screen, if it has one
+        return False  # the window would open on the remote machine
     has_windows = sys.platform in {"darwin", "win32"}
     return has_windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def open_browser(url: str) -> None:
-    """Open a URL in a new tab.
+    """Open a URL in a new tab, in a process of its own.
 
-    In a process of its own: what a browser prints does not belong beside the tokens, and one that
-    stays open would keep our pipes open, on which `eval "$(... --export)"` would wait.
+    A browser's output does not belong beside the tokens, and one that stays open would keep our
+    pipes open, for which `eval "$(... --export)"` would wait.
     """
     command = [sys.executable, "-m", "webbrowser", "-t", url]
     nothing = subprocess.DEVNULL

@@ -1,11 +1,9 @@
-"""Which agreement a grant opens and which streams it can read, asked through the tap itself."""
+"""Which agreement a grant opens and which streams it can read, checked by the tap itself."""
 
 from __future__ import annotations
 
 import logging
 import signal
-import textwrap
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +25,7 @@ from tap_visma_economic.tap import TapVismaEconomic
 from tap_visma_economic.validation import check_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tap_visma_economic.agreement import Agreement
 
@@ -42,13 +40,11 @@ _NEEDED = (
 )
 """The settings that connecting needs."""
 
-_WIDTH = 100
-
 
 def settings_given() -> dict[str, Any]:
     """Return the settings in the environment and in `.env` that connecting needs.
 
-    `demo` as the app secret counts as none: it is in a copied template, and has no app.
+    The app secret `demo` is ignored: it comes from a copied template, and is no app's.
     """
     files.load_env_file(Path(".env"))
     every = SETTINGS.to_dict()["properties"]
@@ -67,7 +63,7 @@ def settings_given() -> dict[str, Any]:
 
 
 def opened(config: Mapping[str, Any], app_secret: str, token: str) -> TapVismaEconomic:
-    """Return a tap for one grant, with waits that suit somebody in front of a screen."""
+    """Return a tap for one grant that does not wait for minutes, because a user is waiting."""
     logging.getLogger(TapVismaEconomic.name).setLevel(logging.CRITICAL)  # the caller reports
     pair = {"app_secret_token": app_secret, "agreement_grant_token": token}
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
@@ -84,23 +80,15 @@ def agreement_of(tap: TapVismaEconomic, token: str) -> Agreement:
     return answer()
 
 
-def filled(
-    tap: TapVismaEconomic, grants: Sequence[Grant], *, names: bool
-) -> tuple[list[Grant], list[str]]:
-    """Return grants with the numbers and names that e-conomic has for them.
+def filled(tap: TapVismaEconomic, grants: Sequence[Grant]) -> tuple[list[Grant], list[str]]:
+    """Return the grants of a file with the numbers and names that e-conomic has for them.
 
-    Args:
-        tap: asks e-conomic.
-        grants: those of a file; disabled ones are not asked about.
-        names: whether a missing name counts too.
-
-    Returns:
-        The grants, and what went wrong, a line each.
+    Nothing is requested for disabled lines. Also returned is what went wrong, a line each.
     """
     found: dict[str, Grant] = {}
     problems = []
     lines = {grant.number: grant.where for grant in grants if grant.number}
-    missing = [g for g in grants if g.enabled and not (g.number and (g.name or not names))]
+    missing = [grant for grant in grants if grant.enabled and not (grant.number and grant.name)]
     for grant, answer in tap.identify(missing):
         try:
             agreement = answer()
@@ -116,16 +104,9 @@ def filled(
     return [found.get(grant.where, grant) for grant in grants], problems
 
 
-def access_report(tap: TapVismaEconomic) -> Iterator[str]:
-    """Yield lines: which streams the grant of a tap can read, and why not the others."""
-    ((_, findings),) = tap.findings()
-    missing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for name, found in findings.items():
-        if found.access is not access.Access.YES:
-            kind = "Not readable" if found.access is access.Access.NO else "Could not be checked"
-            missing[kind, found.why].append(name)
-    count = len(findings) - sum(map(len, missing.values()))
-    yield f"It can read {count} of {len(findings)} streams."
-    for (kind, why), streams in missing.items():
-        line = f"{kind} ({why}): {', '.join(streams)}"
-        yield textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+def access_table(tap: TapVismaEconomic) -> str:
+    """Return what the grant of a tap is, and which streams it cannot read."""
+    ((agreement, findings),) = tap.findings()
+    readable = {name for name, found in findings.items() if found.access is access.Access.YES}
+    denied = [stream for stream in tap.streams.values() if stream.name not in readable]
+    return access.table(agreement, findings, denied)

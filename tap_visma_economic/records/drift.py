@@ -31,8 +31,7 @@ _TYPE_NAMES = {
 class Drift:
     """Counts a stream's departures from the documents, by path, never with a value.
 
-    Nothing is lost by them and nothing stops; they are news for the user and for the tap's
-    developers.
+    They lose nothing and stop nothing; they are news for the user and for the tap's developers.
     """
 
     def __init__(self) -> None:
@@ -45,11 +44,11 @@ class Drift:
         self._passed |= passed
 
     def mistyped(self, path: str, expected: str, value: object, outcome: str = "omitted") -> None:
-        """Note a value of another type than documented, and what became of it."""
+        """Note a value of another type than documented, and the outcome."""
         self._seen[f"{path} is {type_name(value)} where {expected} is documented: {outcome}"] += 1
 
     def time_of_day(self, path: str) -> None:
-        """Note a day that came with a time of day."""
+        """Note a day that has a time of day."""
         self._seen[f"{path} has a time of day where a day is documented: the day is kept"] += 1
 
     def left_out(self, path: str, why: str) -> None:

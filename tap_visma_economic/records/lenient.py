@@ -1,13 +1,13 @@
 """Responses that are not quite JSON: what can be read is, and what no message can carry is null.
 
-What strict decoding refuses comes here. Another encoding of Unicode, a byte order mark and bare
-control characters in texts are read as they are meant. Text that is not Unicode, `NaN` and the
+This module reads what strict decoding rejects. Another encoding of Unicode, a byte order mark and
+bare control characters in texts are read as they are meant. Text that is not Unicode, `NaN` and the
 infinities, numbers without end and what is nested too deep can be read, but neither JSON nor a
 target has a place for them: each is null in its row, and reported with its place as a flaw.
 
-Nothing is replaced or repaired: a value is either exactly what was sent, or null. A response that
-breaks off, or is garbled in another way, is no response at all. Of a name that comes twice in an
-object the last value counts, here as in strict decoding.
+Nothing is repaired: a value is either exactly what was sent, or null. A response that is cut off or
+garbled in another way is an error. If a name is in an object twice, the last value counts, as in
+strict decoding.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def strict_json(content: bytes, envelope: Envelope) -> tuple[bytes, dict[int, li
     for place, row in enumerate(rows if isinstance(rows, list) else ()):
         if found := list(_nulled(row)):
             flaws[place] = found
-    return _encode(body), flaws  # which refuses what is unreadable around the rows
+    return _encode(body), flaws  # which rejects what is unreadable around the rows
 
 
 def _decimal(text: str) -> Decimal | str:

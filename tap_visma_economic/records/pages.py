@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,7 +16,7 @@ import requests
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.row_type import Envelope, Rows, RowType
+from tap_visma_economic.records.row_type import Envelope, Rows, RowType, decoder
 from tap_visma_economic.records.selection import Row
 
 T = TypeVar("T")
@@ -35,7 +34,7 @@ class Page:
         clock: the server's clock, from the `Date` header.
     """
 
-    rows: Sequence[Row]
+    rows: Rows
     more: bool = False
     cursor: str | None = None
     results: int | None = None
@@ -44,12 +43,6 @@ class Page:
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows: the SDK declares that `parse_response` returns an iterable of them."""
         return iter(self.rows)
-
-    @property
-    def typed(self) -> Rows:
-        """Its rows as they were decoded."""
-        assert isinstance(self.rows, Rows)  # noqa: S101  e-conomic's are
-        return self.rows
 
 
 _HOST = "restapi.e-conomic.com"
@@ -86,14 +79,11 @@ _CURSOR_LISTING = Envelope(_CursorListing, "items")
 _ARRAY = Envelope(list)
 _SINGLE = Envelope(None)
 
-
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, float_hook=Decimal)
+_COUNT = msgspec.json.Decoder(int)
 
 
 def _plain(content: bytes, envelope: Envelope) -> tuple[Any, Rows]:
-    body = _decoder(envelope.around(Row)).decode(content)
+    body = decoder(envelope, Row).decode(content)
     return body, Rows(content, envelope, envelope.rows(body))
 
 
@@ -153,7 +143,7 @@ def single(
 ) -> Page:
     """Return a bare JSON object as a page of one row.
 
-    Without any documented property it is another one, such as an error that came with status 200.
+    Without any documented property it is another one, such as an error with status 200.
     """
     _, rows = _read(response, _SINGLE, row_type)
     if not any(name in documented for name in rows[0]):
@@ -164,17 +154,17 @@ def single(
 def count(response: requests.Response) -> int:
     """Return a bare JSON integer: the number of rows."""
     try:
-        number: int = _decoder(int).decode(response.content)
+        number: int = _COUNT.decode(response.content)
     except _UNREADABLE as error:
         raise _bad(response, str(error)) from None
     return number
 
 
 def fault_of_next_page(link: str, asked: str) -> str | None:
-    """Return what is wrong with `pagination.nextPage`, None if it leads on from the URL asked for.
+    """Return what is wrong with `pagination.nextPage`, None if it continues the requested URL.
 
-    No link is followed: the tap asks for pages by its own queries, so that none can send its tokens
-    elsewhere. One that leads away or back says that the response is not to be trusted.
+    No link is followed: the tap makes its own queries, so that no link can send tokens elsewhere.
+    One to another host or to an earlier page shows that the response cannot be trusted.
     """
     try:
         host, skipped = _host_and_skipped(link)

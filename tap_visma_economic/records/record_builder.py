@@ -1,8 +1,8 @@
-"""From the rows of a page to the records of a stream, and what is said of those that are flawed.
+"""From the rows of a page to the records of a stream, and the reports of flawed rows.
 
 Values that no message can carry (see `lenient`) are null in the record, and the log names the row.
 A row without its key is held back, whether that is missing, null or such a value: no target takes
-it. Its stream has failed for its company, so that the bookmark stays in front of it.
+it. Its stream fails for its company, so that the bookmark stays below it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RecordBuilder:
         self._agreement = agreement
         self._mapped = mapped
         self._named = 0
-        self._refused: list[str] = []
+        self._held_back: list[str] = []
 
     def records(self, rows: Rows, context: Mapping[str, Any]) -> Sequence[Any]:
         """Return the records of a page: dictionaries, or what msgspec encodes like them."""
@@ -56,7 +56,7 @@ class RecordBuilder:
             if place in keyless:
                 why = [f"{shown(flaw.path)} '{shown(flaw.text)}'" for flaw in flaws]
                 why = why or [f"no {name}" for name in keyless[place]]
-                self._refused.append(self._row(record, why))
+                self._held_back.append(self._row(record, why))
             else:
                 self._name(record, [shown(flaw.path) for flaw in flaws])
         if keyless:
@@ -66,14 +66,14 @@ class RecordBuilder:
     @property
     def complete(self) -> bool:
         """Whether every row has become a record."""
-        return not self._refused
+        return not self._held_back
 
     def finish(self) -> None:
         """Raise an error that names the rows which have not become records, if there are any."""
-        if self._refused:
-            named = "; ".join([*dict.fromkeys(self._refused)][:_MOST_NAMED])
+        if self._held_back:
+            named = "; ".join([*dict.fromkeys(self._held_back)][:_MOST_NAMED])
             raise EconomicError(
-                f"{counted(len(self._refused), 'row')} not written (the key is missing or not "
+                f"{counted(len(self._held_back), 'row')} not written (the key is missing or not "
                 f"representable in JSON): {named}. All others were written. Correct them in "
                 "e-conomic; the next run reads them"
             )

@@ -32,7 +32,7 @@ _compiling = threading.Lock()
 
 @dataclass(frozen=True)
 class Envelope:
-    """What stands around the rows of a response.
+    """What surrounds the rows of a response.
 
     Args:
         kind: a generic type over rows; None where the response is one row.
@@ -67,7 +67,7 @@ class Flaw(NamedTuple):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A row type as far as it has learnt. It never changes: rows keep the one that decoded them.
+    """A row type with what it has learnt. It never changes: rows keep the one that decoded them.
 
     Attributes:
         struct: what rows are decoded to.
@@ -93,13 +93,13 @@ class Compiled:
 
 @dataclass(eq=False)
 class Rows(Sequence[Row]):
-    """The rows of one response: objects, and dictionaries for whoever asks.
+    """The rows of one response: objects, and dictionaries if they are iterated over.
 
     Args:
         made: the rows as objects, which become records in place (see `finalize`).
         compiled: what decoded them; None if they are dictionaries.
         flaws: what was omitted of rows, by place.
-        places: where in the response they stand, if they are not all.
+        places: their places in the response, if these are not all of its rows.
         keyless: the keys that are missing from records, by place.
     """
 
@@ -159,8 +159,19 @@ class Rows(Sequence[Row]):
             self.keyless.setdefault(places[id(record)], []).append(name)
         return self.made
 
+    @property
+    def mark(self) -> int | None:
+        """A number that tells these rows from those of another page, None if there are none.
+
+        It is made of the first and the last row as they are now.
+        """
+        return hash(_encode((len(self), self.made[0], self.made[-1]))) if self.made else None
+
     def column(self, name: str) -> list[Any]:
-        """Return a property of every row, None where it is absent."""
+        """Return a property of every row, None where it is absent.
+
+        Where it has the documented type it may come in the form in which the record has it.
+        """
         attribute = self.compiled and self.compiled.shape.columns.get(name)
         if not attribute:
             return [row.get(name) for row in self]
@@ -265,13 +276,15 @@ _decode_row = Decoder(Row, float_hook=Decimal).decode
 
 
 @cache
-def _raw_decoder(envelope: Envelope) -> Decoder[Any]:
-    return Decoder(envelope.around(msgspec.Raw))
+def decoder(envelope: Envelope, row: Any) -> Decoder[Any]:
+    """Return the decoder of a response whose rows are not made Structs."""
+    with _compiling:
+        return Decoder(envelope.around(row), float_hook=Decimal)
 
 
 def _raw_rows(content: bytes, envelope: Envelope) -> tuple[Any, list[msgspec.Raw]]:
     """Return a response and its rows, which are not parsed."""
-    body = _raw_decoder(envelope).decode(content)
+    body = decoder(envelope, msgspec.Raw).decode(content)
     return body, envelope.rows(body)
 
 
@@ -279,28 +292,6 @@ def as_dictionary(record: Any) -> Record:
     """Return a record as a dictionary, decimals as they are."""
     found: Record = msgspec.to_builtins(record, builtin_types=(Decimal,))
     return found
-
-
-def column(rows: Sequence[Row], name: str) -> list[Any]:
-    """Return a property of every row, None where it is absent.
-
-    Where it has the documented type it may come in the form in which the record has it.
-    """
-    return rows.column(name) if isinstance(rows, Rows) else [row.get(name) for row in rows]
-
-
-def taken(rows: Sequence[Row], places: Sequence[int]) -> Sequence[Row]:
-    """Return some of the rows."""
-    return rows.take(places) if isinstance(rows, Rows) else [rows[place] for place in places]
-
-
-def mark_of(rows: Sequence[Row]) -> int | None:
-    """Return a number that tells the rows of a page from those of another, None if there are none.
-
-    It is made of the first and the last row as they are now.
-    """
-    found = rows.made if isinstance(rows, Rows) else rows
-    return hash(_encode((len(found), found[0], found[-1]))) if found else None
 
 
 _encode = Encoder(enc_hook=lambda value: type(value).__name__).encode

@@ -1,7 +1,7 @@
-"""What an object of e-conomic looks like, and what becomes of its properties.
+"""The form of an object of e-conomic, and the fate of its properties.
 
-A `Shape` is made of a schema, the selection and the properties learnt so far. Three things come of
-it, so that they cannot disagree: the Struct that rows are decoded to; the lines of `finalize`,
+A `Shape` is made of a schema, the selection and the properties learnt so far. Three things are made
+of it, so that they cannot disagree: the Struct that rows are decoded to; the lines of `finalize`,
 which turn a decoded row into a record, in place; and `conform`, which makes a row fit the Struct.
 
 The lines look like this:
@@ -105,7 +105,7 @@ class Fit:
 
 
 class Memo(dict[Any, Any]):
-    """Remembers what became of a text, if nothing was lost; null and absent stay as they are."""
+    """Caches converted texts, if the conversion lost nothing; null and absent stay as they are."""
 
     def __init__(self, fit: Fit) -> None:
         super().__init__({None: None, UNSET: UNSET})
@@ -213,7 +213,7 @@ class Shape:
     Attributes:
         variable: the object's name in the function.
         fields: what it consists of, by property.
-        columns: attributes by property, of those that are as they came or equal to it.
+        columns: attributes by property, if their values are as received or equal to that.
         lines: what `finalize` does to it.
     """
 
@@ -272,7 +272,7 @@ class Shape:
                 self._check_key(name, columns[name])
 
     def struct(self) -> type[msgspec.Struct]:
-        """Return the Struct. It refuses properties that are not among its fields."""
+        """Return the Struct. It rejects properties that are not among its fields."""
         order = {name: place for place, name in enumerate(self._order)}
         fields = sorted(self.fields.items(), key=lambda item: order.get(item[0], len(order)))
         return msgspec.defstruct(
@@ -326,7 +326,7 @@ class Shape:
         return self._at(name)
 
     def _drop(self, name: str) -> None:
-        """Take a property and let it go, unless there is a field for it."""
+        """Drop a property, unless it has a field."""
         if name not in self.fields:
             self.lines.append(f"{self._add(name, _DROPPED)} = unset")
 

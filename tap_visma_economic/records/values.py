@@ -47,11 +47,7 @@ class TooDeepError(MistypedError):
 
 
 class TimeOfDayError(MistypedError):
-    """A day that comes with a time of day.
-
-    Args:
-        day: the day itself.
-    """
+    """A day that comes with a time of day; `day` is the day itself."""
 
     def __init__(self, day: str) -> None:
         super().__init__(day)

@@ -22,7 +22,6 @@ from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import AccessDeniedError, UncountedError
 from tap_visma_economic.filters import both, compare, lists, one_of
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.records.row_type import column
 from tap_visma_economic.records.values import MistypedError, instant_text, integer, number
 from tap_visma_economic.replication.base import (
     Options,
@@ -47,7 +46,7 @@ OVERLAP = 1000
 _MOST_NAMED = 10
 """Numbers that a line of the log names at most."""
 
-_OF_ROWS = ("replication_key_value", "rows_to_bookmark", "checkpoints", "open", "open_from")
+_OF_ROWS = ("replication_key_value", "rows_to_bookmark", "checkpoints", "open")
 """Keys of the state that describe rows, and so are void with another start date."""
 
 _AMOUNTS = {Decimal, int, NoneType}
@@ -127,7 +126,7 @@ class NumberReading(Reading):
         for _ in range(2):
             for some in lists(self._missing):
                 for context, page in self.stream.read(self.agreement, one_of(self._key, some)):
-                    self._missing.difference_update(integers(column(page.rows, self._key)))
+                    self._missing.difference_update(integers(page.rows.column(self._key)))
                     yield context, page
         self._gone = {number for number in self._missing if self._is_gone(number)}
         self._missing -= self._gone
@@ -202,7 +201,7 @@ class NumberReading(Reading):
     def observe(self, page: Page) -> State:
         """Take note of a page. If the listing is sorted the bookmark follows page by page."""
         if self._reads_new:
-            self._count(integers(column(page.rows, self._key)))
+            self._count(integers(page.rows.column(self._key)))
             if self._ascending and self._highest:
                 # More rows of the last number may be on the next page, unless it is unique.
                 more = 0 if self._is_unique else 1
@@ -286,15 +285,14 @@ class OpenItemsReading(NumberReading):
                 self._source(),
             )
             return None
-        since = super()._resume_from()
-        return min(since, self._kept.open_from or since) if since else None
+        return super()._resume_from()
 
     def _changed_pages(self, since: int) -> Pages:
         unlisted = set(self._unsettled)
         if since:  # otherwise everything has just been read
             unlisted |= self._open
             for context, page in self._open_pages():
-                unlisted.difference_update(integers(column(page.rows, self._key)))
+                unlisted.difference_update(integers(page.rows.column(self._key)))
                 yield context, page
         yield from self._numbered_pages(unlisted)
 
@@ -315,7 +313,7 @@ class OpenItemsReading(NumberReading):
         stream = self.stream.sibling(items.listing) if items.listing else self.stream
         filter_ = both(items.filter, self._date_filter)
         for context, page in stream.read(self.agreement, filter_):
-            if items.filter and None in column(page.rows, items.amount):
+            if items.filter and None in page.rows.column(items.amount):
                 break
             yield context, page
         else:
@@ -331,8 +329,8 @@ class OpenItemsReading(NumberReading):
         """
         bookmark = self._bookmark
         super().observe(page)
-        numbers = integers(column(page.rows, self._key))
-        is_open = _open_flags(column(page.rows, self.open_items.amount))
+        numbers = integers(page.rows.column(self._key))
+        is_open = open_flags(page.rows.column(self.open_items.amount))
         opened = {number for number in compress(numbers, is_open) if number is not None}
         settled = {number for number in numbers if number is not None} - opened
         self._unsettled -= opened | settled
@@ -487,7 +485,7 @@ def _integer(value: object) -> int | None:
         return None
 
 
-def _open_flags(amounts: Sequence[Any]) -> Sequence[Any]:
+def open_flags(amounts: Sequence[Any]) -> Sequence[Any]:
     """Return for each amount something that is true if the row is open."""
     return amounts if set(map(type, amounts)) <= _AMOUNTS else [_is_open(a) for a in amounts]
 

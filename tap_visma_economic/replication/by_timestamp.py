@@ -8,7 +8,6 @@ import pendulum
 
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.records.pages import Page
-from tap_visma_economic.records.row_type import column
 from tap_visma_economic.records.values import MistypedError, instant, instant_text
 from tap_visma_economic.replication.base import (
     Options,
@@ -72,7 +71,7 @@ class TimestampReading(Reading):
         """Take note of the latest change on a page and, on the first, of the server's clock."""
         if self._began is None:
             self._began = page.clock or pendulum.now("UTC")
-        for value in column(page.rows, self._key):
+        for value in page.rows.column(self._key):
             text = _instant_of(value)
             if text[:-1] > self._latest[:-1]:  # without the Z, or fractions would sort before it
                 self._latest = text

@@ -31,41 +31,30 @@ class OpenSet:
     """Numbers of open rows, kept in the state as `open`: a list of texts with some numbers each.
 
     A text is a JSON array, deflated, in base64: the first number, then differences. It takes one to
-    one and a half characters a number. Earlier versions wrote the differences as they are, or
-    instead of too many of them `open_from`, the number from which everything has to be read.
+    one and a half characters a number.
 
     Args:
         state: the state of the partition, changed in place.
 
     Attributes:
         numbers: the numbers of open rows.
-        open_from: the number from which rows may be open that are not among them, if any may.
         damaged: the state cannot be read, so that any row may have been open.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
         self._state = state
         self.numbers: set[int] = set()
-        self.open_from: int | None = None
         self.damaged = False
         try:
-            self._read()
+            for part in msgspec.convert(state.get("open") or [], list[str]):
+                self.numbers.update(_unpacked(part))
         except (ValueError, zlib.error, msgspec.MsgspecError):
             self.damaged = True
-
-    def _read(self) -> None:
-        self.open_from = msgspec.convert(self._state.get("open_from"), int | None)
-        parts = msgspec.convert(self._state.get("open") or [], list[int | str])
-        self.numbers.update(accumulate(part for part in parts if isinstance(part, int)))
-        for part in parts:
-            if isinstance(part, str):
-                self.numbers.update(_unpacked(part))
 
     def keep(self, numbers: Iterable[int]) -> None:
         """Keep these numbers in the state, and no others."""
         self.numbers = set(numbers)
         self._state["open"] = [_packed(self.numbers)] if self.numbers else []
-        self._state.pop("open_from", None)
 
     def add(self, numbers: Iterable[int]) -> set[int]:
         """Keep these numbers too, and return those that are new.

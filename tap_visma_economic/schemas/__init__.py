@@ -103,12 +103,7 @@ def with_decimals(schema: Mapping[str, Any], decimals: str) -> dict[str, Any]:
 
 
 def catalog_schema(raw: dict[str, Any], *, include_links: bool) -> dict[str, Any]:
-    """Return a schema file, or any part of it, as plain JSON Schema for the catalog and SCHEMA.
-
-    Args:
-        raw: the file or part.
-        include_links: keep links and the objects that hold nothing else.
-    """
+    """Return a schema file, or any part of it, as plain JSON Schema for the catalog and SCHEMA."""
     schema = {word: value for word, value in raw.items() if not word.startswith("x-")}
     if schema.get("type") == "boolean":  # absent means false, but a null is to pass as it is
         schema["type"] = ["boolean", "null"]

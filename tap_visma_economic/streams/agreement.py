@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import requests
 
+from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.client import OpenApiStream, RestApiStream
-from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.errors import BadAnswerError, shown
 from tap_visma_economic.pagination import OnePage
+from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.selection import Row
 
 _MASK = "***"
 _FIELD = re.compile(r"([\w.-]+=)([^=].*)", re.ASCII | re.DOTALL)
@@ -143,6 +147,27 @@ class Webhooks(OpenApiStream):
         masked = copy.copy(response)
         masked._content = json.dumps(answer).encode()  # noqa: SLF001
         return super().parse_response(masked)
+
+    def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
+        """Yield the pages; if an inbox waits for events, warn of disabled webhooks for it."""
+        for context, page in super().read(agreement, filter_):
+            for row in page if self.run.setting("events_inbox") else ():
+                if row.get("isDisabled") and _is_for_inbox(row):
+                    self.logger.warning(
+                        "%s: the webhook %s is disabled in e-conomic, so its events are lost. "
+                        "Check the receiver, then run tap-visma-economic-webhooks register",
+                        agreement,
+                        shown(str(row.get("eventType"))),
+                    )
+            yield context, page
+
+
+def _is_for_inbox(row: Row) -> bool:
+    """Return whether `tap-visma-economic-webhooks` has made a webhook: it sends its header."""
+    headers = row.get("customHeaders")
+    listed = headers if isinstance(headers, list) else []
+    keys = [one.get("key") for one in listed if isinstance(one, dict)]
+    return "x-webhook-secret" in [str(key).lower() for key in keys]
 
 
 def _masked_webhook(thing: dict[str, Any]) -> dict[str, Any]:

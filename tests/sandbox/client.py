@@ -56,13 +56,14 @@ def get(
     *,
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
+    body: str | None = None,
     timeout: float = 10,
 ) -> Answer:
     """Ask for a path with a grant."""
     tokens = {"X-AppSecretToken": sandbox.app_secret, "X-AgreementGrantToken": grant}
     netloc = urlsplit(sandbox.url).netloc
     with closing(HTTPConnection(netloc, timeout=timeout)) as connection:
-        connection.request(method, path, headers={**tokens, **(headers or {})})
+        connection.request(method, path, body=body, headers={**tokens, **(headers or {})})
         response = connection.getresponse()
         return Answer(response.status, dict(response.getheaders()), response.read())
 

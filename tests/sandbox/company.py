@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tests.sandbox.books import (
     agreement_rows,
@@ -29,6 +29,7 @@ from tests.sandbox.books.documents import STATUSES
 from tests.sandbox.books.ledger import Entry
 from tests.sandbox.books.money import ore
 from tests.sandbox.books.sales import Document, make_line
+from tests.sandbox.books.story import Story
 from tests.sandbox.books.world import build_world
 
 if TYPE_CHECKING:
@@ -88,6 +89,16 @@ _DERIVED = frozenset(
 )
 
 
+class Tell(Protocol):
+    """Takes the news that something has happened."""
+
+    def __call__(self, event: str, /, *, deleted: bool = False, **fields: str | int) -> None: ...
+
+
+def _tell_nobody(event: str, /, *, deleted: bool = False, **fields: str | int) -> None:
+    pass
+
+
 class Company:
     """A company and its listings.
 
@@ -95,6 +106,10 @@ class Company:
     ``delete_draft``, ``forward``, ``redimension``, ``rename_project``, ``add_year``) keep ledger,
     totals, balances, invoices, documents and both APIs' rows in agreement. For anything else a test
     may change the rows of a listing themselves, in each of the twins it cares about.
+
+    Attributes:
+        tell: called with each event that e-conomic has a webhook for, and the values of its merge
+            fields: see ``deliveries``.
     """
 
     def __init__(self, world: World) -> None:
@@ -104,6 +119,7 @@ class Company:
         self.modules = world.modules
         self._kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
         self._undone: dict[int, tuple[tuple[Entry, Entry], tuple[int, int]]] = {}
+        self.tell: Tell = _tell_nobody
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
         """All rows of a listing in its default order.
@@ -158,6 +174,7 @@ class Company:
         entries = [Entry(account, ore(amount), ore(amount)) for account, amount in lines]
         voucher = self.world.ledger.book(day, text, entries, first_number=first_number)
         self._changed(day)
+        self._tell_booked(entries[0].number, entries[-1].number)
         return voucher
 
     def sell(
@@ -245,6 +262,7 @@ class Company:
         world.next_document_line += 1
         self._documents(kind, "drafts").append(document)
         self._changed(world.today)
+        self._tell_document(kind, number)
         return number
 
     def postpone(self, kind: str, status: str, number: int, day: date) -> None:
@@ -257,6 +275,7 @@ class Company:
         document = documents[_place(documents, number)]
         document.due, document.changed = day, self._this_minute()
         self._changed(self.world.today)
+        self._tell_document(kind, number)
 
     def forward(self, kind: str, status: str, number: int, to: str | None) -> None:
         """Send or archive an order or a quote, or delete it (None).
@@ -270,12 +289,14 @@ class Company:
             document.status, document.changed = to, self._this_minute()
             self._documents(kind, to).append(document)
         self._changed(self.world.today)
+        self._tell_document(kind, number, deleted=to is None)
 
     def rename_project(self, number: int, name: str) -> None:
         """Give a project another name."""
         self.world.project_names[number] = name
         self.world.project_changes[number] = self.world.now()
         self._changed(self.world.today)
+        self.tell("PROJECT_UPDATED", OLDNUMBER=number, NEWNUMBER=number)
 
     def add_year(self) -> str:
         """Add the accounting year after the last; returns its name."""
@@ -301,8 +322,11 @@ class Company:
             raise ValueError(f"invoice {invoice_number} is paid")
         paid = invoice.entry.remainder if amount is None else ore(amount)
         day = day or self.world.today
-        postings.receive(self.world.ledger, day, invoice.customer, [(invoice.entry, paid)])
+        ledger = self.world.ledger
+        first = ledger.next_number
+        postings.receive(ledger, day, invoice.customer, [(invoice.entry, paid)])
         self._changed(day)
+        self._tell_booked(first, ledger.next_number - 1)
 
     def unmatch(self, invoice_number: int) -> None:
         """Undo an invoice's latest match with a payment or credit note: both are open again.
@@ -368,7 +392,17 @@ class Company:
         if invoice.project is not None:  # its invoiced total moves
             world.project_changes[invoice.project] = world.now()
         self._changed(invoice.day)
+        self.tell("INVOICE_BOOKED", INVOICENO=number)
         return number
+
+    def _tell_booked(self, first: int, last: int) -> None:
+        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
+
+    def _tell_document(self, kind: str, number: int, *, deleted: bool = False) -> None:
+        if kind != "invoices":  # of drafts of invoices there is no event
+            event = {"orders": "ORDER_UPDATED", "quotes": "QUOTE_UPDATED"}[kind]
+            new = "" if deleted else number
+            self.tell(event, deleted=deleted, OLDNUMBER=number, NEWNUMBER=new)
 
     def _changed(self, day: date) -> None:
         world = self.world
@@ -404,6 +438,7 @@ def build_company(
     modules: frozenset[str] = ALL,
     today: date = TODAY,
     finance_remainders: bool = False,
+    story: type[Story] = Story,
 ) -> Company:
     """A company with about ``entries`` ledger entries; the same arguments make the same rows."""
     return Company(
@@ -416,5 +451,6 @@ def build_company(
             sparse=sparse,
             modules=modules,
             finance_remainders=finance_remainders,
+            story=story,
         )
     )

@@ -33,6 +33,9 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _SILENT = ("hang", "close", "refuse")
 """Faults that leave a request without an answer."""
 
+_INSTEAD = ("status", "redirect", "html200")
+"""Faults whose answer comes in place of a write. After others the write has been done."""
+
 
 @dataclass
 class Request:
@@ -44,6 +47,7 @@ class Request:
         endpoint: name of the endpoint that the path belongs to; None for a path that is unknown.
         status: what was answered; 0 while there is no answer, or where a fault kept it back.
         headers: as sent, by lower-case name. fault: the kind of fault that struck.
+        body: as sent.
         started, ended: ``time.perf_counter()`` when it had been read and when the answer was made.
     """
 
@@ -59,6 +63,7 @@ class Request:
     endpoint: str | None = None
     status: int = 0
     ended: float | None = None
+    body: bytes = b""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -104,6 +109,7 @@ class _Head:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes
 
 
 class Connection(socketserver.BaseRequestHandler):
@@ -154,8 +160,8 @@ class Connection(socketserver.BaseRequestHandler):
             if not data:
                 return None
             self.buffer += data
-        self.buffer = self.buffer[length:]
-        return _Head(method, target, headers)
+        body, self.buffer = self.buffer[:length], self.buffer[length:]
+        return _Head(method, target, headers, body)
 
     def serve(self, head: _Head) -> bool:
         """Answer one request; False when the connection is not to be used again."""
@@ -172,11 +178,14 @@ class Connection(socketserver.BaseRequestHandler):
             headers=head.headers,
             fault=None if fault is None else fault.kind,
             started=started,
+            body=head.body,
         )
         sandbox.log.append(entry)
         if sandbox.latency:
             sandbox.stopping.wait(sandbox.latency)
-        answer = self.altered(self.answer(head, entry), head, fault)
+        undone = head.method != "GET" and fault is not None and fault.kind in _INSTEAD
+        right = Answer(200, b"") if undone else self.answer(head, entry)
+        answer = self.altered(right, head, fault)
         if fault is None or fault.kind not in _SILENT:
             entry.status = answer.status
         entry.ended = time.perf_counter()
@@ -187,7 +196,7 @@ class Connection(socketserver.BaseRequestHandler):
         service = self.sandbox.service
         try:
             grant = service.grant(head.headers)
-            answer, found = service.answer(head.method, head.target, grant)
+            answer, found = service.answer(head.method, head.target, grant, head.headers, head.body)
         except Exception as defect:  # noqa: BLE001  told by Sandbox.close
             self.sandbox.defects.append(defect)
             return Answer(500, repr(defect).encode(), "text/plain")

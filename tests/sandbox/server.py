@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .connection import Request
     from .grants import Grant
+    from .webhooks import Webhooks
 
 
 class Sandbox:
@@ -71,12 +72,19 @@ class Sandbox:
         self._server = self._listen(port)
         self.port = self._server.server_address[1]
         self.url = f"http{'' if certificate is None else 's'}://127.0.0.1:{self.port}"
-        self.service = Service(self.url, self.app_secret, grants, zone, budget or Budget())
+        self.service = Service(
+            self.url, self.app_secret, grants, zone, budget or Budget(), clock=clock
+        )
 
     @property
     def grants(self) -> dict[str, Grant]:
         """Token to grant; may be changed while it runs."""
         return self.service.grants
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What is known of webhooks beyond their rows."""
+        return self.service.webhooks
 
     @property
     def budget(self) -> Budget:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from .listing import Memory
 from .query import Query
 from .render import Renderer
 from .routes import match
+from .webhooks import LISTING, Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .answers import Answer
     from .facts import Endpoint
@@ -39,6 +41,8 @@ class Service:
         budget: how calls are metered.
         retired: OpenAPI versions that answer an error: (module, version) or (module, major
             version), the module in lower case, to the status (404, 410).
+        clock: the time in seconds since the epoch.
+        webhooks: what is known of webhooks beyond their rows.
     """
 
     base_url: str
@@ -48,8 +52,13 @@ class Service:
     budget: Budget = field(default_factory=Budget)
     revoked: set[str] = field(default_factory=set)
     retired: dict[tuple[str, str], int] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+    webhooks: Webhooks = field(init=False)
     _renderers: dict[str, Renderer] = field(default_factory=dict, repr=False)
     _memory: Memory = field(default_factory=lambda: Memory(64), repr=False)
+
+    def __post_init__(self) -> None:
+        self.webhooks = Webhooks(self.clock)
 
     def grant(self, headers: Mapping[str, str]) -> Grant | None:
         """Whom a request's two tokens let in; header names in lower case."""
@@ -58,7 +67,14 @@ class Service:
             return None
         return self.grants.get(token)
 
-    def answer(self, method: str, target: str, grant: Grant | None) -> tuple[Answer, Match | None]:
+    def answer(
+        self,
+        method: str,
+        target: str,
+        grant: Grant | None,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+    ) -> tuple[Answer, Match | None]:
         """Answer a request; also tells which route it took."""
         path, _, query = target.partition("?")
         if path.lower() == approval.PATH:  # for browsers: no tokens in, and one out
@@ -76,8 +92,12 @@ class Service:
         elif found is None:
             answer = openapi.not_found() if is_openapi(path) else rest.no_resource()
         else:
-            answer = self._refusal(method, path, found, grant) or self._call(
-                found, Query.parse(query), path, grant
+            answer = self._refusal(method, path, found, grant) or (
+                self._call(found, Query.parse(query), path, grant)
+                if method == "GET"
+                else self.webhooks.answer(
+                    method, next(iter(found.params), None), grant, headers, body
+                )
             )
         return self._metered(answer, agreement, cost), found
 
@@ -93,7 +113,9 @@ class Service:
         for version in (found.version, major):
             if (module, version) in self.retired:
                 return problem(self.retired[module, version], detail="This version is retired.")
-        if method != "GET":
+        if method != "GET" and (
+            endpoint.name != LISTING or found.route.kind not in ("cursor", "item")
+        ):
             return error(path, 405)
         if endpoint.roles and grant.role not in endpoint.roles:
             forbidden = rest.forbidden if endpoint.is_rest else openapi.forbidden

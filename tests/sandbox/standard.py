@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .books.bicycle_shop import BicycleShop
 from .company import build_company
 from .grants import Grant
 
@@ -16,7 +17,9 @@ def standard_grants(scale: str | int = "small", agreements: int = 0) -> dict[str
         agreements: how many small companies more, as ``company-1``, ``company-2`` and so on.
     """
     entries = SCALES[scale] if isinstance(scale, str) else scale
-    main = build_company(1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=entries)
+    main = build_company(
+        1234567, "Nordlys Cykler & Fritid ApS", seed=1, entries=entries, story=BicycleShop
+    )
     bare = build_company(1234570, "Uden Moduler I/S", seed=4, entries=200, modules=frozenset())
     sparse = build_company(1234571, "Sparsom Enkeltmandsfirma", seed=5, entries=60, sparse=True)
     grants = {

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import requests
 
+from tap_visma_economic.records import pages
+from tap_visma_economic.records.pages import Page
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from tap_visma_economic.records.selection import Row
 
 URL = "https://restapi.e-conomic.com/customers?pagesize=1000"
 
@@ -23,3 +29,12 @@ def answer(
     made.headers.update({"Content-Type": "application/json", **(headers or {})})
     made.request = requests.Request("GET", url).prepare()
     return made
+
+
+def page_of(rows: Sequence[Row] = (), **more: Any) -> Page:
+    """Return a page of these rows, read as a response is; `more` are arguments of `Page`."""
+    return Page(pages.array(answer(encoded(rows))).rows, **more)
+
+
+encoded = msgspec.json.Encoder(decimal_format="number").encode
+"""JSON in which a Decimal is a number."""

@@ -25,21 +25,6 @@ def prepared(url: str, auth: EconomicAuthenticator) -> requests.PreparedRequest:
 @pytest.mark.parametrize(
     "url",
     [
-        f"{REST}/self",
-        f"{OPENAPI}/customersapi/v3.0.0/Customers?filter=a",
-        "https://restapi.e-conomic.com:443/self",
-        "HTTPS://RestApi.E-conomic.com/self",
-    ],
-)
-def test_a_request_to_economic_carries_its_tokens(url: str) -> None:
-    headers = prepared(url, grant()).headers
-    assert headers["X-AppSecretToken"] == "app-secret"
-    assert headers["X-AgreementGrantToken"] == "grant-token"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
         "https://example.com/self",
         "http://restapi.e-conomic.com/self",
         "https://restapi.e-conomic.com:8443/self",
@@ -54,20 +39,6 @@ def test_no_token_goes_anywhere_else(url: str) -> None:
         prepared(url, grant())
     assert "app-secret" not in str(raised.value)
     assert "grant-token" not in str(raised.value)
-
-
-def test_a_request_that_goes_elsewhere_is_left_without_a_token() -> None:
-    request = requests.Request("GET", "https://example.com/self").prepare()
-    with pytest.raises(ConfigError, match=r"https://example\.com:443"):
-        grant()(request)
-    assert not [name for name in request.headers if name.lower().startswith("x-")]
-
-
-def test_requests_of_two_agreements_keep_their_own_grants() -> None:
-    one, other = grant("one"), grant("other")
-    first, second = prepared(f"{REST}/self", one), prepared(f"{REST}/self", other)
-    assert first.headers["X-AgreementGrantToken"] == "one"
-    assert second.headers["X-AgreementGrantToken"] == "other"
 
 
 @pytest.mark.parametrize("shown", [repr, str, "{}".format, "{!r}".format, "%s".__mod__])

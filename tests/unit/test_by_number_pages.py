@@ -16,16 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication import ByNumber, ByTimestamp, OpenItems
 from tap_visma_economic.replication import by_number as module
 from tap_visma_economic.replication.base import Options, parse_instant
 from tap_visma_economic.replication.by_number import Change
+from tests.unit.answers import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tap_visma_economic.records.pages import Page
     from tap_visma_economic.replication.by_number import NumberReading
 
 Row = dict[str, Any]
@@ -115,7 +116,7 @@ class Books:
             self.now += 1  # every answer takes some time
             left = [r for r in self.matching(filter_) if (r["number"], r["part"]) > end]
             clock = pendulum.from_timestamp(self.now)
-            yield {}, Page(copy.deepcopy(left[:PAGE]), more=len(left) > PAGE, clock=clock)
+            yield {}, page_of(copy.deepcopy(left[:PAGE]), more=len(left) > PAGE, clock=clock)
             self.between()
             if len(left) <= PAGE:
                 return
@@ -153,7 +154,7 @@ class Changelog:
                 (change.number, *keys[change.rows], change.at and instant_text(change.at))
                 for change in changes
             ]
-            yield Page([], clock=clock), edits
+            yield page_of([], clock=clock), edits
 
 
 CHANGES = ByNumber("number", start_date="version", changelog=Changelog)

@@ -23,14 +23,14 @@ def query_of(url: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(url).query, strict_parsing=True)
 
 
-def test_an_installation_url_keeps_what_it_holds_but_for_language_and_redirect() -> None:
+def test_an_installation_url_keeps_what_it_holds_but_for_the_redirect() -> None:
     shown = f"{PAGE}?AppPublicToken={PUBLIC}&role=superuser&Locale=sv-SE&redirecturl=http%3A%2F%2Fx"
-    url = installation_url(f" {shown}\n", locale="en-US", redirect_url=BACK)
+    url = installation_url(f" {shown}\n", BACK)
     assert url.startswith(PAGE)
     assert query_of(url) == {
         "AppPublicToken": [PUBLIC],
         "role": ["superuser"],
-        "locale": ["en-US"],
+        "Locale": ["sv-SE"],
         "redirectUrl": [BACK],
     }
 
@@ -48,7 +48,7 @@ def test_an_installation_url_keeps_what_it_holds_but_for_language_and_redirect()
 )
 def test_what_is_no_app_is_not_opened(app: str) -> None:
     with pytest.raises(ConfigError, match="Not an app"):
-        installation_url(app, locale="en-US", redirect_url=None)
+        installation_url(app)
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,13 @@ from tap_visma_economic import http as http_module
 from tap_visma_economic.agreement import identified
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator
-from tap_visma_economic.errors import GrantRefusedError, NetworkError, Stopped
+from tap_visma_economic.errors import GrantRefusedError, Stopped
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.prefetch import Prefetcher
 from tap_visma_economic.rate_limit import RateLimit
-from tap_visma_economic.records.pages import Page
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
-from tests.unit.answers import URL, answer
+from tests.unit.answers import URL, answer, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +97,7 @@ def client_on(way: Way, max_wait: float = 900) -> HttpClient:
 
 def send(http: HttpClient) -> requests.Response:
     """Send a request; whatever its response is, it is not retried."""
-    return http.get(REQUEST, lambda response: response, what="units")
+    return http.send(REQUEST, lambda response: response, what="units")
 
 
 @pytest.fixture
@@ -114,35 +113,6 @@ def way(clock: Clock) -> Way:
 
 
 # --- 429 ---
-
-
-def test_one_429_holds_up_all_requests_of_the_agreement_and_all_share_the_wait(
-    clock: Clock,
-) -> None:
-    way = Way(refused_first("7"), clock)
-    http = client_on(way)
-    assert send(http).status_code == 429
-    futures = [POOL.submit(partial(send, http)) for _ in range(10)]
-    assert [future.result(SOON).status_code for future in futures] == [200] * 10
-    assert way.sent == [0] + [pytest.approx(7)] * 10
-    assert sum(clock.waits) == pytest.approx(7), "one wait for all"
-
-
-def test_a_429_that_does_not_say_for_how_long_holds_for_a_refill(clock: Clock) -> None:
-    way = Way(refused_first(None), clock)
-    http = client_on(way)
-    for _ in range(2):
-        send(http)
-    assert way.sent == [0, pytest.approx(60)]
-
-
-def test_a_429_holds_up_no_other_agreement(clock: Clock) -> None:
-    way = Way(refused_first("7"), clock)
-    held, other = client_on(way), client_on(way)
-    send(held)
-    send(other)
-    assert way.sent == [0, 0]
-    assert (other.waited, clock.waits) == (0, [])
 
 
 def test_a_client_that_waits_for_its_rate_limit_holds_no_slot_of_the_others() -> None:
@@ -167,34 +137,6 @@ def test_a_429_that_asks_for_more_than_may_be_waited_holds_up_nobody(clock: Cloc
     assert http.waited == 0
 
 
-def test_the_wait_for_a_429_is_counted_once_whoever_waits(clock: Clock) -> None:
-    way = Way(refused_first("7"), clock)
-    http = client_on(way)
-    send(http)
-    assert http.waited == pytest.approx(7), "who was refused waits, outside the lane"
-    futures = [POOL.submit(partial(send, http)) for _ in range(3)]
-    for future in futures:
-        future.result(SOON)
-    assert http.waited == pytest.approx(7)
-
-
-@pytest.mark.parametrize("after", ["20", "86400"])
-def test_a_budget_that_does_not_come_back_is_waited_for_once_and_not_by_every_request(
-    clock: Clock, after: str
-) -> None:
-    way = Way(lambda _: answer({}, 429, {"Retry-After": after}), clock)
-    http = client_on(way, max_wait=100)
-    while not http._exhausted:
-        send(http)
-    end = clock.now
-    assert end == (100 if after == "20" else 0)
-    for _ in range(10):
-        send(http)
-    assert http._exhausted
-    assert clock.now == end
-    assert http.waited == end
-
-
 def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) -> None:
     way = Way(
         lambda place: answer({}, 200 if place % 3 == 2 else 429, {"Retry-After": "40"}), clock
@@ -206,30 +148,11 @@ def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) ->
     assert clock.now == 20 * 40
 
 
-def test_an_answer_ends_the_time_in_which_a_429_is_not_waited_for(clock: Clock) -> None:
-    way = Way(refused_first("86400"), clock)
-    http = client_on(way)
-    send(http)
-    assert http._exhausted
-    send(http)
-    assert not http._exhausted
-
-
 # --- the end ---
 
 
 def refusal() -> GrantRefusedError:
     return GrantRefusedError(401, "/customers")
-
-
-def test_after_a_401_all_who_ask_are_told_and_nothing_is_sent(way: Way) -> None:
-    http, error = client_on(way), refusal()
-    http._rejected = error
-    for future in [POOL.submit(partial(send, http)) for _ in range(9)]:
-        with pytest.raises(GrantRefusedError) as raised:
-            future.result(SOON)
-        assert raised.value is error
-    assert way.sent == []
 
 
 def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: Clock) -> None:
@@ -242,36 +165,6 @@ def test_a_401_ends_the_wait_of_those_who_wait_for_the_budget(way: Way, clock: C
             future.result(SOON)
     assert way.sent == []
     assert len(clock.waits) == 1
-
-
-def test_a_401_of_one_agreement_is_not_anothers(way: Way) -> None:
-    refused, other = client_on(way), client_on(way)
-    refused._rejected = refusal()
-    assert send(other).status_code == 200
-
-
-def test_a_stop_ends_all_waits_at_once_and_nothing_is_sent() -> None:
-    way = Way(well, StopFlag())
-    http = client_on(way)
-    http.rate_limit.hold(600)
-    futures = [POOL.submit(partial(send, http)) for _ in range(9)]
-    way.stop.signum = 15
-    for future in futures:
-        with pytest.raises(Stopped):
-            future.result(2)
-    assert way.sent == []
-
-
-def test_a_request_without_an_answer_is_counted_and_the_next_may_go(clock: Clock) -> None:
-    def answering(place: int) -> requests.Response:
-        if place == 0:
-            raise NetworkError("no answer")
-        return well(place)
-
-    way = Way(answering, clock)
-    http = client_on(way)
-    assert send(http).status_code == 200
-    assert http.rate_limit.calls == 2
 
 
 # --- what the log says ---
@@ -316,23 +209,12 @@ def test_who_is_held_up_the_moment_a_429_comes_does_not_take_it_for_the_pace(
     assert "Slowing down" not in caplog.text
 
 
-def test_waiting_for_a_429_is_not_told_as_spreading_calls_out(
-    clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    http = client_on(Way(refused_first("50"), clock))
-    with caplog.at_level(logging.INFO, logger="tap-visma-economic"):
-        for _ in range(3):
-            send(http)
-    assert http.waited == pytest.approx(50)
-    assert caplog.messages == [], "`retry` tells of it"
-
-
 def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to_do(
     way: Way, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_module, "MANY_CALLS", 10)
     http, other = client_on(way), client_on(way)
-    page = Page([{"agreementNumber": 1234567, "company": {"name": "Firma"}}])
+    page = page_of([{"agreementNumber": 1234567, "company": {"name": "Firma"}}])
     identified(Grant("token", "here"), http, page)
     for _ in range(10):
         send(http)
@@ -346,7 +228,3 @@ def test_more_calls_than_are_fair_use_are_told_once_with_the_company_and_what_to
     assert "50,000 calls a day" in told
     assert "fewer streams" in told
     assert "less often" in told
-
-
-def test_the_warning_comes_before_what_is_fair_use() -> None:
-    assert http_module.MANY_CALLS == 40_000

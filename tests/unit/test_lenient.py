@@ -37,10 +37,6 @@ def test_any_encoding_of_unicode_is_read_with_a_byte_order_mark_and_without(enco
     assert read(json.dumps(TEXT, ensure_ascii=False).encode(encoding)) == (TEXT, {})
 
 
-def test_control_characters_that_ought_to_be_escaped_are_text() -> None:
-    assert read(b'{"a": "\x00 \n \t \x1f"}') == ({"a": "\x00 \n \t \x1f"}, {})
-
-
 @pytest.mark.parametrize(
     "text",
     ["1.10", "-0.0", "5.00", "1E+400", "1E-400", "12345678901234567890.123456789", "1" * 400],
@@ -48,11 +44,6 @@ def test_control_characters_that_ought_to_be_escaped_are_text() -> None:
 def test_numbers_keep_all_their_digits(text: str) -> None:
     value, found = read(f"\ufeff[{text}]".encode())
     assert ([str(number) for number in value], found) == ([text], {})
-
-
-def test_of_a_name_that_comes_twice_the_last_value_counts() -> None:
-    body = b'{"a": 1, "b": 2, "a": 3}'
-    assert read(body) == (_decode(body), {}) == ({"a": 3, "b": 2}, {})
 
 
 # --- what no message can carry ---

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,21 +32,6 @@ def single(response: requests.Response) -> pages.Page:
 PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, single)
 
 
-# --- REST ---
-
-
-@pytest.mark.parametrize("pagination", [{"results": 2}, {"results": 2, "nextPage": None}])
-def test_a_rest_page_without_a_next_one_is_the_last(pagination: Any) -> None:
-    page = pages.rest_collection(answer({"collection": ROWS, "pagination": pagination}))
-    assert (list(page.rows), page.more, page.results) == (ROWS, False, 2)
-
-
-@pytest.mark.parametrize("more", [{}, {"pagination": None}, {"pagination": {}}])
-def test_a_small_rest_listing_is_one_page(more: Any) -> None:
-    page = pages.rest_collection(answer({"collection": ROWS, **more}))
-    assert (list(page.rows), page.more, page.results) == (ROWS, False, None)
-
-
 # --- OpenAPI ---
 
 
@@ -58,12 +41,6 @@ def test_a_cursor_that_is_a_number_is_one() -> None:
     assert (page.more, page.cursor) == (True, "34781")
 
 
-@pytest.mark.parametrize("last", [{}, {"cursor": None}, {"cursor": ""}])
-def test_a_cursor_page_without_a_cursor_is_the_last(last: Any) -> None:
-    page = pages.cursor_listing(answer({"items": ROWS, **last}))
-    assert (list(page.rows), page.more) == (ROWS, False)
-
-
 @pytest.mark.parametrize("body", [{"items": None}, {}, {"items": []}])
 def test_a_cursor_page_may_hold_nothing(body: Any) -> None:
     page = pages.cursor_listing(answer(body))
@@ -71,18 +48,6 @@ def test_a_cursor_page_may_hold_nothing(body: Any) -> None:
 
 
 # --- the clock ---
-
-
-@pytest.mark.parametrize("parse", PARSERS)
-def test_every_kind_of_page_tells_the_servers_clock(parse: Parse) -> None:
-    bodies: dict[Parse, Any] = {
-        pages.rest_collection: {"collection": []},
-        pages.cursor_listing: {},
-        pages.array: [],
-        single: {"number": 1},
-    }
-    headers = {"Date": "Fri, 02 Jan 2026 12:00:00 GMT"}
-    assert parse(answer(bodies[parse], headers=headers)).clock == pendulum.datetime(2026, 1, 2, 12)
 
 
 @pytest.mark.parametrize(
@@ -171,24 +136,6 @@ def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, va
 
 
 # --- what no message can carry (see test_lenient) ---
-
-
-@pytest.mark.parametrize(("parse", "around"), AROUND)
-def test_a_value_that_no_message_can_carry_is_left_out_of_its_row(
-    parse: Parse, around: bytes
-) -> None:
-    rows = parse(answer(around % b'NaN, "b": {"c": [1, "\xff"]}, "d": 2.50')).typed
-    sound, flawed = rows
-    assert sound == {"n": 1}
-    assert flawed == {"a": None, "b": {"c": [1, None]}, "d": Decimal("2.50")}
-    assert {place: [flaw.path for flaw in flaws] for place, flaws in rows.flaws.items()} == {
-        1: ["a", "b.c.[]"]
-    }
-
-
-def test_a_single_object_can_lack_a_value_too() -> None:
-    rows = pages.single(answer(b'{"a": NaN, "b": 1}'), {"a", "b"}).typed
-    assert ([flaw.path for flaw in rows.flaws[0]], rows[0]) == (["a"], {"a": None, "b": 1})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic.errors import BadAnswerError, EconomicError, Stopped
+from tap_visma_economic.errors import BadAnswerError, Stopped
 from tap_visma_economic.prefetch import (
     CURRENT_PAGES,
     MIN_OPEN,
@@ -206,19 +206,6 @@ def test_chains_are_read_at_once_as_long_as_there_are_any(world: World) -> None:
     assert world.most_flying >= AT_ONCE
 
 
-def test_who_is_done_with_a_short_chain_begins_another(world: World) -> None:
-    begun = threading.Event()
-
-    def act(chain: int, page: int) -> None:
-        if chain == 5:
-            begun.set()
-        if (chain, page) == (0, 1):
-            assert begun.wait(SOON)
-
-    world.act = act
-    assert list(world.ordered([3, 1, 1, 1, 1, 1])) == every([3, 1, 1, 1, 1, 1])
-
-
 def test_chains_are_found_while_those_before_are_read(world: World) -> None:
     found: list[int] = []
     enough = threading.Event()
@@ -238,18 +225,6 @@ def test_chains_are_found_while_those_before_are_read(world: World) -> None:
 # Errors
 
 
-def test_an_error_comes_after_the_pages_before_it(world: World) -> None:
-    def act(chain: int, page: int) -> None:
-        if (chain, page) == (2, 3):
-            raise BadAnswerError("no page")
-
-    world.act = act
-    got: list[Place] = []
-    with pytest.raises(BadAnswerError, match="no page"):
-        got.extend(world.ordered([4] * 6))
-    assert got == every([4] * 6)[: every([4] * 6).index((2, 3))]
-
-
 def test_an_error_in_finding_a_chain_is_raised_after_the_pages_before_it(world: World) -> None:
     def chains() -> Iterator[Iterator[Place]]:
         yield world.chain(0, 2)
@@ -259,37 +234,6 @@ def test_an_error_in_finding_a_chain_is_raised_after_the_pages_before_it(world: 
     with pytest.raises(BadAnswerError, match="cannot count"):
         got.extend(world.prefetcher.ordered(chains(), at_once=AT_ONCE))
     assert got == [(0, 0), (0, 1)]
-
-
-def test_an_error_of_a_partition_is_raised_in_its_turn(world: World) -> None:
-    def broken() -> Iterator[Place]:
-        yield world.fetch(1, 0)
-        raise EconomicError("no more of it")
-
-    def unfit() -> Iterator[Place]:
-        raise EconomicError("cannot begin")
-
-    ways: dict[int, Callable[[], Iterator[Place]]] = {
-        0: partial(world.chain, 0, 2),
-        1: broken,
-        2: unfit,
-        3: partial(world.chain, 3, 2),
-    }
-    world.plan(ways)
-    assert world.take(0) == [(0, 0), (0, 1)]
-    got: list[Place] = []
-    with (
-        pytest.raises(EconomicError, match="no more of it"),
-        world.prefetcher.partition(1, broken) as pages,
-    ):
-        got.extend(pages)
-    assert got == [(1, 0)]
-    with (
-        pytest.raises(EconomicError, match="cannot begin"),
-        world.prefetcher.partition(2, unfit) as pages,
-    ):
-        list(pages)
-    assert world.take(3) == [(3, 0), (3, 1)]
 
 
 def test_an_outcome_is_given_with_its_item_and_fails_where_it_is_asked_for(world: World) -> None:
@@ -384,31 +328,6 @@ def test_who_leaves_in_the_middle_ends_the_reading(world: World) -> None:
     reading.close()  # type: ignore[attr-defined]
     fetched = len(world.fetched)
     assert settled(lambda: len(world.fetched)) <= fetched + AT_ONCE
-
-
-def test_a_partition_left_in_the_middle_is_read_no_further(world: World) -> None:
-    ended = threading.Event()
-
-    def partition() -> Iterator[Place]:
-        try:
-            yield from world.ordered([500] * 4, 0)
-        finally:
-            ended.set()
-
-    world.plan({0: partition, 1: partial(world.chain, 1, 1)})
-    with world.prefetcher.partition(0, partition) as pages:
-        next(pages)
-    assert len(world.take(1)) == 1
-    assert ended.wait(SOON)
-    assert settled(lambda: len(world.fetched)) <= KEPT + 2 + AT_ONCE
-
-
-def test_partitions_that_are_not_taken_are_passed_over(world: World) -> None:
-    world.parted(dict.fromkeys(range(8), 90))
-    for number in (0, 6, 7):
-        assert len(world.take(number)) == 90
-    read = [place[0] for place in world.fetched]
-    assert all(read.count(number) < 90 for number in range(1, 6))
 
 
 @pytest.mark.parametrize("chains", [1, 8])

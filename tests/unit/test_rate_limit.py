@@ -95,16 +95,6 @@ def test_no_header_breaks_it_or_makes_it_wait_for_ever(headers: list[tuple[str, 
         rate_limit.answered({"X-RateLimiting": limiting, "X-CallCost": cost})
 
 
-@pytest.mark.parametrize("before", [0, 2_000, 7_000])
-def test_the_first_answer_tells_what_is_left(before: int) -> None:
-    bucket = Bucket()
-    bucket.level = before
-    rate_limit = made(bucket)
-    assert rate_limit.take() == 0
-    rate_limit.answered(bucket.call())
-    assert rate_limit.left == bucket.limit - before - 3
-
-
 @pytest.mark.parametrize("limit", [10_000, 2_000])
 def test_while_there_is_work_between_75_and_80_per_cent_are_used_and_none_is_refused(
     limit: int,
@@ -117,13 +107,6 @@ def test_while_there_is_work_between_75_and_80_per_cent_are_used_and_none_is_ref
         assert 0.75 <= used / limit <= 0.80
     first = sum(cost for at, cost in bucket.spent if at < 60)
     assert first / limit <= 0.83, "with the burst it begins with"
-
-
-def test_the_share_is_what_the_setting_says() -> None:
-    bucket = Bucket()
-    work(made(bucket, 0.1), bucket, 120)
-    used = sum(cost for at, cost in bucket.spent if at >= 60)
-    assert 0.09 <= used / bucket.limit <= 0.10
 
 
 def test_a_share_is_left_to_others_who_use_the_bucket_too() -> None:
@@ -139,17 +122,6 @@ def test_a_share_is_left_to_others_who_use_the_bucket_too() -> None:
     assert least >= 0.2 * bucket.limit - 200
 
 
-def test_a_run_goes_on_slowly_where_others_leave_nothing() -> None:
-    bucket = Bucket()
-    rate_limit = made(bucket)
-    for _ in range(1200):
-        while bucket.level < bucket.limit - 4:
-            bucket.call(ours=False)
-        work(rate_limit, bucket, 0.1)
-    pace = sum(cost for _, cost in bucket.spent) / bucket.now
-    assert pace / (bucket.limit / bucket.window) == pytest.approx(0.08, abs=0.01)
-
-
 @pytest.mark.parametrize("figure", ["0/10000", "10000/10000", "147/10000", "9900/10000"])
 def test_a_figure_that_never_changes_does_not_make_a_run_stand_still(figure: str) -> None:
     now = 0.0
@@ -160,22 +132,6 @@ def test_a_figure_that_never_changes_does_not_make_a_run_stand_still(figure: str
         now += 0.01
         rate_limit.answered({"X-CallCost": "3", "X-RateLimiting": figure})
     assert now < 240
-
-
-def test_a_bucket_smaller_than_its_calls_is_waited_for_and_not_for_ever() -> None:
-    bucket = Bucket(limit=10, window=1)
-    rate_limit = made(bucket)
-    work(rate_limit, bucket, 30)
-    assert len(bucket.spent) > 30
-
-
-def test_nobody_calls_while_the_budget_is_held() -> None:
-    bucket = Bucket()
-    rate_limit = made(bucket)
-    rate_limit.hold(7)
-    assert rate_limit.take() == pytest.approx(7)
-    bucket.wait(7)
-    assert rate_limit.take() == 0
 
 
 def test_answers_of_different_costs_leave_nothing_expected() -> None:
@@ -211,11 +167,3 @@ def test_a_limit_below_the_cost_of_one_call_makes_no_sense() -> None:
         assert rate_limit.take() == 0
         rate_limit.answered({"X-CallCost": "3", "X-RateLimiting": "1/1"})
     assert rate_limit.left is None
-
-
-def test_a_call_without_an_answer_is_counted_and_costs_nothing_known() -> None:
-    bucket = Bucket()
-    rate_limit = made(bucket)
-    assert rate_limit.take() == 0
-    rate_limit.answered(None)
-    assert rate_limit.calls == 1

@@ -50,15 +50,6 @@ def test_no_log_record_shows_a_token(form: str, caplog: pytest.LogCaptureFixture
     assert caplog.messages == ["sent (a token), 5"]
 
 
-def test_no_traceback_shows_a_token(caplog: pytest.LogCaptureFixture) -> None:
-    redact_logs([TOKEN])
-    error = RuntimeError(f"a defect at {TOKEN}")
-    error.__cause__ = KeyError(TOKEN)
-    logging.getLogger("any.library").error("failed", exc_info=error)
-    assert "a defect at (a token)" in caplog.text
-    assert "canary" not in caplog.text
-
-
 def test_a_faulty_log_call_is_left_to_logging(caplog: pytest.LogCaptureFixture) -> None:
     redact_logs([TOKEN])
     record = logging.getLogRecordFactory()("x", logging.INFO, "", 1, "%d", ("x",), None)

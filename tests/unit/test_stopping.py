@@ -76,10 +76,6 @@ def handlers() -> Iterator[None]:
 # --- the flag ---
 
 
-def test_stopped_is_not_an_exception_that_handlers_catch() -> None:
-    assert not issubclass(Stopped, Exception)
-
-
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
@@ -108,27 +104,6 @@ def test_a_wait_lasts_its_time(seconds: float, monkeypatch: pytest.MonkeyPatch) 
     time = pass_time(monkeypatch)
     StopFlag().sleep(seconds)
     assert time.now == pytest.approx(100.0 + seconds)
-
-
-def test_a_raised_flag_prevents_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    time, flag = pass_time(monkeypatch), StopFlag()
-    flag.signum = signal.SIGTERM
-    with pytest.raises(Stopped):
-        flag.sleep(60)
-    assert time.slept == []
-
-
-def test_raising_the_flag_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    flag = StopFlag()
-
-    def signalled(now: float) -> None:
-        if now > 103:
-            flag.signum = signal.SIGTERM
-
-    time = pass_time(monkeypatch, signalled)
-    with pytest.raises(Stopped):
-        flag.sleep(60)
-    assert time.now < 103.5
 
 
 # --- waiting for a result ---

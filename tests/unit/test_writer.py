@@ -92,12 +92,6 @@ VERSION = ActivateVersionMessage("customers", 1)
 # --- when ---
 
 
-def test_records_are_buffered(writer: BufferedWriter, stdout: Stdout) -> None:
-    put(writer, record(1))
-    writer.write_message(RecordMessage("customers", {"number": 2}))
-    assert stdout.writes == []
-
-
 @pytest.mark.parametrize("message", [SCHEMA, STATE, VERSION], ids=["SCHEMA", "STATE", "VERSION"])
 def test_every_other_message_flushes_the_buffer(
     message: Any, writer: BufferedWriter, stdout: Stdout
@@ -118,18 +112,6 @@ def test_the_buffer_is_bounded(plain: bool, writer: BufferedWriter, stdout: Stdo
             writer.write_message(RecordMessage("customers", {"number": number, "text": text}))
     assert 20 <= len(stdout.lines) < 25
     assert 1_000_000 <= max(map(len, stdout.writes)) <= 1_300_000
-
-
-def test_the_end_of_a_page_flushes_after_a_second(
-    writer: BufferedWriter, stdout: Stdout, time: Time
-) -> None:
-    put(writer, record(1))
-    time.now += 0.9
-    writer.end_page()
-    assert stdout.writes == []
-    time.now += 0.1
-    writer.end_page()
-    assert len(stdout.lines) == 1
 
 
 # --- what ---
@@ -219,14 +201,6 @@ def test_state_is_written_at_most_every_ten_seconds(
     assert values(stdout) == [0, 10, 20]
 
 
-def test_the_last_state_is_written_at_the_end(states: PatientStateWriter, stdout: Stdout) -> None:
-    states.write_state(at(1))  # type: ignore[arg-type]
-    states.write_state(at(2))  # type: ignore[arg-type]
-    states.write_state(at(3))  # type: ignore[arg-type]
-    states.finish()
-    assert values(stdout) == [1, 3]
-
-
 def test_a_state_is_written_once(states: PatientStateWriter, stdout: Stdout, time: Time) -> None:
     for _ in range(3):
         states.write_state(at(1))  # type: ignore[arg-type]
@@ -241,14 +215,6 @@ def test_a_state_changed_in_place_is_written(states: PatientStateWriter, stdout:
     state["bookmarks"]["entries"]["replication_key_value"] = 2
     states.finish()
     assert values(stdout) == [1, 2]
-
-
-def test_a_state_follows_the_records_it_covers(
-    states: PatientStateWriter, writer: BufferedWriter, stdout: Stdout
-) -> None:
-    put(writer, record(1))
-    states.write_state(at(1))  # type: ignore[arg-type]
-    assert [message["type"] for message in stdout.messages] == ["RECORD", "STATE"]
 
 
 @pytest.mark.parametrize(("much", "seconds"), [("STATE", 20), ("RECORD", 10)])

@@ -37,6 +37,11 @@ _EVENTS = (
     ("CUSTOMER_UPDATED", "A customer was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
     ("INVOICE_BOOKED", "An invoice was booked", "INVOICENO"),
     ("PRODUCT_UPDATED", "A product was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
+    ("JOURNAL_BOOKED", "A journal was booked", "DAYBOOKNO", "FROMSERIALNO", "TOSERIALNO"),
+    ("ORDER_UPDATED", "An order was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
+    ("PROJECT_UPDATED", "A project was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
+    ("QUOTE_UPDATED", "A quote was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
+    ("SUPPLIER_UPDATED", "A supplier was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
 )
 
 

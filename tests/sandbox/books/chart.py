@@ -140,6 +140,42 @@ _KEY_FIGURES = (
     (3, "Likvide beholdninger", 5820, "Bank", 5840, "Kasse", True),
 )
 
+# What the accounts of the sample company are called in English.
+IN_ENGLISH = {
+    "Salg af varer/ydelser m/moms": "Sales with VAT",
+    "Salg af abonnementer": "Subscriptions",
+    "Salg af varer, EU": "Sales, EU",
+    "Salg uden for EU": "Sales outside the EU",
+    "Salg u/moms, Danmark": "Sales without VAT, Denmark",
+    'Gebyrer & renter ("rykkere")': "Fees and interest",
+    "Varekøb": "Cost of goods sold",
+    "Lønninger": "Wages",
+    "Annoncer, reklame & 50 % øvrigt": "Marketing",
+    "Restaurantbesøg (repræsentation)": "Entertainment",
+    "Kørsel og rejser": "Travel",
+    "Husleje": "Rent",
+    "Kontorartikler": "Office supplies",
+    "Software, lejet i udlandet": "Software, bought abroad",
+    "Kursreguleringer": "Exchange differences",
+    "Øredifferencer": "Rounding differences",
+    "Afskrivninger": "Depreciation",
+    "Driftsmidler": "Equipment",
+    "Varelager": "Inventory",
+    "Debitorer": "Receivables",
+    "Debitorer, udland": "Receivables, abroad",
+    "Bank": "Bank",
+    "Bank, EUR-konto": "Bank, EUR",
+    "Kasse": "Cash",
+    "Egenkapital": "Share capital",
+    "Overført resultat": "Retained earnings",
+    "Kreditorer": "Payables",
+    "Kreditorer, udland": "Payables, abroad",
+    "Periodiseret omsætning": "Deferred revenue",
+    "Salgsmoms": "Output VAT",
+    "Købsmoms": "Input VAT",
+    "Skyldig A-skat": "Income tax withheld",
+}
+
 BY_NUMBER = {account.number: account for account in ACCOUNTS}
 VAT_CODE_ACCOUNTS = {"U25": VAT_OUT, "I25": VAT_IN, "Rep": VAT_IN, "IY25": VAT_IN}
 

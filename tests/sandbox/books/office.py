@@ -39,24 +39,24 @@ class Office:
         self.plan = plan
         self.notes = 0
 
-    def write(self, day: date) -> None:
-        """Book the next voucher of the round."""
-        self.notes += 1
-        tasks: tuple[Callable[[date], None], ...] = (
-            self._wages,
-            self._rent,
+        self.round: tuple[Callable[[date], None], ...] = (
+            lambda day: self.wages(day, random.randrange(30_000_00, 60_000_00)),
+            lambda day: self.rent(day, 12_000_00),
             self._reminder,
             self._travel,
             self._pennies,
             self._manual_invoice,
-            self._release,
+            lambda day: self.release(day, 1_000_00 + self.notes),
             self._on_account,
             self._meal,
         )
-        tasks[self.notes % len(tasks)](day)
 
-    def _wages(self, day: date) -> None:
-        gross = self.random.randrange(30_000_00, 60_000_00)
+    def write(self, day: date) -> None:
+        """Book the next voucher of the round."""
+        self.notes += 1
+        self.round[self.notes % len(self.round)](day)
+
+    def wages(self, day: date, gross: int) -> None:
         tax = gross * 38 // 100
         self.book.book(
             day,
@@ -71,8 +71,7 @@ class Office:
     def _dimension(self) -> More:
         return DIMENSIONS[self.notes % 4] if "Dimension" in self.world.modules else PLAIN
 
-    def _rent(self, day: date) -> None:
-        net = 12_000_00
+    def rent(self, day: date, net: int) -> None:
         self.book.book(
             day,
             "Husleje",
@@ -117,8 +116,7 @@ class Office:
         if self.notes % 2:
             self.plan(customer, debtor, customer.terms.due(day), debtor.amount)
 
-    def _release(self, day: date) -> None:
-        amount = 1_000_00 + self.notes
+    def release(self, day: date, amount: int) -> None:
         self.book.book(
             day,
             "Periodisering, andel",

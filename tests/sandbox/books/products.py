@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.money import from_base, rate_of
@@ -58,6 +58,9 @@ _AWKWARD = (
     "back\\slash*<>",
 )
 _NAMES = ("T-shirt", "Kaffekop", "Stol", "Time", "Licens", "Rejse", "Skrue 5 mm", "Lampe")
+# By the number of a group: names, and prices with VAT in kroner.
+Catalogue: TypeAlias = dict[int, tuple[tuple[str, int], ...]]
+_VARIANTS = ("sort", "hvid", 'grøn "Ærø" 🚲', "54 cm", "58 cm", "2026", "udgår (÷10 %)")
 CURRENCIES = ("EUR", "SEK")
 PRICE_GROUPS = ((1, "Forhandlere"), (2, "Ansatte (÷20 %)"))
 
@@ -101,9 +104,18 @@ class SpecialPrice:
 
 
 def build_products(
-    random: Random, count: int, today: date, *, sparse: bool, modules: frozenset[str]
+    random: Random,
+    count: int,
+    today: date,
+    *,
+    sparse: bool,
+    modules: frozenset[str],
+    catalogue: Catalogue | None = None,
 ) -> list[Product]:
-    """Products in the order of their numbers as text, without regard to case."""
+    """Products in the order of their numbers as text, without regard to case.
+
+    Those of a catalogue come in several variants, with its names and prices.
+    """
     products = []
     for i in range(count):
         awkward = i < len(_AWKWARD) and not sparse
@@ -121,10 +133,21 @@ def build_products(
         )
         if i == 3:
             product.name = 'Stol "Ærø", høj (rød), $ & 🪑'
+        if catalogue:
+            _catalogued(product, i // len(GROUPS), catalogue[group.number])
         if not sparse:
             _fill(product, i, modules)
         products.append(product)
     return sorted(products, key=lambda product: product.number.casefold())
+
+
+def _catalogued(product: Product, i: int, models: tuple[tuple[str, int], ...]) -> None:
+    name, with_vat = models[i % len(models)]
+    variant = _VARIANTS[i // len(models) % len(_VARIANTS)]
+    product.name = f"{name}, {variant}"
+    product.price = with_vat * 80
+    product.cost = product.price * (58 if product.group.number in {1, 4} else 10) // 100
+    product.recommended = product.price
 
 
 def _fill(product: Product, i: int, modules: frozenset[str]) -> None:

@@ -3,14 +3,16 @@
 Everything follows from a seeded random generator and the counters of this module. Whatever a
 reader of the data should meet at any size (each entry type, credit notes, part payments, overdue
 invoices, foreign currency, vouchers booked late, an invoice number picked by hand, gaps between
-entry numbers, amounts of fifteen digits, the leap day) is told explicitly, not left to chance.
+entry numbers, amounts of fifteen digits, the leap day) is told explicitly, not left to chance. Its
+amounts are odd rather than likely; `bicycle_shop` tells of a company that could exist.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, ClassVar
 
 from tests.sandbox.books import chart, ledger, postings
 from tests.sandbox.books.invoices import number_of
@@ -22,18 +24,27 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.sandbox.books.customers import Customer
+    from tests.sandbox.books.products import Catalogue
     from tests.sandbox.books.sales import Line
     from tests.sandbox.books.suppliers import Supplier
     from tests.sandbox.books.world import World
 
 LEAP_DAY = date(2024, 2, 29)
 _OPENED = timedelta(days=20)
-# How many entries one turn of the story makes on average, payments included; measured.
-_ENTRIES_PER_TURN = 4.59
 
 
 class Story:
-    """Tells one world's story once."""
+    """Tells one world's story once.
+
+    Attributes:
+        catalogue: what the company sells; None: anything.
+        entries_per_turn: how many one turn makes on average, payments included; measured.
+        sells: in which of nine turns the company sells; it buys in the second and the seventh.
+    """
+
+    catalogue: ClassVar[Catalogue | None] = None
+    entries_per_turn = 4.59
+    sells: ClassVar[set[int]] = {0, 2, 4, 5, 7}
 
     def __init__(self, world: World, random: Random, entries: int) -> None:
         self.world = world
@@ -54,15 +65,17 @@ class Story:
     def tell(self) -> None:
         days = self._days()
         self._begin(days[0])
-        fixed = len(self.book.entries) * len(self.book.years) + 12
-        turns = max(30, round((self.entries - fixed) / _ENTRIES_PER_TURN))
+        fixed = len(self.book.entries) * len(self.book.years) + 12 + self._routine_entries()
+        turns = max(30, round((self.entries - fixed) / self.entries_per_turn))
+        busy = list(accumulate(map(self._busy, days)))
         told = 0
-        for index, day in enumerate(days, 1):
+        for day, so_far in zip(days, busy, strict=True):
             self._year_end(day)
             self._payments(day)
+            self._routine(day)
             if day == LEAP_DAY:
                 self._sell(day)
-            until = turns * index // len(days)
+            until = turns * so_far // busy[-1]
             while told < until:
                 self._turn(day, told)
                 told += 1
@@ -75,8 +88,20 @@ class Story:
         days = [first + timedelta(days=i) for i in range(count)]
         return [day for day in days if day.weekday() < 5]
 
-    def _begin(self, day: date) -> None:
-        balances = {
+    def _busy(self, day: date) -> int:
+        """How busy a day is, compared with others."""
+        return 1
+
+    def _routine(self, day: date) -> None:
+        """Book what returns every month."""
+
+    def _routine_entries(self) -> int:
+        """How many entries that makes in all."""
+        return 0
+
+    def _opening(self) -> dict[int, int]:
+        """The balances that the books begin with, but for the equity that remains."""
+        return {
             chart.BANK: 2_500_000_00,
             chart.BANK_EUR: 745_000_00,
             chart.STOCK: 800_000_05,
@@ -84,11 +109,14 @@ class Story:
             chart.CASH: 1_234_50,
             chart.CAPITAL: -500_000_00,
         }
+
+    def _begin(self, day: date) -> None:
+        balances = self._opening()
         balances[chart.RETAINED] = -sum(balances.values())
         entries = [
             Entry(
                 account,
-                100_000_00 if account == chart.BANK_EUR else amount,
+                amount * 100 // 745 if account == chart.BANK_EUR else amount,
                 amount,
                 currency="EUR" if account == chart.BANK_EUR else "DKK",
                 type=ledger.OPENING,
@@ -97,12 +125,16 @@ class Story:
         ]
         self.book.book(self.book.years[0].start, "Åbningsbalance", entries, voucher=0)
         if not self.world.sparse:
-            huge = 123_456_789_012_345
-            self.book.book(
-                day,
-                "Valutatermin (kontrakt nr. 7)",
-                [Entry(chart.FORWARDS, huge, huge), Entry(chart.FORWARDS_OWED, -huge, -huge)],
-            )
+            self._odd_figures(day)
+
+    def _odd_figures(self, day: date) -> None:
+        """Book an amount with more digits than most programs expect."""
+        huge = 123_456_789_012_345
+        self.book.book(
+            day,
+            "Valutatermin (kontrakt nr. 7)",
+            [Entry(chart.FORWARDS, huge, huge), Entry(chart.FORWARDS_OWED, -huge, -huge)],
+        )
 
     def _year_end(self, day: date) -> None:
         """Open a new year some weeks into it, after what still belonged to the old one.
@@ -138,7 +170,7 @@ class Story:
         if turn == 20:
             self.book.next_number += 500  # as if as many entries had been deleted
         kind = turn % 9
-        if kind in (0, 2, 4, 5, 7):
+        if kind in self.sells:
             self._sell(day)
         elif kind in (1, 6):
             self._buy(self._posting_day(day))
@@ -156,22 +188,7 @@ class Story:
             at = turn - 1 if turn <= len(customers) else random.randrange(len(customers))
             customer = customers[at]
         rate = postings.rate_on(customer.currency, day)
-        products = world.products
-        lines: list[Line] = []
-        for position in range(1, 2 + turn % 3):
-            product = products[random.randrange(len(products))]
-            lines.append(
-                make_line(
-                    self._line_number(),
-                    position,
-                    product,
-                    customer,
-                    (100, 200, 150, 1000, 33)[random.randrange(5)],
-                    rate=rate,
-                    discount=(0, 0, 1000, 250)[turn % 4],
-                    start=day,
-                )
-            )
+        lines = self._lines(day, customer, rate)
         if turn % 6 == 1:
             lines.append(text_line(self._line_number(), len(lines) + 1, "Leveret efter aftale. Æ"))
         invoice = self._invoice(day, customer, lines, rate)
@@ -180,6 +197,23 @@ class Story:
             more = DIMENSIONS[turn // 2 % 4]
         self._arrange(invoice, postings.book_invoice(self.book, invoice, more), turn)
         return invoice
+
+    def _lines(self, day: date, customer: Customer, rate: int) -> list[Line]:
+        """What an invoice of that day is about."""
+        turn, random, products = self.sales, self.random, self.world.products
+        return [
+            make_line(
+                self._line_number(),
+                position,
+                products[random.randrange(len(products))],
+                customer,
+                (100, 200, 150, 1000, 33)[random.randrange(5)],
+                rate=rate,
+                discount=(0, 0, 1000, 250)[turn % 4],
+                start=day,
+            )
+            for position in range(1, 2 + turn % 3)
+        ]
 
     def _line_number(self) -> int:
         self.next_line += 1
@@ -258,19 +292,26 @@ class Story:
     def _buy(self, day: date) -> None:
         self.purchases += 1
         turn = self.purchases
-        suppliers = self.world.suppliers
-        supplier = suppliers[turn % len(suppliers)]
+        supplier, net = self._purchase()
         more = PLAIN
         if "Dimension" in self.world.modules and turn % 3 == 0:
             more = DIMENSIONS[turn // 3 % 4]
-        net = self.random.randrange(50_00, 20_000_00)
         reference = f"LF-{turn:05d}/{day.year}"
         owed = postings.book_supplier_invoice(self.book, day, supplier, net, reference, more=more)
-        if turn % (7 * self.rhythm) != 5:
-            pay_day = owed.due or day
+        pay_day = self._pay_day(owed.due or day)
+        if pay_day:
             while pay_day.weekday() >= 5:
                 pay_day += timedelta(days=1)
             self.due_out.setdefault(pay_day, []).append((supplier, owed))
+
+    def _purchase(self) -> tuple[Supplier, int]:
+        """From whom the company buys next, and for how much without VAT."""
+        suppliers = self.world.suppliers
+        return suppliers[self.purchases % len(suppliers)], self.random.randrange(50_00, 20_000_00)
+
+    def _pay_day(self, due: date) -> date | None:
+        """When the company pays what it bought last, if ever."""
+        return due if self.purchases % (7 * self.rhythm) != 5 else None
 
     def _close(self, day: date) -> None:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""

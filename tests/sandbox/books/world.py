@@ -145,6 +145,7 @@ def build_world(
     sparse: bool,
     modules: frozenset[str],
     finance_remainders: bool,
+    story: type[Story],
 ) -> World:
     """Set up the master data and tell the story, about ``entries`` ledger entries long."""
     years = build_years()
@@ -157,7 +158,12 @@ def build_world(
         sparse=sparse,
     )
     products = build_products(
-        Random(f"{seed}/products"), count, today, sparse=sparse, modules=modules
+        Random(f"{seed}/products"),
+        count,
+        today,
+        sparse=sparse,
+        modules=modules,
+        catalogue=story.catalogue,
     )
     world = World(
         agreement_number,
@@ -172,7 +178,7 @@ def build_world(
         products,
         [] if sparse else build_special_prices(products),
     )
-    Story(world, Random(f"{seed}/story"), entries).tell()
+    story(world, Random(f"{seed}/story"), entries).tell()
     write_documents(world, Random(f"{seed}/documents"), entries)
     world.drafts = write_drafts(world, entries)
     world.changes = write_changes(world)

@@ -1,0 +1,1 @@
+"""Webhooks: the receiver, its inbox, and the registration in e-conomic."""

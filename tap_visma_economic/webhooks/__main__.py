@@ -1,0 +1,134 @@
+"""The command line, `tap-visma-economic-webhooks` or `python -m tap_visma_economic.webhooks`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from tap_visma_economic import files
+from tap_visma_economic.__main__ import check_standard_streams
+from tap_visma_economic.errors import EconomicError, counted
+from tap_visma_economic.webhooks import registration
+from tap_visma_economic.webhooks.inbox import Inbox
+
+FAILED = 1
+INTERRUPTED = 130
+"""Exit code for Ctrl-C, as shells count it: 128 + SIGINT."""
+
+
+def _quantity(**units: int) -> Callable[[str], int]:
+    """Return what parses a whole number and its unit, such as `1GB`."""
+    factors = {unit.lower(): factor for unit, factor in units.items()}
+
+    def parse(text: str) -> int:
+        match = re.fullmatch(r"([1-9]\d{0,8}) *([a-z]+)", text.strip().lower())
+        if not match or match[2] not in factors:
+            raise click.BadParameter(f"It must be a number and one of {', '.join(units)}.")
+        return int(match[1]) * factors[match[2]]
+
+    return parse
+
+
+inbox_option = click.option(
+    "--inbox",
+    "url",
+    required=True,
+    envvar="TAP_VISMA_ECONOMIC_EVENTS_INBOX",
+    metavar="URL",
+    help="The inbox, such as sqlite:///inbox.db or postgresql://user@host/database.",
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted.",
+)
+@click.version_option(package_name="tap-visma-economic")
+def command() -> None:
+    """Receive e-conomic's webhooks, for runs that read only what changed."""
+    files.load_env_file(Path(".env"))
+
+
+@command.command()
+@inbox_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True)
+@click.option(
+    "--at-most",
+    type=_quantity(KB=10**3, MB=10**6, GB=10**9),
+    default="1GB",
+    show_default=True,
+    metavar="SIZE",
+    help="Limit of the inbox's size.",
+)
+def serve(url: str, host: str, port: int, at_most: int) -> None:
+    """Receive webhooks and store what they report in the inbox.
+
+    The secret is in TAP_VISMA_ECONOMIC_WEBHOOK_SECRET; while it is replaced, NEW,OLD.
+    """
+    try:
+        from tap_visma_economic.webhooks import receiver  # noqa: PLC0415
+    except ImportError as error:
+        raise EconomicError(
+            f"The receiver needs {error.name}: pip install 'tap-visma-economic[webhooks]'"
+        ) from error
+    receiver.serve(url, host=host, port=port, at_most=at_most)
+
+
+@command.command()
+@inbox_option
+def health(url: str) -> None:
+    """Print what is in the inbox and what is unread, as one JSON object."""
+    click.echo(json.dumps(Inbox(url).health()))
+
+
+@command.command()
+@inbox_option
+@click.option(
+    "--older-than",
+    type=_quantity(m=60, h=3600, d=86400),
+    required=True,
+    metavar="AGE",
+    help="Age to keep, such as 30d.",
+)
+@click.option("--forget", metavar="READER", help="Remove a reader that does not run any more.")
+def prune(url: str, older_than: int, forget: str | None) -> None:
+    """Delete events that are older and that all readers have read."""
+    inbox = Inbox(url)
+    if forget:
+        inbox.forget(forget)
+    pruned = inbox.prune(timedelta(seconds=older_than))
+    click.echo(f"Deleted {counted(pruned.count, 'event')}.")
+    for reader, at in pruned.behind.items():
+        click.echo(
+            f"Older events are kept because {reader} has not read them; it last ran "
+            f"{at:%Y-%m-%d %H:%M} UTC. If it does not run any more: --forget {reader}"
+        )
+
+
+registration.add_commands(command)
+
+
+def main() -> None:
+    """Run the command line, and end with an exit code and without a traceback."""
+    check_standard_streams()
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except EconomicError as error:
+        click.echo(f"Error: {error}.", err=True)
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()
