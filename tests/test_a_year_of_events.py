@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.hooks import AGREEMENT, Disorder, Hooks, age
-from tests.life import Life
+from tests.life import TIMED, Life
 from tests.nights import Nights
 from tests.test_records_arrive import truth
 from tests.warehouse import key_of
@@ -70,6 +70,8 @@ class YearOfEvents:
     def __init__(self, folder: Path, days: int, seed: int) -> None:
         self.life = Life(seed, entries=1200)
         self.random = self.life.random
+        for endpoint in TIMED:  # while there are drafts, to which some of the rows refer
+            self.life.company.rows(endpoint)
         self.disorder = Disorder(folder, self.random)
         self.hooks = Hooks(self.life.company)
         settings = {
