@@ -53,7 +53,7 @@ from tap_visma_economic.rate_limit import cost_of
 from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.record_builder import RecordBuilder
-from tap_visma_economic.records.row_type import Rows, RowType, as_dictionary
+from tap_visma_economic.records.row_type import Rows, RowType
 from tap_visma_economic.records.selection import Record, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
@@ -484,12 +484,6 @@ class EconomicStream(RESTStream["Query"]):
         The setting of this name is `deletes`; `_activate_version` sends the message.
         """
         return False
-
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield records without bookmarks or messages. The sync loop uses `begin` instead."""
-        for agreement in self.agreements(context):
-            for path_context, page in self.read(agreement, None):
-                yield from map(as_dictionary, page.rows.finalize(path_context))
 
     def log_sync_costs(self) -> None:
         """Write the last STATE: the SDK calls this last, after all streams have been read."""

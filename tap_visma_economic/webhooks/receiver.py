@@ -136,7 +136,6 @@ class Receiver:
         self._inbox = inbox
         self._known = known
         self._responses: Counter[int] = Counter()
-        self._trouble = ""
         self._report_due = 0.0
         self._checking = asyncio.Lock()
         self._checked: tuple[float, int] = (-1e9, HTTPStatus.OK)

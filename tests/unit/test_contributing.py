@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
+import tomllib
 from singer_sdk.streams import RESTStream
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from tap_visma_economic.streams import STREAMS
 
@@ -13,8 +20,9 @@ ROOT = Path(__file__).parent.parent.parent
 MAP = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def section(title: str) -> str:
-    return MAP.split(f"### {title}\n", 1)[1].split("\n#", 1)[0]
+def section(title: str, level: int = 3) -> str:
+    heading = "#" * level
+    return MAP.split(f"\n{heading} {title}\n", 1)[1].split(f"\n{heading} ", 1)[0]
 
 
 def names(text: str) -> set[str]:
@@ -34,6 +42,18 @@ def test_the_map_of_the_data_names_only_what_exists() -> None:
         and f"self.{name} = " not in source
     }
     assert not missing
+
+
+def test_the_map_lists_the_modules_in_the_order_of_their_layers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    height = {name: place for place, of in enumerate(layers) for name in of.split(" | ")}
+    del height["__main__"]
+    table = section("What is where", level=2).split("Beside the package")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    listed = re.findall(r"`(\w+)(?:\.py|/)`", "\n".join(rows))
+    assert sorted(listed) == sorted(height)
+    assert listed == sorted(listed, key=height.__getitem__)
 
 
 def test_no_stream_overrides_a_hook_of_the_sdk_that_is_never_called() -> None:
