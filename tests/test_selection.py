@@ -33,6 +33,7 @@ def test_deselected_streams_take_one_line(warm_tap: TapRunner, settings: dict[st
     run = warm_tap({**settings, "all_streams": True}, catalog=warm_tap.catalog_of("units"))
     assert "Selected: 1 of 111 streams" in run.stderr
     assert "deselected" not in run.stderr
+    assert "Skipping parse of env var settings" not in run.stderr
 
 
 def test_a_single_row_is_not_plural(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
