@@ -177,9 +177,9 @@ class Weather:
             if stream == "booked_entry_dimension_changes":  # listed newest first, read upward
                 for listing in (rows, records):
                     listing.sort(key=lambda r: (r["timestamp"], r["entryNumber"], r["dimension"]))
-            if stream == "products":  # rows that a page hid come later
+            if stream in {"products", "rest_product_sales_prices"}:  # what a page hid comes later
                 for listing in (rows, records):
-                    listing.sort(key=lambda r: r["productNumber"])
+                    listing.sort(key=lambda r: (r["productNumber"], str(r.get("currencyCode"))))
             if len(records) != len(rows):
                 found.append(f"{stream}: {len(records)} records of {len(rows)} rows")
                 continue
