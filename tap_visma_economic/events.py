@@ -244,14 +244,19 @@ class Events:
 
     # A nightly run
 
-    def end_night(self) -> None:
-        """Count events as read where every selected stream was, up to the start of the run."""
+    def end_night(self, elsewhere: Iterable[int]) -> None:
+        """Count events as read where every selected stream was, up to the start of the run.
+
+        Args:
+            elsewhere: agreements whose events other shards read.
+        """
         for agreement in self._run.agreements:
             number = agreement.number
             if self._is_read(number, self._streams):
                 before = self._states.get(number)
                 self._keep(agreement, self._end, left=len(before.missing) if before else 0)
         known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
+        known |= {*elsewhere, *(grant.number or 0 for grant in self._run.disabled)}
         with contextlib.suppress(InboxError):
             if unknown := sorted(self._inbox.agreements() - known):
                 logger.warning(
