@@ -109,6 +109,14 @@ def stored(inbox: str) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("content_type", "body", "numbers"),
     [
+        ("text/plain", b"\xef\xbb\xbfNEWNUMBER=5\n", {"newnumber": 5}),
+        ("application/json", b'\xef\xbb\xbf{"NewNumber": 5}', {"newnumber": 5}),
+        pytest.param(
+            "application/json",
+            b'{"%bno": 1, "a\\u0000": 2, "b": 3}' % (b"x" * 60_000),
+            {"b": 3},
+            id="names that would fill the inbox",
+        ),
         ("text/plain", "INVOICENO=12\n", {"invoiceno": 12}),
         (
             "text/plain",
