@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.shard import shard_of
 from tap_visma_economic.webhooks.inbox import Inbox, NewEvent
-from tests.hooks import get_older
+from tests.hooks import age, get_older
 from tests.support import (
     APP,
     CANARY,
@@ -257,3 +257,26 @@ def test_a_grant_rejected_in_the_middle_of_a_run_counts_as_rejected(
     assert run.exit_code == 0, run.stderr
     assert "grant refused" in run.stderr
     assert read(run) == {NUMBER + place for place in range(24)} - {NUMBER + 2}
+
+
+def test_grants_rejected_one_by_one_in_event_runs_still_fail_the_next_night(
+    job: Job, many: Sandbox, tmp_path: Path
+) -> None:
+    """Else event runs would hide that many are rejected since the night before."""
+    job.more = ("customers",)
+    events = {"events_inbox": f"sqlite:///{tmp_path}/inbox.db", "refused_grants": "warn"}
+    inbox = Inbox(events["events_inbox"], create=True)
+    state = job(**events).state
+    for place in range(3):
+        many.revoke(TOKENS[place])
+        inbox.append(
+            [NewEvent(NUMBER + n, "CUSTOMER_UPDATED", {"newnumber": 1}) for n in (place, 9)]
+        )
+        get_older(tmp_path / "inbox.db", 61)
+        age(state, 61)
+        run = job(state=state, events_only=True, **events)
+        assert run.exit_code == (place == 2), run.stderr
+        assert "rejected the tokens" in run.stderr
+        state = run.state
+    run = job(state=state, **events)
+    assert run.exit_code == 1, run.stderr
