@@ -63,7 +63,8 @@ def numbers_in(query: str, content_type: str, body: bytes) -> dict[str, int | st
     type is no proof: e-conomic sends JSON that is none. Text that is no number is left out, but for
     the fields named `...no` and `...number`: the numbers of products may be any text.
     """
-    fields = [*parse_qsl(query), *_fields(content_type.lower(), body.decode("utf-8-sig", "replace"))]
+    text = body.decode("utf-8-sig", "replace")
+    fields = [*parse_qsl(query), *_fields(content_type.lower(), text)]
     found: dict[str, int | str] = {}
     for name, value in fields[:_MOST_NUMBERS]:
         text = value.strip()
