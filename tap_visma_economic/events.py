@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -44,6 +44,9 @@ _PATIENCE = timedelta(minutes=30)
 
 _TEXTS = 20
 """Texts in a filter, which stays short enough for a URL."""
+
+_LARGEST_NUMBER = 2**31 - 1
+"""Of a row: e-conomic's numbers are 32 bits wide, and others are rejected with the whole list."""
 
 _MOST_NAMED = 10
 """Agreements that a line of the log names at most."""
@@ -101,12 +104,15 @@ _KEYS = {"orders_lines": "orderNumber"}
 the lines of other documents refer to them is not documented."""
 
 
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class _Missing(NamedTuple):
     """An event whose row e-conomic has not returned yet."""
 
     name: str
     key: str
-    since: datetime
+    since: _Instant
 
 
 class _State(msgspec.Struct, omit_defaults=True):
@@ -123,7 +129,7 @@ class _State(msgspec.Struct, omit_defaults=True):
     read: tuple[str, int]
     reader: str
     grant: str = ""
-    at: datetime | None = None
+    at: _Instant | None = None
     missing: list[_Missing] = []
 
 
@@ -238,14 +244,19 @@ class Events:
 
     # A nightly run
 
-    def end_night(self) -> None:
-        """Count events as read where every selected stream was, up to the start of the run."""
+    def end_night(self, elsewhere: Iterable[int]) -> None:
+        """Count events as read where every selected stream was, up to the start of the run.
+
+        Args:
+            elsewhere: agreements whose events other shards read.
+        """
         for agreement in self._run.agreements:
             number = agreement.number
             if self._is_read(number, self._streams):
                 before = self._states.get(number)
                 self._keep(agreement, self._end, left=len(before.missing) if before else 0)
         known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
+        known |= {*elsewhere, *(grant.number or 0 for grant in self._run.disabled)}
         with contextlib.suppress(InboxError):
             if unknown := sorted(self._inbox.agreements() - known):
                 logger.warning(
@@ -316,7 +327,7 @@ class Events:
     def phases(self) -> Iterator[list[EconomicStream]]:
         """Yield the streams to read, first those whose rows have numbers by which others are."""
         for is_last in (False, True):
-            named = {stream for work in self._work.values() for stream in work.streams}
+            named = {s for one in self._run.agreements for s in self._work[one.number].streams}
             yield [
                 s
                 for s in self._streams.values()
@@ -431,7 +442,8 @@ def _filters(stream: EconomicStream, keys: set[str]) -> Iterator[str]:
     """Yield filters for rows. REST lists of text match nothing: docs/economic-api.md#filtering."""
     key = _key_of(stream)
     if stream.keyset:
-        for numbers in lists(int(number) for number in keys if number.isdecimal()):
+        possible = (int(number) for number in keys if number.isdecimal())
+        for numbers in lists(number for number in possible if number <= _LARGEST_NUMBER):
             yield one_of(key, numbers)
         return
     texts = sorted(keys)

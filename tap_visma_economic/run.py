@@ -34,7 +34,8 @@ from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 S = TypeVar("S")
 
 REFUSED = "refused"
-"""Key in the state of `agreements`: digests of the grants that were rejected in the last run."""
+"""Key in the state of `agreements`: digests of the grants that were rejected in the last run that
+used all of them."""
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -227,8 +228,8 @@ class Run:
         found = remembered.pop(REFUSED, None)
         before = set(found if isinstance(found, list) else ())
         new = self._refused.keys() - before
-        kept = before if self.only else set()  # an event run uses few of the grants
-        if still := kept | self._refused.keys():
+        # An event run uses few of the grants. What it finds is new to the next run that uses all.
+        if still := before if self.only else self._refused.keys():
             remembered[REFUSED] = sorted(still)
         all_of_them = len(self._refused) == self._configured
         too_many = all_of_them or len(new) * 10 > self._configured

@@ -214,7 +214,7 @@ class TapVismaEconomic(Tap):
         self._run.judge_grants()
         self._run.report.conclude(_PAID)
         if events:
-            events.end_night()
+            events.end_night(self._other_shards)
 
     def _log_selection(self) -> None:
         """Log the selection in one line, in place of the SDK's line for each deselected stream."""

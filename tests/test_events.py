@@ -76,6 +76,10 @@ class Companies:
     def paths(self) -> list[str]:
         return [request.path for request in self.sandbox.log]
 
+    @property
+    def targets(self) -> list[str]:
+        return [unquote(request.target) for request in self.sandbox.log]
+
     def place(self, number: int = AGREEMENT) -> int | None:
         partitions = self.state["bookmarks"]["agreements"]["partitions"]
         (found,) = (p for p in partitions if p["context"]["agreementNumber"] == number)
@@ -379,6 +383,35 @@ def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Comp
     assert "damaged" in run.stderr
     loaded.run()
     assert loaded.place() == 1
+
+
+def test_an_instant_without_a_zone_in_the_state_counts_as_damage(loaded: Companies) -> None:
+    partition = loaded.state["bookmarks"]["agreements"]["partitions"][0]
+    partition["events"]["at"] = "2025-11-01T07:00:00"
+    loaded.inbox.append([updated("CUSTOMER", 3)])
+    get_older(loaded.file, 61)
+    run = loaded.run(events_only=True)
+    assert "damaged" in run.stderr
+
+
+def test_numbers_that_no_row_can_have_do_not_stop_the_others(loaded: Companies) -> None:
+    """What a webhook sends is not trusted: e-conomic rejects a list with a number like that."""
+    run = loaded.event_run(
+        *(updated("CUSTOMER", number) for number in (3, -1, 10**17, "x", "9" * 50))
+    )
+    assert [row["customerNumber"] for row in run.records["customers"]] == [3]
+    assert all("99999" not in path and str(10**17) not in path for path in loaded.targets)
+    assert loaded.place() == 5
+
+
+def test_a_company_that_is_no_longer_in_the_settings_costs_nothing(loaded: Companies) -> None:
+    """Its events are not read; a company that is new makes /self be requested."""
+    loaded.sandbox.grants["grant-new"] = loaded.sandbox.grants["grant-one"]
+    other = build_company(AGREEMENT + 7, "Firma 7", seed=7, entries=20)
+    loaded.sandbox.grants["grant-new"] = Grant(other)
+    loaded.config["agreements"][0]["agreement_grant_token"] = "grant-new"
+    run = loaded.event_run(updated("CUSTOMER", 3))
+    assert run.messages == []
 
 
 def test_events_only_needs_an_inbox(warm_tap: TapRunner, sandbox: Sandbox) -> None:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_visma_economic.shard import shard_of
+from tap_visma_economic.webhooks.inbox import Inbox, NewEvent
+from tests.hooks import age, get_older
 from tests.support import (
     APP,
     CANARY,
@@ -19,10 +21,12 @@ from tests.support import (
     canary_sandbox,
     keeps_secrets,
     small_grants,
+    told,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tests.conftest import Run, TapRunner
     from tests.sandbox import Sandbox
@@ -43,6 +47,7 @@ class Job:
     def __init__(self, tap: TapRunner, sandbox: Sandbox) -> None:
         self.tap = tap
         self.sandbox = sandbox
+        self.more: tuple[str, ...] = ()
         self.lines = [
             {"agreement_number": NUMBER + place, "agreement_grant_token": token}
             for place, token in enumerate(TOKENS)
@@ -58,7 +63,7 @@ class Job:
             "agreements_file": "agreements.jsonl",
             "max_wait_minutes": 0,
         }
-        catalog = self.tap.catalog_of("agreements", "booked_entries")
+        catalog = self.tap.catalog_of("agreements", "booked_entries", *self.more)
         run = self.tap({**config, **settings}, catalog=catalog, state=state)
         keeps_secrets(run)
         return run
@@ -157,6 +162,33 @@ def test_a_line_without_a_number_belongs_to_no_shard(job: Job, many: Sandbox) ->
     assert "agreements.jsonl line 4 and 1 more: agreement_number is missing" in run.stderr
 
 
+def test_twice_the_shards_continue_to_read_events(job: Job, many: Sandbox, tmp_path: Path) -> None:
+    job.more = ("customers",)
+    url = f"sqlite:///{tmp_path}/inbox.db"
+    inbox = Inbox(url, create=True)
+    before = job.shard(0, events_inbox=url)
+    assert not told(before, "not in the settings")
+    inbox.append(
+        [NewEvent(NUMBER + n, "CUSTOMER_UPDATED", {"newnumber": 1}) for n in range(len(TOKENS))]
+    )
+    get_older(tmp_path / "inbox.db", 61)
+    many.log.clear()
+    halves = [
+        job.shard(index, 2 * SHARDS, state=before.state, events_inbox=url, events_only=True)
+        for index in (0, SHARDS)
+    ]
+    named = [{row["agreementNumber"] for row in run.records["customers"]} for run in halves]
+    assert named == [in_state(job.shard(i, 2 * SHARDS, state=before.state)) for i in (0, SHARDS)]
+    assert inbox.health()["unread"] == len(TOKENS)
+    night = job.shard(1, events_inbox=url)
+    assert night.exit_code == 0
+    assert not told(night, "not in the settings"), "they are in other shards"
+    job.lines[0]["enabled"] = False
+    del job.lines[1:3]
+    night = job(events_inbox=url)
+    assert told(night, f"not in the settings: {NUMBER + 1}, {NUMBER + 2}")
+
+
 def test_a_shard_with_tables_of_its_own_deletes_rows_in_them(job: Job) -> None:
     run = job.shard(0, emit_activate_version_messages=True, shard_has_own_tables=True)
     assert run.exit_code == 0, run.stderr
@@ -225,3 +257,26 @@ def test_a_grant_rejected_in_the_middle_of_a_run_counts_as_rejected(
     assert run.exit_code == 0, run.stderr
     assert "grant refused" in run.stderr
     assert read(run) == {NUMBER + place for place in range(24)} - {NUMBER + 2}
+
+
+def test_grants_rejected_one_by_one_in_event_runs_still_fail_the_next_night(
+    job: Job, many: Sandbox, tmp_path: Path
+) -> None:
+    """Else event runs would hide that many are rejected since the night before."""
+    job.more = ("customers",)
+    events = {"events_inbox": f"sqlite:///{tmp_path}/inbox.db", "refused_grants": "warn"}
+    inbox = Inbox(events["events_inbox"], create=True)
+    state = job(**events).state
+    for place in range(3):
+        many.revoke(TOKENS[place])
+        inbox.append(
+            [NewEvent(NUMBER + n, "CUSTOMER_UPDATED", {"newnumber": 1}) for n in (place, 9)]
+        )
+        get_older(tmp_path / "inbox.db", 61)
+        age(state, 61)
+        run = job(state=state, events_only=True, **events)
+        assert run.exit_code == (place == 2), run.stderr
+        assert "rejected the tokens" in run.stderr
+        state = run.state
+    run = job(state=state, **events)
+    assert run.exit_code == 1, run.stderr

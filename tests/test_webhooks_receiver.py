@@ -20,13 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic.webhooks.inbox import BYTES_PER_EVENT, Inbox, NewEvent
-from tests.conftest import ROOT, clean_environment
+from tap_visma_economic.webhooks.inbox import BYTES_PER_EVENT, Event, Inbox, NewEvent
+from tests import warm
+from tests.conftest import ROOT, clean_environment, settings_for
 from tests.documents import every_block
 from tests.receiving import COMMAND, SECRET, Load, Receiving, command, signed
+from tests.support import CANARY, keeps_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.conftest import TapRunner
+    from tests.sandbox.server import Sandbox
 
 OTHER_SECRET = "another-secret-of-32-characters-"
 AGREEMENT = 1234567
@@ -85,10 +90,15 @@ def call(
     return response.status
 
 
+def every_event(inbox: Inbox) -> list[list[Event]]:
+    """All events, by agreement."""
+    return [*inbox.unread(dict.fromkeys(inbox.agreements(), 0), inbox.end()).values()]
+
+
 def stored(inbox: str) -> list[tuple[str, dict[str, Any]]]:
     """The names and numbers of all events of the test, in order."""
     opened = Inbox(inbox)
-    events = [event for of in opened.unread({}, opened.end()).values() for event in of]
+    events = [event for of in every_event(opened) for event in of]
     events = [event for event in events if event.id > begins.get(inbox, 0)]
     return [(e.name, dict(e.numbers)) for e in sorted(events, key=lambda event: event.id)]
 
@@ -99,6 +109,14 @@ def stored(inbox: str) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("content_type", "body", "numbers"),
     [
+        ("text/plain", b"\xef\xbb\xbfNEWNUMBER=5\n", {"newnumber": 5}),
+        ("application/json", b'\xef\xbb\xbf{"NewNumber": 5}', {"newnumber": 5}),
+        pytest.param(
+            "application/json",
+            b'{"%bno": 1, "a\\u0000": 2, "b": 3}' % (b"x" * 60_000),
+            {"b": 3},
+            id="names that would fill the inbox",
+        ),
         ("text/plain", "INVOICENO=12\n", {"invoiceno": 12}),
         (
             "text/plain",
@@ -464,6 +482,67 @@ def test_health_and_prune_know_all_readers(inbox: str) -> None:
         "oldest_unread_seconds": 0,
         "unknown_agreements": [],
     }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:{}@127.0.0.1:1/db",
+        "postgresql://user:x@{}@127.0.0.1:1/db",
+        "postgresql://user:{}",
+        "postgresql://user:{}/db",
+        "postgresql://user:x@127.0.0.1:{}/db",
+        "postgresql://127.0.0.1:1/db?user=user&password={}",
+        "postgresql://127.0.0.1:1/db?passwrd={}",
+        "postgresql+nothing://user:{}@127.0.0.1/db",
+        "mysql://user:{}@127.0.0.1/db",
+        "sqlite:///nowhere.db?timeout={}",
+        "sqlite:///known.db?timeout={}",
+        "{}",
+    ],
+)
+def test_no_message_shows_the_password_of_an_inbox(url: str, tmp_path: Path) -> None:
+    (tmp_path / "known.db").touch()
+    arguments = ["health", "--inbox", url.format(CANARY)]
+    environment, program = clean_environment(), Path(COMMAND).name
+    code, out, err = warm.run(
+        arguments, env=environment, folder=tmp_path, timeout=120, program=program
+    )
+    assert (code, out) == (1, b"")
+    assert b"inbox" in err
+    assert CANARY.encode() not in err
+    assert b"Traceback" not in err
+
+
+def test_nor_does_a_run(warm_tap: TapRunner, sandbox: Sandbox) -> None:
+    url = f"postgresql://user:{CANARY}"
+    run = warm_tap(settings_for(sandbox, "demo", events_inbox=url, events_only=True))
+    assert run.exit_code == 1
+    keeps_secrets(run)
+    assert "%40" in run.errors[-1]
+
+
+def test_shards_that_continue_from_copies_of_a_state_keep_each_others_events(inbox: str) -> None:
+    """They have the same reader: one has read its company to the end, the other has not."""
+    opened = Inbox(inbox, create=True)
+    opened.append([NewEvent(agreement, "A") for agreement in (1, 2, 1, 2)])
+    opened.write_places("one", {1: 0, 2: 0})
+    opened.write_places("one", {2: 1})
+    opened.write_places("one", {1: 4})
+    assert opened.health()["unread"] == 2
+    opened.prune(timedelta(0))
+    assert [[event.id for event in of] for of in every_event(opened)] == [[2, 4]]
+
+
+def test_events_of_other_agreements_are_not_read(inbox: str) -> None:
+    opened = Inbox(inbox, create=True)
+    opened.append([NewEvent(agreement, "A") for agreement in (*range(1, 2501), 7, 1)])
+    places = {**dict.fromkeys(range(2, 2500), 0), 7: 7, 1: 2501}
+    found = opened.unread(places, 2502)
+    assert found.keys() == places.keys()
+    assert [event.id for event in found[7]] == [2501]
+    assert [event.id for event in found[1]] == [2502]
+    assert opened.unread({}, 2502) == {}
 
 
 def test_the_commands_of_the_page_work(own: Receiving, tmp_path: Path) -> None:

@@ -633,7 +633,7 @@ def test_what_is_registered_fires_into_the_inbox(tmp_path: Path, sandbox: Sandbo
         company.sell(customer, product)
         assert [one.statuses for one in deliveries.deliver()] == [[404]]
     inbox = Inbox(url)
-    events = inbox.unread({}, inbox.end())
+    events = inbox.unread(dict.fromkeys(inbox.agreements(), 0), inbox.end())
     assert [(event.name, dict(event.numbers)) for event in events[NUMBER]] == [
         ("INVOICE_BOOKED", {"invoiceno": number}),
         ("ORDER_UPDATED", {"oldnumber": order, "newnumber": order}),

@@ -40,6 +40,9 @@ _LIMITS = {
 _PRUNED_AT_ONCE = 10_000
 """Ids per transaction of `prune`, so that the receiver can write in between."""
 
+_PLACES_AT_ONCE = 1000
+"""Agreements in one query for their events."""
+
 _RESERVE = 16_000_000
 """Size of the file that `prune` deletes to have room on a full disk, in bytes."""
 
@@ -65,6 +68,7 @@ _events = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("numbers", sa.Text, nullable=False),
     sa.Column("received_at", sa.Float(53), nullable=False),
+    sa.Index("events_of_agreement", "agreement", "id"),
     sqlite_autoincrement=True,  # else SQLite gives the ids of pruned events again
 )
 _readers = sa.Table(
@@ -143,7 +147,7 @@ class Inbox:
         self._at_most = at_most
         self._count, self._counted_at = 0, -float("inf")
         parsed = _parsed(url)
-        self._where = parsed.render_as_string(hide_password=True)
+        self._where = _shown(parsed)
         self._file: Path | None = None
         if parsed.get_backend_name() == "sqlite":
             self._file = Path(parsed.database or "")
@@ -212,19 +216,13 @@ class Inbox:
         """Return the events beyond the place of their agreement, by agreement, in order.
 
         Args:
-            places: the last id read of each agreement; 0 for those that it lacks.
+            places: the last id read of each agreement to return events of.
             up_to: the last id to return.
         """
-        beyond = _events.c.id > min(places.values(), default=0)
-        query = (
-            sa.select(_events)
-            .where(_events.c.id <= up_to, beyond | _events.c.agreement.not_in(places))
-            .order_by(_events.c.id)
-        )
         found: dict[int, list[Event]] = {}
         with self._transaction() as connection:
-            for row in connection.execute(query):
-                if row.id > places.get(row.agreement, 0):
+            for some in _parts([*places.items()]):
+                for row in connection.execute(_beyond(some).where(_events.c.id <= up_to)):
                     event = Event(
                         agreement_number=row.agreement,
                         name=row.name,
@@ -236,19 +234,23 @@ class Inbox:
         return found
 
     def write_places(self, reader: str, places: Mapping[int, int]) -> None:
-        """Write how far a reader has read each of its agreements, in place of what it wrote last.
+        """Write how far a reader has read these agreements, in place of what it wrote last.
 
-        The tap never reads this back: `health` and `prune` do.
+        Other agreements keep their places: shards that continue from copies of a state are one
+        reader. The tap never reads this back: `health` and `prune` do.
         """
         now = time.time()
-        rows = [
-            {"reader": reader, "agreement": agreement, "place": place, "at": now}
-            for agreement, place in places.items()
-        ]
         with self._transaction(writes=True) as connection:
-            connection.execute(sa.delete(_readers).where(_readers.c.reader == reader))
-            if rows:
-                connection.execute(sa.insert(_readers), rows)
+            for some in _parts([*places.items()]):
+                these = _readers.c.agreement.in_([agreement for agreement, _ in some])
+                connection.execute(sa.delete(_readers).where(_readers.c.reader == reader, these))
+                connection.execute(
+                    sa.insert(_readers),
+                    [
+                        {"reader": reader, "agreement": agreement, "place": place, "at": now}
+                        for agreement, place in some
+                    ],
+                )
 
     def forget(self, reader: str) -> None:
         """Remove a reader that does not run any more."""
@@ -378,17 +380,24 @@ class Inbox:
 
 
 def _parsed(url: str) -> sa.URL:
-    with contextlib.suppress(ArgumentError):
+    with contextlib.suppress(ArgumentError, ValueError):  # a port that is none may be a password
         parsed = sa.make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() == "postgresql" or (
-            parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
+        on_sqlite = parsed.drivername in {"sqlite", "sqlite+pysqlite"}
+        if (on_sqlite and parsed.database not in {None, "", ":memory:"}) or (
+            parsed.drivername == "postgresql+psycopg" and "@" not in (parsed.host or "")
         ):
             return parsed
     raise InboxError(
-        "The inbox must be a URL such as sqlite:///inbox.db or postgresql://user@host/database"
+        "The inbox must be a URL such as sqlite:///inbox.db or postgresql://user@host/database. In "
+        "a password, @ is %40, : is %3A and / is %2F"
     )
+
+
+def _shown(url: sa.URL) -> str:
+    """Return a URL without its password, which may also be in the query."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _engine(url: sa.URL, *, pooled: bool) -> sa.Engine:
@@ -401,6 +410,8 @@ def _engine(url: sa.URL, *, pooled: bool) -> sa.Engine:
         raise InboxError(
             "PostgreSQL's driver is not installed: pip install 'tap-visma-economic[webhooks]'"
         ) from error
+    except (ArgumentError, TypeError, ValueError):  # which may quote it
+        raise InboxError(f"The URL of the inbox at {_shown(url)} has an invalid option") from None
     if on_sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite if on_sqlite else _begin_postgresql)
@@ -444,6 +455,24 @@ def _lowest() -> sa.Subquery:
     """The place up to which all readers have read, by agreement."""
     place = sa.func.min(_readers.c.place).label("place")
     return sa.select(_readers.c.agreement, place).group_by(_readers.c.agreement).subquery()
+
+
+def _parts(places: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    for start in range(0, len(places), _PLACES_AT_ONCE):
+        yield places[start : start + _PLACES_AT_ONCE]
+
+
+def _beyond(places: Sequence[tuple[int, int]]) -> sa.Select[Any]:
+    """The events beyond the places of these agreements: as many look-ups in the index."""
+    columns = (sa.column("agreement", sa.BigInteger), sa.column("place", sa.BigInteger))
+    read = sa.values(*columns, name="places", literal_binds=True).data(places).cte()
+    return (
+        sa.select(_events)
+        .join_from(
+            read, _events, (_events.c.agreement == read.c.agreement) & (_events.c.id > read.c.place)
+        )
+        .order_by(_events.c.id)
+    )
 
 
 def _instant(at: float) -> datetime:

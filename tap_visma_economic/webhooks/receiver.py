@@ -41,6 +41,7 @@ _MOST_NUMBERS = 20
 
 _AGREEMENT = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _EVENT = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)
+_NAME = re.compile(r"\w{1,50}", re.ASCII)
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 _KEY = re.compile(r"\w{0,40}(?:no|number)", re.ASCII | re.IGNORECASE)
 """Names of merge fields whose value can be text, such as a product number."""
@@ -62,10 +63,13 @@ def numbers_in(query: str, content_type: str, body: bytes) -> dict[str, int | st
     type is no proof: e-conomic sends JSON that is none. Text that is no number is left out, but for
     the fields named `...no` and `...number`: the numbers of products may be any text.
     """
-    fields = [*parse_qsl(query), *_fields(content_type.lower(), body.decode("utf-8", "replace"))]
+    text = body.decode("utf-8-sig", "replace")
+    fields = [*parse_qsl(query), *_fields(content_type.lower(), text)]
     found: dict[str, int | str] = {}
     for name, value in fields[:_MOST_NUMBERS]:
         text = value.strip()
+        if not _NAME.fullmatch(name):
+            continue
         if _WHOLE.fullmatch(text):
             found[name.lower()] = int(text)
         elif _KEY.fullmatch(name) and 0 < len(text) <= _LONGEST_KEY and text.isprintable():

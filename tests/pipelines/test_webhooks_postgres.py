@@ -122,7 +122,9 @@ def test_every_event_that_got_a_200_is_stored_when_the_receiver_is_killed(url: s
         sending.join()
     inbox = Inbox(url)
     kept = {
-        event.numbers["invoiceno"] for of in inbox.unread({}, inbox.end()).values() for event in of
+        event.numbers["invoiceno"]
+        for of in inbox.unread(dict.fromkeys(inbox.agreements(), 0), inbox.end()).values()
+        for event in of
     }
     assert set(load.stored) <= kept
 
@@ -149,7 +151,7 @@ def test_a_receiver_that_hangs_in_a_transaction_holds_up_the_others_for_seconds(
     other.append([NewEvent(1, "B")])
     hanging.join()
     assert failed
-    (events,) = other.unread({}, other.end()).values()
+    (events,) = other.unread(dict.fromkeys(other.agreements(), 0), other.end()).values()
     assert [event.name for event in events] == ["B"]
     hung.close()
     other.close()
@@ -177,7 +179,7 @@ def test_ids_never_come_again(url: str, tmp_path_factory: pytest.TempPathFactory
         with inbox._engine.begin() as connection:  # even if somebody deletes the newest
             connection.execute(sa.text("DELETE FROM events"))
         inbox.append([NewEvent(1, "B")])
-        (events,) = inbox.unread({}, inbox.end()).values()
+        (events,) = inbox.unread(dict.fromkeys(inbox.agreements(), 0), inbox.end()).values()
         assert [(event.id, event.name) for event in events] == [(4, "B")]
         assert Inbox(where).id == inbox.id
         inbox.close()
