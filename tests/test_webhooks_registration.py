@@ -465,7 +465,7 @@ def test_events_that_would_make_a_run_read_everything_are_registered_by_name_onl
     sandbox.grants[GRANT] = Grant(Altered(company, EVENT_TYPES, lambda rows: [*rows, more]))
     webhooks = Webhooks(tmp_path, sandbox, GRANT)
     ended = webhooks("register", URL)
-    assert ended.stdout.startswith("Omitted: EMPLOYEE_UPDATED, because they would make a run read")
+    assert ended.stdout.startswith("Omitted: EMPLOYEE_UPDATED, because such events make a run")
     assert sorted(hook["eventType"] for hook in hooks_of(sandbox.grants[GRANT])) == EVENTS
     ended = webhooks("register", URL, "--event=employee_updated")
     assert "registered: EMPLOYEE_UPDATED" in ended.stdout

@@ -282,7 +282,7 @@ def _comparison(run: Run, url: str, events: Sequence[str], **options: bool) -> C
     others = sorted(set(offered) - set(RULES))
     if others and not events:
         click.echo(
-            f"Omitted: {', '.join(others)}, because they would make a run read all streams of the "
+            f"Omitted: {', '.join(others)}, because such events make a run read all streams of the "
             "company. --event NAME registers one."
         )
     return Comparison(url, events or sorted(set(offered) & set(RULES)), offered, secret, **options)
