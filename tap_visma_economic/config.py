@@ -73,32 +73,31 @@ SETTINGS = th.PropertiesList(
         "agreements_file",
         th.StringType,
         title="Agreements file",
-        description="Companies to read, in a file of JSON Lines or CSV: its path, or its `s3`, "
-        "`gs` or `abfs` URL. Each line has an `agreement_grant_token`, and may have "
-        "`agreement_number`, `name` and `enabled`. It is read at each start, in addition to "
-        "`agreements`.",
+        description="CSV or JSON Lines file of companies to read: its path, or its `s3`, `gs` or "
+        "`abfs` URL. Each line has an `agreement_grant_token`, and may have `agreement_number`, "
+        "`name` and `enabled`. The tap reads it at each start, in addition to `agreements`.",
     ),
     th.Property(
         "shard_index",
         th.IntegerType(minimum=0, maximum=9999),
         title="Shard index",
-        description="Read only the companies of this shard, from 0, of the `shard_count` shards "
-        "into which `agreements_file` is divided by `agreement_number`.",
+        description="Read only this shard of the companies in `agreements_file`, from 0 to "
+        "`shard_count` - 1. A company's shard is a hash of its `agreement_number`.",
     ),
     th.Property(
         "shard_count",
         th.IntegerType(minimum=1, maximum=10000),
         title="Shard count",
-        description="How many jobs, each with its own `shard_index` and state, share the "
-        "companies of `agreements_file`.",
+        description="Number of jobs that share the companies in `agreements_file`, each with its "
+        "own `shard_index` and state.",
     ),
     th.Property(
         "shard_has_own_tables",
         th.BooleanType,
         default=False,
         title="Shard has its own tables",
-        description="No other shard writes the tables of this one. Without that, shards cannot "
-        "use `emit_activate_version_messages`: each would delete the rows of the others.",
+        description="Declares that no other shard writes to the same tables. Shards with shared "
+        "tables cannot use `emit_activate_version_messages`: each would delete the others' rows.",
     ),
     th.Property(
         "refused_grants",
@@ -106,15 +105,15 @@ SETTINGS = th.PropertiesList(
         allowed_values=["fail", "warn"],
         default="fail",
         title="Refused grants",
-        description="What a grant that e-conomic rejects (401) does to the run's exit code: `fail` "
-        "makes it 1, `warn` leaves it 0. It is 1 in any case when all grants are rejected, or more "
-        "than a tenth that were not in the run before.",
+        description="Exit code when e-conomic rejects a grant (401): 1 with `fail`, 0 with "
+        "`warn`. With `warn` it is still 1 if all grants are rejected, or if more than a tenth "
+        "of them are newly rejected since the last run.",
     ),
     th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="Skip what is older than this day, such as `2024-01-01`: ledger entries and "
+        description="Skip rows older than this day, such as `2024-01-01`: ledger entries and "
         "booked invoices dated before it, and, in streams with a `lastUpdated` bookmark, rows "
         "last changed before it. Unset: read everything.",
     ),
@@ -122,8 +121,8 @@ SETTINGS = th.PropertiesList(
         "full_refresh_days",
         th.IntegerType(minimum=1, maximum=36500),
         title="Days between full reads",
-        description="Read incremental streams in full again once the last full read is this many "
-        "days old. Unset: never.",
+        description="Read incremental streams in full when their last full read is this many days "
+        "old. Unset: never.",
     ),
     th.Property(
         "lookback_minutes",
@@ -131,15 +130,15 @@ SETTINGS = th.PropertiesList(
         default=180,
         title="Look-back in minutes",
         description="How far before the last bookmark to start reading streams with a "
-        "`lastUpdated` bookmark. Covers clock differences and daylight saving time.",
+        "`lastUpdated` bookmark. Allows for clock skew and daylight saving time.",
     ),
     th.Property(
         "emit_activate_version_messages",
         th.BooleanType,
         default=False,
         title="Propagate deletions",
-        description="After reading a stream in full for all companies, send ACTIVATE_VERSION, so "
-        "that the target deletes or marks every row that no longer exists in e-conomic.",
+        description="After reading a stream in full for all companies, send ACTIVATE_VERSION. The "
+        "target then deletes or marks every row that no longer exists in e-conomic.",
     ),
     th.Property(
         "reconcile",
@@ -147,34 +146,34 @@ SETTINGS = th.PropertiesList(
         allowed_values=["none", "warn", "fail"],
         default="none",
         title="Reconcile the ledger",
-        description="After the run, add up all entries per fiscal year and account and compare "
+        description="After the run, add up all entries by fiscal year and account, and compare "
         "the sums with e-conomic's own totals: `warn` reports differences, `fail` also ends with "
-        "exit code 1. This reads the whole ledger once more; with `full_refresh_days`, only when "
-        "a full read is due.",
+        "exit code 1. This reads the complete ledger once more; with `full_refresh_days`, only "
+        "when a full read is due.",
     ),
     th.Property(
         "events_inbox",
         th.StringType,
         secret=True,
         title="Events inbox",
-        description="Database in which `tap-visma-economic-webhooks` stores the events that "
-        "e-conomic's webhooks report: its URL, such as `sqlite:////srv/economic/inbox.db`. Set it "
-        "in every run: event runs read from where the last complete run began.",
+        description="URL of the database in which `tap-visma-economic-webhooks` stores webhook "
+        "events, such as `sqlite:////srv/economic/inbox.db`. Set it in nightly runs too: event "
+        "runs continue from the point at which the last nightly run started.",
     ),
     th.Property(
         "events_only",
         th.BooleanType,
         default=False,
         title="Events only",
-        description="Read only the rows that unread events in `events_inbox` name, without a call "
-        "if there are none. For runs every minute between complete ones.",
+        description="Read only the rows that unread events in `events_inbox` name; without "
+        "unread events, make no call. For runs every minute between nightly runs.",
     ),
     th.Property(
         "all_streams",
         th.BooleanType,
         default=False,
         title="All streams",
-        description="Offer all 111 streams. When off, the catalog omits duplicates of other "
+        description="Offer all 111 streams. By default the catalog omits duplicates of other "
         "streams, and streams that need one request per customer, product or invoice.",
     ),
     th.Property(
@@ -189,24 +188,24 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=32),
         default=4,
         title="Parallel agreements",
-        description="How many companies to read at the same time, with up to `concurrency` "
-        "requests each. While some send fewer, further companies take their place.",
+        description="Number of companies to read in parallel, with up to `concurrency` requests "
+        "each. While some of them send fewer requests, the tap reads further companies.",
     ),
     th.Property(
         "rate_limit_share",
         th.NumberType(exclusive_minimum=0, maximum=1),
         default=0.8,
         title="Rate limit share",
-        description="Share of a company's rate limit that the tap may use. The rest is left for "
-        "the company's other integrations.",
+        description="Share of a company's rate limit that the tap may use. The company's other "
+        "integrations have the rest.",
     ),
     th.Property(
         "max_wait_minutes",
         th.NumberType(minimum=0),
         default=15,
         title="Maximum wait in minutes",
-        description="How long one request may wait in total, for e-conomic's rate limit to "
-        "refill or for an outage to end, before its stream fails.",
+        description="How long a request may wait in total, for e-conomic's rate limit to refill "
+        "or an outage to end, before its stream fails.",
     ),
     th.Property(
         "request_timeout",
@@ -220,7 +219,7 @@ SETTINGS = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Include links",
-        description="Keep the links between resources that e-conomic sends, such as `self`.",
+        description="Keep e-conomic's links between resources, such as `self`.",
     ),
     th.Property(
         "decimals",
@@ -237,8 +236,8 @@ SETTINGS = th.PropertiesList(
         allowed_values=["null", "omit"],
         default="null",
         title="Absent columns",
-        description="What to do about a column that e-conomic omits from a row: `null` gives "
-        "every record all columns in the same order, `omit` gives smaller records.",
+        description="How to write a column that e-conomic omits from a row: with `null`, every "
+        "record has all columns in the same order; with `omit`, records are smaller.",
     ),
     th.Property(
         "rest_url",
@@ -258,21 +257,21 @@ SETTINGS = th.PropertiesList(
         "openapi_versions",
         th.ObjectType(additional_properties=th.StringType),
         title="OpenAPI versions",
-        description="Versions of OpenAPI modules to read instead of those that the schemas "
-        'describe, for example `{"customersapi": "3.1.0"}`.',
+        description="Versions of OpenAPI modules to read instead of those in the schemas, for "
+        'example `{"customersapi": "3.1.0"}`.',
     ),
     th.Property(
         "ca_bundle",
         th.StringType,
         title="CA bundle",
-        description="Path of a file with the certificates to trust, for networks that inspect "
-        "TLS with certificates of their own.",
+        description="Path of a file with trusted CA certificates, for networks that inspect TLS "
+        "with their own.",
     ),
     th.Property(
         "user_agent",
         th.StringType,
         title="User agent",
-        description="User-Agent header of the requests. Unset: the tap's name and version.",
+        description="User-Agent header. Unset: the tap's name and version.",
     ),
 )
 

@@ -205,7 +205,9 @@ class Events:
                 yield number, msgspec.convert(state, _State)
             except msgspec.ValidationError:  # noqa: PERF203
                 logger.warning(
-                    "Agreement %d: the next nightly run replaces its damaged %s", number, EVENTS
+                    "Agreement %d: `%s` in its state is damaged. The next nightly run replaces it",
+                    number,
+                    EVENTS,
                 )
 
     def _place(self, number: int) -> int:
@@ -213,8 +215,8 @@ class Events:
         if inbox == self._inbox.id and place <= self._end:
             return place
         logger.warning(
-            "Agreement %d: this is not the inbox of the last run, or it has lost events. All its "
-            "events are read",
+            "Agreement %d: this is not the inbox of the last run, or it has lost events. Reading "
+            "all its events",
             number,
         )
         return 0
@@ -269,7 +271,7 @@ class Events:
     def find(self) -> bool:
         """Find what unread events name, and return whether that is anything."""
         if not self._states:
-            logger.info("No run without events_only has been complete yet, so events wait for it")
+            logger.info("Events have to wait for the first complete run without events_only")
         unread = self._inbox.unread(self._places, self._end)
         for number, state in self._states.items():
             if not (state.at and timedelta(0) <= self._now - state.at < _BETWEEN):
@@ -291,7 +293,7 @@ class Events:
             else:
                 work.anew |= self._streams.keys()
                 logger.warning(
-                    "Agreement %d: event %s is unknown, so everything is read",
+                    "Agreement %d: event %s is unknown, so this run reads all its streams",
                     number,
                     shown(event.name),
                 )

@@ -166,7 +166,7 @@ class Report:
         )
         skipped = len({stream for streams in self._skipped.values() for stream in streams})
         kept = sum(map(len, self._kept.values()))
-        but = [f"{counted(len(self._refused), 'grant')} refused"] if self._refused else []
+        but = [f"{counted(len(self._refused), 'grant')} rejected"] if self._refused else []
         but += [f"{counted(skipped, 'stream')} skipped"] if skipped else []
         but += [f"ACTIVATE_VERSION not sent for {counted(kept, 'stream')}"] if kept else []
         return f"{line}; {' and '.join(but)}, see above" if but else line

@@ -165,7 +165,9 @@ class Run:
         _ = self.companies_before  # before this run adds its own
         for name, usual in (("rest_url", REST_URL), ("openapi_url", OPENAPI_URL)):
             if self.setting(name) != usual:
-                logger.info("Using %s %s, not e-conomic's own address", name, self.setting(name))
+                logger.info(
+                    "Using %s %s instead of e-conomic's own address", name, self.setting(name)
+                )
         agreements = read_agreements(self.identify(self.grants))
         if self.only:
             usable = (one for one in agreements if self.only.includes(one.number))

@@ -35,12 +35,11 @@ def divide(grants: Sequence[Grant], config: Config) -> tuple[list[Grant], list[i
         return [*grants], []
     if index is None or count is None or index >= count:
         raise ConfigError(
-            "shard_index and shard_count belong together: shard_index is 0 to shard_count - 1"
+            "shard_index and shard_count belong together: set both; shard_index is 0 to "
+            "shard_count - 1"
         )
     if other := next(filter(config.get, _OTHER_WAYS), None):
-        raise ConfigError(
-            f"{other} would be read by every shard. Move its companies to agreements_file"
-        )
+        raise ConfigError(f"{other} would be read by every shard. Move it to agreements_file")
     if value_of(config, "emit_activate_version_messages") and not config.get(
         "shard_has_own_tables"
     ):
@@ -62,8 +61,8 @@ def divide(grants: Sequence[Grant], config: Config) -> tuple[list[Grant], list[i
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise ConfigError(
-            f"{unknown[0]}{more}: agreement_number is missing, by which shards divide the "
-            "companies. tap-visma-economic-connect --into FILE --fill adds it"
+            f"{unknown[0]}{more}: agreement_number is missing, which determines the shard. Run "
+            "tap-visma-economic-connect --into FILE --fill to add it"
         )
     return mine, others
 

@@ -212,7 +212,7 @@ def test_a_rejected_grant_fails_the_run_unless_the_settings_say_otherwise(
     assert run.exit_code == 0, run.stderr
     assert len(read(run)) == 23
     assert "Not read: agreements.jsonl line 6: e-conomic rejected the tokens (401)" in run.stderr
-    assert "23 companies; 1 grant refused, see above" in run.stderr
+    assert "23 companies; 1 grant rejected, see above" in run.stderr
 
 
 def test_many_grants_rejected_at_once_fail_the_run_once(job: Job, many: Sandbox) -> None:
@@ -255,7 +255,7 @@ def test_a_grant_rejected_in_the_middle_of_a_run_counts_as_rejected(
     many.faults.add("booked-entries", "status", grant=TOKENS[2], times=None, status=401, body=body)
     run = job(refused_grants="warn")
     assert run.exit_code == 0, run.stderr
-    assert "grant refused" in run.stderr
+    assert "grant rejected" in run.stderr
     assert read(run) == {NUMBER + place for place in range(24)} - {NUMBER + 2}
 
 

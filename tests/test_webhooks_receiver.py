@@ -342,7 +342,7 @@ def test_a_locked_inbox_is_a_503_and_recovers(own: Receiving, tmp_path: Path) ->
     assert len(stored(own.inbox)) == 1
     own.end(signal.SIGTERM)
     (line,) = [line for line in own.log.splitlines() if "ERROR" in line]
-    assert "Events cannot be stored, and get a 503: The inbox at" in line
+    assert "Cannot store events, so webhooks get a 503: The inbox at" in line
     assert "database is locked" in line
 
 

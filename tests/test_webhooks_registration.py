@@ -465,7 +465,7 @@ def test_events_that_would_make_a_run_read_everything_are_registered_by_name_onl
     sandbox.grants[GRANT] = Grant(Altered(company, EVENT_TYPES, lambda rows: [*rows, more]))
     webhooks = Webhooks(tmp_path, sandbox, GRANT)
     ended = webhooks("register", URL)
-    assert ended.stdout.startswith("Omitted: EMPLOYEE_UPDATED, after which a run would read every")
+    assert ended.stdout.startswith("Omitted: EMPLOYEE_UPDATED, because such events make a run")
     assert sorted(hook["eventType"] for hook in hooks_of(sandbox.grants[GRANT])) == EVENTS
     ended = webhooks("register", URL, "--event=employee_updated")
     assert "registered: EMPLOYEE_UPDATED" in ended.stdout
@@ -544,7 +544,7 @@ def test_removing_removes_ours_and_only_when_confirmed(
     hooks_of(sandbox.grants[GRANT])[1] = other
     ended = webhooks("remove", URL)
     assert ended.stdout.endswith(
-        "1 company: 7 would be removed. Nothing was removed: that takes --yes\n"
+        "1 company: 7 would be removed. Nothing was removed: add --yes to do so\n"
     )
     assert webhooks.writes() == []
     ended = webhooks("remove", URL, "--yes", "--event=order_updated")
@@ -601,7 +601,10 @@ def test_what_was_interrupted_is_continued(tmp_path: Path) -> None:
             time.sleep(0.02)
         started.send_signal(signal.SIGINT)
         ended = webhooks.ended(*_result(started))
-        assert (ended.exit_code, ended.stderr) == (130, "Stopped. The same command continues\n")
+        assert (ended.exit_code, ended.stderr) == (
+            130,
+            "Stopped. Run the command again to continue\n",
+        )
         done = sum(len(hooks_of(grant)) for grant in sandbox.grants.values())
         assert 0 < done < 160
         ended = webhooks("register", URL)

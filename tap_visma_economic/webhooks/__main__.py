@@ -29,7 +29,7 @@ def _quantity(**units: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         match = re.fullmatch(r"([1-9]\d{0,8}) *([a-z]+)", text.strip().lower())
         if not match or match[2] not in factors:
-            raise click.BadParameter(f"It must be a number and one of {', '.join(units)}.")
+            raise click.BadParameter(f"It must be a whole number and a unit: {', '.join(units)}.")
         return int(match[1]) * factors[match[2]]
 
     return parse
@@ -51,7 +51,7 @@ inbox_option = click.option(
 )
 @click.version_option(package_name="tap-visma-economic")
 def command() -> None:
-    """Receive e-conomic's webhooks, for runs that read only what changed."""
+    """Receive e-conomic's webhooks, so that runs can read only what has changed."""
     files.load_env_file(Path(".env"))
 
 
@@ -65,12 +65,12 @@ def command() -> None:
     default="1GB",
     show_default=True,
     metavar="SIZE",
-    help="Limit of the inbox's size.",
+    help="Maximum size of the inbox.",
 )
 def serve(url: str, host: str, port: int, at_most: int) -> None:
-    """Receive webhooks and store what they report in the inbox.
+    """Receive webhooks and store their events in the inbox.
 
-    The secret is in TAP_VISMA_ECONOMIC_WEBHOOK_SECRET; while it is replaced, NEW,OLD.
+    TAP_VISMA_ECONOMIC_WEBHOOK_SECRET holds the secret; to replace it, set NEW,OLD.
     """
     try:
         from tap_visma_economic.webhooks import receiver  # noqa: PLC0415
@@ -84,7 +84,7 @@ def serve(url: str, host: str, port: int, at_most: int) -> None:
 @command.command()
 @inbox_option
 def health(url: str) -> None:
-    """Print what is in the inbox and what is unread, as one JSON object."""
+    """Print the number of events in the inbox, and of unread ones, as one JSON object."""
     click.echo(json.dumps(Inbox(url).health()))
 
 
@@ -95,11 +95,11 @@ def health(url: str) -> None:
     type=_quantity(m=60, h=3600, d=86400),
     required=True,
     metavar="AGE",
-    help="Age to keep, such as 30d.",
+    help="Delete events older than this, such as 30d.",
 )
-@click.option("--forget", metavar="READER", help="Remove a reader that does not run any more.")
+@click.option("--forget", metavar="READER", help="Remove a reader that no longer runs.")
 def prune(url: str, older_than: int, forget: str | None) -> None:
-    """Delete events that are older and that all readers have read."""
+    """Delete old events that all readers have read."""
     inbox = Inbox(url)
     if forget:
         inbox.forget(forget)
@@ -108,7 +108,7 @@ def prune(url: str, older_than: int, forget: str | None) -> None:
     for reader, at in pruned.behind.items():
         click.echo(
             f"Older events are kept because {reader} has not read them; it last ran "
-            f"{at:%Y-%m-%d %H:%M} UTC. If it does not run any more: --forget {reader}"
+            f"{at:%Y-%m-%d %H:%M} UTC. If it no longer runs, add --forget {reader}"
         )
 
 

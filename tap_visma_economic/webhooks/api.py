@@ -156,7 +156,7 @@ class Company:
             page = self._ask("GET", "/webhooks", _HOOKS, params={"cursor": cursor})
             found += page.items or []
             if page.cursor == cursor:
-                raise BadAnswerError("the next page of the webhooks is the same one again")
+                raise BadAnswerError("the pagination of webhooks does not progress")
         return {hook.event_type: hook for hook in found if _EVENT.fullmatch(hook.event_type)}
 
     def hook(self, event: str) -> Hook | None:
@@ -204,7 +204,7 @@ def _read(response: requests.Response, decoder: Decoder[Any]) -> Any:
     content, status = response.content, response.status_code
     taken = HTTPStatus.BAD_REQUEST, b"WebhookAlreadyExistsForEventType"
     if status == HTTPStatus.CONFLICT or (status == taken[0] and taken[1] in content):
-        raise ConflictError("it was changed by somebody else at the same time. Run this again")
+        raise ConflictError("it was changed by somebody else at the same time. Try again")
     if status not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
         masked = copy.copy(response)
         text = SIGNATURE.sub("***", content.decode("utf-8", "replace"))

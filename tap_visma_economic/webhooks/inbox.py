@@ -171,7 +171,7 @@ class Inbox:
             self._keep_reserve()
 
     def _missing(self) -> InboxError:
-        return InboxError(f"There is no inbox at {self._where}: the receiver creates it")
+        return InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
 
     def close(self) -> None:
         """Close the connections that the creator of the inbox keeps; others keep none."""

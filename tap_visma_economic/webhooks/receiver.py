@@ -211,7 +211,7 @@ class Receiver:
         now = asyncio.get_running_loop().time()
         if now >= self._report_due:
             self._report_due = now + _REPORT_EVERY
-            _LOG.error("Events cannot be stored, and get a 503: %s", words)
+            _LOG.error("Cannot store events, so webhooks get a 503: %s", words)
 
     async def _report(self) -> None:
         while True:

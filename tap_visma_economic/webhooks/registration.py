@@ -46,7 +46,7 @@ AT_ONCE = 16
 _URL = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[\w.~-]+)*/*", re.ASCII)
 _TAKEN = (
     "taken, but not by this app: the webhook was set up by hand in e-conomic, or by another app. "
-    "Delete it there (All settings, Extensions, Web hooks), then run this again"
+    "Delete it there (All settings, Extensions, Web hooks), then run the command again"
 )
 _NO_NEWS = ("unchanged", "listed")
 
@@ -180,7 +180,7 @@ _config = click.option(
     "config",
     multiple=True,
     metavar="FILE",
-    help="Settings file of the tap. The environment and .env are read in any case.",
+    help="Settings file of the tap, in addition to the environment and .env.",
 )
 _url = click.option(
     "--url",
@@ -195,7 +195,7 @@ _events = click.option(
     multiple=True,
     type=str.upper,
     metavar="NAME",
-    help="Event type; may be repeated. Default: all that name the rows to read.",
+    help="Event type; can be repeated. Default: all that name the rows to read.",
 )
 
 
@@ -203,13 +203,13 @@ _events = click.option(
 @_config
 @_url
 @_events
-@click.option("--dry-run", is_flag=True, help="Only report what would be done.")
-@click.option("--take-over", is_flag=True, help="Replace webhooks of other URLs of the same app.")
+@click.option("--dry-run", is_flag=True, help="Only report what would change.")
+@click.option("--take-over", is_flag=True, help="Replace the same app's webhooks with other URLs.")
 def register(config: Sequence[str], url: str, events: Sequence[str], **flags: bool) -> None:
-    """Create the webhooks of all companies in e-conomic, and correct those that differ.
+    """Create the webhooks of all companies in e-conomic, and update those that differ.
 
-    Run it again after a new secret in TAP_VISMA_ECONOMIC_WEBHOOK_SECRET, a new company or an
-    interruption: it compares, and writes only what differs.
+    It writes only what differs. Run it again after you add a company or change the secret in
+    TAP_VISMA_ECONOMIC_WEBHOOK_SECRET, or after an interruption.
     """
     writes = not flags["dry_run"]
 
@@ -224,14 +224,14 @@ def register(config: Sequence[str], url: str, events: Sequence[str], **flags: bo
 @_url
 @_events
 def check(config: Sequence[str], url: str, events: Sequence[str]) -> None:
-    """Report webhooks that are missing, differ or are disabled: exit code 1."""
+    """Report webhooks that are missing, differ or are disabled, with exit code 1."""
     _each(config, lambda run: _comparison(run, url, events, complains=True))
 
 
 @click.command("list")
 @_config
 def list_(config: Sequence[str]) -> None:
-    """List the webhooks that the app has made, whatever their URLs."""
+    """List all webhooks that the app has created, whatever their URLs."""
 
     def work(company: Company, outcome: Outcome) -> None:
         for event, hook in sorted(company.hooks().items()):
@@ -245,9 +245,9 @@ def list_(config: Sequence[str]) -> None:
 @_config
 @_url
 @_events
-@click.option("--yes", is_flag=True, help="Remove them. Without this they are only listed.")
+@click.option("--yes", is_flag=True, help="Delete the webhooks. Without this, only list them.")
 def remove(config: Sequence[str], url: str, events: Sequence[str], yes: bool) -> None:
-    """Delete our webhooks in e-conomic."""
+    """Delete the webhooks whose URL begins with --url."""
 
     def work(company: Company, outcome: Outcome) -> None:
         def delete(event: str) -> str:
@@ -259,7 +259,7 @@ def remove(config: Sequence[str], url: str, events: Sequence[str], yes: bool) ->
             if hook.is_ours(url) and (not events or event in events):
                 outcome.add(event, partial(delete, event))
 
-    _each(config, lambda _: work, writes=yes, hint=". Nothing was removed: that takes --yes")
+    _each(config, lambda _: work, writes=yes, hint=". Nothing was removed: add --yes to do so")
 
 
 def add_commands(group: click.Group) -> None:
@@ -282,7 +282,7 @@ def _comparison(run: Run, url: str, events: Sequence[str], **options: bool) -> C
     others = sorted(set(offered) - set(RULES))
     if others and not events:
         click.echo(
-            f"Omitted: {', '.join(others)}, after which a run would read everything of the "
+            f"Omitted: {', '.join(others)}, because such events make a run read all streams of the "
             "company. --event NAME registers one."
         )
     return Comparison(url, events or sorted(set(offered) & set(RULES)), offered, secret, **options)
@@ -339,7 +339,7 @@ def _each(
                 say(f"{outcome.who}: {line}", err=True)
             problems += len(outcome.problems)
     except Stopped:
-        say("Stopped. The same command continues", err=True)
+        say("Stopped. Run the command again to continue", err=True)
         os._exit(128 + (tap.stop.signum or 0))  # responses on their way would be waited for
     numbers = ", ".join(f"{count} {what}" for what, count in total.items())
     companies = counted(len(run.grants), "company", "companies")
@@ -363,7 +363,7 @@ def _opened(config: Sequence[str]) -> TapVismaEconomic:
         tap.stop.listen()
     run = tap.shared
     if not run.grants:
-        raise ConfigError("All companies in the settings are disabled")
+        raise ConfigError("All companies in the settings are disabled. Enable one")
     run.known = {grant.token: grant.number for grant in run.grants if grant.number}
     return tap
 
