@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from singer_sdk.helpers._state import get_writeable_state_dict
 from singer_sdk.helpers.types import TapState
 
-from tap_visma_economic.activate_version import ROWS
+from tap_visma_economic.activate_version import FULL_READ_ROWS
 from tap_visma_economic.agreement import Agreement, Agreements, identified, read_agreements
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
@@ -75,7 +75,7 @@ class Run:
         disabled: companies that are not read, although the tables may have rows of them.
         grants: the companies that are read.
         known: agreement numbers by grant token, whose `/self` need not be requested.
-        only: what an event run reads; None in a run that reads everything.
+        event_plan: what an event run reads; None in a run that reads everything.
         ended: streams and agreement numbers that were read completely; false if access was denied.
     """
 
@@ -102,7 +102,7 @@ class Run:
         self.grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]
         self.known: dict[str, int] = {}
-        self.only: Events | None = None
+        self.event_plan: Events | None = None
         self.ended: dict[tuple[str, int], bool] = {}
         self._user_agent = user_agent
         self._make = make
@@ -169,8 +169,8 @@ class Run:
                     "Using %s %s instead of e-conomic's own address", name, self.setting(name)
                 )
         agreements = read_agreements(self.identify(self.grants))
-        if self.only:
-            usable = (one for one in agreements if self.only.includes(one.number))
+        if self.event_plan:
+            usable = (one for one in agreements if self.event_plan.includes(one.number))
             agreements = replace(agreements, usable=tuple(usable))
         self.report.agreements = agreements.usable
         for grant, error in agreements.failures.items():
@@ -228,10 +228,12 @@ class Run:
         """Decide whether rejected grants fail the run, and remember them in the state."""
         remembered = self._state.setdefault("bookmarks", {}).setdefault("agreements", {})
         found = remembered.pop(REFUSED, None)
-        before = set(found if isinstance(found, list) else ())
+        before = (
+            {one for one in found if isinstance(one, str)} if isinstance(found, list) else set()
+        )
         new = self._refused.keys() - before
         # An event run uses few of the grants. What it finds is new to the next run that uses all.
-        if still := before if self.only else self._refused.keys():
+        if still := before if self.event_plan else self._refused.keys():
             remembered[REFUSED] = sorted(still)
         all_of_them = len(self._refused) == self._configured
         too_many = all_of_them or len(new) * 10 > self._configured
@@ -246,7 +248,7 @@ class Run:
         """The agreements that earlier runs have read, and the streams that had rows of each."""
         known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
         rows = {
-            partition.get("context", {}).get("agreementNumber", 0): partition.get(ROWS)
+            partition.get("context", {}).get("agreementNumber", 0): partition.get(FULL_READ_ROWS)
             for partition in known
         }
         return {
@@ -257,9 +259,9 @@ class Run:
     def rows_before(self, agreement: Agreement) -> dict[str, int]:
         """Return how many rows each stream of a company had when all of them were last read."""
         state = self._company_state(agreement)
-        found = state.setdefault(ROWS, {})
+        found = state.setdefault(FULL_READ_ROWS, {})
         if not isinstance(found, dict):
-            found = state[ROWS] = {}
+            found = state[FULL_READ_ROWS] = {}
         return found
 
     def event_states(self) -> dict[int, Any]:

@@ -29,7 +29,7 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
-from tap_visma_economic.activate_version import BEGUN, ROWS, Coverage
+from tap_visma_economic.activate_version import FULL_READ_AT, FULL_READ_ROWS, Coverage
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
@@ -505,7 +505,7 @@ class EconomicStream(RESTStream["Query"]):
         began = time.monotonic()
         coverage = self._coverage()
         # State of earlier runs is void after this one, unless it reads only what events name.
-        if self.state_partitioning_keys == () and not self.run.only:
+        if self.state_partitioning_keys == () and not self.run.event_plan:
             self.stream_state.pop("partitions", None)
         if self.deletes:
             self._stream_version = self._initialized_at // 1000
@@ -555,8 +555,8 @@ class EconomicStream(RESTStream["Query"]):
         is_unknown = before == 1 and self.deletes and not self.is_single_object
         before_ = None if is_unknown else before
         ordinary = partial(Partition, self, agreement, make, state, before_)
-        if self.run.only:
-            return self.run.only.steps(self, agreement, ordinary, state, options)
+        if self.run.event_plan:
+            return self.run.event_plan.steps(self, agreement, ordinary, state, options)
         return ordinary().steps()
 
     def _follow(
@@ -598,7 +598,7 @@ class EconomicStream(RESTStream["Query"]):
         if rows:
             self.run.rows_before(agreement).setdefault(self.name, 1)
             if self.deletes:
-                self.get_context_state(agreement.context).setdefault(BEGUN, None)
+                self.get_context_state(agreement.context).setdefault(FULL_READ_AT, None)
         if self.key_is_inferred:
             keys = list(zip(*(rows.column(name) for name in self.identity_columns), strict=True))
             with suppress(TypeError):  # a key that is a list: of another type than documented
@@ -609,7 +609,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
-        for name in set(partition) - set(state) - {"context", BEGUN, ROWS, EVENTS}:
+        for name in set(partition) - set(state) - {"context", FULL_READ_AT, FULL_READ_ROWS, EVENTS}:
             del partition[name]
         partition.update(state)
 
@@ -635,7 +635,7 @@ class EconomicStream(RESTStream["Query"]):
                 self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
                     now = instant_text(pendulum.now("UTC").replace(microsecond=0))
-                    self.get_context_state(agreement.context)[BEGUN] = now
+                    self.get_context_state(agreement.context)[FULL_READ_AT] = now
         coverage.read(agreement, whole=reading.covers_everything)
         if not self.is_self:
             self.run.report.allow(agreement)
@@ -650,7 +650,7 @@ class EconomicStream(RESTStream["Query"]):
             self.run.report.skip(self.name, agreement, error)
             self.run.ended[self.name, agreement.number] = False
             if coverage.denied(agreement) and self.deletes:
-                self.get_context_state(agreement.context).setdefault(BEGUN, None)
+                self.get_context_state(agreement.context).setdefault(FULL_READ_AT, None)
             return
         coverage.missed(agreement)
         if isinstance(error, GrantRefusedError):
@@ -683,8 +683,8 @@ class EconomicStream(RESTStream["Query"]):
         """Yield the agreements to read the stream of."""
         for agreement in self.run.agreements:
             wanted = context is None or context.get("agreementNumber") == agreement.number
-            if self.run.only:
-                wanted &= self.run.only.includes(agreement.number, self.name)
+            if self.run.event_plan:
+                wanted &= self.run.event_plan.includes(agreement.number, self.name)
             if wanted and not agreement.refused:
                 yield agreement
 
@@ -720,7 +720,7 @@ class EconomicStream(RESTStream["Query"]):
             return False
         latest = pendulum.now("UTC").subtract(days=days)
         states = [self._known_states.get(a.number, {}) for a in self.agreements(None)]
-        ages = [parse_instant(s.get(BEGUN)) for s in states if "replication_key_value" in s]
+        ages = [parse_instant(s.get(FULL_READ_AT)) for s in states if "replication_key_value" in s]
         return any(at is None or at <= latest for at in ages)
 
     @cached_property

@@ -173,7 +173,7 @@ class TapVismaEconomic(Tap):
             self._check_batches()
             forget_others(self.state, self._other_shards)
             events = self._events()
-            if events and self._run.only and not events.find():
+            if events and self._run.event_plan and not events.find():
                 self.logger.info("No unread events, so nothing was read")
                 return 0
             _ = self._run.agreements  # raises before any message is written
@@ -199,7 +199,7 @@ class TapVismaEconomic(Tap):
 
     def _read(self, events: Events | None) -> None:
         """Read everything selected, or what events name."""
-        if events and self._run.only:
+        if events and self._run.event_plan:
             for streams in events.phases():
                 self._plan_ahead(streams)
                 for stream in streams:
@@ -250,7 +250,7 @@ class TapVismaEconomic(Tap):
                 raise
             self.logger.warning("Events stay unread: %s", error)
             return None
-        self._run.only = found if is_only else None
+        self._run.event_plan = found if is_only else None
         return found
 
     def _warn_of_unknown_names(self) -> None:

@@ -82,6 +82,7 @@ class TapRunner:
     """Runs `tap-visma-economic` as a process, with files in a folder of its own."""
 
     command = (sys.executable, "-m", "tap_visma_economic")
+    timeout = 120  # seconds
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -120,7 +121,12 @@ class TapRunner:
     def execute(self, arguments: list[str], env: dict[str, str]) -> tuple[int, bytes, bytes]:
         """Run a command line and return its exit code, stdout and stderr."""
         done = subprocess.run(
-            arguments, capture_output=True, cwd=self.folder, env=env, timeout=120, check=False
+            arguments,
+            capture_output=True,
+            cwd=self.folder,
+            env=env,
+            timeout=self.timeout,
+            check=False,
         )
         return done.returncode, done.stdout, done.stderr
 
@@ -156,7 +162,7 @@ class WarmTapRunner(TapRunner):
     def execute(self, arguments: list[str], env: dict[str, str]) -> tuple[int, bytes, bytes]:
         """Run a command line and return its exit code, stdout and stderr."""
         own = arguments[len(self.command) :]
-        return warm.run(own, env=env, folder=self.folder, timeout=120, began=self.began)
+        return warm.run(own, env=env, folder=self.folder, timeout=self.timeout, began=self.began)
 
 
 def exact(text: str) -> Any:

@@ -109,6 +109,7 @@ def test_three_hundred_companies_write_less_than_five_megabytes_of_state(
         )
         for place in range(300)
     }
+    warm_tap.timeout = 600  # more than two minutes on a busy machine
     with Sandbox(grants) as sandbox:
         config = settings_for(sandbox, *grants)
         first = warm_tap(config)
