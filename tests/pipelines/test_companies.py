@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
 
+pytestmark = pytest.mark.slow  # several runs of Meltano into PostgreSQL
+
 BLOCKS = [b for b in blocks("docs/recipes/companies.md") if b.section == "A schema for each"]
 (PLUGINS,) = (yaml.safe_load(b.text)["plugins"] for b in BLOCKS if b.language == "yaml")
 COMMANDS = [

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
 
+pytestmark = pytest.mark.slow  # several runs of Meltano into PostgreSQL
+
 FILES = {block.title: block.text for block in blocks("docs/running/logs.md") if block.title}
 SELECTED = ("agreements", "customers", "journals", "projects", "units")
 DETAILS = (f"{TAP} METRIC", "target-postgres METRIC", "Beginning sync", "Usage by stream")
