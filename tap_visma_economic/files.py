@@ -45,11 +45,11 @@ class _State(msgspec.Struct):
     bookmarks: dict[str, _Bookmark]
 
 
-def check_config(path: str) -> None:
-    """Check that a settings file exists and holds a JSON object."""
+def read_config(path: str) -> dict[str, Any]:
+    """Return the settings in a file."""
     try:
         with Path(path).open(encoding="utf-8") as file:
-            _json_object("settings", file)
+            return _json_object("settings", file)
     except ConfigError:
         if Path(path).name.startswith(".env"):
             raise ConfigError(

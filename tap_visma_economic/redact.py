@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import logging
 import re
 from base64 import b64encode
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    import requests
 
 PUBLIC = frozenset({"demo"})
 """Tokens that are not secret: those of e-conomic's public demo company."""
@@ -26,6 +30,13 @@ def redacted(text: str, tokens: Iterable[str | None]) -> str:
 def name_shown(name: str) -> str:
     """Return an unknown name that a user wrote, unless it could be a token."""
     return name if _NAME.fullmatch(name) else "(not shown: it could be a token)"
+
+
+def with_content(response: requests.Response, content: bytes) -> requests.Response:
+    """Return a copy of a response with other content, in which secrets are masked."""
+    masked = copy.copy(response)
+    masked._content = content  # noqa: SLF001
+    return masked
 
 
 def redact_logs(tokens: Iterable[str | None]) -> None:

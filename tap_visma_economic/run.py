@@ -196,9 +196,8 @@ class Run:
         if number := self.known.get(grant.token):
             agreement = Agreement(number, grant, grant.name, http, None)
             http.whose = str(agreement)
-        else:
-            agreement = self.look_up(grant, http)
-        return agreement
+            return agreement
+        return self.look_up(grant, http)
 
     def look_up(self, grant: Grant, http: HttpClient) -> Agreement:
         """Return the agreement that `/self` shows for a grant.
@@ -228,9 +227,8 @@ class Run:
         """Decide whether rejected grants fail the run, and remember them in the state."""
         remembered = self._state.setdefault("bookmarks", {}).setdefault("agreements", {})
         found = remembered.pop(REFUSED, None)
-        before = (
-            {one for one in found if isinstance(one, str)} if isinstance(found, list) else set()
-        )
+        listed = found if isinstance(found, list) else []
+        before = {digest for digest in listed if isinstance(digest, str)}
         new = self._refused.keys() - before
         # An event run uses few of the grants. What it finds is new to the next run that uses all.
         if still := before if self.event_plan else self._refused.keys():
@@ -246,11 +244,7 @@ class Run:
     @cached_property
     def companies_before(self) -> dict[int, set[str]]:
         """The agreements that earlier runs have read, and the streams that had rows of each."""
-        known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
-        rows = {
-            partition.get("context", {}).get("agreementNumber", 0): partition.get(FULL_READ_ROWS)
-            for partition in known
-        }
+        rows = {number: state.get(FULL_READ_ROWS) for number, state in self._companies()}
         return {
             number: {name for name, count in of.items() if count} if isinstance(of, dict) else set()
             for number, of in rows.items()
@@ -266,16 +260,17 @@ class Run:
 
     def event_states(self) -> dict[int, Any]:
         """Return what the state has of the events of each agreement."""
-        known = self._state.get("bookmarks", {}).get("agreements", {}).get("partitions", [])
-        return {
-            partition.get("context", {}).get("agreementNumber", 0): partition[EVENTS]
-            for partition in known
-            if EVENTS in partition
-        }
+        return {number: state[EVENTS] for number, state in self._companies() if EVENTS in state}
 
     def keep_events(self, agreement: Agreement, state: dict[str, Any]) -> None:
         """Put into the state which events of an agreement were read."""
         self._company_state(agreement)[EVENTS] = state
+
+    def _companies(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the number and the partition of each company in the state."""
+        stream = self._state.get("bookmarks", {}).get("agreements", {})
+        for partition in stream.get("partitions", []):
+            yield partition.get("context", {}).get("agreementNumber", 0), partition
 
     def _company_state(self, agreement: Agreement) -> dict[str, Any]:
         return get_writeable_state_dict(self._state, "agreements", agreement.context)

@@ -551,10 +551,10 @@ class EconomicStream(RESTStream["Query"]):
             make = partial(self.replication.incremental, self, agreement, state, options)
         else:
             make = partial(self.replication.full_table, self, agreement, options)
-        before = self.run.rows_before(agreement).get(self.name, int(self.deletes))
-        is_unknown = before == 1 and self.deletes and not self.is_single_object
-        before_ = None if is_unknown else before
-        ordinary = partial(Partition, self, agreement, make, state, before_)
+        before: int | None = self.run.rows_before(agreement).get(self.name, int(self.deletes))
+        if before == 1 and self.deletes and not self.is_single_object:
+            before = None  # not known
+        ordinary = partial(Partition, self, agreement, make, state, before)
         if self.run.event_plan:
             return self.run.event_plan.steps(self, agreement, ordinary, state, options)
         return ordinary().steps()

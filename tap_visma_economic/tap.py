@@ -357,7 +357,7 @@ class TapVismaEconomic(Tap):
         with cli.explained():
             for path in value:
                 if path != "ENV":
-                    files.check_config(path)
+                    files.read_config(path)  # for its errors: the SDK reads it again
         return super().cb_config(ctx, param, value)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from tests.conftest import clean_environment
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
 
     from typing_extensions import Self
 
@@ -82,12 +83,7 @@ class Receiving:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end(signal.SIGTERM)
 
     def end(self, signum: int) -> None:
@@ -115,6 +111,18 @@ class Load:
     statuses: dict[int, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     _next: int = 0
+
+    @contextlib.contextmanager
+    def in_background(self, stored: int) -> Iterator[None]:
+        """Send, and return once that many events got a 200; at the end wait for the senders."""
+        sending = threading.Thread(target=self.run)
+        sending.start()
+        deadline = time.monotonic() + 60
+        while len(self.stored) < stored:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        yield
+        sending.join()
 
     def run(self) -> None:
         """Send until all is sent, or the receiver is gone."""

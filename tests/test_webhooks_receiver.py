@@ -301,14 +301,8 @@ def test_every_event_that_got_a_200_is_stored_when_the_receiver_is_killed(inbox:
     for attempt in range(3):
         with Receiving(inbox) as receiving:
             load = Load(receiving.port)
-            sending = threading.Thread(target=load.run)
-            sending.start()
-            deadline = time.monotonic() + 60
-            while len(load.stored) < 200 + 50 * attempt:
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
-            receiving.end(signal.SIGKILL)
-            sending.join()
+            with load.in_background(stored=200 + 50 * attempt):
+                receiving.end(signal.SIGKILL)
         answered += load.stored
         assert load.statuses == {200: len(load.stored)}
     kept = [numbers["invoiceno"] for _, numbers in stored(inbox)]
@@ -318,12 +312,8 @@ def test_every_event_that_got_a_200_is_stored_when_the_receiver_is_killed(inbox:
 
 def test_a_stop_loses_no_request_on_its_way(own: Receiving) -> None:
     load = Load(own.port)
-    sending = threading.Thread(target=load.run)
-    sending.start()
-    while len(load.stored) < 50:
-        time.sleep(0.01)
-    own.end(signal.SIGTERM)
-    sending.join()
+    with load.in_background(stored=50):
+        own.end(signal.SIGTERM)
     assert set(load.stored) <= {numbers["invoiceno"] for _, numbers in stored(own.inbox)}
     assert set(load.statuses) <= {200}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from tap_visma_economic.pagination import OnePage
 from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.selection import Row
+from tap_visma_economic.redact import with_content
 
 _MASK = "***"
 _FIELD = re.compile(r"([\w.-]+=)([^=].*)", re.ASCII | re.DOTALL)
@@ -144,9 +144,7 @@ class Webhooks(OpenApiStream):
                 f"the response to GET {response.request.path_url} is not JSON, so its secrets "
                 "cannot be masked"
             ) from None
-        masked = copy.copy(response)
-        masked._content = json.dumps(answer).encode()  # noqa: SLF001
-        return super().parse_response(masked)
+        return super().parse_response(with_content(response, json.dumps(answer).encode()))
 
     def read(self, agreement: Agreement, filter_: str | None) -> Iterator[tuple[PathContext, Page]]:
         """Yield the pages; if an inbox waits for events, warn of disabled webhooks for it."""

@@ -7,7 +7,6 @@ that the same app has made, and allows one per event type and agreement
 
 from __future__ import annotations
 
-import copy
 import re
 import uuid
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from tap_visma_economic.errors import (
     error_of,
     shown,
 )
+from tap_visma_economic.redact import with_content
 from tap_visma_economic.schemas import MODULE_VERSIONS
 from tap_visma_economic.webhooks.secret import HEADER
 
@@ -124,21 +124,15 @@ class ConflictError(EconomicError):
 
 @dataclass
 class Company:
-    """One company's webhooks, as e-conomic's API has them.
-
-    Args:
-        is_known: whether the agreement number is that of `/self`, and not only of a file.
-    """
+    """One company's webhooks, as e-conomic's API has them."""
 
     run: Run
-    grant: Grant
     agreement: Agreement
-    is_known: bool
 
     @classmethod
     def of(cls, run: Run, grant: Grant) -> Company:
         """Return the company of a grant; requests `/self` unless its number is known."""
-        return cls(run, grant, run.agreement_of(grant), is_known=grant.token not in run.known)
+        return cls(run, run.agreement_of(grant))
 
     def event_types(self) -> dict[str, list[str]]:
         """Return the merge fields of each event type that e-conomic has."""
@@ -186,9 +180,8 @@ class Company:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         http = self.agreement.http
         if method != "GET":
-            if not self.is_known:  # what is written has the number in it
-                self.run.look_up(self.grant, http)
-                self.is_known = True
+            if self.agreement.page is None:  # the number is a file's, and what is written has it
+                self.agreement = self.run.look_up(self.agreement.grant, http)
             headers["Idempotency-Key"] = uuid.uuid4().hex  # the same in all retries
         host = str(self.run.setting("openapi_url")).rstrip("/")
         versions = {**MODULE_VERSIONS, **(self.run.setting("openapi_versions") or {})}
@@ -206,10 +199,8 @@ def _read(response: requests.Response, decoder: Decoder[Any]) -> Any:
     if status == HTTPStatus.CONFLICT or (status == taken[0] and taken[1] in content):
         raise ConflictError("it was changed by somebody else at the same time. Try again")
     if status not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
-        masked = copy.copy(response)
         text = SIGNATURE.sub("***", content.decode("utf-8", "replace"))
-        masked._content = text.encode()  # noqa: SLF001
-        raise error_of(masked)
+        raise error_of(with_content(response, text.encode()))
     try:
         return decoder.decode(content or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -7,7 +7,6 @@ ours if its URL begins with `--url`.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import sys
@@ -15,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +31,7 @@ from tap_visma_economic.errors import (
 from tap_visma_economic.redact import redact_logs, redacted
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.webhooks.api import SIGNATURE, Company, ConflictError, Header, Hook
-from tap_visma_economic.webhooks.secret import HEADER, VARIABLE, secrets, signature
+from tap_visma_economic.webhooks.secret import HEADER, in_environment, secrets, signature
 
 if TYPE_CHECKING:
     from tap_visma_economic.agreements_file import Grant
@@ -315,7 +313,7 @@ def _each(
     tap = _opened(config)
     run = tap.shared
     hidden = [run.config["app_secret_token"], *(grant.token for grant in run.grants)]
-    hidden += [part.strip() for part in os.environ.get(VARIABLE, "").split(",")]
+    hidden += in_environment()
     redact_logs(hidden)
     run.transport.writes = writes
     would = "" if writes else "would be "
@@ -356,8 +354,7 @@ def _opened(config: Sequence[str]) -> TapVismaEconomic:
 
     settings: dict[str, Any] = {}
     for path in (path for path in config if path != "ENV"):
-        files.check_config(path)
-        settings |= json.loads(Path(path).read_text("utf-8"))
+        settings |= files.read_config(path)
     with signals_wait():
         tap = TapVismaEconomic(config=settings, parse_env_config=True)
         tap.stop.listen()

@@ -114,12 +114,8 @@ def test_receivers_share_an_inbox(url: str) -> None:
 def test_every_event_that_got_a_200_is_stored_when_the_receiver_is_killed(url: str) -> None:
     with Receiving(url) as receiving:
         load = Load(receiving.port)
-        sending = threading.Thread(target=load.run)
-        sending.start()
-        while len(load.stored) < 200:
-            time.sleep(0.001)
-        receiving.end(signal.SIGKILL)
-        sending.join()
+        with load.in_background(stored=200):
+            receiving.end(signal.SIGKILL)
     inbox = Inbox(url)
     kept = {
         event.numbers["invoiceno"]
