@@ -29,7 +29,7 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
-from tap_visma_economic.activate_version import FULL_READ_AT, FULL_READ_ROWS, Coverage
+from tap_visma_economic.activate_version import FULL_READ_AT, Coverage
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
@@ -58,6 +58,7 @@ from tap_visma_economic.records.selection import Record, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
+from tap_visma_economic.row_counts import FULL_READ_ROWS
 from tap_visma_economic.run import EVENTS, Run
 
 T = TypeVar("T")

@@ -36,6 +36,7 @@ from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, Targe
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
+from tap_visma_economic.row_counts import unpack
 from tap_visma_economic.run import Run
 from tap_visma_economic.shard import divide, forget_others
 from tap_visma_economic.signals import StopFlag, signals_wait
@@ -114,6 +115,11 @@ class TapVismaEconomic(Tap):
                 self.mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise MappingError from error  # an expression failed
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Load the state that the run begins with."""
+        super().load_state(state)
+        unpack(self.state)
 
     @classmethod
     def every_setting(cls) -> dict[str, Any]:
