@@ -7,7 +7,7 @@ are hundreds of companies.
 
 from __future__ import annotations
 
-from typing import Any
+from singer_sdk.helpers.types import TapState
 
 FULL_READ_ROWS = "full_read_rows"
 """Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if not yet
@@ -17,7 +17,7 @@ _STREAMS = "full_read_streams"
 """Key in the state of `agreements`: the streams, in the order of those counts in a STATE."""
 
 
-def unpack(state: dict[str, Any]) -> None:
+def unpack(state: TapState) -> None:
     """Replace lists of counts with dictionaries; what is neither is not known."""
     agreements = state.get("bookmarks", {}).get("agreements", {})
     names = agreements.pop(_STREAMS, [])
@@ -31,7 +31,7 @@ def unpack(state: dict[str, Any]) -> None:
         partition[FULL_READ_ROWS] = {name: n for name, n in known if isinstance(n, int)}
 
 
-def packed(state: dict[str, Any]) -> dict[str, Any]:
+def packed(state: TapState) -> TapState:
     """Return the state with lists of counts; the one in memory stays as it is."""
     bookmarks = state.get("bookmarks", {})
     agreements = bookmarks.get("agreements", {})

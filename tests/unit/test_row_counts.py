@@ -10,7 +10,7 @@ import pytest
 from tap_visma_economic.row_counts import packed, unpack
 
 
-def state_of(*partitions: dict[str, Any], **more: Any) -> dict[str, Any]:
+def state_of(*partitions: dict[str, Any], **more: Any) -> Any:
     return {"bookmarks": {"agreements": {**more, "partitions": list(partitions)}, "units": {}}}
 
 
