@@ -37,6 +37,9 @@ REFUSED = "refused"
 """Key in the state of `agreements`: digests of the grants that were rejected in the last run that
 used all of them."""
 
+LAST_RUN = "run"
+"""Key in a partition of `agreements`: ID of the last run that read it, see `sync_runs`."""
+
 logger = logging.getLogger("tap-visma-economic")
 
 EVENTS = "events"
@@ -261,6 +264,12 @@ class Run:
     def keep_events(self, agreement: Agreement, state: dict[str, Any]) -> None:
         """Put into the state which events of an agreement were read."""
         self._company_state(agreement)[EVENTS] = state
+
+    def last_run(self, agreement: Agreement, run: str) -> str | None:
+        """Put a run's ID into the state of an agreement, and return the one it replaces."""
+        state = self._company_state(agreement)
+        before, state[LAST_RUN] = state.get(LAST_RUN), run
+        return before if isinstance(before, str) else None
 
     def _companies(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the partition of each company in the state."""
