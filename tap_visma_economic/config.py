@@ -141,6 +141,24 @@ SETTINGS = th.PropertiesList(
         "target then deletes or marks every row that no longer exists in e-conomic.",
     ),
     th.Property(
+        "skip_unchanged",
+        th.StringType,
+        allowed_values=["none", "upsert"],
+        default="none",
+        title="Skip unchanged streams",
+        description="With `upsert`, a stream without a bookmark is sent for a company only if one "
+        "of its rows changed since it was last sent. For targets that update rows by key, in "
+        "tables that nothing else writes.",
+    ),
+    th.Property(
+        "resend_days",
+        th.IntegerType(minimum=1, maximum=365),
+        default=7,
+        title="Days between sending everything",
+        description="With `skip_unchanged`, send every stream at least once in this many days, "
+        "even if it is unchanged. Each night has its share of the streams and companies.",
+    ),
+    th.Property(
         "reconcile",
         th.StringType,
         allowed_values=["none", "warn", "fail"],

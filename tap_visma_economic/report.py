@@ -44,6 +44,7 @@ class Report:
         self._kept: defaultdict[str, list[str]] = defaultdict(list)
         self._denied: defaultdict[Agreement, list[str]] = defaultdict(list)
         self._readable: set[Agreement] = set()
+        self._same: Counter[str] = Counter()
         self._failures: list[str] = []
         self._refused: list[str] = []
 
@@ -61,6 +62,10 @@ class Report:
             usage = self._usage[stream]
             usage.rows += rows
             usage.seconds += seconds
+
+    def same(self, stream: str, rows: int) -> None:
+        """Record that rows were not sent, because the target has them."""
+        self._same[stream] += rows
 
     def keep(self, stream: str, reason: str) -> None:
         """Record that a stream's table keeps rows that were deleted in e-conomic."""
@@ -118,6 +123,12 @@ class Report:
                     logger.info(
                         "Waited %.0f s in total for the rate limit of %s", waited, agreement
                     )
+        if self._same:
+            logger.info(
+                "Not sent: %s of %s, unchanged since they were last sent",
+                counted(sum(self._same.values()), "row"),
+                counted(len(self._same), "stream"),
+            )
         for line in self._warnings():
             logger.warning("%s", line)
         for line in self._failures:

@@ -1,8 +1,8 @@
-"""The row counts in the state of `agreements`, without the name of each stream in each company.
+"""What the state of `agreements` has by stream, without the name of each stream in each company.
 
-In memory, `full_read_rows` of a company is a dictionary by stream. In a STATE it is a list, in the
-order of the one list of names, `full_read_streams`: a twelfth of the size, which counts when there
-are hundreds of companies.
+In memory, `full_read_rows` and `digests` of a company are dictionaries by stream. In a STATE they
+are lists, in the order of the one list of names, `full_read_streams`: a twelfth of the size, which
+counts when there are hundreds of companies.
 """
 
 from __future__ import annotations
@@ -13,35 +13,42 @@ FULL_READ_ROWS = "full_read_rows"
 """Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if not yet
 known."""
 
+DIGESTS = "digests"
+"""Key in a partition of `agreements`: by stream, what the target has of it, see `unchanged`."""
+
+_TYPES = {FULL_READ_ROWS: int, DIGESTS: str}
+
 _STREAMS = "full_read_streams"
-"""Key in the state of `agreements`: the streams, in the order of those counts in a STATE."""
+"""Key in the state of `agreements`: the streams, in the order of those lists in a STATE."""
 
 
 def unpack(state: TapState) -> None:
-    """Replace lists of counts with dictionaries; what is neither is not known."""
+    """Replace the lists with dictionaries; what is neither is not known."""
     agreements = state.get("bookmarks", {}).get("agreements", {})
     names = agreements.pop(_STREAMS, [])
     for partition in agreements.get("partitions", []):
-        if FULL_READ_ROWS not in partition:
-            continue
-        counts = partition[FULL_READ_ROWS]
-        if isinstance(counts, list) and isinstance(names, list):
-            counts = dict(zip(map(str, names), counts, strict=False))
-        known = counts.items() if isinstance(counts, dict) else ()
-        partition[FULL_READ_ROWS] = {name: n for name, n in known if isinstance(n, int)}
+        for key in _TYPES.keys() & partition.keys():
+            values = partition[key]
+            if isinstance(values, list) and isinstance(names, list):
+                values = dict(zip(map(str, names), values, strict=False))
+            known = values.items() if isinstance(values, dict) else ()
+            partition[key] = {name: one for name, one in known if isinstance(one, _TYPES[key])}
 
 
 def packed(state: TapState) -> TapState:
-    """Return the state with lists of counts; the one in memory stays as it is."""
+    """Return the state with lists; the one in memory stays as it is."""
     bookmarks = state.get("bookmarks", {})
     agreements = bookmarks.get("agreements", {})
-    counts = [one.get(FULL_READ_ROWS) or {} for one in agreements.get("partitions", [])]
-    if not any(counts):
+    found = [
+        {key: partition[key] for key in _TYPES if partition.get(key)}
+        for partition in agreements.get("partitions", [])
+    ]
+    names = sorted({name for one in found for by_name in one.values() for name in by_name})
+    if not names:
         return state
-    names = sorted(set().union(*counts))
     partitions = [
-        {**partition, FULL_READ_ROWS: [by_name.get(name) for name in names]}
-        for partition, by_name in zip(agreements["partitions"], counts, strict=True)
+        {**partition, **{key: [one[key].get(name) for name in names] for key in one}}
+        for partition, one in zip(agreements["partitions"], found, strict=True)
     ]
     agreements = {**agreements, _STREAMS: names, "partitions": partitions}
     return {**state, "bookmarks": {**bookmarks, "agreements": agreements}}

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from singer_sdk.helpers._state import get_writeable_state_dict
 from singer_sdk.helpers.types import TapState
@@ -26,10 +26,13 @@ from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.report import Report
-from tap_visma_economic.row_counts import FULL_READ_ROWS
+from tap_visma_economic.row_counts import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
+
+if TYPE_CHECKING:
+    from tap_visma_economic.unchanged import Unchanged
 
 S = TypeVar("S")
 
@@ -79,6 +82,7 @@ class Run:
         grants: the companies that are read.
         known: agreement numbers by grant token, whose `/self` need not be requested.
         event_plan: what an event run reads; None in a run that reads everything.
+        unchanged: knows what the target has already; None if everything is sent.
         ended: streams and agreement numbers that were read completely; false if access was denied.
     """
 
@@ -106,6 +110,7 @@ class Run:
         self.disabled = [grant for grant in grants if not grant.enabled]
         self.known: dict[str, int] = {}
         self.event_plan: Events | None = None
+        self.unchanged: Unchanged | None = None
         self.ended: dict[tuple[str, int], bool] = {}
         self._user_agent = user_agent
         self._make = make
@@ -270,6 +275,34 @@ class Run:
         state = self._company_state(agreement)
         before, state[LAST_RUN] = state.get(LAST_RUN), run
         return before if isinstance(before, str) else None
+
+    def forget_digests(self, is_written: Callable[[int, str], bool]) -> None:
+        """Remove digests from the state, before rows of those agreements and streams are written.
+
+        Afterwards they may differ from what the target has: see `unchanged`.
+        """
+        found = [
+            (state[DIGESTS], name)
+            for number, state in self._companies()
+            for name in state.get(DIGESTS, {})
+            if is_written(number, name)
+        ]
+        for digests, name in found:
+            del digests[name]
+        if found:
+            self.write_state_now()
+
+    def skip_unchanged(self) -> None:
+        """Send no rows that the target has already."""
+        from tap_visma_economic.unchanged import Unchanged  # noqa: PLC0415  off by default
+
+        days = self.setting("resend_days")
+        self.unchanged = Unchanged(self._companies(), self.writer, self.write_state_now, days)
+
+    def write_state_now(self) -> None:
+        """Write a STATE that has to precede what is written next."""
+        self.state_writer.write_state(self._state)
+        self.state_writer.finish()
 
     def _companies(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the partition of each company in the state."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import product
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import pendulum
 import requests
@@ -58,8 +58,11 @@ from tap_visma_economic.records.selection import Record, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
-from tap_visma_economic.row_counts import FULL_READ_ROWS
+from tap_visma_economic.row_counts import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.run import EVENTS, LAST_RUN, Run
+
+if TYPE_CHECKING:
+    from tap_visma_economic.unchanged import Collected
 
 T = TypeVar("T")
 
@@ -76,7 +79,7 @@ _NO_COUNT = (
 """Errors of a count that do not mean the rows cannot be read."""
 
 
-_NOT_OF_THE_READING = {"context", FULL_READ_AT, FULL_READ_ROWS, EVENTS, LAST_RUN}
+_NOT_OF_THE_READING = {"context", DIGESTS, FULL_READ_AT, FULL_READ_ROWS, EVENTS, LAST_RUN}
 """Keys of a partition's state that stay when it is replaced with that of a reading."""
 
 
@@ -576,11 +579,14 @@ class EconomicStream(RESTStream["Query"]):
             mapped=self._is_mapped or bool(self.config.get("batch_config")),
         )
         key = self.name, agreement.number
-        with self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps:
+        with (
+            self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps,
+            self._collected(agreement, write=write) as lines,
+        ):
             for step in steps:
                 if isinstance(step, Partition):
                     builder.finish()
-                    self._end(agreement, step, coverage)
+                    self._end(agreement, step, coverage, lines)
                     return
                 self.run.stop.check()
                 self._note_rows(agreement, step.page.rows)
@@ -598,6 +604,31 @@ class EconomicStream(RESTStream["Query"]):
                     self.run.writer.end_page()
                     self.state_manager.is_flushed = False
                     self._write_state_message()
+
+    @contextmanager
+    def _collected(self, agreement: Agreement, *, write: bool) -> Iterator[Collected | None]:
+        """Collect the lines of an agreement, if they are only sent when one of them changed."""
+        unchanged, before = self.run.unchanged, self._records_seen
+        if unchanged is None or not write or self.replication_method == INCREMENTAL:
+            yield None
+            return
+        lines = None
+        try:
+            with unchanged.collect(self.name, agreement.number, self._schema_lines) as lines:
+                yield lines
+        finally:
+            if lines and not lines.is_sent:
+                rows = self._records_seen - before
+                self._records_seen = before
+                agreement.rows -= rows
+                if lines.is_same:
+                    self.run.report.same(self.name, rows)
+
+    @cached_property
+    def _schema_lines(self) -> bytes:
+        """The SCHEMA messages of the stream."""
+        messages = self._generate_schema_messages()
+        return b"".join(map(self.run.writer.serialize_message, messages))
 
     def _note_rows(self, agreement: Agreement, rows: Rows) -> None:
         """Note in the state that there are rows; if the key is inferred, count its duplicates."""
@@ -627,7 +658,13 @@ class EconomicStream(RESTStream["Query"]):
             self._write_state_message()
             self.run.state_writer.finish()
 
-    def _end(self, agreement: Agreement, partition: Partition, coverage: Coverage) -> None:
+    def _end(
+        self,
+        agreement: Agreement,
+        partition: Partition,
+        coverage: Coverage,
+        lines: Collected | None,
+    ) -> None:
         """Finish an agreement; the bookmark stays where it is if rows may be missing."""
         reading = partition.reading
         if reading.full_refresh:
@@ -635,9 +672,11 @@ class EconomicStream(RESTStream["Query"]):
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
+            if lines:
+                lines.settle(complete=True)
             self._commit_state(agreement, partition.state)
             self.run.ended[self.name, agreement.number] = True
-            if reading.covers_everything:
+            if reading.covers_everything and not (lines and lines.is_same):
                 agreement.whole.add(self.name)
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows

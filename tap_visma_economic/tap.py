@@ -40,7 +40,7 @@ from tap_visma_economic.row_counts import unpack
 from tap_visma_economic.run import Run
 from tap_visma_economic.shard import divide, forget_others
 from tap_visma_economic.signals import StopFlag, signals_wait
-from tap_visma_economic.stream import EconomicStream
+from tap_visma_economic.stream import INCREMENTAL, EconomicStream
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements
 from tap_visma_economic.sync_runs import SyncRuns
@@ -186,6 +186,8 @@ class TapVismaEconomic(Tap):
             _ = self._run.agreements  # raises before any message is written
             with contextlib.suppress(Stopped), progress() as self._run.progress:
                 self._read(events)
+            if self._run.unchanged:
+                self._run.unchanged.end()
             self._write_sync_runs()
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self._run.finish()  # an interrupted batch has no manifest: keep the state before
@@ -209,12 +211,14 @@ class TapVismaEconomic(Tap):
         """Read everything selected, or what events name."""
         if events and self._run.event_plan:
             for streams in events.phases():
+                self._run.forget_digests(self._run.event_plan.includes)
                 self._plan_ahead(streams)
                 for stream in streams:
                     stream.sync()
             self._run.judge_grants()
             events.end()
             return
+        self._skip_unchanged()
         self._plan_ahead(self._economic_streams)
         self._state_writer = self._run.state_writer  # the SDK's would write a STATE at once
         self.sync_all()
@@ -224,6 +228,15 @@ class TapVismaEconomic(Tap):
         self._run.report.conclude(_PAID)
         if events:
             events.end_night(self._other_shards)
+
+    def _skip_unchanged(self) -> None:
+        """Send no rows that the target has already, if the settings say so."""
+        skips = self._run.setting("skip_unchanged") == "upsert"
+        streams = self._economic_streams
+        others = {s.name for s in streams if s.selected and s.replication_method == INCREMENTAL}
+        self._run.forget_digests(lambda _, name: not skips or name in others)
+        if skips:
+            self._run.skip_unchanged()
 
     def _write_sync_runs(self) -> None:
         """Write what the run did for each company, and put the run into the state."""

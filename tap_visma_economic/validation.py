@@ -144,6 +144,17 @@ def check(config: Config) -> None:
         _check_url(name, config.get(name) or DEFAULTS[name], config)
     if config.get("events_only") and not config.get("events_inbox"):
         raise ConfigError("events_only needs events_inbox: the inbox whose events are read")
+    if config.get("skip_unchanged") == "upsert":
+        if config.get("emit_activate_version_messages"):
+            raise ConfigError(
+                "skip_unchanged cannot be used with emit_activate_version_messages: the target "
+                "would delete the rows that are not sent. Unset one of them"
+            )
+        if config.get("batch_config"):
+            raise ConfigError(
+                "skip_unchanged cannot be used with batch_config: a target may load a batch after "
+                "the run that wrote it. Unset one of them"
+            )
     _check_versions(config.get("openapi_versions") or {})
     _check_ca_bundle(config.get("ca_bundle"))
     if not re.fullmatch(r"(?! )[ -~\xa1-\xff]*(?<! )", config.get("user_agent") or ""):

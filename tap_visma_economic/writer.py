@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +39,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     Attributes:
         written: the number of bytes written.
+        collect: receives RECORD lines instead of the buffer: what they have except for the time,
+            and then the lines. See `unchanged`.
     """
 
     def __init__(self) -> None:
@@ -49,6 +51,7 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         self._waiting = 0
         self._flushed = time.monotonic()
         self.written = 0
+        self.collect: Callable[..., None] | None = None
 
     def serialize_message(self, message: Message) -> bytes:
         """Return a message as a line of JSON."""
@@ -56,6 +59,11 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     def write_message(self, message: Message) -> None:
         """Write a message, or buffer it if it is a RECORD."""
+        if self.collect and isinstance(message, RecordMessage):
+            content = message.to_dict()
+            content.pop("time_extracted", None)
+            self.collect(self._encode(content) + b"\n", self.serialize_message(message))
+            return
         self._take(self.serialize_message(message))
         if not isinstance(message, RecordMessage) or self._waiting >= _FULL:
             self.flush()
@@ -72,9 +80,17 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         head = self._encode(message)[:-1] + b',"record":'
         tail = b',"time_extracted":' + self._encode(utc_now()) + b"}\n"
         # JSON escapes newlines, so none is inside an encoded record.
-        lines = self._encode_lines(records).replace(b"\n", tail + head)
+        content = self._encode_lines(records)
+        lines = memoryview(content.replace(b"\n", tail + head))[: -len(head)]
+        if self.collect:
+            self.collect(content, head, lines)
+            return
         self._take(head)
-        self._take(memoryview(lines)[: -len(head)])
+        self.write_lines(lines)
+
+    def write_lines(self, lines: bytes | memoryview) -> None:
+        """Buffer what is encoded already."""
+        self._take(lines)
         if self._waiting >= _FULL:
             self.flush()
 
