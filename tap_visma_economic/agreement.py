@@ -29,7 +29,8 @@ class Agreement:
         rows: rows written.
         skipped: streams that the grant cannot read, and why.
         failed: what could not be read completely, and why.
-        whole: streams of which every row was written.
+        whole: streams of which certainly every row was written: a row of them that the target has
+            from an earlier run is gone.
     """
 
     number: int

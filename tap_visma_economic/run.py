@@ -218,6 +218,7 @@ class Run:
     def refuse(self, agreement: Agreement, error: GrantRefusedError) -> None:
         """Record that an agreement's grant was rejected: this run sends no more requests for it."""
         agreement.refused = True
+        agreement.failed["/self"] = str(error)
         logger.error("%s: %s", agreement, error)
         self._refuse(agreement.grant, str(agreement), error)
 

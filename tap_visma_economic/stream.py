@@ -277,12 +277,17 @@ class EconomicStream(RESTStream["Query"]):
             yield dict(agreement.context), replace(agreement.page, rows=rows)
             return
         contexts = self.contexts(agreement)
-        if self.deletes and any(isinstance(values, tuple) for values in self.path_params.values()):
+        if self.deletes and self._rows_move:
             forth = list(contexts)
             contexts = iter([*forth, *forth[-2::-1]])
         listings = (ListingReader(self, agreement, c, filter_).pages() for c in contexts)
         at_once = self.concurrency if self.parent else 1
         yield from self.prefetcher.ordered(listings, at_once=at_once)
+
+    @property
+    def _rows_move(self) -> bool:
+        """Whether rows can move from one listing of the stream to another."""
+        return any(isinstance(values, tuple) for values in self.path_params.values())
 
     @property
     def prefetcher(self) -> Prefetcher:
@@ -559,10 +564,11 @@ class EconomicStream(RESTStream["Query"]):
             make = partial(self.replication.incremental, self, agreement, state, options)
         else:
             make = partial(self.replication.full_table, self, agreement, options)
-        before: int | None = self.run.rows_before(agreement).get(self.name, int(self.deletes))
+        known = self.run.rows_before(agreement).get(self.name)
+        before = int(self.deletes) if known is None else known
         if before == 1 and self.deletes and not self.is_single_object:
             before = None  # not known
-        ordinary = partial(Partition, self, agreement, make, state, before)
+        ordinary = partial(Partition, self, agreement, make, state, before, known)
         if self.run.event_plan:
             return self.run.event_plan.steps(self, agreement, ordinary, state, options)
         return ordinary().steps()
@@ -676,7 +682,9 @@ class EconomicStream(RESTStream["Query"]):
                 lines.settle(complete=True)
             self._commit_state(agreement, partition.state)
             self.run.ended[self.name, agreement.number] = True
-            if reading.covers_everything and not (lines and lines.is_same):
+            sure = self.deletes or (partition.is_compared and not self._rows_move)
+            is_same = lines is not None and lines.is_same
+            if reading.covers_everything and sure and not is_same:
                 agreement.whole.add(self.name)
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows

@@ -16,7 +16,7 @@ import pendulum
 from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
 
-from tap_visma_economic.errors import GrantRefusedError
+from tap_visma_economic.errors import GrantRefusedError, counted
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.redact import redacted
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tap_visma_economic.run import Run
 
 NAME = "sync_runs"
+
+_CHANGING = "its rows kept changing while it was read; the next run may read more"
 
 
 def _now() -> str:
@@ -78,12 +80,14 @@ class SyncRuns(Stream):
         th.Property(
             "failed",
             th.StringType,
-            description="What failed, and why, as a JSON object by stream.",
+            description="What was not read completely, and why, as a JSON object by stream. The key "
+            "/self stands for the whole company, / for a run that was stopped.",
         ),
         th.Property(
             "sentWhole",
             th.StringType,
-            description="Streams of which the run wrote every row, as a JSON array.",
+            description="Streams of which the run certainly wrote every row, as a JSON array. A row of "
+            "them that an earlier run loaded is deleted in e-conomic, once a later run proves it.",
         ),
         th.Property("tapVersion", th.StringType, description="Version of the tap."),
         th.Property("shard", th.StringType, description="Such as 3/8; null without shards."),
@@ -100,6 +104,11 @@ class SyncRuns(Stream):
         self._id = str(uuid.uuid4())
         self._started = _now()
         self._is_described = False
+
+    @property
+    def emit_activate_version_messages(self) -> bool:
+        """False: the message would delete the rows of earlier runs."""
+        return False
 
     def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:  # noqa: ARG002
         """Return nothing: `finish` writes the rows, once all other streams are read."""
@@ -135,24 +144,25 @@ class SyncRuns(Stream):
             "shard": f"{config['shard_index']}/{count}" if count else None,
         }
         for agreement in run.agreements:
-            proves = run.last_run(agreement, self._id)
+            failed = self._failed(agreement, streams)
+            outcome = "refused" if agreement.refused else "incomplete" if failed else "complete"
             yield {
                 **common,
                 "grantDigest": run.digest(agreement.grant),
                 "agreementNumber": agreement.number,
                 "name": agreement.name or None,
-                "outcome": self._outcome(agreement, streams),
+                "outcome": outcome,
                 "rowCount": agreement.rows,
                 "calls": agreement.http.rate_limit.calls,
                 "tokens": agreement.http.rate_limit.spent,
                 "waitedSeconds": round(agreement.http.waited),
                 "skipped": self._json(agreement.skipped, agreement.grant),
-                "failed": self._json(agreement.failed, agreement.grant),
+                "failed": self._json(failed, agreement.grant),
                 # a batch is a file, whose rows the target may load in another run
                 "sentWhole": json.dumps(
                     [] if config.get("batch_config") else sorted(agreement.whole)
                 ),
-                "proves": proves,
+                "proves": run.last_run(agreement, self._id),
             }
         for grant, error in run.agreements.failures.items():
             yield {
@@ -166,13 +176,22 @@ class SyncRuns(Stream):
                 "sentWhole": "[]",
             }
 
-    def _outcome(self, agreement: Agreement, streams: Sequence[str]) -> str:
-        if agreement.refused:
-            return "refused"
-        plan = self._run.event_plan
-        wanted = [s for s in streams if not plan or plan.includes(agreement.number, s)]
-        read = all((stream, agreement.number) in self._run.ended for stream in wanted)
-        return "complete" if read and not agreement.failed else "incomplete"
+    def _failed(self, agreement: Agreement, streams: Sequence[str]) -> dict[str, str]:
+        """Return what was not read completely, and why, by stream."""
+        plan, ended = self._run.event_plan, self._run.ended
+        left = [
+            name
+            for name in streams
+            if (not plan or plan.includes(agreement.number, name))
+            and (name, agreement.number) not in ended
+            and name not in agreement.failed
+        ]
+        if not left or agreement.refused:
+            return agreement.failed
+        if self._run.stop.signum is not None:
+            why = f"the run was stopped; not completely read: {counted(len(left), 'stream')}"
+            return {**agreement.failed, "/": why}
+        return {**agreement.failed, **dict.fromkeys(left, _CHANGING)}
 
     def _json(self, reasons: dict[str, str], grant: Grant) -> str:
         """Return reasons as JSON; a response that one quotes may have repeated a token."""

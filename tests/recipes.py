@@ -98,12 +98,24 @@ def zero(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
     assert [money(total) for _, total in rows] == [Decimal(0)] * 4
 
 
+def fresh(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
+    ((number, _, at, last),) = rows
+    assert int(number) == company.agreement_number
+    assert at == last
+
+
+def every_customer(rows: Sequence[Sequence[Any]], company: CompanyLike) -> None:
+    assert len(rows) == len(company.rows("rest:/customers"))
+
+
 CHECKS: dict[str, Callable[[Any, CompanyLike], None]] = {
     "ageing.sql": ageing,
     "budget.sql": budget,
     "differences.sql": no_differences,
     "dimension.sql": dimension,
     "duckdb.sql": zero,
+    "freshness.sql": fresh,
+    "living_customers.sql": every_customer,
     "result.sql": result,
     "trial_balance.sql": trial_balance,
     "whose.sql": whose,

@@ -42,6 +42,7 @@ STREAMS = (
     "dimension_distributions",
     "booked_entry_dimensions",
     "account_total_intervals",
+    "sync_runs",
 )
 OPTIONAL = STREAMS[5:]
 GRANTS = ("demo", "demo-2")

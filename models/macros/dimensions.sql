@@ -30,7 +30,7 @@
       {%- do columns.update({name: visma_economic.column_named(found, name, 'dimension_distributions')}) -%}
     {%- endfor -%}
     {%- set kept -%}
-      (select * from {{ relation }} {{ visma_economic.without_deleted(found) }}) as kept
+      (select held.* {{ visma_economic.living('dimension_distributions') }}) as kept
     {%- endset -%}
     {{ adapter.dispatch('distribution_parts', 'visma_economic')(kept, columns) }}
   {%- else -%}

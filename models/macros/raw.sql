@@ -4,7 +4,7 @@
   Loaders do not agree on names: target-postgres keeps "entryNumber" and its capitals, which then
   need quotes; target-duckdb writes entrynumber, others ENTRYNUMBER or entry_number. So the columns
   are looked up in the database, without regard to capitals and underscores, and quoted as they are
-  found there. Rows that the loader has marked as deleted are left out.
+  found there. Deleted rows are left out, see `living`.
 
   Args:
     stream: the stream, which is also the table's name.
@@ -21,8 +21,7 @@
       cast({{ visma_economic.exact(found, name, stream) }} as {{ visma_economic.kind_of(kind) }}) as {{ alias }}
       {{- "," if not loop.last }}
     {%- endfor %}
-    from {{ relation }}
-    {{ visma_economic.without_deleted(found) }}
+    {{ visma_economic.living(stream) }}
   {%- elif optional -%}
     select
     {%- for _, alias, kind in columns %}
@@ -48,12 +47,6 @@
     {%- endfor -%}
   {%- endif -%}
   {{ return(found) }}
-{% endmacro %}
-
-
-{# The condition that leaves out the rows that the loader has marked as deleted, if it marks any. #}
-{% macro without_deleted(found) %}
-  {{- "where " ~ adapter.quote(found['sdcdeletedat'].name) ~ " is null" if 'sdcdeletedat' in found -}}
 {% endmacro %}
 
 
@@ -92,6 +85,7 @@
     'text': dbt.type_string(),
     'boolean': dbt.type_boolean(),
     'date': 'date',
+    'timestamp': dbt.type_timestamp(),
   } -%}
   {{ return(kinds[kind]) }}
 {% endmacro %}
