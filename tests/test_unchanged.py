@@ -6,23 +6,24 @@ import copy
 import json
 import random
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import TapRunner, settings_for
+from tests.conftest import TapRunner, WarmTapRunner, settings_for
+from tests.hooks import AGREEMENT, updated
 from tests.nights import Nights
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Altered, served, told
+from tests.support import Altered, served
+from tests.test_events import Companies
 from tests.test_stopping import ended, start, wait_until, waiting_bytes
-from tests.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import Run
@@ -128,9 +129,7 @@ def test_the_log_counts_what_was_sent_and_what_was_not(job: Job) -> None:
     assert f"Complete: {written} rows from 6 streams, 1 company" in second.stderr
 
 
-def test_one_changed_row_sends_its_whole_stream_and_no_other(
-    loaded: Job, company: Company
-) -> None:
+def test_one_changed_row_sends_its_whole_stream_and_no_other(loaded: Job, company: Company) -> None:
     edit(company, "Rettet navn")
     run = loaded()
     assert sent(run) == {"departments"}
@@ -139,7 +138,7 @@ def test_one_changed_row_sends_its_whole_stream_and_no_other(
 
 
 def test_a_change_that_is_undone_is_sent_too(loaded: Job, company: Company) -> None:
-    before = company.rows("rest:/departments")[0]["name"]
+    before: Any = company.rows("rest:/departments")[0]["name"]
     for name in ("Rettet navn", before):
         edit(company, name)
         assert sent(loaded()) == {"departments"}
@@ -239,7 +238,8 @@ def test_a_run_without_the_setting_removes_all_digests(loaded: Job) -> None:
 
 def damaged(state: Any) -> Iterator[Any]:
     """States that somebody has edited."""
-    for value in ("x", 7, {}, {"units": 3}, ["x"] * 200, [None, 1, [], {}], None, True):
+    values: tuple[Any, ...] = ("x", 7, {}, {"units": 3}, ["x"] * 200, [None, 1, [], {}], None, True)
+    for value in values:
         changed = copy.deepcopy(state)
         partition_of(changed)["digests"] = value
         yield changed
@@ -290,14 +290,9 @@ def test_a_stream_of_which_nothing_was_read_keeps_its_digest(loaded: Job, status
 # --- sent again ---
 
 
-class Later(TapRunner):
-    """The tap, some days from now."""
-
-    def __init__(self, folder: Path, days: int) -> None:
-        super().__init__(folder)
-        shift = f"import time; now = time.time; time.time = lambda: now() + {days * 86_400}"
-        main = "from tap_visma_economic.__main__ import main; main()"
-        self.command = (sys.executable, "-c", f"{shift}; {main}")  # type: ignore[assignment]
+def shifted(days: int) -> str:
+    """Python after which it is some days later."""
+    return f"import time; now = time.time; time.time = lambda: now() + {days * 86_400}"
 
 
 def test_everything_is_sent_again_once_in_these_days_a_part_each_night(
@@ -307,7 +302,7 @@ def test_everything_is_sent_again_once_in_these_days_a_part_each_night(
     loaded(resend_days=3)
     nights = []
     for day in range(1, 7):
-        loaded.tap = Later(tmp_path, day)
+        loaded.tap = with_python(tmp_path, shifted(day))
         nights.append(sent(loaded(resend_days=3)))
         assert sent(loaded(resend_days=3)) == set(), "once a day is enough"
     assert set.union(*nights[:3]) == FULL
@@ -345,30 +340,268 @@ def test_settings_that_cannot_work_are_rejected_with_the_reason(
 
 # --- many rows ---
 
+TEXT = "x" * 200
+MANY = 45_000
+"""Rows of 9 MB: more than are collected in memory."""
 
-def test_more_rows_than_fit_into_memory_are_in_a_temporary_file(
-    warm_tap: TapRunner, company: Company, tmp_path: Path
-) -> None:
-    text = "x" * 200
-    rows = [{"unitNumber": number, "name": f"{number} {text}"} for number in range(1, 30_001)]
+
+class Large(Job):
+    """A company with very many units, which `rows` has."""
+
+    def __init__(self, tap: TapRunner, sandbox: Sandbox, rows: list[Any]) -> None:
+        super().__init__(tap, sandbox, "units")
+        self.rows = rows
+
+    def change(self, name: str) -> None:
+        self.rows[-1] = {**self.rows[-1], "name": name}
+
+
+@pytest.fixture
+def large(warm_tap: TapRunner, company: Company) -> Iterator[Large]:
+    rows = [{"unitNumber": number, "name": f"{number} {TEXT}"} for number in range(1, MANY + 1)]
     with Sandbox({"demo": Grant(Altered(company, "rest:/units", lambda _: rows))}) as sandbox:
-        job = Job(warm_tap, sandbox, "units")
-        first, second = job(), job()
-        assert [row["unitNumber"] for row in first.records["units"]] == list(range(1, 30_001))
-        assert sent(second) == set()
-        rows[-1] = {**rows[-1], "name": "y"}
-        assert len(job().records["units"]) == 30_000
-        config = settings_for(sandbox, "demo", **SKIP)
-        rows[-1] = {**rows[-1], "name": "z"}
-        nowhere = warm_tap(
-            config,
-            catalog=warm_tap.catalog_of("departments", "units"),
-            state=job.state,
-            env={"TMPDIR": str(tmp_path)} if False else {"PYTHONPATH": str(_no_room(tmp_path))},
-        )
-    del nowhere
-    assert not list(tmp_path.glob("tmp*"))
+        yield Large(warm_tap, sandbox, rows)
 
 
-def _no_room(folder: Path) -> Path:
-    return folder
+def test_more_rows_than_fit_into_memory_are_all_sent_or_none(large: Large) -> None:
+    first = large()
+    assert [row["unitNumber"] for row in first.records["units"]] == list(range(1, MANY + 1))
+    assert sent(large()) == set()
+    large.change("the last of them")
+    assert len(large().records["units"]) == MANY
+
+
+def test_a_temporary_file_that_cannot_be_written_fails_the_stream_and_sends_no_cut_line(
+    large: Large, tmp_path: Path
+) -> None:
+    large()
+    before = digests(large.state)
+    large.tap = with_python(
+        tmp_path,
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8_500_000, 8_500_000))",
+    )
+    large.change("one")
+    run = large(code=1)
+    assert sent(run) == set()
+    assert "temporary file, which could not be written (File too large)" in run.errors[0]
+    assert digests(run.state) == before, "nothing of it was sent"
+    large.tap = WarmTapRunner(tmp_path)
+    assert len(large().records["units"]) == MANY
+
+
+# --- runs that are killed ---
+
+
+def with_python(folder: Path, code: str) -> TapRunner:
+    """The command line, after some Python."""
+    tap = TapRunner(folder)
+    main = "from tap_visma_economic.__main__ import main; main()"
+    tap.command = (sys.executable, "-c", f"{code}; {main}")
+    return tap
+
+
+EVERY_PAGE = "from tap_visma_economic import writer; writer._STATE_EVERY = 0"
+"""A STATE after each page, instead of every ten seconds."""
+
+
+class Target:
+    """A target's tables, and what it had when it had it.
+
+    Attributes:
+        of: by digest, all rows of a stream.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {}
+        self.of: dict[str, Any] = {}
+        self.state: Any = None
+
+    def take(self, message: Any) -> None:
+        if message["type"] == "RECORD" and message["stream"] in FULL:
+            record = message["record"]
+            key = json.dumps([record.get(name) for name in KEYS[message["stream"]]])
+            self.tables.setdefault(message["stream"], {})[key] = record
+        elif message["type"] == "STATE":
+            self.state = message["value"]
+
+    def load(self, run: Run) -> None:
+        """Take a run that ended well, and note which rows each digest stands for."""
+        for message in run.messages:
+            self.take(message)
+        for stream, digest in digests(self.state).items():
+            self.of[digest] = copy.deepcopy(self.tables.get(stream))
+
+    @property
+    def false_claims(self) -> list[str]:
+        """The streams whose digest in the state stands for other rows than the table has."""
+        claims = digests(self.state).items()
+        return [s for s, digest in claims if self.of.get(digest, {}) != self.tables.get(s)]
+
+
+KEYS = {
+    "agreements": ("agreementNumber",),
+    "customers": ("customerNumber",),
+    "departments": ("departmentNumber",),
+    "products": ("productNumber",),
+    "units": ("unitNumber",),
+}
+
+
+def edit_all(company: Company, turn: int) -> None:
+    for endpoint in ("rest:/departments", "rest:/customers", "rest:/units"):
+        row: Any = company.rows(endpoint)[turn % 3]
+        row["name"] = f"Rettet {turn}"
+
+
+def test_wherever_a_run_is_killed_no_digest_covers_rows_that_the_target_lacks(
+    loaded: Job, company: Company, tmp_path: Path
+) -> None:
+    """The target stores and confirms what it got before the kill, however little."""
+    target, state = Target(), loaded.state
+    loaded.tap = with_python(tmp_path, EVERY_PAGE)
+    loaded.state = None
+    target.load(loaded())
+    assert state is not None
+    before = copy.deepcopy(target)
+    edit_all(company, 1)
+    run = loaded()
+    assert sent(run) == {"customers", "departments", "units"}
+    after = copy.deepcopy(before)
+    after.load(run)
+    states = 0
+    target.of |= after.of
+    for message in run.messages:
+        target.take(message)
+        states += message["type"] == "STATE"
+        assert target.false_claims == []
+    assert states > len(FULL)
+    assert digests(run.state).keys() == FULL
+
+
+def test_a_killed_run_has_the_digests_of_what_it_finished(
+    loaded: Job, company: Company, tmp_path: Path
+) -> None:
+    edit_all(company, 1)
+    loaded.tap = with_python(tmp_path, EVERY_PAGE)
+    run = loaded()
+    states = [message["value"] for message in run.messages if message["type"] == "STATE"]
+    kept = [digests(state).keys() for state in states]
+    assert {"agreements", "customers"} in kept, "in the order of the streams"
+    assert kept[-1] == FULL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_after_a_signal_the_next_run_sends_what_is_missing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    company = build()
+    with Nights(tmp_path, company, lambda: 1e9, *sorted(FULL), **SKIP) as nights:
+        nights.run()
+        assert nights.wrong() == []
+        quiet = len(nights.sandbox.log)
+        assert sent(nights.run()) == set()
+        for request in range(1, quiet + 1):
+            edit_all(company, request)
+            assert nights.run_and_end(number, request)
+            nights.run()
+            assert nights.wrong() == [], request
+
+
+def test_rows_that_a_signal_keeps_from_being_sent_are_not_counted(
+    tmp_path: Path, company: Company
+) -> None:
+    with Nights(tmp_path, company, lambda: 1e9, "units", **SKIP) as nights:
+        nights.tap.plan(2, lambda: nights.tap.send(signal.SIGTERM))
+        config = settings_for(nights.sandbox, "demo", **SKIP)
+        run = nights.tap(config, catalog=nights.tap.catalog_of("units", "sync_runs"))
+        assert run.exit_code == 143
+        (row,) = run.records["sync_runs"]
+        assert row["rowCount"] == len(run.records["units"]) == 0
+
+
+def test_a_target_that_goes_away_while_lines_are_sent_ends_the_run(
+    large: Large, run_tap: TapRunner
+) -> None:
+    config = settings_for(large.sandbox, "demo", **SKIP)
+    arguments = run_tap.arguments(config, catalog=large.tap.catalog_of("units"))
+    with start(run_tap, arguments, subprocess.PIPE) as process:
+        wait_until(lambda: waiting_bytes(process) > 60_000)
+        assert process.stdout is not None
+        process.stdout.close()
+        run = ended(run_tap, process, within=20)
+    assert run.exit_code == 1
+    assert "The target closed the pipe before the run ended" in run.errors[-1]
+
+
+# --- event runs ---
+
+
+def test_an_event_run_removes_the_digests_of_what_it_writes_before_it_does(
+    warm_tap: TapRunner, tmp_path: Path
+) -> None:
+    both = Companies(warm_tap, tmp_path)
+    with both.sandbox:
+        both.config |= SKIP
+        both.run()
+        customer = both.companies[0].world.customers[0].number
+        names = digests(both.state, AGREEMENT).keys()
+        run = both.event_run(updated("CUSTOMER", customer))
+        assert sent(run) == {"customers"}
+        kinds = [message["type"] for message in run.messages]
+        first = run.messages[kinds.index("STATE")]["value"]
+        assert kinds.index("STATE") < kinds.index("RECORD")
+        for state in (first, run.state):
+            assert digests(state, AGREEMENT).keys() == names - {"customers"}
+            assert digests(state, AGREEMENT + 1).keys() == names
+        night = both.run()
+        assert sent(night) == {"customers"}
+        assert {row["agreementNumber"] for row in night.records["customers"]} == {AGREEMENT}
+
+
+# --- a target that is behind ---
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_after_a_resend_nothing_that_a_dead_run_left_is_wrong(tmp_path: Path, seed: int) -> None:
+    """Lives: edits are often undone, runs are killed, and targets store more than they confirm.
+
+    A target that confirms what it has stored is right after each run. One that dies with rows
+    stored and not confirmed may have rows of that run until they are sent again.
+    """
+    chance = random.Random(seed)
+    company = build()
+    taps = [with_python(tmp_path, f"{EVERY_PAGE}; {shifted(day)}") for day in (0, 3)]
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        job, target = Job(taps[0], sandbox), Target()
+        target.load(job(resend_days=3))
+        for _ in range(25):
+            edit_all(company, chance.randrange(2))
+            run = job(resend_days=3)
+            count = len(run.messages)
+            if chance.random() < 0.4:
+                count = chance.randrange(count)
+            stored = chance.randint(0, count) if chance.random() < 0.3 else count
+            for message in run.messages[:stored]:
+                target.take(message)
+            state = target.state
+            for message in run.messages[stored:count]:  # stored, not confirmed
+                target.take(message)
+            if stored != count:
+                target.state = state
+            job.state = target.state
+            if count == len(run.messages) and stored == count:
+                target.load(run)
+        job.tap = taps[1]
+        target.load(job(resend_days=3))
+    for stream, endpoint in ENDPOINTS.items():
+        names = {row["name"] for row in company.rows(endpoint)}
+        assert {record["name"] for record in target.tables[stream].values()} == names
+
+
+ENDPOINTS = {
+    "customers": "rest:/customers",
+    "departments": "rest:/departments",
+    "units": "rest:/units",
+}
