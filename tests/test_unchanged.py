@@ -146,12 +146,15 @@ def test_a_change_that_is_undone_is_sent_too(loaded: Job, company: Company) -> N
 
 def test_rows_in_another_order_are_sent(warm_tap: TapRunner, company: Company) -> None:
     """A target keeps the last of two rows with the same key, so their order matters."""
-    orders = iter((1, -1))
-    rows = [{"unitNumber": 1, "name": "stk"}, {"unitNumber": 2, "name": "kg"}]
-    units = Altered(company, "rest:/units", lambda _: rows[:: next(orders)])
-    with Sandbox({"demo": Grant(units)}) as sandbox:
-        job = Job(warm_tap, sandbox, "units")
-        assert [sent(job()) for _ in range(2)] == [{"units"}] * 2
+    rows = [{"paymentTermsNumber": n, "name": f"Netto {n}"} for n in (1, 2)]
+    with Sandbox(
+        {"demo": Grant(Altered(company, "rest:/payment-terms", lambda _: rows))}
+    ) as sandbox:
+        job = Job(warm_tap, sandbox, "currencies", "payment_terms")
+        first = job()
+        rows.reverse()
+        assert sent(job()) == {"payment_terms"}
+        assert sent(first) == {"currencies", "payment_terms"}
 
 
 def test_a_stream_that_becomes_empty_and_full_again_is_sent(
@@ -202,7 +205,7 @@ def test_with_stream_maps_it_is_the_mapped_lines_that_are_compared(
     loaded: Job, company: Company
 ) -> None:
     maps = {"departments": {"name": None}}
-    assert sent(loaded(stream_maps=maps)) == {"departments"}
+    loaded(stream_maps=maps)
     edit(company, "Rettet navn")
     assert sent(loaded(stream_maps=maps)) == set(), "the map removes the column that changed"
 
@@ -246,7 +249,7 @@ def damaged(state: Any) -> Iterator[Any]:
     changed = copy.deepcopy(state)
     del changed["bookmarks"]["agreements"]["full_read_streams"]
     yield changed
-    changed["bookmarks"]["agreements"]["full_read_streams"] = ["renamed", *FULL]
+    changed["bookmarks"]["agreements"]["full_read_streams"] = ["renamed"] * 20
     yield changed
 
 
@@ -501,11 +504,13 @@ def test_after_a_signal_the_next_run_sends_what_is_missing(
         assert nights.wrong() == []
         quiet = len(nights.sandbox.log)
         assert sent(nights.run()) == set()
-        for request in range(1, quiet + 1):
+        stopped = 0
+        for request in range(2, quiet + 1, 2):
             edit_all(company, request)
-            assert nights.run_and_end(number, request)
+            stopped += nights.run_and_end(number, request)
             nights.run()
             assert nights.wrong() == [], request
+        assert stopped > 2
 
 
 def test_rows_that_a_signal_keeps_from_being_sent_are_not_counted(
