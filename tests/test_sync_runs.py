@@ -131,7 +131,7 @@ def test_an_empty_listing_was_sent_whole(job: Job) -> None:
 
 def test_rows_after_a_start_date_are_not_the_whole(job: Job) -> None:
     job.streams = ("customers", "invoices_booked", "sync_runs")
-    settings = {"start_date": "2025-01-01", "full_refresh_days": 1}
+    settings: dict[str, Any] = {"start_date": "2025-01-01", "full_refresh_days": 1}
     assert whole(job(job(**settings).state, **settings)) == ["customers"]
 
 
