@@ -74,7 +74,7 @@ class Target(Protocol):
 
 
 class ModelTarget:
-    """A target with tables in memory. It stores batches by table, and confirms a STATE after that."""
+    """A target in memory. It stores rows table by table, and then confirms the last STATE."""
 
     def __init__(self, seed: int) -> None:
         self.tables: dict[str, dict[Any, tuple[Any, int]]] = {stream: {} for stream in STREAMS}
@@ -197,7 +197,7 @@ class Lives:
                 assert run.exit_code == 0, run.stderr
                 self.check()
         for stream in EDITED:
-            books = {n: {k: r["name"] for k, r in self._rows(stream, n).items()} for n in (1, 2, 3)}
+            books = {n: {k: r["name"] for k, r in self.rows(stream, n).items()} for n in (1, 2, 3)}
             living = {n: self.target.living(stream).get(n, {}) for n in (1, 2, 3)}
             assert living == books, f"{stream}: {self.happened}"
 
@@ -205,12 +205,12 @@ class Lives:
         """Let something happen to a row of some company."""
         self._turn += 1
         stream, number = self.random.choice([*EDITED]), self.random.choice((1, 2, 3))
-        rows, name = self._listing(stream, number), EDITED[stream][1]
+        rows, name = self.listing(stream, number), EDITED[stream][1]
         what = self.random.choice(("deleted", "deleted", "edited", "added", "undone", "emptied"))
         row = self.random.choice(rows) if rows else None
         if what == "undone" and self._deleted:
             stream, number, row = self._deleted.pop(self.random.randrange(len(self._deleted)))
-            self._listing(stream, number).append(row)
+            self.listing(stream, number).append(row)
         elif what == "added" and row:
             rows.append({**copy.deepcopy(row), name: 5000 + self._turn, "name": f"Ny {self._turn}"})
         elif what == "edited" and row:
@@ -288,14 +288,12 @@ class Lives:
                 )
 
     def _books(self) -> dict[tuple[str, int], set[int]]:
-        return {(stream, n): {*self._rows(stream, n)} for stream in NUMBERED for n in (1, 2, 3)}
+        return {(stream, n): {*self.rows(stream, n)} for stream in NUMBERED for n in (1, 2, 3)}
 
-    def _rows(self, stream: str, number: int) -> dict[int, Any]:
-        endpoint, key = NUMBERED[stream]
-        return {row[key]: row for row in self._listing(stream, number, endpoint)}  # type: ignore[misc]
+    def rows(self, stream: str, number: int) -> dict[int, Any]:
+        """The rows of a stream and a company in e-conomic, by key."""
+        return {row[NUMBERED[stream][1]]: row for row in self.listing(stream, number)}
 
-    def _listing(self, stream: str, number: int, endpoint: str = "") -> list[Any]:
-        rows: Any = self.companies[number].rows(endpoint or EDITED[stream][0])
-        return rows  # type: ignore[no-any-return]
-
-
+    def listing(self, stream: str, number: int) -> Any:
+        """The same as a list, which can be changed."""
+        return self.companies[number].rows(NUMBERED[stream][0])
