@@ -565,10 +565,15 @@ class EconomicStream(RESTStream["Query"]):
         else:
             make = partial(self.replication.full_table, self, agreement, options)
         known = self.run.rows_before(agreement).get(self.name)
-        before = int(self.deletes) if known is None else known
+        before: int | None = int(self.deletes) if known is None else known
         if before == 1 and self.deletes and not self.is_single_object:
             before = None  # not known
-        ordinary = partial(Partition, self, agreement, make, state, before, known)
+
+        def ordinary() -> Partition:
+            partition = Partition(self, agreement, make, state, before)
+            partition.known = known
+            return partition
+
         if self.run.event_plan:
             return self.run.event_plan.steps(self, agreement, ordinary, state, options)
         return ordinary().steps()

@@ -80,14 +80,15 @@ class SyncRuns(Stream):
         th.Property(
             "failed",
             th.StringType,
-            description="What was not read completely, and why, as a JSON object by stream. The key "
-            "/self stands for the whole company, / for a run that was stopped.",
+            description="What was not read completely, and why, as a JSON object by stream. The "
+            "key /self stands for the whole company, / for a run that was stopped.",
         ),
         th.Property(
             "sentWhole",
             th.StringType,
-            description="Streams of which the run certainly wrote every row, as a JSON array. A row of "
-            "them that an earlier run loaded is deleted in e-conomic, once a later run proves it.",
+            description="Streams of which the run certainly wrote every row, as a JSON array. A "
+            "row of them that only an earlier run loaded is deleted in e-conomic, once a later run "
+            "proves this one.",
         ),
         th.Property("tapVersion", th.StringType, description="Version of the tap."),
         th.Property("shard", th.StringType, description="Such as 3/8; null without shards."),

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Run, TapRunner
 
-STREAMS = ("customers", "departments", "openapi_accounts", "sync_runs")
-FULL = ["customers", "departments"]
+STREAMS = ("agreements", "customers", "departments", "openapi_accounts", "sync_runs")
+FULL = ["agreements", "customers", "departments"]
 
 
 class Job:
@@ -131,7 +131,7 @@ def test_an_empty_listing_was_sent_whole(job: Job) -> None:
 
 def test_rows_after_a_start_date_are_not_the_whole(job: Job) -> None:
     job.streams = ("customers", "invoices_booked", "sync_runs")
-    settings = {"start_date": "2025-01-01", "full_refresh_days": 1}
+    settings: dict[str, Any] = {"start_date": "2025-01-01", "full_refresh_days": 1}
     assert whole(job(job(**settings).state, **settings)) == ["customers"]
 
 
@@ -154,7 +154,7 @@ def test_a_row_says_why_its_company_is_not_read(job: Job, companies: Sandbox) ->
     one, (refused, unreachable) = rows(run)[NUMBER], run.records["sync_runs"][1:]
     assert one["outcome"] == "incomplete"
     assert list(json.loads(one["failed"])) == ["departments"]
-    assert whole(job(run.state)) == ["customers"]
+    assert whole(job(run.state)) == ["agreements", "customers"]
     assert (refused["outcome"], unreachable["outcome"]) == ("refused", "unreachable")
     assert "401" in json.loads(refused["failed"])["/self"]
     assert "/self" in json.loads(unreachable["failed"])

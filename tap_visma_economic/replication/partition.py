@@ -45,9 +45,9 @@ class Partition:
         state: the state of the reading, which is the partition's when all is written.
         before: how many rows the last full read returned. None if that is not known and rows that
             are not read will be deleted: then one count is worth its call.
-        known: the same, None if no full read is in the state. 1 may stand for any number.
 
     Attributes:
+        known: what the state has of `before`: None if nothing, and 1 may stand for any number.
         reading: the last pass.
         rows: how many rows it returned.
     """
@@ -59,21 +59,20 @@ class Partition:
         make: Callable[[], Reading],
         state: State,
         before: int | None,
-        known: int | None = None,
     ) -> None:
         self._stream = stream
         self._agreement = agreement
         self._make = make
         self.state = state
         self._before = before
-        self._known = known
+        self.known: int | None = None
         self.reading = make()
         self.rows = 0
 
     @property
     def is_compared(self) -> bool:
         """Whether the rows were compared with those of an earlier full read."""
-        return self._known is not None and (self._known != 1 or self.rows == 1)
+        return self.known is not None and (self.known != 1 or self.rows == 1)
 
     def steps(self) -> Iterator[Step | Partition]:
         """Yield its pages and then, read completely, the partition itself."""
