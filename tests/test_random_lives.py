@@ -19,7 +19,10 @@ pytestmark = pytest.mark.slow
 
 FIRST = int(os.environ.get("LIVES_SEED", "0"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("LIVES", "10")))
-SETTINGS: dict[str, dict[str, Any]] = {"plain": {}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "unchanged rows not sent": {"skip_unchanged": "upsert", "resend_days": 365},
+}
 """Settings of the tap with which the lives are lived."""
 
 
