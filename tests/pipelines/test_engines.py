@@ -1,0 +1,200 @@
+"""A night of sixty companies on Airflow and on Dagster: what goes wrong in it, and what is loaded.
+
+The engines, Meltano, target-postgres and PostgreSQL are real; e-conomic is the sandbox.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_visma_economic.shard import shard_of
+from tests.expected import differences
+from tests.pipelines.engines import Airflow, Dagster, Office, wait_for
+from tests.pipelines.test_some_weeks_in_postgres import rows_in
+from tests.sandbox import Grant
+from tests.sandbox.company import build_company
+from tests.support import APP, CANARY, NUMBER, canary_sandbox
+from tests.test_records_arrive import truth
+from tests.warehouse import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.pipelines.postgres import Postgres
+    from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.slow
+
+COMPANIES, SHARDS = 60, 6
+STREAMS = (
+    "agreements",
+    "accounts",
+    "attached_documents",
+    "booked_entries",
+    "budget_figures",
+    "customer_contacts",
+    "customers",
+    "draft_entries",
+    "invoices_booked",
+    "invoices_booked_lines",
+    "projects",
+    "suppliers",
+)
+DELETED = {
+    "budget_figures": "budgetsapi:/budget-figures",
+    "draft_entries": "journalsapi:/draft-entries",
+    "suppliers": "rest:/suppliers",
+}
+"""Streams that lose rows, with their listings."""
+
+
+def token(place: int) -> str:
+    return f"{CANARY}grant-{place:02}"
+
+
+def grant(place: int) -> Grant:
+    return Grant(build_company(NUMBER + place, f"Firma {place}", seed=place + 7, entries=80))
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with canary_sandbox({token(n): grant(n) for n in range(COMPANIES)}, latency=0.01) as running:
+        yield running
+
+
+def shard(place: int) -> int:
+    return shard_of(NUMBER + place, SHARDS)
+
+
+def of_shard(number: int) -> list[int]:
+    return [place for place in range(COMPANIES) if shard(place) == number]
+
+
+LARGE = [number for number in range(SHARDS) if len(of_shard(number)) >= 10]
+"""Shards of which one company is a tenth or less."""
+
+
+class Night:
+    """What happens to the companies of an office between two runs, and during the second."""
+
+    def __init__(self, office: Office, sandbox: Sandbox) -> None:
+        self.office, self.sandbox = office, sandbox
+        self.deleted: dict[str, set[tuple[str, ...]]] = {stream: set() for stream in DELETED}
+        for place in range(COMPANIES):
+            office.add(token(place), NUMBER + place)
+        self.revoked = [next(n for n in of_shard(number) if n % 7) for number in LARGE[:3]]
+        self.killed = f"{LARGE[0]}-of-{SHARDS}"
+
+    def goes_wrong(self) -> None:
+        self.rows_are_deleted()
+        self.grants_are_revoked()
+        self.a_company_is_added()
+
+    def is_complete(self, log: str) -> None:
+        """Everything is loaded, and the log of the engine says so without a token."""
+        assert self.wrong() == []
+        assert self.office.runs(self.killed) == ["SUCCESS", "FAIL", "SUCCESS"]
+        assert log.count("1 grant rejected, see above") == len(self.revoked)
+        assert "INFO" not in log
+        assert CANARY not in log
+
+    def rows_are_deleted(self) -> None:
+        for place in range(0, COMPANIES, 7):
+            company = self.sandbox.grants[token(place)].company
+            for stream, endpoint in DELETED.items():
+                rows: Any = company.rows(endpoint)
+                gone = {"agreementNumber": NUMBER + place, **rows.pop(1)}
+                self.deleted[stream].add(key_of(stream, gone))
+
+    def grants_are_revoked(self) -> None:
+        """Of one company in each of three shards, none of which loses rows."""
+        for place in self.revoked:
+            self.sandbox.revoke(token(place))
+
+    def a_company_is_added(self) -> None:
+        self.sandbox.grants[token(COMPANIES)] = grant(COMPANIES)
+        self.office.add(token(COMPANIES), NUMBER + COMPANIES)
+
+    def a_worker_is_killed(self) -> None:
+        """In the middle: some companies of its shard are read, and some are not."""
+        mine, before = {token(n) for n in of_shard(LARGE[0])}, len(self.sandbox.log)
+
+        def half_read() -> bool:
+            seen = [r for r in self.sandbox.log[before:] if r.grant in mine]
+            return len(seen) > 60
+
+        wait_for("the shard to be half read", half_read)
+        self.office.kill(self.killed)
+
+    def wrong(self) -> list[str]:
+        """In what the tables differ from the books; rows that were deleted may be there."""
+        found = []
+        for stream in STREAMS:
+            books = {
+                key_of(stream, row): row
+                for access in self.sandbox.grants.values()
+                for row in _rows(access, stream)
+            }
+            rows = rows_in(self.office.postgres, stream, self.office.schema)
+            loaded = {key_of(stream, row): row for row in rows}
+            wanted = books.keys() | self.deleted.get(stream, set())
+            found += [f"{stream} {key}: missing" for key in wanted - loaded.keys()]
+            found += [f"{stream} {key}: unknown" for key in loaded.keys() - wanted]
+            found += [f"{stream}: a key twice"] if len(loaded) < len(rows) else []
+            for key in books.keys() & loaded.keys():
+                found += differences(stream, loaded[key], books[key])
+        return found
+
+
+def _rows(access: Grant, stream: str) -> list[dict[str, Any]]:
+    number = access.company.agreement_number
+    return [{"agreementNumber": number, **row} for row in truth(access.company, stream)]
+
+
+@pytest.fixture
+def night(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    installed: Path,
+    postgres: Postgres,
+    sandbox: Sandbox,
+) -> Night:
+    office = Office(request.param, tmp_path / "project", installed, postgres, sandbox, STREAMS)
+    return Night(office, sandbox)
+
+
+@pytest.mark.parametrize("night", ["on_airflow"], indirect=True)
+def test_a_night_on_airflow(night: Night) -> None:
+    airflow = Airflow(night.office, SHARDS, APP)
+    with airflow.running():
+        airflow.set_up()
+        airflow.finished(1)
+        assert night.wrong() == []
+        airflow.widen()
+        night.goes_wrong()
+        airflow.start()
+        night.a_worker_is_killed()
+        airflow.finished(2)
+    tries = {f"{number}-of-{SHARDS}": 1 for number in range(SHARDS)}
+    assert airflow.tries() == {**tries, night.killed: 2}
+    night.is_complete(airflow.log())
+
+
+@pytest.mark.parametrize("night", ["on_dagster"], indirect=True)
+def test_a_night_on_dagster(night: Night) -> None:
+    dagster = Dagster(night.office, SHARDS, APP)
+    assert dagster.every_morning() == [f"{number}-of-{SHARDS}" for number in range(SHARDS)]
+    with dagster.running():
+        dagster.set_up()
+        dagster.finished(SHARDS)
+        assert night.wrong() == []
+        dagster.widen()
+        night.goes_wrong()
+        dagster.finished(SHARDS + 1)  # the sensor's, of the shard of the new company
+        dagster.start()
+        night.a_worker_is_killed()
+        dagster.finished(2 * SHARDS + 2)  # and the one that was killed
+    night.is_complete(dagster.log())
