@@ -44,7 +44,7 @@ def economic_tables(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 def every_morning() -> Iterator[dg.RunRequest]:
     """Load every shard."""
     for shard in SHARDS:
-        yield dg.RunRequest(partition_key=shard)
+        yield dg.RunRequest(run_key=shard, partition_key=shard)
 
 
 @dg.sensor(

@@ -5,13 +5,21 @@ The engines, Meltano, target-postgres and PostgreSQL are real; e-conomic is the 
 
 from __future__ import annotations
 
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tap_visma_economic.shard import shard_of
+from tests import venvs
+from tests.documents import every_block
 from tests.expected import differences
-from tests.pipelines.engines import Airflow, Dagster, Office, wait_for
+from tests.pipelines.engines import EXAMPLES, KUBERNETES, Airflow, Dagster, Office, wait_for
 from tests.pipelines.test_some_weeks_in_postgres import rows_in
 from tests.sandbox import Grant
 from tests.sandbox.company import build_company
@@ -21,13 +29,13 @@ from tests.warehouse import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.pipelines.postgres import Postgres
     from tests.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
+CRON_JOB = EXAMPLES / "kubernetes/economic.yaml"
 COMPANIES, SHARDS = 60, 6
 STREAMS = (
     "agreements",
@@ -198,3 +206,74 @@ def test_a_night_on_dagster(night: Night) -> None:
         night.a_worker_is_killed()
         dagster.finished(2 * SHARDS + 2)  # and the one that was killed
     night.is_complete(dagster.log())
+
+
+@pytest.fixture
+def office(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    installed: Path,
+    postgres: Postgres,
+    sandbox: Sandbox,
+) -> Office:
+    office = Office(request.param, tmp_path / "project", installed, postgres, sandbox, STREAMS)
+    for place in range(COMPANIES):
+        office.add(token(place), NUMBER + place)
+    return office
+
+
+def test_the_cron_job_follows_the_schema_of_kubernetes() -> None:
+    validate = venvs.bin_of("kubernetes", KUBERNETES) / "kubernetes-validate"
+    for version in ("1.33", "1.37"):
+        command = [str(validate), "--strict", "--kubernetes-version", version, str(CRON_JOB)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("office", ["on_kubernetes"], indirect=True)
+def test_the_container_of_a_pod_loads_its_shard(office: Office) -> None:
+    job = yaml.safe_load(CRON_JOB.read_text("utf-8"))["spec"]["jobTemplate"]["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    folder = office.folder / "secret"
+    folder.mkdir()
+    (office.folder / "agreements.jsonl").rename(folder / "agreements.jsonl")
+    given = {entry["name"]: entry["value"] for entry in container["env"]}
+    (mount,) = container["volumeMounts"]
+    given = {name: v.replace(mount["mountPath"], str(folder)) for name, v in given.items()}
+    office.shell(
+        shlex.join(container["command"]),
+        **given,
+        TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN=APP,
+        JOB_COMPLETION_INDEX="3",
+    )
+    assert job["completions"] == 8
+    mine = {str(NUMBER + n) for n in range(COMPANIES) if shard_of(NUMBER + n, 8) == 3}
+    assert companies_in(office) == mine
+
+
+@pytest.mark.parametrize("office", ["on_a_pipe"], indirect=True)
+def test_shards_run_without_meltano(office: Office, installed: Path, sandbox: Sandbox) -> None:
+    name = "shard-without-meltano.sh"
+    (script,) = (block.text for block in every_block("bash") if block.title == name)
+    (office.folder / name).write_text(script)
+    target = installed / ".meltano/loaders/target-postgres/venv/bin/target-postgres"
+    for program in (target, Path(sys.executable).with_name("tap-visma-economic")):
+        (office.folder / "bin" / program.name).symlink_to(program)
+    where = {"host": "127.0.0.1", "port": office.postgres.port, "database": "postgres"}
+    who = {"user": office.postgres.user, "password": "any", "default_target_schema": office.schema}
+    (office.folder / "target.json").write_text(json.dumps({**where, **who}))
+    for shard in ("1-of-20", "2-of-20", "1-of-20"):
+        sandbox.log.clear()
+        office.shell(f"bash {name} {shard}", TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN=APP, PGTZ="UTC")
+    mine = {str(NUMBER + n) for n in range(COMPANIES) if shard_of(NUMBER + n, 20) in {1, 2}}
+    assert companies_in(office) == mine
+    assert len(list((office.folder / "state").glob("*.json"))) == 2
+    listings = [r.target for r in sandbox.log if "booked-entries?" in r.target]
+    assert listings
+    assert all("filter=" in target for target in listings), "the second run of a shard continues"
+
+
+def companies_in(office: Office) -> set[str]:
+    table = f"{office.schema}.booked_entries"
+    rows = office.postgres.query(f'SELECT DISTINCT "agreementNumber" FROM {table}')
+    return {number for (number,) in rows}
