@@ -16,10 +16,6 @@ FULL_READ_AT = "full_read_at"
 """Key in a partition's state: null from the first row written, then the time of the last full
 read."""
 
-FULL_READ_ROWS = "full_read_rows"
-"""Key in a partition of `agreements`: by stream, the row count at the last full read; 1 if not yet
-known."""
-
 _OF_ROWS = {FULL_READ_AT, "replication_key", "replication_key_value"}
 """Keys of a partition's state that it has once rows were written."""
 

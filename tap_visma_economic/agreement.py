@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.errors import ConfigError, EconomicError, shown
@@ -26,6 +26,10 @@ class Agreement:
         http: the HTTP client with its tokens and its rate limit.
         page: the response of `/self`, the row of the stream `agreements`; None if not requested.
         refused: e-conomic returned 401 during this run; no more requests are sent.
+        rows: rows written.
+        skipped: streams that the grant cannot read, and why.
+        failed: what could not be read completely, and why.
+        whole: streams of which every row was written.
     """
 
     number: int
@@ -34,6 +38,10 @@ class Agreement:
     http: HttpClient
     page: Page | None
     refused: bool = False
+    rows: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
 
     @property
     def context(self) -> dict[str, int]:

@@ -161,6 +161,14 @@ SETTINGS = th.PropertiesList(
         "runs continue from the point at which the last nightly run started.",
     ),
     th.Property(
+        "events_reader",
+        th.StringType,
+        title="Events reader",
+        description="Name under which the inbox records what has been read, such as `staging`. "
+        "Default: an ID that is kept in the state. Set it where a run continues from a copy of "
+        "another deployment's state, which has the same ID.",
+    ),
+    th.Property(
         "events_only",
         th.BooleanType,
         default=False,

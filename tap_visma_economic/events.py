@@ -188,11 +188,13 @@ class Events:
         self._run = run
         self._streams = {stream.name: stream for stream in streams}
         self._inbox = Inbox(url)
-        self._end = self._inbox.end()
         self._now = datetime.now(timezone.utc)
+        self._end = self._inbox.end()
+        self._end_of_night = self._inbox.end_of(self._now - _YOUNGEST, self._now + _BETWEEN)
         self._states = dict(self._known())
         self._places = {number: self._place(number) for number in self._states}
-        self._reader = min((s.reader for s in self._states.values()), default=str(uuid.uuid4()))
+        kept = (state.reader for state in self._states.values())
+        self._reader = run.config.get("events_reader") or min(kept, default=str(uuid.uuid4()))
         self._work: dict[int, _Work] = {}
         try:
             self._inbox.write_places(self._reader, self._places)
@@ -255,8 +257,12 @@ class Events:
         for agreement in self._run.agreements:
             number = agreement.number
             if self._is_read(number, self._streams):
-                before = self._states.get(number)
-                self._keep(agreement, self._end, left=len(before.missing) if before else 0)
+                before, place = self._states.get(number), self._places.get(number, 0)
+                self._keep(
+                    agreement,
+                    max(self._end_of_night, place),
+                    left=len(before.missing) if before else 0,
+                )
         known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
         known |= {*elsewhere, *(grant.number or 0 for grant in self._run.disabled)}
         with contextlib.suppress(InboxError):

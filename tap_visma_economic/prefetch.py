@@ -331,11 +331,12 @@ class Prefetcher:
         """Wake the chains that may hold one more page, after a tree has released some."""
         self._wake(tree)
         current, *others = [group.tree for group in self._open.values()] or [tree]
-        for one in (current, *others):
-            if self._has_room(one):
-                self._wake(one)
-            elif one is not current:
+        if current.waiting:
+            self._wake(current)
+        for one in (other for other in others if other.waiting):
+            if not self._has_room(one):
                 break  # nor has any behind it
+            self._wake(one)
 
     def _wake(self, tree: _Tree) -> None:
         for chain in list(tree.waiting):

@@ -87,6 +87,7 @@ class RateLimit:
 
     Attributes:
         calls: responses so far.
+        spent: tokens that they took, as far as they said so.
         left: tokens that were left in the bucket after the last response, None while unknown.
     """
 
@@ -103,6 +104,7 @@ class RateLimit:
         self._held_until = 0.0
         self._asked_at = 0.0
         self.calls = 0
+        self.spent = 0
         self.left: float | None = None
 
     def hold(self, seconds: float) -> None:
@@ -133,6 +135,7 @@ class RateLimit:
             found = limit_of(headers.get("X-RateLimiting"))
             known = found or self._limit
             cost = cost_of(headers.get("X-CallCost"))
+            self.spent += cost or 0
             if known and cost and cost > known.limit:  # such a call could never be made
                 found = cost = None
             if cost is not None:

@@ -42,8 +42,8 @@ class Report:
         self._skipped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self._vanished: Counter[tuple[str, str]] = Counter()
         self._kept: defaultdict[str, list[str]] = defaultdict(list)
-        self._denied: defaultdict[str, list[str]] = defaultdict(list)
-        self._readable: set[str] = set()
+        self._denied: defaultdict[Agreement, list[str]] = defaultdict(list)
+        self._readable: set[Agreement] = set()
         self._failures: list[str] = []
         self._refused: list[str] = []
 
@@ -68,16 +68,17 @@ class Report:
 
     def skip(self, stream: str, agreement: Agreement, error: AccessDeniedError) -> None:
         """Record that a stream was skipped because access was denied; the run still succeeds."""
-        self._skipped[str(agreement), error.reason(error.gist)].append(stream)
+        reason = agreement.skipped[stream] = error.reason(error.gist)
+        self._skipped[str(agreement), reason].append(stream)
         self.deny(stream, agreement)
 
     def deny(self, stream: str, agreement: Agreement) -> None:
         """Record that a grant cannot read a stream."""
-        self._denied[str(agreement)].append(stream)
+        self._denied[agreement].append(stream)
 
     def allow(self, agreement: Agreement) -> None:
         """Record that a grant can read a stream beyond `/self`."""
-        self._readable.add(str(agreement))
+        self._readable.add(agreement)
 
     def vanish(self, stream: str, agreement: Agreement) -> None:
         """Record that the parent of a listing was deleted before the listing could be read."""
@@ -85,6 +86,7 @@ class Report:
 
     def fail(self, stream: str, agreement: Agreement, error: EconomicError) -> None:
         """Record that a stream of one agreement could not be read completely."""
+        agreement.failed[stream] = str(error)
         self._failures.append(f"Failed: {stream}, {agreement}: {error}")
         self.allow(agreement)
 
@@ -99,11 +101,12 @@ class Report:
         """
         for agreement, streams in self._denied.items():
             if agreement not in self._readable and not set(streams) <= set(paid):
-                self.refuse(
-                    f"{agreement}: only /self is readable; e-conomic denied access to all "
+                why = agreement.failed["/self"] = (
+                    "only /self is readable; e-conomic denied access to all "
                     f"{counted(len(streams), 'selected stream')}. Check the app's role and the "
                     "rights of the user who added the app, or remove the company from the settings"
                 )
+                self.refuse(f"{agreement}: {why}")
 
     def close(self, signum: int | None) -> int:
         """Log the report, its result last, and return the exit code; `signum` stopped the run."""

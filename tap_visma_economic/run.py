@@ -15,7 +15,6 @@ from typing import Any, Protocol, TypeVar
 from singer_sdk.helpers._state import get_writeable_state_dict
 from singer_sdk.helpers.types import TapState
 
-from tap_visma_economic.activate_version import FULL_READ_ROWS
 from tap_visma_economic.agreement import Agreement, Agreements, identified, read_agreements
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
@@ -27,6 +26,7 @@ from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.report import Report
+from tap_visma_economic.row_counts import FULL_READ_ROWS
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
@@ -36,6 +36,9 @@ S = TypeVar("S")
 REFUSED = "refused"
 """Key in the state of `agreements`: digests of the grants that were rejected in the last run that
 used all of them."""
+
+LAST_RUN = "run"
+"""Key in a partition of `agreements`: ID of the last run that read it, see `sync_runs`."""
 
 logger = logging.getLogger("tap-visma-economic")
 
@@ -244,18 +247,14 @@ class Run:
     @cached_property
     def companies_before(self) -> dict[int, set[str]]:
         """The agreements that earlier runs have read, and the streams that had rows of each."""
-        rows = {number: state.get(FULL_READ_ROWS) for number, state in self._companies()}
         return {
-            number: {name for name, count in of.items() if count} if isinstance(of, dict) else set()
-            for number, of in rows.items()
+            number: {name for name, count in state.get(FULL_READ_ROWS, {}).items() if count}
+            for number, state in self._companies()
         }
 
     def rows_before(self, agreement: Agreement) -> dict[str, int]:
         """Return how many rows each stream of a company had when all of them were last read."""
-        state = self._company_state(agreement)
-        found = state.setdefault(FULL_READ_ROWS, {})
-        if not isinstance(found, dict):
-            found = state[FULL_READ_ROWS] = {}
+        found: dict[str, int] = self._company_state(agreement).setdefault(FULL_READ_ROWS, {})
         return found
 
     def event_states(self) -> dict[int, Any]:
@@ -265,6 +264,12 @@ class Run:
     def keep_events(self, agreement: Agreement, state: dict[str, Any]) -> None:
         """Put into the state which events of an agreement were read."""
         self._company_state(agreement)[EVENTS] = state
+
+    def last_run(self, agreement: Agreement, run: str) -> str | None:
+        """Put a run's ID into the state of an agreement, and return the one it replaces."""
+        state = self._company_state(agreement)
+        before, state[LAST_RUN] = state.get(LAST_RUN), run
+        return before if isinstance(before, str) else None
 
     def _companies(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the partition of each company in the state."""

@@ -29,7 +29,7 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 
 from tap_visma_economic import schemas
-from tap_visma_economic.activate_version import FULL_READ_AT, FULL_READ_ROWS, Coverage
+from tap_visma_economic.activate_version import FULL_READ_AT, Coverage
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
@@ -58,7 +58,8 @@ from tap_visma_economic.records.selection import Record, Selection
 from tap_visma_economic.records.values import instant_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
-from tap_visma_economic.run import EVENTS, Run
+from tap_visma_economic.row_counts import FULL_READ_ROWS
+from tap_visma_economic.run import EVENTS, LAST_RUN, Run
 
 T = TypeVar("T")
 
@@ -73,6 +74,10 @@ _NO_COUNT = (
     RetiredVersionError,
 )
 """Errors of a count that do not mean the rows cannot be read."""
+
+
+_NOT_OF_THE_READING = {"context", FULL_READ_AT, FULL_READ_ROWS, EVENTS, LAST_RUN}
+"""Keys of a partition's state that stay when it is replaced with that of a reading."""
 
 
 class EconomicStream(RESTStream["Query"]):
@@ -580,6 +585,7 @@ class EconomicStream(RESTStream["Query"]):
                 self.run.stop.check()
                 self._note_rows(agreement, step.page.rows)
                 records = builder.records(step.page.rows, step.context)
+                agreement.rows += len(records)
                 if write:
                     self._write_state_before(agreement, step)
                     self._write_records(records, counter)
@@ -609,7 +615,7 @@ class EconomicStream(RESTStream["Query"]):
         if self.state_partitioning_keys == ():
             return
         partition = self.get_context_state(agreement.context)
-        for name in set(partition) - set(state) - {"context", FULL_READ_AT, FULL_READ_ROWS, EVENTS}:
+        for name in set(partition) - set(state) - _NOT_OF_THE_READING:
             del partition[name]
         partition.update(state)
 
@@ -631,6 +637,8 @@ class EconomicStream(RESTStream["Query"]):
         else:
             self._commit_state(agreement, partition.state)
             self.run.ended[self.name, agreement.number] = True
+            if reading.covers_everything:
+                agreement.whole.add(self.name)
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
-from singer_sdk import Tap
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.helpers._catalog import get_selected_schema
@@ -21,7 +21,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import Self
 
-from tap_visma_economic import access, cli, files, schemas, validation
+from tap_visma_economic import access, cli, files, schemas, sync_runs, validation
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.config import (
@@ -36,12 +36,14 @@ from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, Targe
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
+from tap_visma_economic.row_counts import unpack
 from tap_visma_economic.run import Run
 from tap_visma_economic.shard import divide, forget_others
 from tap_visma_economic.signals import StopFlag, signals_wait
 from tap_visma_economic.stream import EconomicStream
 from tap_visma_economic.streams import STREAMS
 from tap_visma_economic.streams.agreement import Agreements
+from tap_visma_economic.sync_runs import SyncRuns
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter
 
 if TYPE_CHECKING:
@@ -115,6 +117,11 @@ class TapVismaEconomic(Tap):
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise MappingError from error  # an expression failed
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Load the state that the run begins with."""
+        super().load_state(state)
+        unpack(self.state)
+
     @classmethod
     def every_setting(cls) -> dict[str, Any]:
         """Return the JSON Schema of all settings, the SDK's included."""
@@ -122,11 +129,11 @@ class TapVismaEconomic(Tap):
         cls.append_builtin_config(schema)
         return schema
 
-    def discover_streams(self) -> Sequence[EconomicStream]:
+    def discover_streams(self) -> Sequence[Stream]:
         """Return the streams of the catalog; needs neither network nor credentials."""
         everything = self._run.setting("all_streams")
         streams = [one for one in STREAMS if everything or not one.opt_in]
-        return [stream(self, self._run) for stream in streams]
+        return [*(stream(self, self._run) for stream in streams), SyncRuns(self, self._run)]
 
     @property
     def state_writer(self) -> PatientStateWriter:
@@ -155,8 +162,8 @@ class TapVismaEconomic(Tap):
     @property
     def _economic_streams(self) -> list[EconomicStream]:
         """The streams of the catalog, with their own type."""
-        streams: Iterable[Any] = self.streams.values()
-        return list(streams)
+        streams = self.streams.values()
+        return [stream for stream in streams if isinstance(stream, EconomicStream)]
 
     # The run
 
@@ -179,6 +186,7 @@ class TapVismaEconomic(Tap):
             _ = self._run.agreements  # raises before any message is written
             with contextlib.suppress(Stopped), progress() as self._run.progress:
                 self._read(events)
+            self._write_sync_runs()
             if self.stop.signum is None or not self.config.get("batch_config"):
                 self._run.finish()  # an interrupted batch has no manifest: keep the state before
             self.message_writer.flush()
@@ -208,6 +216,7 @@ class TapVismaEconomic(Tap):
             events.end()
             return
         self._plan_ahead(self._economic_streams)
+        self._state_writer = self._run.state_writer  # the SDK's would write a STATE at once
         self.sync_all()
         self._log_selection()
         self._reconcile()
@@ -216,16 +225,22 @@ class TapVismaEconomic(Tap):
         if events:
             events.end_night(self._other_shards)
 
+    def _write_sync_runs(self) -> None:
+        """Write what the run did for each company, and put the run into the state."""
+        selected = [stream.name for stream in self._economic_streams if stream.selected]
+        cast("SyncRuns", self.streams[sync_runs.NAME]).finish(selected)
+        self.state_writer.write_state(self.state)
+
     def _log_selection(self) -> None:
         """Log the selection in one line, in place of the SDK's line for each deselected stream."""
-        count = sum(bool(stream.selected) for stream in self.streams.values())
+        count = sum(bool(stream.selected) for stream in self._economic_streams)
         if not count:
             self.logger.warning(
                 "No streams are selected, so nothing was read. Check the selection against the "
                 "names that --discover lists"
             )
-        elif count < len(self.streams):
-            self.logger.info("Selected: %d of %d streams", count, len(self.streams))
+        elif count < len(self._economic_streams):
+            self.logger.info("Selected: %d of %d streams", count, len(self._economic_streams))
 
     def _plan_ahead(self, streams: Iterable[EconomicStream]) -> None:
         self._run.prefetcher.plan(

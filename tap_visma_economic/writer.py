@@ -16,6 +16,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
 from tap_visma_economic.errors import TargetGone
+from tap_visma_economic.row_counts import packed
 
 _FULL = 1 << 20
 """Maximum size of the buffer, in bytes."""
@@ -109,6 +110,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 class PatientStateWriter(StateWriter):
     """Writes STATE every ten seconds, and less often the more STATE it has written.
 
+    The first ten seconds pass without one: it would be the state that the run began with.
+
     A state covers only records written before it, so any can be skipped. `finish` writes the last.
     """
 
@@ -117,7 +120,7 @@ class PatientStateWriter(StateWriter):
         self._buffered = message_writer
         self._bytes = 0
         self._state: TapState | None = None
-        self._next = time.monotonic()
+        self._next = time.monotonic() + _STATE_EVERY
 
     def write_state(self, state: TapState) -> None:
         """Write the state if it is time to; keep it otherwise."""
@@ -130,6 +133,6 @@ class PatientStateWriter(StateWriter):
         if self._state is not None:
             self._buffered.flush()
             before = self._buffered.written
-            super().write_state(self._state)
+            super().write_state(packed(self._state))
             self._bytes += self._buffered.written - before
             self._next = time.monotonic() + _STATE_EVERY * 2 ** (self._bytes // _MUCH_STATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -284,6 +285,7 @@ def test_agreements_that_no_nightly_run_has_finished_are_left_alone(both: Compan
 
 def test_after_a_nightly_run_that_failed_its_events_are_still_unread(loaded: Companies) -> None:
     loaded.inbox.append([updated("CUSTOMER", 3)])
+    get_older(loaded.file, 61)
     loaded.sandbox.faults.add("/Projects", "status", status=404, times=None, grant="grant-one")
     loaded.run(code=1)
     loaded.sandbox.faults.clear()
@@ -292,6 +294,19 @@ def test_after_a_nightly_run_that_failed_its_events_are_still_unread(loaded: Com
     loaded.run()
     assert loaded.place() == 1
     assert loaded.event_run().messages == []
+
+
+def test_a_nightly_run_leaves_events_unread_whose_rows_e_conomic_may_not_serve_yet(
+    loaded: Companies,
+) -> None:
+    loaded.inbox.append([updated("CUSTOMER", 3)])
+    get_older(loaded.file, 61)
+    loaded.inbox.append([updated("CUSTOMER", 4)])
+    loaded.run()
+    assert loaded.place() == 1
+    run = loaded.event_run()  # which is a minute later
+    assert [row["customerNumber"] for row in run.records["customers"]] == [4]
+    assert loaded.place() == 2
 
 
 def test_an_event_whose_rows_cannot_be_read_stays_unread(loaded: Companies) -> None:
@@ -381,6 +396,7 @@ def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Comp
     run = loaded.run(events_only=True)
     assert run.messages == []
     assert "damaged" in run.stderr
+    get_older(loaded.file, 61)
     loaded.run()
     assert loaded.place() == 1
 
@@ -402,6 +418,20 @@ def test_numbers_that_no_row_can_have_do_not_stop_the_others(loaded: Companies) 
     assert [row["customerNumber"] for row in run.records["customers"]] == [3]
     assert all("99999" not in path and str(10**17) not in path for path in loaded.targets)
     assert loaded.place() == 5
+
+
+def test_a_deployment_that_continues_from_a_copy_of_the_state_is_a_reader_of_its_own(
+    loaded: Companies,
+) -> None:
+    """What only one of them has read is not pruned."""
+    first, copied = loaded.state, copy.deepcopy(loaded.state)
+    loaded.state = copied
+    loaded.event_run(events_reader="staging")
+    loaded.state = first
+    loaded.event_run(updated("CUSTOMER", 3))
+    loaded.event_run(updated("CUSTOMER", 4))  # records that 3 was read
+    loaded.inbox.prune(timedelta(0))
+    assert loaded.inbox.health()["events"] == 2
 
 
 def test_a_company_that_is_no_longer_in_the_settings_costs_nothing(loaded: Companies) -> None:

@@ -59,10 +59,9 @@ def test_the_agreements_that_were_read_are_in_the_state(
     warm_tap: TapRunner, own_config: Row
 ) -> None:
     run = warm_tap(own_config, catalog=warm_tap.catalog_of("agreements"))
-    rows = {"agreements": 1}
-    assert run.bookmark("agreements") == {
-        "context": {"agreementNumber": 1234567},
-        "full_read_rows": rows,
+    assert run.state["bookmarks"]["agreements"] == {
+        "partitions": [{"context": {"agreementNumber": 1234567}, "full_read_rows": [1]}],
+        "full_read_streams": ["agreements"],
     }
 
 

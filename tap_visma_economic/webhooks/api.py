@@ -92,9 +92,11 @@ class Hook(msgspec.Struct, omit_defaults=True, rename="camel"):
 
     @property
     def address(self) -> str:
-        """Its URL, without what could be secret."""
-        address = re.split("[?#]", self.url or "")[0]
-        return shown(SIGNATURE.sub("***", re.sub(r"//[^/]*@", "//***@", address)))
+        """Its URL, with only the parts of the path that cannot be secret."""
+        scheme, _, address = re.split("[?#]", self.url or "")[0].partition("//")
+        host, *path = re.sub("[^/]*@", "***@", address).split("/")
+        plain = [part if part.isdigit() or part == self.event_type else "***" for part in path]
+        return shown("/".join([f"{scheme}//{host}", *plain]))
 
 
 class _Hooks(msgspec.Struct):

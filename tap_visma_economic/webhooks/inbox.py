@@ -207,6 +207,13 @@ class Inbox:
         with self._transaction() as connection:
             return _end(connection)
 
+    def end_of(self, since: datetime, until: datetime) -> int:
+        """Return the highest id below which no event was received in that time."""
+        received = _events.c.received_at.between(since.timestamp(), until.timestamp())
+        with self._transaction() as connection:
+            first = connection.scalar(sa.select(sa.func.min(_events.c.id)).where(received))
+            return _end(connection) if first is None else first - 1
+
     def agreements(self) -> set[int]:
         """Return the numbers of all agreements that have events."""
         with self._transaction() as connection:
