@@ -9,6 +9,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,16 @@ DELETED = {
 }
 """Streams that lose rows, with their listings."""
 
+DELETED_ROWS = """
+SELECT row_to_json(t) FROM {schema}.{stream} AS t JOIN (
+  SELECT "agreementNumber", max(_sdc_sync_started_at) AS latest FROM {schema}.sync_runs AS run
+  WHERE "sentWhole"::jsonb ? '{stream}' AND EXISTS (
+    SELECT FROM {schema}.sync_runs AS later
+    WHERE later.proves = run.run AND later."agreementNumber" = run."agreementNumber"
+  ) GROUP BY 1
+) AS proven USING ("agreementNumber") WHERE t._sdc_sync_started_at < proven.latest
+"""
+
 
 def token(place: int) -> str:
     return f"{CANARY}grant-{place:02}"
@@ -95,16 +106,39 @@ class Night:
             office.add(token(place), NUMBER + place)
         self.revoked = [next(n for n in of_shard(number) if n % 7) for number in LARGE[:3]]
         self.killed = f"{LARGE[0]}-of-{SHARDS}"
+        self.runs = Counter[tuple[str, str]]()
 
     def goes_wrong(self) -> None:
         self.rows_are_deleted()
         self.grants_are_revoked()
         self.a_company_is_added()
 
+    def loaded(self, *shards: int) -> None:
+        """Expect rows of a run of these shards in `sync_runs`."""
+        for access, number in self.office.companies.items():
+            if shard_of(number, SHARDS) in shards:
+                refused = access in self.sandbox.service.revoked
+                self.runs[str(number), "refused" if refused else "complete"] += 1
+
+    def found_runs(self) -> dict[tuple[str, str], int]:
+        """How often each company ended in which way, as `sync_runs` has it."""
+        sql = f'SELECT "agreementNumber", outcome, count(*) FROM {self.office.schema}.sync_runs'
+        rows = self.office.postgres.query(f"{sql} GROUP BY 1, 2")
+        return {(number, outcome): int(count) for number, outcome, count in rows}
+
+    def found_deleted(self, stream: str) -> set[tuple[str, ...]]:
+        """The rows older than the last proven run that wrote their stream completely."""
+        sql = DELETED_ROWS.format(schema=self.office.schema, stream=stream)
+        rows = (json.loads(text) for (text,) in self.office.postgres.query(sql))
+        return {key_of(stream, row) for row in rows}
+
     def is_complete(self, log: str) -> None:
         """Everything is loaded, and the log of the engine says so, without a token."""
         assert self.wrong() == []
-        assert self.office.runs(self.killed) == ["SUCCESS", "FAIL", "SUCCESS"]
+        assert self.found_runs() == self.runs
+        assert self.office.runs(self.killed) == ["SUCCESS", "FAIL", "SUCCESS", "SUCCESS"]
+        for stream in STREAMS:
+            assert self.found_deleted(stream) == self.deleted.get(stream, set()), stream
         assert log.count("1 grant rejected, see above") >= len(self.revoked)
         assert "Finished sync" not in log, "the result would be buried"
         assert CANARY not in log
@@ -171,7 +205,12 @@ def night(
     sandbox: Sandbox,
 ) -> Night:
     office = Office(
-        request.param, tmp_path / "project", installed, postgres, sandbox, streams=STREAMS
+        request.param,
+        tmp_path / "project",
+        installed,
+        postgres,
+        sandbox,
+        streams=(*STREAMS, "sync_runs"),
     )
     return Night(office, sandbox)
 
@@ -182,6 +221,7 @@ def test_a_night_on_airflow(night: Night) -> None:
     with airflow.running():
         airflow.set_up()
         airflow.finished(1)
+        night.loaded(*range(SHARDS))
         assert night.wrong() == []
         airflow.widen()
         night.goes_wrong()
@@ -189,8 +229,12 @@ def test_a_night_on_airflow(night: Night) -> None:
         night.a_worker_is_killed()
         night.office.six_minutes_pass(night.killed)
         airflow.finished(2)
-    tries = {f"{number}-of-{SHARDS}": 1 for number in range(SHARDS)}
-    assert airflow.tries() == {**tries, night.killed: 2}
+        tries = {f"{number}-of-{SHARDS}": 1 for number in range(SHARDS)}
+        assert airflow.tries() == {**tries, night.killed: 2}
+        airflow.start()  # it proves what the run before has written
+        airflow.finished(3)
+    for _ in range(2):
+        night.loaded(*range(SHARDS))
     night.is_complete(airflow.log())
 
 
@@ -200,6 +244,7 @@ def test_a_night_on_dagster(night: Night) -> None:
     with dagster.running():
         dagster.set_up()
         dagster.finished(SHARDS)
+        night.loaded(*range(SHARDS))
         assert night.wrong() == []
         dagster.widen()
     night.goes_wrong()
@@ -209,6 +254,10 @@ def test_a_night_on_dagster(night: Night) -> None:
         night.office.six_minutes_pass(night.killed)
         # The shards twice, the sensor's run of the new company's, and the one that was killed.
         dagster.finished(2 * SHARDS + 2)
+        dagster.set_up()  # it proves what the run before has written
+        dagster.finished(3 * SHARDS + 2)
+    for shards in (range(SHARDS), range(SHARDS), [shard(COMPANIES)]):
+        night.loaded(*shards)
     night.is_complete(dagster.log())
 
 
@@ -221,7 +270,12 @@ def office(
     sandbox: Sandbox,
 ) -> Office:
     office = Office(
-        request.param, tmp_path / "project", installed, postgres, sandbox, streams=STREAMS
+        request.param,
+        tmp_path / "project",
+        installed,
+        postgres,
+        sandbox,
+        streams=(*STREAMS, "sync_runs"),
     )
     for place in range(COMPANIES):
         office.add(token(place), NUMBER + place)
