@@ -56,7 +56,7 @@ class Postgres:
     def __init__(self, binaries: Path, *, fsync: bool = False) -> None:
         self.binaries = binaries
         self._fsync = "on" if fsync else "off"
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="economic-pg-"))
         self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -87,10 +87,14 @@ class Postgres:
         """The URL of its database."""
         return f"postgresql://{self.user}@127.0.0.1:{self.port}/{self.database}"
 
-    def query(self, sql: str) -> list[list[str]]:
-        """The rows of a query, every value as text."""
-        connection = ["-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, "-d", self.database]
-        text = self._run("psql", "-X", "-q", "--csv", "-t", *connection, "-c", sql)
+    def new_database(self, name: str) -> str:
+        """Make a further database and return its URL."""
+        self.query(f"CREATE DATABASE {name}")
+        return self.url.removesuffix(self.database) + name
+
+    def query(self, sql: str, url: str = "") -> list[list[str]]:
+        """The rows of a query, every value as text; of the database at a URL, if one is given."""
+        text = self._run("psql", "-X", "-q", "--csv", "-t", "-d", url or self.url, "-c", sql)
         return list(csv.reader(text.splitlines()))
 
     def _run(self, program: str, *arguments: str) -> str:
@@ -116,7 +120,8 @@ def _ordinary_user() -> pwd.struct_passwd:
     raise RuntimeError(f"PostgreSQL does not run as root, and there is no user {ORDINARY_USERS}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port

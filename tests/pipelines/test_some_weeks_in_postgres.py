@@ -51,13 +51,13 @@ STREAMS = (
 FULL = {stream for stream in STREAMS if CONTRACT[stream]["replication"] == "full"}
 
 
-def rows_in(postgres: Postgres, stream: str) -> list[dict[str, Any]]:
+def rows_in(postgres: Postgres, stream: str, schema: str = "economic") -> list[dict[str, Any]]:
     """The rows of a table as records: instants in UTC, and what is empty left out."""
     rows = []
-    for (text,) in postgres.query(f'SELECT row_to_json(t) FROM economic."{stream}" AS t'):
+    for (text,) in postgres.query(f'SELECT row_to_json(t) FROM {schema}."{stream}" AS t'):
         row = json.loads(text, parse_float=Decimal)
         rows.append({k: v for k, v in row.items() if v is not None and not k.startswith("_sdc_")})
-    instants = _instants(postgres, stream)
+    instants = _instants(postgres, stream, schema)
     for row in rows:
         for name in instants & row.keys():
             at = dt.datetime.fromisoformat(row[name]).replace(tzinfo=dt.timezone.utc)
@@ -65,9 +65,9 @@ def rows_in(postgres: Postgres, stream: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _instants(postgres: Postgres, stream: str) -> set[str]:
+def _instants(postgres: Postgres, stream: str, schema: str) -> set[str]:
     columns = postgres.query(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'economic' "
+        f"SELECT column_name FROM information_schema.columns WHERE table_schema = '{schema}' "
         f"AND table_name = '{stream}' AND data_type LIKE 'timestamp%'"
     )
     return {name for (name,) in columns}
