@@ -51,8 +51,8 @@ DUCKDB = Story("docs/loading/duckdb.md", ("With target-duckdb",))
 DUCKDB_VIEWS = Story("docs/loading/duckdb.md", ("From JSON files",))
 
 STORIES = (
-    ACCESS, BY_HAND, COMPANIES, CRON, DUCKDB, DUCKDB_VIEWS, ENVIRONMENT, FRESH, INSTALL, ONE_YEAR, PANDIUM,
-    PIPE, PIPX, QUICK_START, README,
+    ACCESS, BY_HAND, COMPANIES, CRON, DUCKDB, DUCKDB_VIEWS, ENVIRONMENT, FRESH, INSTALL, ONE_YEAR,
+    PANDIUM, PIPE, PIPX, QUICK_START, README,
 )  # fmt: skip
 
 NOT_RUN: dict[str, str] = yaml.safe_load((ROOT / "tests/commands_not_run.yml").read_text("utf-8"))
