@@ -38,7 +38,7 @@ ONE_YEAR = Story("docs/recipes/one-year.md")
 PANDIUM = Story("docs/running/environment.md", ("Pandium",))
 README = Story("README.md", ("Quick start",), starts=("python3 -m venv venv",), copy=".")
 INSTALL = Story("docs/without-meltano.md", ("Install",), copy=".")
-BY_HAND = Story("docs/without-meltano.md", ("Look at what it reads",), copy=".")
+BY_HAND = Story("docs/without-meltano.md", ("See what it reads",), copy=".")
 PIPE = Story("docs/without-meltano.md", ("Into a target",))
 PIPX = Story("docs/without-meltano.md", ("Into a target",), starts=("pipx install .",), copy=".")
 QUICK_START = Story(
