@@ -39,7 +39,7 @@ FOR_THE_HUB = {
     "quality": "unknown",  # what every new entry begins with; the Hub rates it
     "settings_preamble": (
         "Give one company as `agreement_grant_token`, or several as `agreements` or in an "
-        "`agreements_file`. Without a selection the 88 default streams are read."
+        "`agreements_file`. Without a selection the default streams are read."
     ),
 }
 

@@ -199,7 +199,7 @@ SETTINGS = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="All streams",
-        description="Offer all 111 streams. By default the catalog omits duplicates of other "
+        description="Offer every stream. By default the catalog omits duplicates of other "
         "streams, and streams that need one request per customer, product or invoice.",
     ),
     th.Property(

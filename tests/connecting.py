@@ -144,29 +144,33 @@ class Connect:
 
     def at_a_terminal(self, *arguments: str, answers: list[tuple[str, str]]) -> Ended:
         """Run it at a terminal: wait for each question, then type the answer to it."""
-        program = (
-            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-        )
-        command = [sys.executable, "-c", program, *self.command(*arguments)]
-        with process(
-            command,
-            cwd=self.folder,
-            env=self.env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as started:
-            assert started.stdin is not None
-            assert started.stdout is not None
-            said, left = "", list(answers)
-            until = time.monotonic() + _PATIENCE
-            while (sign := started.stdout.read(1)) and time.monotonic() < until:
-                said += sign
-                if left and said.endswith(left[0][0]):
-                    started.stdin.write(left.pop(0)[1] + "\n")
-                    started.stdin.flush()
-            assert not left, said
-            return Ended(started.wait(_PATIENCE), said, "")
+        return at_a_terminal(self.command(*arguments), self.folder, self.env, answers)
+
+
+def at_a_terminal(
+    command: list[str], folder: Path, env: dict[str, str], answers: list[tuple[str, str]]
+) -> Ended:
+    """Run a command at a terminal: wait for each question, then type the answer to it."""
+    program = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    with process(
+        [sys.executable, "-c", program, *command],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        said, left = "", list(answers)
+        until = time.monotonic() + _PATIENCE
+        while (sign := started.stdout.read(1)) and time.monotonic() < until:
+            said += sign
+            if left and said.endswith(left[0][0]):
+                started.stdin.write(left.pop(0)[1] + "\n")
+                started.stdin.flush()
+        assert not left, said
+        return Ended(started.wait(_PATIENCE), said, "")
 
 
 def lines_in(path: Path) -> list[dict[str, Any]]:

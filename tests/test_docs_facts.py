@@ -11,7 +11,7 @@ import pytest
 from scripts import streams_page
 from scripts.streams_page import ALL, DOMAINS, JOINS, ROWS_PER_CALL, columns, joins
 from tests.conftest import TapRunner, settings_for
-from tests.documents import ROOT
+from tests.documents import ROOT, documents
 from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
 from tests.test_records_arrive import endpoint
@@ -155,6 +155,27 @@ def test_the_pages_say_what_the_catalog_says(warm_tap: TapRunner) -> None:
         stream["tap_stream_id"]: list(stream["schema"]["properties"])
         for stream in catalog["streams"]
     }
+
+
+COUNTS = re.compile(
+    r"(?P<all>\d+) tables, (?P<default>\d+) of them by default"
+    r"|\d+ of (?P<readable>\d+) can be read|from (?P<read>\d+) streams"
+)
+"""Where a document may say how many streams there are: README, and output of the tap."""
+
+
+@pytest.mark.parametrize(
+    "page", [*documents(), "CHANGELOG.md", "bench/README.md", "hub/tap-visma-economic.yml"]
+)
+def test_how_many_streams_there_are_is_right_where_it_is_written(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    default = sum(not stream.opt_in for stream in ALL)
+    expected = {"all": len(ALL), "default": default, "readable": default, "read": default}
+    for match in COUNTS.finditer(text):
+        found = {name: int(count) for name, count in match.groupdict().items() if count}
+        assert found.items() <= expected.items(), match[0]
+    elsewhere = re.findall(rf"\b(?:{len(ALL)}|{default})\b.*", COUNTS.sub("", text))
+    assert elsewhere == []
 
 
 def test_a_column_that_joins_says_with_what() -> None:

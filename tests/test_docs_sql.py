@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 QUERIES = [block for block in every_block("sql") if block.document != "docs/models.md"]
 """All but those over the reports of dbt, which tests/test_models.py runs."""
 
-RECIPES = [b for b in QUERIES if b.title not in {"duckdb.sql", "living_customers.sql"}]
-"""All but those that need a target: its files, or its column _sdc_sync_started_at."""
+RECIPES = [block for block in QUERIES if block.title != "living_customers.sql"]
+"""All but the one that needs a target's column _sdc_sync_started_at."""
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,27 @@ def test_a_query_finds_what_is_there(
     CHECKS[block.title](rows, sandbox.grants["demo"].company)
 
 
+@pytest.mark.parametrize("year", ["2023", "2024", "2025/2026a", "2026/2027"])
+def test_the_trial_balance_of_another_year_needs_only_the_marked_line(
+    year: str, tables: duckdb.DuckDBPyConnection
+) -> None:
+    (query,) = [block.text for block in QUERIES if block.title == "trial_balance.sql"]
+    chosen = query.replace("""-- WHERE y."year" = '2025'""", f"""WHERE y."year" = '{year}'""")
+    rows = tables.execute(chosen).fetchall()
+    assert {row[1] for row in rows} == {year}
+    assert rows[-1][3:] == ("Total", 0, 0, 0)
+
+
+def test_documented_queries_show_two_decimals(tables: duckdb.DuckDBPyConnection) -> None:
+    """Whatever the column keeps: no amount comes out of a query with more."""
+    for block in RECIPES:
+        kinds = [str(column[1]) for column in tables.execute(block.text).description or ()]
+        wide = [kind for kind in kinds if "DECIMAL" in kind and not kind.endswith(",2)")]
+        assert not wide, (block.title, kinds)
+
+
 def test_what_a_deleted_customer_owes_is_still_a_line(tables: duckdb.DuckDBPyConnection) -> None:
-    (query,) = [block.text for block in RECIPES if block.title == "ageing.sql"]
+    (query,) = [block.text for block in QUERIES if block.title == "ageing.sql"]
     whole = tables.execute(query).fetchall()
     tables.execute("BEGIN")
     tables.execute('DELETE FROM economic.customers WHERE "customerNumber" = ?', [whole[0][1]])
@@ -65,7 +84,7 @@ def test_an_open_item_stands_in_the_column_of_its_age(
     late: int, column: int, tables: duckdb.DuckDBPyConnection
 ) -> None:
     """Of a customer with one open item, so many days after it was due."""
-    (query,) = [block.text for block in RECIPES if block.title == "ageing.sql"]
+    (query,) = [block.text for block in QUERIES if block.title == "ageing.sql"]
     found = tables.execute(
         'SELECT "customerNumber", max(coalesce("dueDate", "date")) FROM economic.booked_entries '
         'WHERE "customerNumber" IS NOT NULL AND remainder <> 0 GROUP BY ALL '

@@ -1,4 +1,4 @@
-"""Questions, messages, and the user's browser. Messages go to stderr; stdout is for tokens."""
+"""Questions, messages, and the user's browser. Messages go to stderr, tokens to stdout."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from tap_visma_economic.errors import ConfigError
 
 
 def say(text: str) -> None:
-    """Print a message; control characters, which a company's name could have, become spaces."""
-    click.echo("".join(c if c.isprintable() or c == "\n" else " " for c in text), err=True)
+    """Print a message; control characters, which a company's name could have, become spaces.
+
+    `meltano invoke` captures stderr and logs each line of it, but leaves stdout to the terminal.
+    """
+    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    click.echo(text, err=sys.stderr.isatty() or not sys.stdout.isatty())
 
 
 def is_there() -> bool:
@@ -28,7 +32,7 @@ def is_there() -> bool:
 def ask(question: str, *, hidden: bool = False) -> str:
     """Return the answer to a question; a hidden one is not echoed."""
     while True:
-        # Meltano forwards stderr line by line: a question without a line end would not show.
+        # Where Meltano forwards stderr line by line, a question without a line end would not show.
         if hidden and is_there():
             line = getpass.getpass(f"{question}: ")
         else:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from scripts.local import environment
 from tests.conftest import clean_environment
-from tests.connecting import line_of, lines_in
+from tests.connecting import at_a_terminal, line_of, lines_in
 from tests.pipelines.conftest import NO_HUB, Pipeline
 from tests.sandbox.approval import installation_url
-from tests.support import APP, CANARY, GRANT, GRANT_2, canary_sandbox
+from tests.support import APP, CANARY, GRANT, GRANT_2, NUMBER, canary_sandbox
 
 if TYPE_CHECKING:
     import pytest
@@ -60,3 +60,21 @@ def test_two_companies_are_connected_through_meltano(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert lines_in(path) == [line_of(0, GRANT), line_of(1, GRANT_2)]
     assert ["Firma 0" in tested.stdout, "Firma 1" in tested.stdout] == [True, True]
+
+
+def test_at_a_terminal_questions_are_not_log_lines_of_meltano(
+    tmp_path_factory: pytest.TempPathFactory, installed: Path
+) -> None:
+    folder = Pipeline(tmp_path_factory.mktemp("project"), installed).project.folder
+    command = [MELTANO, "invoke", "tap-visma-economic:connect", "--paste"]
+    with canary_sandbox() as sandbox:
+        urls = {"rest_url": sandbox.url, "openapi_url": sandbox.url}
+        env = {**clean_environment(), **NO_HUB, **environment(urls)}
+        url = installation_url(sandbox.url)
+        answers = [("installation URL):", url), ("(hidden):", APP), ("token:", GRANT)]
+        ended = at_a_terminal(command, folder, env, answers)
+    assert ended.exit_code == 0, ended.stdout
+    lines = ended.stdout.replace("\r", "").splitlines()
+    assert f"Connected to Firma 0, agreement {NUMBER}." in lines, ended.stdout
+    assert any(line.startswith("App public token") for line in lines)
+    assert CANARY not in ended.stdout

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
     from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
 
-RECIPES = [
-    block
-    for block in every_block("sql")
-    if block.title != "duckdb.sql" and block.document != "docs/models.md"
-]
+RECIPES = [block for block in every_block("sql") if block.document != "docs/models.md"]
 
 
 @pytest.fixture(scope="module")
