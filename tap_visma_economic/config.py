@@ -161,6 +161,13 @@ SETTINGS = th.PropertiesList(
         "runs continue from the point at which the last nightly run started.",
     ),
     th.Property(
+        "events_reader",
+        th.StringType,
+        title="Events reader",
+        description="Name under which the inbox keeps how far this pipeline has read, for `prune`. "
+        "Unset: a random ID from the state. Set it where a state was copied from another pipeline.",
+    ),
+    th.Property(
         "events_only",
         th.BooleanType,
         default=False,
