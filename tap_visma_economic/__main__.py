@@ -7,6 +7,10 @@ import gc
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -35,6 +39,26 @@ def main() -> None:
     gc.freeze()
     _share_heaps()
     TapVismaEconomic.cli()
+
+
+def run_command(command: click.Command) -> None:
+    """Run another command line, and end with an exit code and without a traceback."""
+    import click  # noqa: PLC0415  the tap starts without
+
+    from tap_visma_economic.errors import EconomicError, Stopped  # noqa: PLC0415
+
+    check_standard_streams()
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt, Stopped):
+        click.echo("\nStopped.", err=True)
+        os._exit(128 + signal.SIGINT)  # without waiting for requests in flight
+    except EconomicError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))
 
 
 def check_standard_streams() -> None:

@@ -182,9 +182,8 @@ SETTINGS = th.PropertiesList(
         "events_reader",
         th.StringType,
         title="Events reader",
-        description="Name under which the inbox records what has been read, such as `staging`. "
-        "Default: an ID that is kept in the state. Set it where a run continues from a copy of "
-        "another deployment's state, which has the same ID.",
+        description="Name under which the inbox keeps how far this pipeline has read, for `prune`. "
+        "Unset: a random ID from the state. Set it where a state was copied from another pipeline.",
     ),
     th.Property(
         "events_only",

@@ -34,7 +34,8 @@ logger = logging.getLogger("tap-visma-economic")
 
 
 _YOUNGEST = timedelta(seconds=20)
-"""Age of an event before which e-conomic may not serve its rows yet."""
+"""Age of an event before which e-conomic may not serve its rows yet: it stays unread, and so do
+those after it, for the state has one place."""
 
 _BETWEEN = timedelta(seconds=60)
 """Time between two readings of an agreement."""
@@ -62,12 +63,14 @@ class Rule:
     Args:
         field: the merge field with the number of the row.
         rows: groups of streams, in one of each of which the row is.
+        lines: the stream with the lines of that row, if they are read by its number.
         anew: streams that are read as in a nightly run.
         customer: the customer that the row names is read too.
     """
 
     field: str = "newnumber"
     rows: tuple[tuple[str, ...], ...] = ()
+    lines: str = ""
     anew: tuple[str, ...] = ()
     customer: bool = False
 
@@ -79,7 +82,7 @@ _INVOICE = Rule(
     customer=True,
 )
 _JOURNAL = Rule(anew=("booked_entries", "draft_entries", "attached_documents"))
-_ORDER = Rule(rows=(("orders_drafts", "orders_sent", "orders_archived", "orders_lines"),))
+_ORDER = Rule(rows=(("orders_drafts", "orders_sent", "orders_archived"),), lines="orders_lines")
 _QUOTE = Rule(rows=(("quotes_drafts", "quotes_sent", "quotes_archived"),), anew=("quotes_lines",))
 
 RULES = {
@@ -165,7 +168,7 @@ class _Work:
         self.anew |= selected & {*rule.anew}
         if not key:  # of a deleted row, perhaps
             return
-        for stream in selected & {stream for group in rule.rows for stream in group}:
+        for stream in selected & {rule.lines, *(one for group in rule.rows for one in group)}:
             self.keys.setdefault(stream, set()).add(key)
             self.named[name, key] = min(since, self.named.get((name, key), since))
         if rule.customer and not selected & {*rule.rows[0]}:  # nothing has the numbers
@@ -188,13 +191,13 @@ class Events:
         self._run = run
         self._streams = {stream.name: stream for stream in streams}
         self._inbox = Inbox(url)
-        self._now = datetime.now(timezone.utc)
         self._end = self._inbox.end()
-        self._end_of_night = self._inbox.end_of(self._now - _YOUNGEST, self._now + _BETWEEN)
+        self._settled = self._inbox.end(_YOUNGEST)
+        self._now = datetime.now(timezone.utc)
         self._states = dict(self._known())
         self._places = {number: self._place(number) for number in self._states}
-        kept = (state.reader for state in self._states.values())
-        self._reader = run.config.get("events_reader") or min(kept, default=str(uuid.uuid4()))
+        readers = [state.reader for state in self._states.values()]
+        self._reader = run.config.get("events_reader") or min(readers, default=str(uuid.uuid4()))
         self._work: dict[int, _Work] = {}
         try:
             self._inbox.write_places(self._reader, self._places)
@@ -249,7 +252,7 @@ class Events:
     # A nightly run
 
     def end_night(self, elsewhere: Iterable[int]) -> None:
-        """Count events as read where every selected stream was, up to the start of the run.
+        """Count events as read where every selected stream was, if they were old enough before.
 
         Args:
             elsewhere: agreements whose events other shards read.
@@ -257,12 +260,9 @@ class Events:
         for agreement in self._run.agreements:
             number = agreement.number
             if self._is_read(number, self._streams):
-                before, place = self._states.get(number), self._places.get(number, 0)
-                self._keep(
-                    agreement,
-                    max(self._end_of_night, place),
-                    left=len(before.missing) if before else 0,
-                )
+                before = self._states.get(number)
+                place = max(self._settled, self._places.get(number, 0))
+                self._keep(agreement, place, left=len(before.missing) if before else 0)
         known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
         known |= {*elsewhere, *(grant.number or 0 for grant in self._run.disabled)}
         with contextlib.suppress(InboxError):
@@ -278,7 +278,7 @@ class Events:
         """Find what unread events name, and return whether that is anything."""
         if not self._states:
             logger.info("Events have to wait for the first complete run without events_only")
-        unread = self._inbox.unread(self._places, self._end)
+        unread = self._inbox.unread(self._places, self._settled)
         for number, state in self._states.items():
             if not (state.at and timedelta(0) <= self._now - state.at < _BETWEEN):
                 work = self._work_of(number, state, unread.get(number, ()))
@@ -290,8 +290,6 @@ class Events:
     def _work_of(self, number: int, state: _State, events: Iterable[Event]) -> _Work:
         work = _Work(self._places[number])
         for event in events:
-            if -_BETWEEN < self._now - event.received_at < _YOUNGEST:
-                break  # one place is kept, so those after it wait too
             work.place, work.events = event.id, work.events + 1
             if rule := RULES.get(event.name):
                 key = str(event.numbers.get(rule.field, ""))
@@ -402,10 +400,15 @@ class Events:
                 self._keep(agreement, work.place, self._now, tried, left=len(missing) - len(tried))
 
     def _lacks(self, number: int, work: _Work, name: str, key: str) -> bool:
-        """Return whether e-conomic did not return a named row of a stream that it serves."""
+        """Return whether e-conomic did not return a named row of a stream that it serves.
+
+        An order may have no lines, and its lines may be served before the order itself.
+        """
+        rule, selected = RULES[name], self._streams.keys()
+        groups = (selected & {*group} or selected & {rule.lines} for group in rule.rows)
         return any(
             group and all(self._run.ended[s, number] and (s, key) not in work.found for s in group)
-            for group in (self._streams.keys() & {*group} for group in RULES[name].rows)
+            for group in groups
         )
 
 

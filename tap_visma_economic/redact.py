@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PUBLIC = frozenset({"demo"})
 """Tokens that are not secret: those of e-conomic's public demo company."""
 
+WEBHOOK_HEADER = "X-Webhook-Secret"
+"""The header by which our receiver knows a webhook."""
+
 _NAME = re.compile(r"_{0,2}[A-Za-z]{1,20}([_.-][A-Za-z]{1,20}){0,9}_{0,2}", re.ASCII)
 """What a setting's name looks like. Anything else in its place could be a token."""
 

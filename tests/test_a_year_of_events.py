@@ -121,6 +121,7 @@ class YearOfEvents:
     def _night(self) -> None:
         self.life.pass_time(self.life.random.choice((1, 20)) * DAY)
         self.nights.pass_time(8)
+        self.disorder.get_older(60)
         self.nights._config["events_only"] = False
         while self.random.random() < KILLED and self._run_and_kill(40):
             pass

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import subprocess
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -285,7 +285,7 @@ def test_agreements_that_no_nightly_run_has_finished_are_left_alone(both: Compan
 
 def test_after_a_nightly_run_that_failed_its_events_are_still_unread(loaded: Companies) -> None:
     loaded.inbox.append([updated("CUSTOMER", 3)])
-    get_older(loaded.file, 61)
+    loaded.pass_time(61)
     loaded.sandbox.faults.add("/Projects", "status", status=404, times=None, grant="grant-one")
     loaded.run(code=1)
     loaded.sandbox.faults.clear()
@@ -294,19 +294,6 @@ def test_after_a_nightly_run_that_failed_its_events_are_still_unread(loaded: Com
     loaded.run()
     assert loaded.place() == 1
     assert loaded.event_run().messages == []
-
-
-def test_a_nightly_run_leaves_events_unread_whose_rows_e_conomic_may_not_serve_yet(
-    loaded: Companies,
-) -> None:
-    loaded.inbox.append([updated("CUSTOMER", 3)])
-    get_older(loaded.file, 61)
-    loaded.inbox.append([updated("CUSTOMER", 4)])
-    loaded.run()
-    assert loaded.place() == 1
-    run = loaded.event_run()  # which is a minute later
-    assert [row["customerNumber"] for row in run.records["customers"]] == [4]
-    assert loaded.place() == 2
 
 
 def test_an_event_whose_rows_cannot_be_read_stays_unread(loaded: Companies) -> None:
@@ -318,6 +305,58 @@ def test_an_event_whose_rows_cannot_be_read_stays_unread(loaded: Companies) -> N
     loaded.sandbox.faults.clear()
     assert loaded.event_run().records["booked_entries"]
     assert loaded.place() == 2
+
+
+def test_an_event_that_is_young_when_a_nightly_run_starts_is_unread_after_it(
+    loaded: Companies,
+) -> None:
+    """The listing may not show its row yet. Those before it are read."""
+    loaded.inbox.append([updated("CUSTOMER", 3)])
+    loaded.pass_time(61)
+    loaded.inbox.append([updated("CUSTOMER", 4)])
+    loaded.run()
+    assert loaded.place() == 1
+    run = loaded.event_run()
+    assert [row["customerNumber"] for row in run.records["customers"]] == [4]
+
+
+def test_a_copied_state_is_another_reader_by_its_name(loaded: Companies) -> None:
+    """The copy falls behind: what it has not read is unread, and `prune` keeps it."""
+    copied = copy.deepcopy(loaded.state)
+    loaded.event_run(updated("CUSTOMER", 3))
+    loaded.event_run()
+    assert loaded.inbox.health()["unread"] == 0
+    loaded.state, copied = copied, loaded.state
+    loaded.run(events_only=True, events_reader="staging", rest_url="http://127.0.0.1:9", code=1)
+    loaded.state = copied
+    loaded.event_run(updated("CUSTOMER", 4))
+    loaded.event_run()
+    assert loaded.inbox.health()["unread"] == 2
+    assert set(loaded.inbox.prune(dt.timedelta(0)).behind) == {"staging"}
+    assert loaded.inbox.health()["events"] == 2
+
+
+def test_an_order_whose_lines_are_served_before_it_is_requested_again(loaded: Companies) -> None:
+    company = loaded.companies[0]
+    streams = ("orders_archived", "orders_drafts", "orders_lines", "orders_sent")
+    loaded.run(*streams)
+    number = company.draft(
+        "orders", company.world.customers[0].number, company.world.products[0].number
+    )
+    rows = company.rows
+    company.rows = (  # type: ignore[method-assign]
+        lambda endpoint, *args: () if endpoint.startswith("rest:/orders") else rows(endpoint, *args)
+    )
+    loaded.inbox.append([updated("ORDER", number)])
+    loaded.pass_time(61)
+    assert set(loaded.run(*streams, events_only=True).records) == {"orders_lines"}
+    assert loaded.missing() == [("ORDER_UPDATED", str(number))]
+    company.rows = rows  # type: ignore[method-assign]
+    loaded.pass_time(61)
+    run = loaded.run(*streams, events_only=True)
+    assert [row["orderNumber"] for row in run.records["orders_drafts"]] == [number]
+    assert {row["orderNumber"] for row in run.records["orders_lines"]} == {number}
+    assert loaded.missing() == []
 
 
 def test_an_event_that_comes_during_a_nightly_run_is_unread_after_it(loaded: Companies) -> None:
@@ -393,10 +432,10 @@ def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies) -
 def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Companies) -> None:
     loaded.state["bookmarks"]["agreements"]["partitions"][0]["events"] = {"read": "x"}
     loaded.inbox.append([updated("CUSTOMER", 3)])
+    get_older(loaded.file, 61)
     run = loaded.run(events_only=True)
     assert run.messages == []
     assert "damaged" in run.stderr
-    get_older(loaded.file, 61)
     loaded.run()
     assert loaded.place() == 1
 
@@ -418,20 +457,6 @@ def test_numbers_that_no_row_can_have_do_not_stop_the_others(loaded: Companies) 
     assert [row["customerNumber"] for row in run.records["customers"]] == [3]
     assert all("99999" not in path and str(10**17) not in path for path in loaded.targets)
     assert loaded.place() == 5
-
-
-def test_a_deployment_that_continues_from_a_copy_of_the_state_is_a_reader_of_its_own(
-    loaded: Companies,
-) -> None:
-    """What only one of them has read is not pruned."""
-    first, copied = loaded.state, copy.deepcopy(loaded.state)
-    loaded.state = copied
-    loaded.event_run(events_reader="staging")
-    loaded.state = first
-    loaded.event_run(updated("CUSTOMER", 3))
-    loaded.event_run(updated("CUSTOMER", 4))  # records that 3 was read
-    loaded.inbox.prune(timedelta(0))
-    assert loaded.inbox.health()["events"] == 2
 
 
 def test_a_company_that_is_no_longer_in_the_settings_costs_nothing(loaded: Companies) -> None:

@@ -513,20 +513,15 @@ def test_the_list_has_every_webhook_of_the_app_and_no_secret(
     webhooks = Webhooks(tmp_path, sandbox, GRANT, GRANT_2)
     webhooks("register", URL, INVOICE)
     hooks_of(sandbox.grants[GRANT_2]).append(
-        foreign(
-            f"https://u:{CANARY}1@other.dk/{CANARY}3/in?key={CANARY}2",
-            "ORDER_UPDATED",
-            isDisabled=True,
-        )
+        foreign(f"https://u:{CANARY}1@other.dk/in?key={CANARY}2", "ORDER_UPDATED", isDisabled=True)
     )
     ended = webhooks("list")
     assert ended.exit_code == 0
-    shown = "https://hooks.example.dk/***"  # a path may be secret
     assert ended.stdout == (
-        f"agreement {NUMBER} (Firma 0): INVOICE_BOOKED  {shown}/{NUMBER}/INVOICE_BOOKED  enabled\n"
+        f"agreement {NUMBER} (Firma 0): INVOICE_BOOKED  {BASE}/{NUMBER}/INVOICE_BOOKED  enabled\n"
         f"agreement {NUMBER + 1} (Firma 1): INVOICE_BOOKED  "
-        f"{shown}/{NUMBER + 1}/INVOICE_BOOKED  enabled\n"
-        f"agreement {NUMBER + 1} (Firma 1): ORDER_UPDATED  https://***@other.dk/***/***  disabled\n"
+        f"{BASE}/{NUMBER + 1}/INVOICE_BOOKED  enabled\n"
+        f"agreement {NUMBER + 1} (Firma 1): ORDER_UPDATED  https://***@other.dk/***  disabled\n"
         "2 companies: 3 listed\n"
     )
     assert webhooks.writes() == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tap_visma_economic.__main__ import check_standard_streams
+from tap_visma_economic.__main__ import run_command
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.connect import store, terminal, token_check
 from tap_visma_economic.connect.installation import (
@@ -26,7 +25,6 @@ from tap_visma_economic.errors import (
     ConfigError,
     EconomicError,
     GrantRefusedError,
-    Stopped,
     counted,
 )
 from tap_visma_economic.redact import PUBLIC
@@ -36,10 +34,6 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.tap import TapVismaEconomic
-
-FAILED = 1
-INTERRUPTED = 130
-"""Exit code for Ctrl-C, as shells count it: 128 + SIGINT."""
 
 _TRIES = 3
 """Maximum attempts to type the app secret."""
@@ -247,18 +241,7 @@ def _save(path: Path, tap: TapVismaEconomic, new: Grant) -> None:
 
 def main() -> None:
     """Run the command line, and end with an exit code and without a traceback."""
-    check_standard_streams()
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt, Stopped):
-        click.echo("\nStopped.", err=True)
-        os._exit(INTERRUPTED)  # without waiting for requests in flight
-    except EconomicError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(getattr(error, "exit_code", FAILED))
+    run_command(command)
 
 
 if __name__ == "__main__":

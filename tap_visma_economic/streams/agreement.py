@@ -16,7 +16,7 @@ from tap_visma_economic.pagination import OnePage
 from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.selection import Row
-from tap_visma_economic.redact import with_content
+from tap_visma_economic.redact import WEBHOOK_HEADER, with_content
 
 _MASK = "***"
 _FIELD = re.compile(r"([\w.-]+=)([^=].*)", re.ASCII | re.DOTALL)
@@ -165,7 +165,7 @@ def _is_for_inbox(row: Row) -> bool:
     headers = row.get("customHeaders")
     listed = headers if isinstance(headers, list) else []
     keys = [one.get("key") for one in listed if isinstance(one, dict)]
-    return "x-webhook-secret" in [str(key).lower() for key in keys]
+    return WEBHOOK_HEADER.lower() in [str(key).lower() for key in keys]
 
 
 def _masked_webhook(thing: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,14 +11,10 @@ from pathlib import Path
 import click
 
 from tap_visma_economic import files
-from tap_visma_economic.__main__ import check_standard_streams
+from tap_visma_economic.__main__ import run_command
 from tap_visma_economic.errors import EconomicError, counted
 from tap_visma_economic.webhooks import registration
 from tap_visma_economic.webhooks.inbox import Inbox
-
-FAILED = 1
-INTERRUPTED = 130
-"""Exit code for Ctrl-C, as shells count it: 128 + SIGINT."""
 
 
 def _quantity(**units: int) -> Callable[[str], int]:
@@ -117,17 +112,7 @@ registration.add_commands(command)
 
 def main() -> None:
     """Run the command line, and end with an exit code and without a traceback."""
-    check_standard_streams()
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
-    except EconomicError as error:
-        click.echo(f"Error: {error}.", err=True)
-        sys.exit(FAILED)
+    run_command(command)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,8 @@ from tap_visma_economic.errors import (
     error_of,
     shown,
 )
-from tap_visma_economic.redact import with_content
+from tap_visma_economic.redact import WEBHOOK_HEADER, with_content
 from tap_visma_economic.schemas import MODULE_VERSIONS
-from tap_visma_economic.webhooks.secret import HEADER
 
 if TYPE_CHECKING:
     import requests
@@ -49,7 +48,7 @@ class Header(msgspec.Struct):
     @property
     def is_secret(self) -> bool:
         """Return whether the receiver knows the webhook by it."""
-        return (self.key or "").lower() == HEADER.lower()
+        return (self.key or "").lower() == WEBHOOK_HEADER.lower()
 
 
 class Hook(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -92,11 +91,13 @@ class Hook(msgspec.Struct, omit_defaults=True, rename="camel"):
 
     @property
     def address(self) -> str:
-        """Its URL, with only the parts of the path that cannot be secret."""
-        scheme, _, address = re.split("[?#]", self.url or "")[0].partition("//")
-        host, *path = re.sub("[^/]*@", "***@", address).split("/")
-        plain = [part if part.isdigit() or part == self.event_type else "***" for part in path]
-        return shown("/".join([f"{scheme}//{host}", *plain]))
+        """Its URL, without what could be secret: also the path, unless `register` made it."""
+        url = re.sub(r"//[^/]*@", "//***@", re.split("[?#]", self.url or "")[0])
+        made_here = any(one.is_secret for one in self.custom_headers or ())
+        if not made_here:
+            host = re.sub(r"(?s)^(https?://[^/]*/?|).*", r"\1", url)
+            url = host if host == url else f"{host}***"
+        return shown(SIGNATURE.sub("***", url))
 
 
 class _Hooks(msgspec.Struct):

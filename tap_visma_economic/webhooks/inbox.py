@@ -1,15 +1,13 @@
 """The inbox: an append-only log of the events that webhooks reported, in SQLite or PostgreSQL.
 
 Runs read it by `id > place`, which loses nothing because ids are committed in ascending order:
-SQLite has one writer at a time, and PostgreSQL's writers take a lock before they get an id.
+there is one writer at a time, in SQLite anyway and in PostgreSQL by an advisory lock.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +21,13 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from tap_visma_economic.errors import EconomicError, shown
 
-BYTES_PER_EVENT = 256
-"""What an event counts in `at_most`. Typical events take half of it, indexes included."""
+LONGEST_NAME, LONGEST_NUMBERS = 100, 512
+"""Of an event to store: characters of its name, and of its numbers as JSON in ASCII."""
 
-_APPENDING = 4_273_046_551
+BYTES_PER_EVENT = 1024
+"""What an event counts in `at_most`: the longest takes less, with its share of the index."""
+
+_LOCK = 4_273_046_551
 """Key of PostgreSQL's advisory lock, held by one writer from before its INSERT to its COMMIT."""
 
 _LIMITS = {
@@ -40,45 +41,35 @@ _LIMITS = {
 _PRUNED_AT_ONCE = 10_000
 """Ids per transaction of `prune`, so that the receiver can write in between."""
 
-_PLACES_AT_ONCE = 1000
-"""Agreements in one query for their events."""
-
 _RESERVE = 16_000_000
 """Size of the file that `prune` deletes to have room on a full disk, in bytes."""
 
-_CHECKPOINT = "wal_checkpoint(TRUNCATE)"
-
-_COUNT_EVERY = 60
-"""Seconds for which the number of events, as counted once, is trusted."""
+_RECENT = 100_000
+"""Ids among which young events are looked for: more than arrive in a minute."""
 
 _metadata = sa.MetaData()
-_inbox = sa.Table(
-    "inbox",
-    _metadata,
-    sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("checked_at", sa.Float(53)),
-)
+_inbox = sa.Table("inbox", _metadata, sa.Column("id", sa.String(36), primary_key=True))
+_number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _events = sa.Table(
     "events",
     _metadata,
-    sa.Column(
-        "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), sa.Identity(), primary_key=True
-    ),
-    sa.Column("agreement", sa.BigInteger, nullable=False),
+    sa.Column("id", _number, sa.Identity(), primary_key=True),
+    sa.Column("agreement_number", sa.BigInteger, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("numbers", sa.Text, nullable=False),
+    sa.Column("numbers", sa.JSON, nullable=False),
     sa.Column("received_at", sa.Float(53), nullable=False),
-    sa.Index("events_of_agreement", "agreement", "id"),
+    sa.Index("events_of_agreement", "agreement_number", "id"),
     sqlite_autoincrement=True,  # else SQLite gives the ids of pruned events again
 )
 _readers = sa.Table(
     "readers",
     _metadata,
     sa.Column("reader", sa.Text, primary_key=True),
-    sa.Column("agreement", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("agreement_number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("place", sa.BigInteger, nullable=False),
     sa.Column("at", sa.Float(53), nullable=False),
 )
+_of_same = _readers.c.agreement_number == _events.c.agreement_number
 
 
 class InboxError(EconomicError):
@@ -108,21 +99,16 @@ class Event(NewEvent):
 
     Args:
         id: its place in the log, from 1. No two events get the same.
-        received_at: when it was stored, UTC, by the receiver's clock.
+        received_at: when it was stored, in seconds since the epoch, by the receiver's clock.
     """
 
     id: int
-    received_at: datetime
+    received_at: float
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What `prune` did.
-
-    Args:
-        count: the number of events that it deleted.
-        behind: the readers because of which older events are kept, and when each last read.
-    """
+    """How many events `prune` deleted, and when the readers that keep older ones last read."""
 
     count: int
     behind: Mapping[str, datetime]
@@ -144,34 +130,30 @@ class Inbox:
     """
 
     def __init__(self, url: str, *, create: bool = False, at_most: int | None = None) -> None:
-        self._at_most = at_most
-        self._count, self._counted_at = 0, -float("inf")
         parsed = _parsed(url)
         self._where = _shown(parsed)
-        self._file: Path | None = None
-        if parsed.get_backend_name() == "sqlite":
-            self._file = Path(parsed.database or "")
-            if not (create or self._file.exists()):
-                raise self._missing()
+        self._most = None if at_most is None else at_most // BYTES_PER_EVENT
+        self._room = 0
+        on_sqlite = parsed.get_backend_name() == "sqlite"
+        self._file = Path(parsed.database or "") if on_sqlite else None
+        missing = InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
+        if self._file and not (create or self._file.exists()):
+            raise missing
         self._engine = _engine(parsed, pooled=create)
         with self._transaction(writes=create) as connection:
             if create:
-                _lock(connection)
                 _metadata.create_all(connection)
             elif not sa.inspect(connection).has_table(_inbox.name):
-                raise self._missing()
+                raise missing
             found = connection.scalar(sa.select(_inbox.c.id))
-            if not found and create:
+            if not found:
+                if not create:
+                    raise missing
                 found = str(uuid.uuid4())
                 connection.execute(sa.insert(_inbox).values(id=found))
-        if not found:
-            raise self._missing()
         self.id: str = found
         if create:
             self._keep_reserve()
-
-    def _missing(self) -> InboxError:
-        return InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
 
     def close(self) -> None:
         """Close the connections that the creator of the inbox keeps; others keep none."""
@@ -179,45 +161,55 @@ class Inbox:
 
     def append(self, events: Sequence[NewEvent]) -> None:
         """Store events in one transaction, which is on the disk when this returns."""
+        now = time.time()
         with self._transaction(writes=True) as connection:
-            _lock(connection)
-            self._check_room(connection)
+            self._take_room(connection, len(events))
             connection.execute(
-                sa.insert(_events),
-                [
-                    {
-                        "agreement": event.agreement_number,
-                        "name": event.name,
-                        "numbers": json.dumps(dict(event.numbers), separators=(",", ":")),
-                        "received_at": time.time(),
-                    }
-                    for event in events
-                ],
+                sa.insert(_events), [{**vars(e), "received_at": now} for e in events]
             )
-        self._count += len(events)
 
     def check(self) -> None:
         """Write, to see whether an event could be stored now."""
         with self._transaction(writes=True) as connection:
-            self._check_room(connection)
-            connection.execute(sa.update(_inbox).values(checked_at=time.time()))
+            self._take_room(connection, 1)
+            connection.execute(sa.update(_inbox).values(id=self.id))
 
-    def end(self) -> int:
-        """Return the highest id ever given, 0 at first. `prune` keeps that event."""
-        with self._transaction() as connection:
-            return _end(connection)
+    def _take_room(self, connection: sa.Connection, events: int) -> None:
+        """Count the inbox again when a tenth of the room is used: other receivers write too."""
+        if self._most is not None and self._room < events:
+            count = _count(connection)
+            if count + events > self._most:
+                raise InboxError(
+                    f"The inbox at {self._where} is full: it has {count:,} events. Prune it, or "
+                    "raise --at-most"
+                )
+            self._room = max(events, (self._most - count) // 10)
+        self._room -= events
 
-    def end_of(self, since: datetime, until: datetime) -> int:
-        """Return the highest id below which no event was received in that time."""
-        received = _events.c.received_at.between(since.timestamp(), until.timestamp())
+    def end(self, youngest: timedelta | None = None) -> int:
+        """Return the highest id ever given, 0 at first. `prune` keeps that event.
+
+        Args:
+            youngest: return the last id before the first event that is younger. An event that a
+                receiver's clock puts more than a minute into the future is not.
+        """
         with self._transaction() as connection:
-            first = connection.scalar(sa.select(sa.func.min(_events.c.id)).where(received))
-            return _end(connection) if first is None else first - 1
+            end = _end(connection)
+            if youngest is not None:
+                now = time.time()
+                young = sa.select(sa.func.min(_events.c.id)).where(
+                    _events.c.id > end - _RECENT,
+                    _events.c.received_at > now - youngest.total_seconds(),
+                    _events.c.received_at < now + 60,
+                )
+                first = connection.scalar(young)
+                return end if first is None else first - 1
+            return end
 
     def agreements(self) -> set[int]:
         """Return the numbers of all agreements that have events."""
         with self._transaction() as connection:
-            return set(connection.scalars(sa.select(_events.c.agreement).distinct()))
+            return set(connection.scalars(sa.select(_events.c.agreement_number).distinct()))
 
     def unread(self, places: Mapping[int, int], up_to: int) -> dict[int, list[Event]]:
         """Return the events beyond the place of their agreement, by agreement, in order.
@@ -227,17 +219,15 @@ class Inbox:
             up_to: the last id to return.
         """
         found: dict[int, list[Event]] = {}
-        with self._transaction() as connection:
-            for some in _parts([*places.items()]):
-                for row in connection.execute(_beyond(some).where(_events.c.id <= up_to)):
-                    event = Event(
-                        agreement_number=row.agreement,
-                        name=row.name,
-                        numbers=json.loads(row.numbers),
-                        id=row.id,
-                        received_at=_instant(row.received_at),
-                    )
-                    found.setdefault(row.agreement, []).append(event)
+        if places:
+            columns = (sa.column("number", sa.BigInteger), sa.column("place", sa.BigInteger))
+            values = sa.values(*columns, name="places", literal_binds=True).data([*places.items()])
+            read = values.cte()  # one look-up in the index for each agreement
+            beyond = (_events.c.agreement_number == read.c.number) & (_events.c.id > read.c.place)
+            query = sa.select(_events).join_from(read, _events, beyond).order_by(_events.c.id)
+            with self._transaction() as connection:
+                for row in connection.execute(query.where(_events.c.id <= up_to)).mappings():
+                    found.setdefault(row["agreement_number"], []).append(Event(**row))
         return found
 
     def write_places(self, reader: str, places: Mapping[int, int]) -> None:
@@ -246,18 +236,17 @@ class Inbox:
         Other agreements keep their places: shards that continue from copies of a state are one
         reader. The tap never reads this back: `health` and `prune` do.
         """
-        now = time.time()
-        with self._transaction(writes=True) as connection:
-            for some in _parts([*places.items()]):
-                these = _readers.c.agreement.in_([agreement for agreement, _ in some])
-                connection.execute(sa.delete(_readers).where(_readers.c.reader == reader, these))
-                connection.execute(
-                    sa.insert(_readers),
-                    [
-                        {"reader": reader, "agreement": agreement, "place": place, "at": now}
-                        for agreement, place in some
-                    ],
-                )
+        row = {"reader": reader, "at": time.time()}
+        statement = sa.text(
+            "INSERT INTO readers (reader, agreement_number, place, at) "
+            "VALUES (:reader, :number, :place, :at) "
+            "ON CONFLICT (reader, agreement_number) DO UPDATE SET place = excluded.place, "
+            "at = excluded.at"
+        )
+        if places:
+            with self._transaction(writes=True) as connection:
+                rows = [{**row, "number": number, "place": at} for number, at in places.items()]
+                connection.execute(statement, rows)
 
     def forget(self, reader: str) -> None:
         """Remove a reader that does not run any more."""
@@ -269,25 +258,17 @@ class Inbox:
 
         The agreements that no reader knows are `unknown_agreements`; their events are unread.
         """
-        lowest = _lowest()
-        unread = (
-            sa.select(sa.func.count(), sa.func.min(_events.c.received_at))
-            .outerjoin_from(_events, lowest, lowest.c.agreement == _events.c.agreement)
-            .where(_events.c.id > sa.func.coalesce(lowest.c.place, 0))
-        )
-        unknown = (
-            sa.select(_events.c.agreement)
-            .distinct()
-            .where(_events.c.agreement.not_in(sa.select(_readers.c.agreement)))
-            .order_by(_events.c.agreement)
-        )
+        known = sa.exists().where(_of_same)
+        is_read = known & ~sa.exists().where(_of_same, _readers.c.place < _events.c.id)
+        unread = sa.select(sa.func.count(), sa.func.min(_events.c.received_at)).where(~is_read)
+        unknown = sa.select(_events.c.agreement_number).distinct().where(~known)
         with self._transaction() as connection:
             count, oldest = connection.execute(unread).one()
             return {
                 "events": _count(connection),
                 "unread": count,
                 "oldest_unread_seconds": max(0, round(time.time() - oldest)) if count else 0,
-                "unknown_agreements": list(connection.scalars(unknown)),
+                "unknown_agreements": sorted(connection.scalars(unknown)),
             }
 
     def prune(self, older_than: timedelta) -> Pruned:
@@ -295,21 +276,12 @@ class Inbox:
 
         Events of an agreement without a reader go by their age alone. The newest event is kept.
         """
-        before = time.time() - older_than.total_seconds()
-        lowest = _lowest()
-        kept = sa.select(_events.c.id).join_from(
-            _events,
-            lowest,
-            (lowest.c.agreement == _events.c.agreement) & (_events.c.id > lowest.c.place),
-        )
+        is_old = _events.c.received_at < time.time() - older_than.total_seconds()
+        is_unread = _of_same & (_readers.c.place < _events.c.id)
         behind = (
             sa.select(_readers.c.reader, sa.func.max(_readers.c.at))
-            .join_from(
-                _readers,
-                _events,
-                (_readers.c.agreement == _events.c.agreement) & (_events.c.id > _readers.c.place),
-            )
-            .where(_events.c.received_at < before)
+            .join_from(_readers, _events, is_unread)
+            .where(is_old)
             .group_by(_readers.c.reader)
         )
         count = 0
@@ -318,15 +290,16 @@ class Inbox:
                 first = connection.scalar(sa.select(sa.func.min(_events.c.id))) or 0
                 end = _end(connection)
             for start in range(first, end, _PRUNED_AT_ONCE):
-                stop = min(start + _PRUNED_AT_ONCE, end)
-                these = (_events.c.id >= start) & (_events.c.id < stop)
+                ids = (_events.c.id >= start) & (_events.c.id < min(start + _PRUNED_AT_ONCE, end))
+                gone = sa.delete(_events).where(ids, is_old, ~sa.exists().where(is_unread))
                 with self._transaction(writes=True) as connection:
-                    old = these & (_events.c.received_at < before)
-                    gone = sa.delete(_events).where(old, _events.c.id.not_in(kept.where(these)))
                     count += connection.execute(gone).rowcount
                 self._shrink()
         with self._transaction() as connection:
-            late = {name: _instant(at) for name, at in connection.execute(behind)}
+            late = {
+                reader: datetime.fromtimestamp(at, timezone.utc)
+                for reader, at in connection.execute(behind)
+            }
         return Pruned(count, late)
 
     # A full disk
@@ -354,31 +327,21 @@ class Inbox:
                 self._reserve.unlink(missing_ok=True)
 
     def _shrink(self) -> None:
-        """Return the space of deleted events to the file system (SQLite)."""
+        """Return the space of deleted events to the file system: SQLite's log has them first."""
         if self._file:
-            with contextlib.closing(self._engine.raw_connection()) as connection:
-                cursor: Any = connection.cursor()
-                for pragma in (_CHECKPOINT, "incremental_vacuum", _CHECKPOINT):
-                    with contextlib.suppress(sqlite3.Error):  # locked or full: the next time
-                        cursor.executescript(f"PRAGMA {pragma}")  # execute() stops at one page
-
-    def _check_room(self, connection: sa.Connection) -> None:
-        if self._at_most is None:
-            return
-        most = self._at_most // BYTES_PER_EVENT
-        if self._count >= most or time.monotonic() - self._counted_at > _COUNT_EVERY:
-            self._count, self._counted_at = _count(connection), time.monotonic()
-        if self._count >= most:
-            raise InboxError(
-                f"The inbox at {self._where} is full: it has {self._count:,} events. Prune it, or "
-                "raise --at-most"
-            )
+            with (
+                contextlib.suppress(SQLAlchemyError),  # locked or full: the next time
+                self._engine.connect().execution_options(writes=None) as connection,
+            ):
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
 
     @contextlib.contextmanager
     def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
         try:
             connecting = self._engine.connect().execution_options(writes=writes)
             with connecting as connection, connection.begin():
+                if writes:
+                    _lock(connection)
                 yield connection
         except SQLAlchemyError as error:
             reason = shown(str(getattr(error, "orig", None) or error).partition("\n")[0], 300)
@@ -421,25 +384,24 @@ def _engine(url: sa.URL, *, pooled: bool) -> sa.Engine:
         raise InboxError(f"The URL of the inbox at {_shown(url)} has an invalid option") from None
     if on_sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite if on_sqlite else _begin_postgresql)
+    sa.event.listen(engine, "begin", _begin)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # BEGIN is ours
     if not connection.execute("PRAGMA page_count").fetchone()[0]:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there are tables
+        connection.execute("PRAGMA auto_vacuum = FULL")  # before there are tables
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
+def _begin(connection: sa.Connection) -> None:
+    """Begin as `writes` among the options says; None is for what no transaction may contain."""
     writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _begin_postgresql(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("writes"):
+    if connection.dialect.name == "sqlite" and writes is not None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    elif writes:
         settings = (sa.func.set_config(name, value, True) for name, value in _LIMITS.items())
         connection.execute(sa.select(*settings))
 
@@ -447,7 +409,7 @@ def _begin_postgresql(connection: sa.Connection) -> None:
 def _lock(connection: sa.Connection) -> None:
     """Let other writers of PostgreSQL wait until this transaction ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPENDING)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _count(connection: sa.Connection) -> int:
@@ -456,31 +418,3 @@ def _count(connection: sa.Connection) -> int:
 
 def _end(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.max(_events.c.id))) or 0
-
-
-def _lowest() -> sa.Subquery:
-    """The place up to which all readers have read, by agreement."""
-    place = sa.func.min(_readers.c.place).label("place")
-    return sa.select(_readers.c.agreement, place).group_by(_readers.c.agreement).subquery()
-
-
-def _parts(places: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    for start in range(0, len(places), _PLACES_AT_ONCE):
-        yield places[start : start + _PLACES_AT_ONCE]
-
-
-def _beyond(places: Sequence[tuple[int, int]]) -> sa.Select[Any]:
-    """The events beyond the places of these agreements: as many look-ups in the index."""
-    columns = (sa.column("agreement", sa.BigInteger), sa.column("place", sa.BigInteger))
-    read = sa.values(*columns, name="places", literal_binds=True).data(places).cte()
-    return (
-        sa.select(_events)
-        .join_from(
-            read, _events, (_events.c.agreement == read.c.agreement) & (_events.c.id > read.c.place)
-        )
-        .order_by(_events.c.id)
-    )
-
-
-def _instant(at: float) -> datetime:
-    return datetime.fromtimestamp(at, timezone.utc)

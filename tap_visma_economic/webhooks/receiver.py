@@ -21,8 +21,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tap_visma_economic.errors import EconomicError
-from tap_visma_economic.webhooks.inbox import Inbox, InboxError, NewEvent
-from tap_visma_economic.webhooks.secret import HEADER, is_signed, secrets
+from tap_visma_economic.redact import WEBHOOK_HEADER
+from tap_visma_economic.webhooks.inbox import (
+    LONGEST_NAME,
+    LONGEST_NUMBERS,
+    Inbox,
+    InboxError,
+    NewEvent,
+)
+from tap_visma_economic.webhooks.secret import is_signed, secrets
 
 LARGEST_BODY = 64 * 1024
 """Bytes. Templates have up to 4,000 characters."""
@@ -40,7 +47,7 @@ _MOST_NUMBERS = 20
 """Fields of a request that are looked at."""
 
 _AGREEMENT = re.compile(r"[1-9]\d{0,17}", re.ASCII)
-_EVENT = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)
+_EVENT = re.compile(rf"[A-Za-z]\w{{0,{LONGEST_NAME - 1}}}", re.ASCII)
 _NAME = re.compile(r"\w{1,50}", re.ASCII)
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 _KEY = re.compile(r"\w{0,40}(?:no|number)", re.ASCII | re.IGNORECASE)
@@ -169,10 +176,9 @@ class Receiver:
 
     async def _status_of(self, request: Request) -> HTTPStatus:
         agreement, event = request.path_params["agreement"], request.path_params["event"]
-        given = request.path_params.get("signature", request.headers.get(HEADER, ""))
-        if not (_AGREEMENT.fullmatch(agreement) and _EVENT.fullmatch(event)):
-            return HTTPStatus.NOT_FOUND
-        if not is_signed(given.encode(), int(agreement), self._known):
+        given = request.path_params.get("signature", request.headers.get(WEBHOOK_HEADER, ""))
+        is_path = _AGREEMENT.fullmatch(agreement) and _EVENT.fullmatch(event)
+        if not (is_path and is_signed(given.encode(), int(agreement), self._known)):
             return HTTPStatus.NOT_FOUND
         try:
             body = await asyncio.wait_for(_body(request), _BODY_WITHIN)
@@ -183,6 +189,8 @@ class Receiver:
         content_type = request.headers.get("Content-Type", "")
         query = request.scope["query_string"].decode("ascii", "replace")
         numbers = numbers_in(query, content_type, body)
+        if len(json.dumps(numbers)) > LONGEST_NUMBERS:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         try:
             await self._writer.store(NewEvent(int(agreement), event.upper(), numbers))
         except Exception as error:  # noqa: BLE001  whatever it is, the event is not stored

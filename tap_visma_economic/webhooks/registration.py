@@ -28,10 +28,10 @@ from tap_visma_economic.errors import (
     counted,
     shown,
 )
-from tap_visma_economic.redact import redact_logs, redacted
+from tap_visma_economic.redact import WEBHOOK_HEADER, redact_logs, redacted
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.webhooks.api import SIGNATURE, Company, ConflictError, Header, Hook
-from tap_visma_economic.webhooks.secret import HEADER, in_environment, secrets, signature
+from tap_visma_economic.webhooks.secret import in_environment, secrets, signature
 
 if TYPE_CHECKING:
     from tap_visma_economic.agreements_file import Grant
@@ -138,7 +138,7 @@ class Comparison:
             url=f"{self.url}/{number}/{event}",
             content_type="text/plain",
             post_data="\n".join(f"{name}=[{name}]" for name in self.offered[event]),
-            custom_headers=[Header(HEADER, signature(self.secret, number)), *kept],
+            custom_headers=[Header(WEBHOOK_HEADER, signature(self.secret, number)), *kept],
             object_version=hook.object_version if hook else None,
         )
 

@@ -9,7 +9,6 @@ import os
 from tap_visma_economic.errors import ConfigError
 
 VARIABLE = "TAP_VISMA_ECONOMIC_WEBHOOK_SECRET"
-HEADER = "X-Webhook-Secret"
 
 _SHORTEST = 32
 """Characters. A signature stands in each company's e-conomic, where the secret could be guessed."""
