@@ -134,15 +134,16 @@ def retry_after(header: str | None, date: str | None = None) -> float:
     text = (header or "").strip()
     if text.isdecimal():
         return max(float(text), _SHORTEST_WAIT)
-    at = _instant(text)
+    at = http_date(text)
     if at is None:
         return _REFILL
-    seconds = (at - (_instant(date or "") or pendulum.now("UTC"))).total_seconds()
+    seconds = (at - (http_date(date) or pendulum.now("UTC"))).total_seconds()
     return max(float(seconds), _SHORTEST_WAIT)
 
 
-def _instant(text: str) -> pendulum.DateTime | None:
+def http_date(header: str | None) -> pendulum.DateTime | None:
+    """Return the instant in a header such as `Date`, None if it has none."""
     try:
-        return pendulum.instance(parsedate_to_datetime(text))
+        return pendulum.instance(parsedate_to_datetime(header or ""))
     except (TypeError, ValueError, OverflowError):
         return None

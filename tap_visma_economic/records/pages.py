@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from decimal import InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +17,7 @@ from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
 from tap_visma_economic.records.row_type import Envelope, Rows, RowType, decoder
 from tap_visma_economic.records.selection import Row
+from tap_visma_economic.retry import http_date
 
 T = TypeVar("T")
 
@@ -193,7 +193,4 @@ def _bad(response: requests.Response, why: str) -> BadAnswerError:
 
 
 def _clock(response: requests.Response) -> pendulum.DateTime | None:
-    try:
-        return pendulum.instance(parsedate_to_datetime(response.headers.get("Date", "")))
-    except (TypeError, ValueError, OverflowError):
-        return None
+    return http_date(response.headers.get("Date"))
