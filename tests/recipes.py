@@ -94,7 +94,7 @@ def budget_by_department(rows: Sequence[Sequence[Any]], company: CompanyLike) ->
 
     def by_department(kind: str, key: str, amounts: dict[Any, Decimal]) -> dict[str, Decimal]:
         marks = {
-            row[key]: names[bool(row.get("isDistribution")), 1, row["dimensionKey"]]
+            row[key]: str(names[bool(row.get("isDistribution")), 1, row["dimensionKey"]])
             for row in company.rows(f"dimensionsapi:/dimension-data/{kind}")
             if row["dimensionNumber"] == 1
         }

@@ -268,8 +268,8 @@ def test_duckdb_has_a_view_of_every_table_and_runs_every_recipe_on_the_files(
             assert found == (rows,), stream
         for block in every_block("sql"):
             if block.title in CHECKS:
-                found = database.execute(block.text).fetchall()
-                CHECKS[block.title](found, own_sandbox.grants["demo"].company)
+                answer = database.execute(block.text).fetchall()
+                CHECKS[block.title](answer, own_sandbox.grants["demo"].company)
     reader.environment["PYTHONPATH"] = str(Path(duckdb.__file__).parent.parent)
     assert "balance" in reader.shell(f"{sys.executable} ask.py")
 
