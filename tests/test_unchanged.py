@@ -505,7 +505,7 @@ def test_after_a_signal_the_next_run_sends_what_is_missing(
         quiet = len(nights.sandbox.log)
         assert sent(nights.run()) == set()
         stopped = 0
-        for request in range(2, quiet + 1, 2):
+        for request in range(2, quiet + 1):
             edit_all(company, request)
             stopped += nights.run_and_end(number, request)
             nights.run()
@@ -560,7 +560,7 @@ def test_an_event_run_removes_the_digests_of_what_it_writes_before_it_does(
             assert digests(state, AGREEMENT).keys() == names - {"customers"}
             assert digests(state, AGREEMENT + 1).keys() == names
         night = both.run()
-        assert sent(night) == {"customers"}
+        assert sent(night) & FULL == {"customers"}
         assert {row["agreementNumber"] for row in night.records["customers"]} == {AGREEMENT}
 
 
