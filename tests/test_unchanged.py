@@ -513,6 +513,22 @@ def test_after_a_signal_the_next_run_sends_what_is_missing(
         assert stopped > 2
 
 
+def test_a_run_that_is_stopped_keeps_the_digests_of_what_it_did_not_send(
+    tmp_path: Path, company: Company
+) -> None:
+    with Nights(tmp_path, company, lambda: 1e9, *sorted(FULL), **SKIP) as nights:
+        nights.run()
+        last = len(nights.sandbox.log)
+        customer: Any = company.rows("rest:/customers")[0]
+        customer["name"] = "Rettet navn"
+        nights.sandbox.latency = 0.2
+        assert nights.run_and_end(signal.SIGTERM, last)
+        assert nights.wrong_in("customers") == [], "else nothing was sent before"
+        assert digests(nights.state).keys() == FULL
+        nights.sandbox.latency = 0
+        assert sent(nights.run()) == set()
+
+
 def test_rows_that_a_signal_keeps_from_being_sent_are_not_counted(
     tmp_path: Path, company: Company
 ) -> None:
