@@ -181,6 +181,8 @@ def test_a_deleted_row_disappears_once_that_is_proven_and_no_living_one_ever(
         story.check()
         assert story.disappeared
 
+        story.sandbox.revoke("grant-2")
+        story.run("a")
         made = Project(tmp_path, "postgres", into(postgres)).build(
             "--select",
             "+stg_economic__customers",
@@ -195,7 +197,9 @@ def test_a_deleted_row_disappears_once_that_is_proven_and_no_living_one_ever(
         assert found == {(n, key) for n in (1, 2, 3) for key in story.held(n)}
         made_of = "economic_reports.company_freshness"
         fresh = postgres.query(f"SELECT agreement_number, last_outcome FROM {made_of} ORDER BY 1")
-        assert fresh == [["1", "complete"], ["2", "complete"], ["3", "complete"]]
+        assert fresh == [["1", "complete"], ["2", "refused"], ["3", "complete"]]
+        sql = f"SELECT company_name, fresh_as_of IS NULL, why LIKE '%401%' FROM {made_of}"
+        assert postgres.query(f"{sql} WHERE agreement_number = 2") == [["Firma 2", "f", "t"]]
 
 
 def test_a_life_at_random_in_postgres(tmp_path: Path, target: PostgresTarget) -> None:
