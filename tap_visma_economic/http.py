@@ -27,7 +27,7 @@ from tap_visma_economic.errors import (
 )
 from tap_visma_economic.prefetch import Slots
 from tap_visma_economic.rate_limit import RateLimit
-from tap_visma_economic.retry import MAX_TRIES, retry, retry_after
+from tap_visma_economic.retry import retry, retry_after
 from tap_visma_economic.session import Transport, host_of
 
 T = TypeVar("T")
@@ -107,7 +107,6 @@ class HttpClient:
                 stop=self._stop,
                 max_wait=self._max_wait if patient else 0,
                 what=f"{what} ({request.method} {request.path_url})",
-                max_tries=MAX_TRIES if patient else 1,
             )
         except (GatewayError, NetworkError, UnavailableError):
             circuits.add(host)

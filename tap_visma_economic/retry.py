@@ -64,7 +64,7 @@ RETRY_POLICIES: dict[type[EconomicError], RetryPolicy] = {
 """The retry policy of each kind of error; the first match applies."""
 
 MAX_TRIES = max(policy.tries for policy in RETRY_POLICIES.values())
-"""Tries of a request that always fails in the same way, responses with 429 not counted."""
+"""Tries of a request, responses with 429 not counted."""
 
 _SHORTEST_WAIT = 1.0
 _REFILL = 60.0
@@ -77,7 +77,6 @@ def retry(
     stop: StopFlag,
     max_wait: float,
     what: str,
-    max_tries: int = MAX_TRIES,
 ) -> T:
     """Return what an action returns, with retries where they can help.
 
@@ -87,9 +86,9 @@ def retry(
     Args:
         action: one request.
         stop: interrupts every wait when the run is asked to stop.
-        max_wait: seconds from the first failure after which the last error is raised.
+        max_wait: seconds from the first failure after which the last error is raised; with 0 there
+            is one try.
         what: what is requested, for the log.
-        max_tries: maximum tries, responses with 429 not counted.
 
     Raises:
         EconomicError: the last error, if retries did not help or would not.
@@ -107,7 +106,7 @@ def retry(
             kind = next((kind for kind in RETRY_POLICIES if isinstance(error, kind)), EconomicError)
             policy = RETRY_POLICIES.get(kind, RetryPolicy(tries=1))
             failures[kind] += 1
-            if failures[kind] >= policy.tries or failures.total() >= max_tries:
+            if failures[kind] >= policy.tries or failures.total() >= MAX_TRIES:
                 raise
             wait = policy.wait(failures[kind])
             if isinstance(error, ServerError) and error.retry_after:
