@@ -17,7 +17,10 @@ _SANDBOX.__enter__()
 TestAllStreams = get_tap_test_class(
     TapVismaEconomic,
     config=settings_for(_SANDBOX, "demo", all_streams=True),
-    suite_config=SuiteConfig(max_records_limit=None),
+    suite_config=SuiteConfig(
+        max_records_limit=None,
+        ignore_no_records_for_streams=["sync_runs"],  # its rows are written after all streams
+    ),
 )
 
 
