@@ -121,17 +121,18 @@ class SyncRuns(Stream):
             self._is_described = True
             super()._write_schema_message()
 
-    def finish(self, streams: Sequence[str]) -> None:
-        """Write the rows, and put the run into the state.
+    def finish(self, streams: Sequence[str]) -> bool:
+        """Write the rows, put the run into the state, and return whether there are rows.
 
         Args:
             streams: the names of the selected ones.
         """
-        if not self.selected:
-            return
-        self._write_schema_message()
-        for row in self._rows(streams):
+        rows = list(self._rows(streams)) if self.selected else []
+        if rows:  # an event run may find that there is no company to read
+            self._write_schema_message()
+        for row in rows:
             self._write_record_message(dict.fromkeys(self.schema["properties"]) | row)
+        return bool(rows)
 
     def _rows(self, streams: Sequence[str]) -> Iterator[dict[str, Any]]:
         config, run = self.config, self._run

@@ -241,8 +241,8 @@ class TapVismaEconomic(Tap):
     def _write_sync_runs(self) -> None:
         """Write what the run did for each company, and put the run into the state."""
         selected = [stream.name for stream in self._economic_streams if stream.selected]
-        cast("SyncRuns", self.streams[sync_runs.NAME]).finish(selected)
-        self.state_writer.write_state(self.state)
+        if cast("SyncRuns", self.streams[sync_runs.NAME]).finish(selected):
+            self.state_writer.write_state(self.state)
 
     def _log_selection(self) -> None:
         """Log the selection in one line, in place of the SDK's line for each deselected stream."""

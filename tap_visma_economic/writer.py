@@ -126,8 +126,6 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 class PatientStateWriter(StateWriter):
     """Writes STATE every ten seconds, and less often the more STATE it has written.
 
-    The first ten seconds pass without one: it would be the state that the run began with.
-
     A state covers only records written before it, so any can be skipped. `finish` writes the last.
     """
 
@@ -136,7 +134,7 @@ class PatientStateWriter(StateWriter):
         self._buffered = message_writer
         self._bytes = 0
         self._state: TapState | None = None
-        self._next = time.monotonic() + _STATE_EVERY
+        self._next = time.monotonic()
 
     def write_state(self, state: TapState) -> None:
         """Write the state if it is time to; keep it otherwise."""

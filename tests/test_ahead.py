@@ -63,12 +63,14 @@ def slow(grants: dict[str, Grant]) -> Iterator[Sandbox]:
 
 
 def messages(run: Run) -> tuple[list[Any], Any]:
-    """What was written, but for the time and for STATE on the way; and the last STATE.
+    """What was written, but for the time, the run, and STATE on the way; and the last STATE.
 
     How often STATE is written is a matter of time.
     """
     assert run.exit_code == 0, run.stderr
-    written = [m for m in run.messages if m["type"] != "STATE"]
+    written = [m for m in run.messages if m["type"] != "STATE" and m["stream"] != "sync_runs"]
+    for partition in run.state["bookmarks"]["agreements"]["partitions"]:
+        del partition["run"]
     return [{**message, "time_extracted": None} for message in written], run.state
 
 

@@ -85,6 +85,8 @@ def test_every_number_has_the_form_that_is_asked_for(
     form = DECIMAL if decimals == "x-singer.decimal" else {"type": ["string", "null"]}
     checked = 0
     for stream, records in plain.records.items():
+        if stream == "sync_runs":  # other runs
+            continue
         schema, other = plain.schemas[stream]["schema"], run.schemas[stream]["schema"]
         for before, after in zip(records, run.records[stream], strict=True):
             found = zip(leaves(schema, before), leaves(other, after), strict=False)

@@ -145,7 +145,9 @@ class Weather:
     def messages(self, run: int) -> Iterator[dict[str, Any]]:
         with self.output(run).open() as lines:
             for line in lines:
-                yield json.loads(line, parse_float=exact)
+                message = json.loads(line, parse_float=exact)
+                if message.get("stream") != "sync_runs":
+                    yield message
 
     def records(self) -> dict[str, dict[Any, dict[str, Any]]]:
         """The records of all runs by stream and key, as a warehouse has them in the end."""
