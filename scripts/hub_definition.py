@@ -75,7 +75,7 @@ def origin(pyproject: str, name: str) -> dict[str, str]:
 
 
 def kind_of(setting: dict[str, Any]) -> str:
-    """Return the kind that Meltano knows a setting by."""
+    """Return the kind of a setting, in Meltano's words."""
     if setting.get("format") == "date-time":
         return "date_iso8601"
     types = [setting["type"]] if isinstance(setting["type"], str) else setting["type"]
@@ -85,7 +85,10 @@ def kind_of(setting: dict[str, Any]) -> str:
 
 def meltano_setting(name: str, setting: dict[str, Any]) -> dict[str, Any]:
     """Return a setting as meltano.yml declares it."""
-    entry: dict[str, Any] = {"name": name, "label": setting["title"], "kind": kind_of(setting)}
+    # Meltano 4.4 fails to write a decimal from the environment into the tap's settings file
+    # ("Object of type Decimal is not JSON serializable"). The tap understands text.
+    kind = "string" if kind_of(setting) == "decimal" else kind_of(setting)
+    entry: dict[str, Any] = {"name": name, "label": setting["title"], "kind": kind}
     if setting.get("secret"):
         entry["sensitive"] = True
     if "default" in setting:

@@ -353,6 +353,17 @@ def from_pandium() -> dict[str, str]:
     return {PANDIUM[name]: os.environ[name] for name in PANDIUM if os.environ.get(name)}
 
 
+def with_numbers(settings: Config, schema: Schema) -> dict[str, Any]:
+    """Return settings with numbers where text stands for them, as in Meltano's settings files."""
+    numbers = {name for name, one in schema["properties"].items() if "number" in one["type"]}
+    return {
+        name: _parsed(value, schema["properties"][name])
+        if name in numbers and isinstance(value, str)
+        else value
+        for name, value in settings.items()
+    }
+
+
 def from_environment(schema: Schema) -> dict[str, Any]:
     """Return the settings in the environment. What cannot be parsed stays text."""
     return {

@@ -31,6 +31,7 @@ from tap_visma_economic.config import (
     from_pandium,
     tokens,
     unknown_variables,
+    with_numbers,
 )
 from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, TargetGone
 from tap_visma_economic.progress import progress
@@ -72,7 +73,7 @@ class TapVismaEconomic(Tap):
         self.stop = StopFlag()
         schema = self.every_setting()
         variables = self._variables(schema) if parse_env_config else {}
-        settings = {**from_pandium(), **(config or {}), **variables}
+        settings = with_numbers({**from_pandium(), **(config or {}), **variables}, schema)
         validation.check_schema(settings, schema, variables=variables)
         redact_logs(tokens(settings))
         self._grants: list[Grant] = []

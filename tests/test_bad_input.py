@@ -172,6 +172,16 @@ def test_numbers_are_read_from_the_environment(warm_tap: TapRunner, strict: Sand
     assert run.exit_code == 0, run.stderr
 
 
+@pytest.mark.parametrize(("text", "exit_code"), [("7.5", 0), ("7,5", 1), ("", 1), ("NaN", 1)])
+def test_numbers_may_be_text_in_a_settings_file_as_meltano_writes_them(
+    warm_tap: TapRunner, strict: Sandbox, text: str, exit_code: int
+) -> None:
+    config = settings_for(strict, GRANT, request_timeout=text)
+    run = warm_tap(config, catalog=warm_tap.catalog_of("units"))
+    assert run.exit_code == exit_code, run.stderr
+    assert exit_code == 0 or "request_timeout must be a number" in says_one_thing(run)
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("setting", ["max_wait_minutes", "request_timeout", "rate_limit_share"])
 def test_nan_and_infinity_in_settings_are_rejected(

@@ -136,7 +136,7 @@ def test_a_property_that_the_extra_schema_adds_is_a_column(installed: Path, tmp_
 def test_several_companies_and_all_streams_can_be_set_in_the_environment(
     sandbox: Sandbox, installed: Path, tmp_path: Path
 ) -> None:
-    config = settings_for(sandbox, "demo-2", "demo-3", all_streams=True)
+    config = settings_for(sandbox, "demo-2", "demo-3", all_streams=True, rate_limit_share=0.9)
     run = load(Pipeline(tmp_path / "project", installed), config, tmp_path / "rows")
     assert run.exit_code == 0, said(run)
     assert streams_of(run) == {*CONTRACT, "sync_runs"}
