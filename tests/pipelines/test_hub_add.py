@@ -85,6 +85,7 @@ def test_it_reads_the_company(project: Path, sandbox: Sandbox) -> None:
         if message["type"] == "RECORD":
             rows[message["stream"]] = rows.get(message["stream"], 0) + 1
     company = sandbox.grants["demo"].company
+    assert rows.pop("sync_runs") == 1
     assert rows == {stream: len(truth(company, stream)) for stream in DEFAULT}
 
 
