@@ -24,7 +24,7 @@ KINDS = {
     "array": "array",
     "boolean": "boolean",
     "integer": "integer",
-    "number": "decimal",
+    "number": "string",  # Meltano 4.4 cannot write its decimals from the environment
     "object": "object",
     "string": "string",
 }
