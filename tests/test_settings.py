@@ -24,7 +24,7 @@ KINDS = {
     "array": "array",
     "boolean": "boolean",
     "integer": "integer",
-    "number": "string",  # Meltano 4.4 cannot write its decimals from the environment
+    "number": "decimal",
     "object": "object",
     "string": "string",
 }
@@ -110,7 +110,8 @@ def test_meltano_knows_a_setting_as_the_tap_does(name: str) -> None:
     setting, entry = DECLARED[name], IN_MELTANO[name]
     assert entry["label"] == setting["title"]
     assert entry["description"] == setting["description"].strip()
-    assert entry["kind"] == kind(setting)
+    # Meltano 4.4 cannot write its own decimals from the environment
+    assert entry["kind"] == kind(setting).replace("decimal", "string")
     assert entry.get("sensitive", False) == setting.get("secret", False)
     assert ("value" in entry, entry.get("value")) == ("default" in setting, setting.get("default"))
 
