@@ -102,8 +102,6 @@ class Night:
     def __init__(self, office: Office, sandbox: Sandbox) -> None:
         self.office, self.sandbox = office, sandbox
         self.deleted: dict[str, set[tuple[str, ...]]] = {stream: set() for stream in DELETED}
-        for place in range(COMPANIES):
-            office.add(token(place), NUMBER + place)
         self.revoked = [next(n for n in of_shard(number) if n % 7) for number in LARGE[:3]]
         self.killed = f"{LARGE[0]}-of-{SHARDS}"
         self.runs = Counter[tuple[str, str]]()
@@ -197,25 +195,11 @@ def _rows(access: Grant, stream: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def night(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    installed: Path,
-    postgres: Postgres,
-    sandbox: Sandbox,
-) -> Night:
-    office = Office(
-        request.param,
-        tmp_path / "project",
-        installed,
-        postgres,
-        sandbox,
-        streams=(*STREAMS, "sync_runs"),
-    )
+def night(office: Office, sandbox: Sandbox) -> Night:
     return Night(office, sandbox)
 
 
-@pytest.mark.parametrize("night", ["on_airflow"], indirect=True)
+@pytest.mark.parametrize("office", ["on_airflow"], indirect=True)
 def test_a_night_on_airflow(night: Night) -> None:
     airflow = Airflow(night.office, SHARDS, APP)
     with airflow.running():
@@ -238,7 +222,7 @@ def test_a_night_on_airflow(night: Night) -> None:
     night.is_complete(airflow.log())
 
 
-@pytest.mark.parametrize("night", ["on_dagster"], indirect=True)
+@pytest.mark.parametrize("office", ["on_dagster"], indirect=True)
 def test_a_night_on_dagster(night: Night) -> None:
     dagster = Dagster(night.office, SHARDS, APP)
     with dagster.running():
