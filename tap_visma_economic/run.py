@@ -18,6 +18,7 @@ from singer_sdk.helpers.types import TapState
 from tap_visma_economic.agreement import Agreement, Agreements, identified, read_agreements
 from tap_visma_economic.agreements_file import Grant
 from tap_visma_economic.auth import EconomicAuthenticator, origin_of
+from tap_visma_economic.by_stream import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.config import OPENAPI_URL, REST_URL, Config, value_of
 from tap_visma_economic.errors import EconomicError, GrantRefusedError
 from tap_visma_economic.http import HttpClient
@@ -26,7 +27,6 @@ from tap_visma_economic.progress import Progress
 from tap_visma_economic.rate_limit import RateLimit
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.report import Report
-from tap_visma_economic.row_counts import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.session import Transport
 from tap_visma_economic.signals import StopFlag
 from tap_visma_economic.writer import BufferedWriter, PatientStateWriter

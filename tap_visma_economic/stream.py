@@ -31,6 +31,7 @@ from singer_sdk.streams.rest import PageContext
 from tap_visma_economic import schemas
 from tap_visma_economic.activate_version import FULL_READ_AT, Coverage
 from tap_visma_economic.agreement import Agreement
+from tap_visma_economic.by_stream import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
@@ -55,10 +56,9 @@ from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.record_builder import RecordBuilder
 from tap_visma_economic.records.row_type import Rows, RowType
 from tap_visma_economic.records.selection import Record, Selection
-from tap_visma_economic.records.values import instant_text
+from tap_visma_economic.records.values import now_text
 from tap_visma_economic.replication.base import FullTable, Options, Replication, parse_instant
 from tap_visma_economic.replication.partition import Partition, Step
-from tap_visma_economic.row_counts import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.run import EVENTS, LAST_RUN, Run
 
 if TYPE_CHECKING:
@@ -665,9 +665,7 @@ class EconomicStream(RESTStream["Query"]):
         """Write a STATE at once if one has to precede the rows of a page."""
         if step.beforehand:
             self.get_context_state(agreement.context).update(step.beforehand)
-            self.state_manager.is_flushed = False
-            self._write_state_message()
-            self.run.state_writer.finish()
+            self.run.write_state_now()
 
     def _end(
         self,
@@ -694,8 +692,7 @@ class EconomicStream(RESTStream["Query"]):
             if reading.full_refresh:
                 self.run.rows_before(agreement)[self.name] = partition.rows
                 if self.deletes or self.run.setting("full_refresh_days"):
-                    now = instant_text(pendulum.now("UTC").replace(microsecond=0))
-                    self.get_context_state(agreement.context)[FULL_READ_AT] = now
+                    self.get_context_state(agreement.context)[FULL_READ_AT] = now_text()
         coverage.read(agreement, whole=reading.covers_everything)
         if not self.is_self:
             self.run.report.allow(agreement)

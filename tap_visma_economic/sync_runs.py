@@ -12,12 +12,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pendulum
 from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
 
 from tap_visma_economic.errors import GrantRefusedError, counted
-from tap_visma_economic.records.values import instant_text
+from tap_visma_economic.records.values import now_text
 from tap_visma_economic.redact import redacted
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
 NAME = "sync_runs"
 
 _CHANGING = "its rows kept changing while it was read; the next run may read more"
-
-
-def _now() -> str:
-    return instant_text(pendulum.now("UTC").replace(microsecond=0))
 
 
 class SyncRuns(Stream):
@@ -103,7 +98,7 @@ class SyncRuns(Stream):
         super().__init__(tap)
         self._run = run
         self._id = str(uuid.uuid4())
-        self._started = _now()
+        self._started = now_text()
         self._is_described = False
 
     @property
@@ -140,7 +135,7 @@ class SyncRuns(Stream):
         common = {
             "run": self._id,
             "startedAt": self._started,
-            "endedAt": _now(),
+            "endedAt": now_text(),
             "events": bool(config.get("events_only")),
             "tapVersion": self._tap.plugin_version,
             "shard": f"{config['shard_index']}/{count}" if count else None,

@@ -24,6 +24,7 @@ from typing_extensions import Self
 from tap_visma_economic import access, cli, files, schemas, sync_runs, validation
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.agreements_file import Grant
+from tap_visma_economic.by_stream import unpack
 from tap_visma_economic.config import (
     SETTINGS,
     Schema,
@@ -37,7 +38,6 @@ from tap_visma_economic.errors import ConfigError, EconomicError, Stopped, Targe
 from tap_visma_economic.progress import progress
 from tap_visma_economic.reconcile import reconcile
 from tap_visma_economic.redact import name_shown, redact_logs
-from tap_visma_economic.row_counts import unpack
 from tap_visma_economic.run import Run
 from tap_visma_economic.shard import divide, forget_others
 from tap_visma_economic.signals import StopFlag, signals_wait

@@ -24,8 +24,8 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 from zlib import crc32
 
+from tap_visma_economic.by_stream import DIGESTS
 from tap_visma_economic.errors import EconomicError
-from tap_visma_economic.row_counts import DIGESTS
 from tap_visma_economic.writer import BufferedWriter
 
 _IN_MEMORY = 8 << 20

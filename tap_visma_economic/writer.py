@@ -15,8 +15,8 @@ from singer_sdk.helpers.types import TapState
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
+from tap_visma_economic.by_stream import packed
 from tap_visma_economic.errors import TargetGone
-from tap_visma_economic.row_counts import packed
 
 _FULL = 1 << 20
 """Maximum size of the buffer, in bytes."""

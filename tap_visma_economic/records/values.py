@@ -145,6 +145,11 @@ def instant_text(at: pendulum.DateTime) -> str:
     return f"{at.in_timezone('UTC').naive().isoformat()}Z"
 
 
+def now_text() -> str:
+    """Return the present second in that form."""
+    return instant_text(pendulum.now("UTC").replace(microsecond=0))
+
+
 def not_too_deep(value: Any, levels: int = DEEPEST) -> Any:
     """Return a value as it is.
 

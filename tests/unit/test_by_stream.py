@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_visma_economic.row_counts import packed, unpack
+from tap_visma_economic.by_stream import packed, unpack
 
 
 def state_of(*partitions: dict[str, Any], **more: Any) -> Any:
