@@ -326,6 +326,7 @@ class Dagster:
     @contextlib.contextmanager
     def running(self, *, morning: bool = False) -> Iterator[None]:
         """Run the daemon; in a minute it may be five in the morning."""
+        self.shell("dagster instance info")  # makes the databases: two processes would collide
         if morning:
             soon = dt.datetime.now(ZoneInfo("Europe/Copenhagen")) + dt.timedelta(seconds=75)
             cron = f"{soon.minute} {soon.hour} * * *"
