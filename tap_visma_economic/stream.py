@@ -582,13 +582,8 @@ class EconomicStream(RESTStream["Query"]):
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
         """Read an agreement completely; its records are either written or yielded."""
-        builder = RecordBuilder(
-            keys=self.own_primary_keys,
-            drift=self._drift,
-            logger=self.logger,
-            agreement=agreement,
-            mapped=self._is_mapped or bool(self.config.get("batch_config")),
-        )
+        mapped = self._is_mapped or bool(self.config.get("batch_config"))
+        builder = RecordBuilder(self.own_primary_keys, mapped=mapped)
         key = self.name, agreement.number
         with (
             self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps,
