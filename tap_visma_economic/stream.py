@@ -630,6 +630,11 @@ class EconomicStream(RESTStream["Query"]):
                 if lines.is_same:
                     self.run.report.same(self.name, rows)
 
+    def _write_schema_message(self) -> None:
+        """Write the SCHEMA messages, unless `unchanged` does so when there is something to send."""
+        if self.run.unchanged is None or self.replication_method == INCREMENTAL:
+            super()._write_schema_message()
+
     @cached_property
     def _schema_lines(self) -> bytes:
         """The SCHEMA messages of the stream."""
