@@ -582,13 +582,8 @@ class EconomicStream(RESTStream["Query"]):
         self, agreement: Agreement, coverage: Coverage, counter: Counter, *, write: bool
     ) -> Generator[Record, None, None]:
         """Read an agreement completely; its records are either written or yielded."""
-        builder = RecordBuilder(
-            keys=self.own_primary_keys,
-            drift=self._drift,
-            logger=self.logger,
-            agreement=agreement,
-            mapped=self._is_mapped or bool(self.config.get("batch_config")),
-        )
+        mapped = self._is_mapped or bool(self.config.get("batch_config"))
+        builder = RecordBuilder(self.own_primary_keys, mapped=mapped)
         key = self.name, agreement.number
         with (
             self.run.prefetcher.partition(key, partial(self.begin, agreement)) as steps,
@@ -634,6 +629,11 @@ class EconomicStream(RESTStream["Query"]):
                 agreement.rows -= rows
                 if lines.is_same:
                     self.run.report.same(self.name, rows)
+
+    def _write_schema_message(self) -> None:
+        """Write the SCHEMA messages, unless `unchanged` does so when there is something to send."""
+        if self.run.unchanged is None or self.replication_method == INCREMENTAL:
+            super()._write_schema_message()
 
     @cached_property
     def _schema_lines(self) -> bytes:

@@ -8,7 +8,11 @@ their digest with what was last sent. The digest is in the state, so it claims w
 - A digest returns after the last line of its partition. Those that were not begun return at the
   end of the run; if it is killed, their partitions are sent again.
 
-What has no digest is sent. The digest depends on the SCHEMA message and the order of the lines: an
+What has no digest is sent, and the SCHEMA of its stream before it: a stream of which nothing has to
+be sent for any company has none in the output, since a target checks the table of each SCHEMA. An
+empty partition has a digest too, which says only that the target knows the SCHEMA.
+
+The digest depends on the SCHEMA message and the order of the lines: an
 order-insensitive one would miss two rows of the same key that trade places, of which a target keeps
 the last. It also depends on the period of `resend_days`, so everything is sent again in each.
 """
@@ -122,6 +126,7 @@ class Unchanged:
         self._days = resend_days
         self._today = int(time.time() // _DAY)
         self._finished: set[tuple[int, str]] = set()
+        self._described: set[str] = set()
         self._sends = False
 
     @contextmanager
@@ -129,11 +134,16 @@ class Unchanged:
         """Collect the RECORD lines that are written meanwhile.
 
         They are sent if the partition is incomplete, or fails; not if the run has to stop.
+
+        Args:
+            stream: the name of the stream.
+            agreement: the number of the company.
+            schema: the SCHEMA messages of the stream, sent before its first line.
         """
 
         def settle(lines: Collected, complete: bool) -> None:
             self._writer.collect = None
-            self._end(lines, stream, agreement, complete=complete)
+            self._end(lines, stream, agreement, schema, complete=complete)
 
         lines = Collected(schema + self._period(stream, agreement), settle)
         self._writer.collect = lines.add
@@ -159,22 +169,23 @@ class Unchanged:
         first = crc32(f"{agreement} {stream}".encode()) % self._days
         return f"{self._days} {(self._today + first) // self._days}".encode()
 
-    def _end(self, lines: Collected, stream: str, agreement: int, *, complete: bool) -> None:
+    def _end(
+        self, lines: Collected, stream: str, agreement: int, schema: bytes, *, complete: bool
+    ) -> None:
         digests = self._digests[agreement]
-        if lines.is_empty:  # rows that return have to be sent, even the same: so no digest
-            lines.is_sent = True
-            if complete:
-                digests.pop(stream, None)
-                self._put(agreement)
-            return
-        if complete and digests.get(stream) == lines.digest:
-            lines.is_same = True
-        else:
+        if lines.is_empty and not complete and stream in digests:
+            return  # what the target has of it is as before
+        same = complete and digests.get(stream) == lines.digest
+        lines.is_same = same and not lines.is_empty
+        lines.is_sent = not lines.is_same
+        if not same:
             self._before_sending()
             digests.pop(stream, None)
+            if stream not in self._described:
+                self._described.add(stream)
+                self._writer.write_lines(schema)
             for chunk in lines.chunks():
                 self._writer.write_lines(chunk)
-            lines.is_sent = True
         if complete:
             digests[stream] = lines.digest
             self._finished.add((agreement, stream))

@@ -103,9 +103,28 @@ def test_a_second_run_sends_nothing_of_what_has_not_changed(loaded: Job) -> None
     first = loaded.state
     run = loaded()
     assert sent(run) == set()
-    assert run.schemas.keys() >= FULL, "the target still learns what there is"
+    assert not run.schemas.keys() & FULL, "the target would check each of these tables"
     assert digests(run.state) == digests(first)
     assert digests(first).keys() == FULL
+
+
+def test_the_schema_of_a_stream_comes_before_its_first_row_and_only_then(
+    loaded: Job, company: Company
+) -> None:
+    edit(company, "Rettet navn")
+    run = loaded()
+    kinds = [m["type"] for m in run.messages if m.get("stream") == "departments"]
+    assert kinds == ["SCHEMA", *["RECORD"] * len(company.rows("rest:/departments"))]
+    assert run.schemas.keys() & FULL == {"departments"}
+
+
+def test_the_table_of_an_empty_stream_is_described_once(
+    warm_tap: TapRunner, company: Company
+) -> None:
+    with Sandbox({"demo": Grant(Altered(company, "rest:/units", lambda _: []))}) as sandbox:
+        job = Job(warm_tap, sandbox, "units")
+        assert ["units" in job().schemas for _ in range(3)] == [True, False, False]
+        assert "units" in job(include_links=True).schemas, "it has another column"
 
 
 def test_without_the_setting_everything_is_sent_and_no_digest_kept(job: Job) -> None:

@@ -55,6 +55,10 @@ class Drift:
         """Note a value that no target could read."""
         self._seen[f"{path} is {why}: omitted"] += 1
 
+    def unreadable(self, path: str) -> None:
+        """Note a value that JSON has no place for."""
+        self.left_out(path, "not representable in JSON")
+
     def twins(self, rows: int) -> None:
         """Note rows that have the key of another row of their page."""
         if rows:

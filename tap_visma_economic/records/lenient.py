@@ -2,8 +2,8 @@
 
 This module reads what strict decoding rejects. Another encoding of Unicode, a byte order mark and
 bare control characters in texts are read as they are meant. Text that is not Unicode, `NaN` and the
-infinities, numbers without end and what is nested too deep can be read, but neither JSON nor a
-target has a place for them: each is null in its row, and reported with its place as a flaw.
+infinities, and numbers without end can be read, but neither JSON nor a target has a place for them:
+each is null in its row, and reported.
 
 Nothing is repaired: a value is either exactly what was sent, or null. A response that is cut off or
 garbled in another way is an error. If a name is in an object twice, the last value counts, as in
@@ -13,82 +13,63 @@ strict decoding.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-from tap_visma_economic.records.row_type import Envelope, Flaw
-from tap_visma_economic.records.values import DEEPEST, TooDeepError, not_too_deep
+from tap_visma_economic.records.row_type import Envelope
+from tap_visma_economic.records.values import TooDeepError, not_too_deep
 
 _MOST_DIGITS = 4000
 """Digits of an integer that Python and msgspec read; both stop a little above 4,300."""
 
-_LONGEST_TEXT = 100
-"""Characters of an unreadable value that are shown, where it is a key."""
-
-_UNREADABLE = "\udfff\ud800"
-"""Begins the text that stands for an unreadable number: it is no Unicode, and so is found."""
-
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+_UNREADABLE = "\udfff"
+"""Stands for an unreadable number: it is no Unicode, and so is found."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def strict_json(content: bytes, envelope: Envelope) -> tuple[bytes, dict[int, list[Flaw]]]:
-    """Return a response as JSON that strict decoding takes, and what was omitted of which row.
+def strict_json(content: bytes, envelope: Envelope, omitted: Callable[[str], object]) -> bytes:
+    """Return a response as JSON that strict decoding takes.
+
+    Args:
+        content: the response.
+        envelope: what surrounds its rows; nothing is omitted there.
+        omitted: called with the path of each value in a row that is null instead.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError, RecursionError: it cannot be read.
     """
     body = json.loads(
-        _shallow(content.decode(json.detect_encoding(content), "surrogateescape")),
+        content.decode(json.detect_encoding(content), "surrogateescape"),
         parse_float=_decimal,
-        parse_int=lambda text: int(text) if len(text) <= _MOST_DIGITS else _UNREADABLE + text,
-        parse_constant=lambda text: _UNREADABLE + text,
+        parse_int=lambda text: int(text) if len(text) <= _MOST_DIGITS else _UNREADABLE,
+        parse_constant=lambda _: _UNREADABLE,
         strict=False,
     )
     rows = [body] if envelope.kind is None else body
     if envelope.name and isinstance(body, dict):
         rows = body.get(envelope.name)
-    flaws = {}
-    for place, row in enumerate(rows if isinstance(rows, list) else ()):
-        if found := list(_nulled(row)):
-            flaws[place] = found
-    return _encode(body), flaws  # which rejects what is unreadable around the rows
+    for row in rows if isinstance(rows, list) else ():
+        _omit(row, omitted)
+    return _encode(body)  # which rejects what is unreadable around the rows
 
 
 def _decimal(text: str) -> Decimal | str:
     try:
         return Decimal(text)
     except InvalidOperation:
-        return _UNREADABLE + text
+        return _UNREADABLE
 
 
-def _shallow(text: str) -> str:
-    """Return a text without what is nested far too deep, at which a parser would give up."""
-    depth = done = 0
-    parts = []
-    for token in _TOKEN.finditer(text):
-        if token[0] in "[{":
-            depth += 1
-            if depth == 2 * DEEPEST:
-                parts += [text[done : token.start()], "0"]
-        elif token[0] in "]}":
-            if depth == 2 * DEEPEST:
-                done = token.end()
-            depth -= 1
-    return "".join([*parts, text[done:]])
-
-
-def _nulled(value: Any, path: str = "") -> Iterator[Flaw]:
-    """Set to null what is unreadable inside a row, and yield it."""
+def _omit(value: Any, omitted: Callable[[str], object], path: str = "") -> None:
+    """Set to null what is unreadable inside a row."""
     if isinstance(value, dict):
         for name in [name for name in value if _is_unreadable(name)]:
             del value[name]
-            yield Flaw(path + _ascii(name), _ascii(name))
+            omitted(path + name)
         inside = [(path + name, name, inner) for name, inner in value.items()]
     else:
         items = value if isinstance(value, list) else ()
@@ -96,9 +77,9 @@ def _nulled(value: Any, path: str = "") -> Iterator[Flaw]:
     for where, name, inner in inside:
         if _is_unreadable(inner):
             value[name] = None
-            yield Flaw(where, _ascii(inner))
+            omitted(where)
         else:
-            yield from _nulled(inner, f"{where}.")
+            _omit(inner, omitted, f"{where}.")
 
 
 def _is_unreadable(value: Any) -> bool:
@@ -107,8 +88,3 @@ def _is_unreadable(value: Any) -> bool:
     except (UnicodeEncodeError, TooDeepError):
         return True
     return False
-
-
-def _ascii(value: Any) -> str:
-    text = value.removeprefix(_UNREADABLE) if isinstance(value, str) else ""
-    return text[:_LONGEST_TEXT].encode("ascii", "backslashreplace").decode()

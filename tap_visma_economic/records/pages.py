@@ -15,7 +15,7 @@ import requests
 from tap_visma_economic.auth import LOOPBACK
 from tap_visma_economic.errors import BadAnswerError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
-from tap_visma_economic.records.row_type import Envelope, Rows, RowType, decoder
+from tap_visma_economic.records.row_type import Envelope, Rows, RowType
 from tap_visma_economic.records.selection import Row
 from tap_visma_economic.retry import http_date
 
@@ -79,33 +79,24 @@ _CURSOR_LISTING = Envelope(_CursorListing, "items")
 _ARRAY = Envelope(list)
 _SINGLE = Envelope(None)
 
-_COUNT = msgspec.json.Decoder(int)
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_count = msgspec.json.Decoder(int).decode
 
 
-def _plain(content: bytes, envelope: Envelope) -> tuple[Any, Rows]:
-    body = decoder(envelope, Row).decode(content)
-    return body, Rows(content, envelope, envelope.rows(body))
-
-
-def _read(
-    response: requests.Response, envelope: Envelope, row_type: RowType | None
-) -> tuple[Any, Rows]:
-    """Return a response and its rows; without a type as dictionaries."""
-    decode = row_type.decode if row_type else _plain
+def _read(response: requests.Response, envelope: Envelope, row_type: RowType) -> tuple[Any, Rows]:
+    """Return a response and its rows."""
     try:
-        return decode(response.content, envelope)
+        return row_type.decode(response.content, envelope)
     except _UNREADABLE as error:
         why = str(error)
     try:
-        content, flaws = strict_json(response.content, envelope)
-        body, rows = decode(content, envelope)
+        content = strict_json(response.content, envelope, row_type.drift.unreadable)
+        return row_type.decode(content, envelope)
     except (*_UNREADABLE, ValueError):
         raise _bad(response, why) from None
-    rows.flaws = flaws
-    return body, rows
 
 
-def rest_collection(response: requests.Response, row_type: RowType | None = None) -> Page:
+def rest_collection(response: requests.Response, row_type: RowType) -> Page:
     """Return a page of a REST listing."""
     body, rows = _read(response, _REST_COLLECTION, row_type)
     pagination = body.pagination or _Pagination()
@@ -122,25 +113,23 @@ def rest_collection(response: requests.Response, row_type: RowType | None = None
     return Page(rows, more=more, results=pagination.results, clock=_clock(response))
 
 
-def cursor_listing(response: requests.Response, row_type: RowType | None = None) -> Page:
+def cursor_listing(response: requests.Response, row_type: RowType) -> Page:
     """Return a page of an OpenAPI cursor listing."""
     body, rows = _read(response, _CURSOR_LISTING, row_type)
-    if body.items is msgspec.UNSET and any(_read(response, _SINGLE, None)[1]):
+    if body.items is msgspec.UNSET and _decode_object(rows.content):
         # Nulls are omitted, so that an empty listing may be {}; something else is no listing.
         raise _bad(response, "it has no items")
     cursor = "" if body.cursor is None else str(body.cursor)
     return Page(rows, more=bool(cursor), cursor=cursor or None, clock=_clock(response))
 
 
-def array(response: requests.Response, row_type: RowType | None = None) -> Page:
+def array(response: requests.Response, row_type: RowType) -> Page:
     """Return a bare JSON array: OpenAPI's `/paged` listings and short lists."""
     _, rows = _read(response, _ARRAY, row_type)
     return Page(rows, clock=_clock(response))
 
 
-def single(
-    response: requests.Response, documented: Container[str], row_type: RowType | None = None
-) -> Page:
+def single(response: requests.Response, documented: Container[str], row_type: RowType) -> Page:
     """Return a bare JSON object as a page of one row.
 
     Without any documented property it is another one, such as an error with status 200.
@@ -154,7 +143,7 @@ def single(
 def count(response: requests.Response) -> int:
     """Return a bare JSON integer: the number of rows."""
     try:
-        number: int = _COUNT.decode(response.content)
+        number: int = _decode_count(response.content)
     except _UNREADABLE as error:
         raise _bad(response, str(error)) from None
     return number

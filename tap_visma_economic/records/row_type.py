@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
 from operator import attrgetter
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -53,18 +53,6 @@ class Envelope:
         return (getattr(body, self.name) if self.name else body) or []
 
 
-class Flaw(NamedTuple):
-    """A value that no message can carry, and that is null in its row instead.
-
-    Args:
-        path: where in the row it was, names joined by dots.
-        text: the value in ASCII, for the case that it is a key.
-    """
-
-    path: str
-    text: str
-
-
 @dataclass(frozen=True)
 class Compiled:
     """A row type with what it has learnt. It never changes: rows keep the one that decoded them.
@@ -97,8 +85,7 @@ class Rows(Sequence[Row]):
 
     Args:
         made: the rows as objects, which become records in place (see `finalize`).
-        compiled: what decoded them; None if they are dictionaries.
-        flaws: what was omitted of rows, by place.
+        compiled: what decoded them.
         places: their places in the response, if these are not all of its rows.
         keyless: the keys that are missing from records, by place.
     """
@@ -106,8 +93,7 @@ class Rows(Sequence[Row]):
     content: bytes
     envelope: Envelope
     made: list[Any]
-    compiled: Compiled | None = None
-    flaws: Mapping[int, Sequence[Flaw]] = field(default_factory=dict)
+    compiled: Compiled
     places: Sequence[int] | None = None
     keyless: dict[int, list[str]] = field(default_factory=dict)
 
@@ -137,7 +123,6 @@ class Rows(Sequence[Row]):
         return replace(
             self,
             made=[self.made[place] for place in places],
-            flaws={new: self.flaws[old] for new, old in enumerate(places) if old in self.flaws},
             places=[self.places[place] if self.places else place for place in places],
             keyless={},
         )
@@ -145,13 +130,10 @@ class Rows(Sequence[Row]):
     def read_as(self, row_type: RowType) -> Rows:
         """Return the same rows, decoded by another type."""
         rows = row_type.decode(self.content, self.envelope)[1]
-        rows = rows if len(rows) == len(self) else rows.take(self.places or [])
-        rows.flaws = self.flaws
-        return rows
+        return rows if len(rows) == len(self) else rows.take(self.places or [])
 
     def finalize(self, context: Mapping[str, Any]) -> list[Any]:
         """Turn the rows into records, in place, and return them."""
-        assert self.compiled, "rows of no type"  # noqa: S101
         keyless: Keyless = []
         self.compiled.finalize(self.made, context, keyless)
         places = {id(record): place for place, record in enumerate(self.made)} if keyless else {}
@@ -172,15 +154,14 @@ class Rows(Sequence[Row]):
 
         Where it has the documented type it may come in the form in which the record has it.
         """
-        attribute = self.compiled and self.compiled.shape.columns.get(name)
-        if not attribute:
+        attribute = self.compiled.shape.columns.get(name)
+        if attribute is None:
             return [row.get(name) for row in self]
         values = map(attrgetter(attribute), self.made)
         return [None if value is UNSET else value for value in values]
 
     def values(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
         """Return some columns of every row, which is a record by now."""
-        assert self.compiled, "rows of no type"  # noqa: S101
         fields = self.compiled.shape.fields
         found = [map(attrgetter(fields[name].attribute), self.made) for name in names]
         return list(zip(*found, strict=True))
@@ -276,15 +257,14 @@ _decode_row = Decoder(Row, float_hook=Decimal).decode
 
 
 @cache
-def decoder(envelope: Envelope, row: Any) -> Decoder[Any]:
-    """Return the decoder of a response whose rows are not made Structs."""
+def _raw_decoder(envelope: Envelope) -> Decoder[Any]:
     with _compiling:
-        return Decoder(envelope.around(row), float_hook=Decimal)
+        return Decoder(envelope.around(msgspec.Raw))
 
 
 def _raw_rows(content: bytes, envelope: Envelope) -> tuple[Any, list[msgspec.Raw]]:
     """Return a response and its rows, which are not parsed."""
-    body = decoder(envelope, msgspec.Raw).decode(content)
+    body = _raw_decoder(envelope).decode(content)
     return body, envelope.rows(body)
 
 

@@ -87,7 +87,6 @@ def test_a_quiet_night_costs_the_target_a_fraction(
         quiet = pipe(**skip)
         usual = pipe()
     print(f"first {first}, with {quiet}, without {usual}")
-    held["sync_runs"] += 2
     assert counts(postgres) == held
     assert quiet.rows < usual.rows / 5
-    assert quiet.seconds < usual.seconds / 2
+    assert quiet.seconds < usual.seconds / 4

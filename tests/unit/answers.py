@@ -9,7 +9,10 @@ import msgspec
 import requests
 
 from tap_visma_economic.records import pages
+from tap_visma_economic.records.drift import Drift
 from tap_visma_economic.records.pages import Page
+from tap_visma_economic.records.row_type import RowType
+from tap_visma_economic.records.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from tap_visma_economic.records.selection import Row
 
 URL = "https://restapi.e-conomic.com/customers?pagesize=1000"
+
+
+def undocumented() -> RowType:
+    """Return the type of rows of which no document names a property."""
+    return RowType({"properties": {}, "required": []}, Selection(), Drift())
 
 
 def answer(
@@ -33,7 +41,7 @@ def answer(
 
 def page_of(rows: Sequence[Row] = (), **more: Any) -> Page:
     """Return a page of these rows, read as a response is; `more` are arguments of `Page`."""
-    return Page(pages.array(answer(encoded(rows))).rows, **more)
+    return Page(pages.array(answer(encoded(rows)), undocumented()).rows, **more)
 
 
 encoded = msgspec.json.Encoder(decimal_format="number").encode

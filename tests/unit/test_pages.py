@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tap_visma_economic.errors import BadAnswerError
 from tap_visma_economic.records import pages
-from tests.unit.answers import answer
+from tests.unit.answers import answer, undocumented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +24,24 @@ HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head></html
 ROWS = [{"number": 1}, {"number": 2}]
 
 
+def rest_collection(response: requests.Response) -> pages.Page:
+    return pages.rest_collection(response, undocumented())
+
+
+def cursor_listing(response: requests.Response) -> pages.Page:
+    return pages.cursor_listing(response, undocumented())
+
+
+def array(response: requests.Response) -> pages.Page:
+    return pages.array(response, undocumented())
+
+
 def single(response: requests.Response) -> pages.Page:
     """A single object of which these properties are documented."""
-    return pages.single(response, {"agreementNumber", "number", "n", "a", "b"})
+    return pages.single(response, {"agreementNumber", "number", "n", "a", "b"}, undocumented())
 
 
-PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, single)
+PARSERS = (rest_collection, cursor_listing, array, single)
 
 
 # --- OpenAPI ---
@@ -37,13 +49,13 @@ PARSERS = (pages.rest_collection, pages.cursor_listing, pages.array, single)
 
 def test_a_cursor_that_is_a_number_is_one() -> None:
     """It is documented as text, and as the identifier of a row, which is a number mostly."""
-    page = pages.cursor_listing(answer({"cursor": 34781, "items": ROWS}))
+    page = cursor_listing(answer({"cursor": 34781, "items": ROWS}))
     assert (page.more, page.cursor) == (True, "34781")
 
 
 @pytest.mark.parametrize("body", [{"items": None}, {}, {"items": []}])
 def test_a_cursor_page_may_hold_nothing(body: Any) -> None:
-    page = pages.cursor_listing(answer(body))
+    page = cursor_listing(answer(body))
     assert (list(page.rows), page.more) == ([], False)
 
 
@@ -54,7 +66,7 @@ def test_a_cursor_page_may_hold_nothing(body: Any) -> None:
     "headers", [{}, {"Date": ""}, {"Date": "now"}, {"Date": "Fri, 02 Jan 99999999999999 12:00:00"}]
 )
 def test_a_server_may_tell_no_time(headers: dict[str, str]) -> None:
-    assert pages.array(answer(ROWS, headers=headers)).clock is None
+    assert array(answer(ROWS, headers=headers)).clock is None
 
 
 # --- bad answers ---
@@ -85,15 +97,15 @@ def test_what_is_not_documented_is_a_bad_answer(parse: Parse, body: bytes) -> No
 @pytest.mark.parametrize(
     ("parse", "body"),
     [
-        (pages.rest_collection, {"message": "No."}),
-        (pages.rest_collection, {"collection": None}),
-        (pages.rest_collection, {"collection": [1]}),
-        (pages.rest_collection, {"collection": [], "pagination": {"results": "many"}}),
-        (pages.rest_collection, ROWS),
-        (pages.cursor_listing, {"items": {}}),
-        (pages.cursor_listing, {"items": ROWS, "cursor": {}}),
-        (pages.cursor_listing, ROWS),
-        (pages.array, {"items": ROWS}),
+        (rest_collection, {"message": "No."}),
+        (rest_collection, {"collection": None}),
+        (rest_collection, {"collection": [1]}),
+        (rest_collection, {"collection": [], "pagination": {"results": "many"}}),
+        (rest_collection, ROWS),
+        (cursor_listing, {"items": {}}),
+        (cursor_listing, {"items": ROWS, "cursor": {}}),
+        (cursor_listing, ROWS),
+        (array, {"items": ROWS}),
         (single, ROWS),
         (single, {}),
         (single, {"title": "Internal server error.", "status": 500}),
@@ -107,9 +119,9 @@ def test_another_form_than_documented_is_a_bad_answer(parse: Parse, body: Any) -
 
 DEEP = b"[" * 100_000
 AROUND = [
-    (pages.rest_collection, b'{"collection": [{"n": 1}, {"a": %b}]}'),
-    (pages.cursor_listing, b'{"items": [{"n": 1}, {"a": %b}]}'),
-    (pages.array, b'[{"n": 1}, {"a": %b}]'),
+    (rest_collection, b'{"collection": [{"n": 1}, {"a": %b}]}'),
+    (cursor_listing, b'{"items": [{"n": 1}, {"a": %b}]}'),
+    (array, b'[{"n": 1}, {"a": %b}]'),
 ]
 BROKEN = [
     DEEP,
@@ -141,15 +153,15 @@ def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, va
 @pytest.mark.parametrize(
     ("parse", "body"),
     [
-        (pages.rest_collection, b'{"collection": [NaN]}'),
-        (pages.rest_collection, b'{"collection": NaN}'),
-        (pages.rest_collection, b'{"collection": [], "pagination": {"nextPage": "\xff"}}'),
-        (pages.rest_collection, b'{"collection": [], "pagination": NaN}'),
-        (pages.cursor_listing, b'{"items": [{"n": 1}], "cursor": "\\ud800"}'),
-        (pages.cursor_listing, b'{"items": "\xff"}'),
-        (pages.cursor_listing, b'{"items": [{"n": 1}], "cursor": NaN}'),
-        (pages.array, b"[NaN]"),
-        (pages.array, b"NaN"),
+        (rest_collection, b'{"collection": [NaN]}'),
+        (rest_collection, b'{"collection": NaN}'),
+        (rest_collection, b'{"collection": [], "pagination": {"nextPage": "\xff"}}'),
+        (rest_collection, b'{"collection": [], "pagination": NaN}'),
+        (cursor_listing, b'{"items": [{"n": 1}], "cursor": "\\ud800"}'),
+        (cursor_listing, b'{"items": "\xff"}'),
+        (cursor_listing, b'{"items": [{"n": 1}], "cursor": NaN}'),
+        (array, b"[NaN]"),
+        (array, b"NaN"),
         (single, b"NaN"),
         (pages.count, b"NaN"),
     ],
@@ -161,7 +173,7 @@ def test_nothing_around_the_rows_is_left_out(parse: Parse, body: bytes) -> None:
 
 def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> None:
     with pytest.raises(BadAnswerError) as raised:
-        pages.rest_collection(answer(HTML, headers={"Content-Type": "text/html"}))
+        rest_collection(answer(HTML, headers={"Content-Type": "text/html"}))
     text = str(raised.value)
     assert "GET /customers?pagesize=1000" in text
     assert f"(text/html, {len(HTML)} bytes)" in text
@@ -174,7 +186,7 @@ def test_a_bad_answer_may_have_no_content_type() -> None:
     response = answer(b"")
     del response.headers["Content-Type"]
     with pytest.raises(BadAnswerError, match=r"\(no content type, 0 bytes\)"):
-        pages.array(response)
+        array(response)
 
 
 @given(st.sampled_from(PARSERS), st.binary(max_size=40))
@@ -188,4 +200,4 @@ def test_whatever_comes_is_a_page_or_a_bad_answer(parse: Parse, body: bytes) -> 
 
 @given(st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none())))
 def test_rows_come_as_they_were_sent(rows: list[dict[str, Any]]) -> None:
-    assert list(pages.array(answer(json.dumps(rows).encode())).rows) == rows
+    assert list(array(answer(json.dumps(rows).encode())).rows) == rows

@@ -19,7 +19,7 @@ from tap_visma_economic import schemas
 from tap_visma_economic.records import row_type as row_types
 from tap_visma_economic.records import shape
 from tap_visma_economic.records.drift import Drift
-from tap_visma_economic.records.row_type import Envelope, Flaw, RowType, as_dictionary
+from tap_visma_economic.records.row_type import Envelope, RowType, as_dictionary
 from tap_visma_economic.records.selection import Selection
 
 if TYPE_CHECKING:
@@ -372,13 +372,11 @@ def test_rows_are_read_by_another_type_too() -> None:
     assert not hasattr(again.made[0], "amount")
 
 
-def test_what_is_said_of_rows_goes_with_them() -> None:
+def test_rows_without_a_key_are_noted_where_they_became_records() -> None:
     rows = Stream().decode([entry(1), {"amount": 1}])
-    rows.flaws = {1: [Flaw("entryNumber", "NaN")]}
     taken, again = rows.take([1]), rows.read_as(Stream().row_type)
     rows.finalize(STAMPS)
-    assert (taken.flaws, taken.keyless) == ({0: rows.flaws[1]}, {})
-    assert (again.flaws, again.keyless, rows.keyless) == (rows.flaws, {}, {1: ["entryNumber"]})
+    assert (taken.keyless, again.keyless, rows.keyless) == ({}, {}, {1: ["entryNumber"]})
 
 
 def test_a_lifted_column_is_null_where_the_reference_that_stays_lacks_it() -> None:
