@@ -121,8 +121,8 @@ def stored(inbox: str) -> list[tuple[str, dict[str, Any]]]:
         ("application/json", b'\xef\xbb\xbf{"NewNumber": 5}', {"newnumber": 5}),
         pytest.param(
             "application/json",
-            b'{"%bno": 1, "a\\u0000": 2, "b": 3}' % (b"x" * 60_000),
-            {"b": 3},
+            b'{"%bno": 1, "a\\u0000no": 2, "bNo": 3, "b": 4}' % (b"x" * 60_000),
+            {"bno": 3},
             id="names that would fill the inbox",
         ),
         ("text/plain", "INVOICENO=12\n", {"invoiceno": 12}),
@@ -409,7 +409,7 @@ def test_a_full_inbox_is_a_503_until_it_is_pruned(inbox: str) -> None:
             "Deleted 0 events.\n"
         )
         assert call(receiving) == 503
-        assert Inbox(inbox).prune(timedelta(0)).count == room - 1
+        assert Inbox(inbox).prune(timedelta(0))[0] == room - 1
         assert call(receiving) == 200
     assert f"is full: it has {room:,} events. Prune it, or raise --at-most" in receiving.log
 
@@ -437,7 +437,7 @@ def test_pruning_does_not_disturb_the_receiver(own: Receiving) -> None:
     load = Load(own.port, senders=10, wanted=1000)
     sending = threading.Thread(target=load.run)
     sending.start()
-    assert opened.prune(timedelta(0)).count >= 49_000
+    assert opened.prune(timedelta(0))[0] >= 49_000
     sending.join()
     assert load.statuses == {200: 1000}
 
@@ -483,9 +483,9 @@ def test_health_and_prune_know_all_readers(inbox: str) -> None:
     assert told == {"events": 5, "unread": 3, "unknown_agreements": [3]}
 
     # 2 and 5 have not been read by staging; 5 is the newest too
-    pruned = Inbox(inbox).prune(timedelta(0))
-    assert pruned.count == 3
-    assert set(pruned.behind) == {"staging"}
+    count, behind = Inbox(inbox).prune(timedelta(0))
+    assert count == 3
+    assert set(behind) == {"staging"}
     with contextlib.closing(sqlite3.connect(inbox.removeprefix("sqlite:///"))) as database:
         ids = database.execute("SELECT id FROM events").fetchall()
         database.execute("UPDATE events SET received_at = received_at - 90000")

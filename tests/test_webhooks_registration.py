@@ -521,7 +521,7 @@ def test_the_list_has_every_webhook_of_the_app_and_no_secret(
         f"agreement {NUMBER} (Firma 0): INVOICE_BOOKED  {BASE}/{NUMBER}/INVOICE_BOOKED  enabled\n"
         f"agreement {NUMBER + 1} (Firma 1): INVOICE_BOOKED  "
         f"{BASE}/{NUMBER + 1}/INVOICE_BOOKED  enabled\n"
-        f"agreement {NUMBER + 1} (Firma 1): ORDER_UPDATED  https://***@other.dk/***  disabled\n"
+        f"agreement {NUMBER + 1} (Firma 1): ORDER_UPDATED  https://other.dk/***  disabled\n"
         "2 companies: 3 listed\n"
     )
     assert webhooks.writes() == []
