@@ -103,7 +103,8 @@ _CUSTOMERS = {"customers", "openapi_customers"}
 """Streams that are read last: the rows of others name the customers."""
 
 _KEYS = {"orders_lines": "orderNumber", "quotes_lines": "quoteNumber"}
-"""The property by which a stream's rows are named, if it is not the first of the primary key."""
+"""The property by which a stream's rows are named, if it is not the first of the primary key; see
+docs/economic-api.md#openapi-listings."""
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 

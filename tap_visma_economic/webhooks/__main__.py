@@ -11,6 +11,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,9 @@ from tap_visma_economic.webhooks.registration import (
     UNCHANGED,
     Company,
     Comparison,
-    Removal,
     Result,
     listing,
+    removal,
 )
 from tap_visma_economic.webhooks.secret import in_environment, secrets
 
@@ -213,7 +214,8 @@ def list_(config: Sequence[str]) -> None:
 def remove(config: Sequence[str], url: str, events: Sequence[str], yes: bool) -> None:
     """Delete the webhooks whose URL begins with --url."""
     hint = "" if yes else ". Nothing was removed: add --yes to do so"
-    Companies(config, writes=yes).visit(Removal(url, events, writes=yes), hint)
+    work = partial(removal, url=url, events=events, writes=yes)
+    Companies(config, writes=yes).visit(work, hint)
 
 
 class Companies:

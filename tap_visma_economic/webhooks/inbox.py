@@ -119,15 +119,15 @@ class Inbox:
     """
 
     def __init__(self, url: str, *, create: bool = False, at_most: int | None = None) -> None:
-        parsed = _parsed(url)
-        self._where = _shown(parsed)
+        self._engine = _engine(url, pooled=create)
+        parsed = self._engine.url  # a password may also be in the query
+        self._where = parsed.set(query={}).render_as_string(hide_password=True)
         self._most = None if at_most is None else at_most // BYTES_PER_EVENT
         self._room = 0
-        file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        file = parsed.database if self._engine.name == "sqlite" else None
         self._reserve = Path(f"{file}-reserve") if file else None
         found = None
         if create or not file or Path(file).exists():
-            self._engine = _engine(parsed, pooled=create)
             with self._transaction(writes=create) as connection:
                 if create:
                     _metadata.create_all(connection)
@@ -313,39 +313,28 @@ class Inbox:
             raise InboxError(f"The inbox at {self._where} cannot be {done}: {reason}") from error
 
 
-def _parsed(url: str) -> sa.URL:
-    with contextlib.suppress(ArgumentError, ValueError):  # a port that is none may be a password
+def _engine(url: str, *, pooled: bool) -> sa.Engine:
+    pool: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": sa.NullPool}
+    with contextlib.suppress(ArgumentError, TypeError, ValueError):  # which may quote a password
         parsed = sa.make_url(url)
         if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-            return parsed
-        if parsed.drivername == "postgresql" and "@" not in (parsed.host or ""):
-            return parsed.set(drivername="postgresql+psycopg")
+            engine = sa.create_engine(parsed, connect_args={"timeout": 2}, **pool)
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+            return engine
+        if parsed.drivername == "postgresql" and "@" not in (parsed.host or ""):  # a password's
+            parsed = parsed.set(drivername="postgresql+psycopg")
+            arguments = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+            try:
+                return sa.create_engine(parsed, connect_args=arguments, **pool)
+            except ImportError as error:
+                raise InboxError(
+                    "PostgreSQL's driver is not installed: pip install "
+                    "'tap-visma-economic[webhooks]'"
+                ) from error
     raise InboxError(
         "The inbox must be a URL such as sqlite:///inbox.db or postgresql://user@host/database. In "
         "a password, @ is %40, : is %3A and / is %2F"
     )
-
-
-def _shown(url: sa.URL) -> str:
-    """Return a URL without its password, which may also be in the query."""
-    return url.set(query={}).render_as_string(hide_password=True)
-
-
-def _engine(url: sa.URL, *, pooled: bool) -> sa.Engine:
-    on_sqlite = url.get_backend_name() == "sqlite"
-    arguments = {"timeout": 2} if on_sqlite else {"connect_timeout": 5, "tcp_user_timeout": 10_000}
-    try:
-        pool = {"pool_pre_ping": True} if pooled else {"poolclass": sa.NullPool}
-        engine = sa.create_engine(url, connect_args=arguments, **pool)
-    except ImportError as error:
-        raise InboxError(
-            "PostgreSQL's driver is not installed: pip install 'tap-visma-economic[webhooks]'"
-        ) from error
-    except (ArgumentError, TypeError, ValueError):  # which may quote it
-        raise InboxError(f"The URL of the inbox at {_shown(url)} has an invalid option") from None
-    if on_sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -212,29 +212,18 @@ def listing(company: Company) -> Iterator[Result]:
         yield LISTED, f"{event}  {hook.address}  {hook.state}"
 
 
-@dataclass(frozen=True)
-class Removal:
-    """Deletes the webhooks that are ours, of some event types or of all.
+def removal(company: Company, url: str, events: Sequence[str], *, writes: bool) -> Iterator[Result]:
+    """Delete the webhooks that are ours, of some event types or of all; or only report them."""
 
-    Args:
-        writes: whether they are deleted, or only reported.
-    """
-
-    url: str
-    events: Sequence[str]
-    writes: bool
-
-    def __call__(self, company: Company) -> Iterator[Result]:
-        """Delete those of a company."""
-        for event, hook in company.hooks().items():
-            if hook.is_ours(self.url) and (not self.events or event in self.events):
-                yield _tried(event, partial(self._delete, company, event))
-
-    def _delete(self, company: Company, event: str) -> str:
-        if not self.writes:
+    def delete(event: str) -> str:
+        if not writes:
             return "would be removed"
         company.delete(event)
         return "removed"
+
+    for event, hook in company.hooks().items():
+        if hook.is_ours(url) and (not events or event in events):
+            yield _tried(event, partial(delete, event))
 
 
 @dataclass(frozen=True)
