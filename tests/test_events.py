@@ -19,7 +19,7 @@ from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.conftest import Run, TapRunner
@@ -62,12 +62,12 @@ class Companies:
             self.state = run.state
         return run
 
-    def event_run(self, *events: NewEvent, **settings: Any) -> Run:
+    def event_run(self, *events: NewEvent, streams: Sequence[str] = (), **settings: Any) -> Run:
         """Let events come, and a minute pass, and run."""
         if events:
             self.inbox.append(events)
         self.pass_time(61)
-        return self.run(events_only=True, **settings)
+        return self.run(*streams, events_only=True, **settings)
 
     def pass_time(self, seconds: float) -> None:
         get_older(self.file, seconds)
@@ -362,14 +362,11 @@ def test_a_document_and_its_lines_are_requested_again_until_both_are_served(
             () if endpoint.startswith(f"{late}/{kind}") else rows(endpoint, *args)
         )
     )
-    loaded.inbox.append([updated(one.upper(), number)])
-    loaded.pass_time(61)
-    run = loaded.run(*streams, events_only=True)
+    run = loaded.event_run(updated(one.upper(), number), streams=streams)
     assert set(run.records) == {rest if late == "q2capi:" else lines}
     assert loaded.missing() == [(f"{one.upper()}_UPDATED", str(number))]
     company.rows = rows  # type: ignore[method-assign]
-    loaded.pass_time(61)
-    run = loaded.run(*streams, events_only=True)
+    run = loaded.event_run(streams=streams)
     assert [row[f"{one}Number"] for row in run.records[rest]] == [number]
     assert {row[f"{one}Number"] for row in run.records[lines]} == {number}
     assert len(loaded.paths) == CALLS[f"{one.upper()}_UPDATED"]
@@ -391,9 +388,8 @@ def test_a_document_without_lines_and_amount_is_complete(loaded: Companies) -> N
             else [{**row, "netAmount": 0} for row in rows(endpoint, *args)]
         )
     )
-    loaded.inbox.append([updated("ORDER", number)])
-    loaded.pass_time(61)
-    assert set(loaded.run(*streams, events_only=True).records) == {"orders_drafts"}
+    run = loaded.event_run(updated("ORDER", number), streams=streams)
+    assert set(run.records) == {"orders_drafts"}
     assert loaded.missing() == []
 
 
@@ -467,8 +463,13 @@ def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies) -
     assert loaded.event_run().records
 
 
-def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Companies) -> None:
-    loaded.state["bookmarks"]["agreements"]["partitions"][0]["events"] = {"read": "x"}
+@pytest.mark.parametrize(
+    "damage", [{"read": "x"}, {"at": "2025-11-01T07:00:00"}], ids=["no place", "no time zone"]
+)
+def test_damaged_events_in_the_state_are_replaced_by_the_next_night(
+    loaded: Companies, damage: dict[str, str]
+) -> None:
+    loaded.state["bookmarks"]["agreements"]["partitions"][0]["events"].update(damage)
     loaded.inbox.append([updated("CUSTOMER", 3)])
     get_older(loaded.file, 61)
     run = loaded.run(events_only=True)
@@ -476,15 +477,6 @@ def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Comp
     assert "damaged" in run.stderr
     loaded.run()
     assert loaded.place() == 1
-
-
-def test_an_instant_without_a_zone_in_the_state_counts_as_damage(loaded: Companies) -> None:
-    partition = loaded.state["bookmarks"]["agreements"]["partitions"][0]
-    partition["events"]["at"] = "2025-11-01T07:00:00"
-    loaded.inbox.append([updated("CUSTOMER", 3)])
-    get_older(loaded.file, 61)
-    run = loaded.run(events_only=True)
-    assert "damaged" in run.stderr
 
 
 def test_numbers_that_no_row_can_have_do_not_stop_the_others(loaded: Companies) -> None:

@@ -88,7 +88,8 @@ class NewEvent:
         agreement_number: whose event it is.
         name: type of the event in upper case, such as `INVOICE_BOOKED`.
         numbers: what the request named, by e-conomic's merge field in lower case, such as
-            `invoiceno`.
+            `invoiceno`. A value is an integer if it is written as one; others, such as the product
+            number `0012`, are text.
     """
 
     agreement_number: int
