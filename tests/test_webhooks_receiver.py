@@ -261,6 +261,16 @@ def test_a_secret_that_cannot_be_used_is_not_shown(inbox: str, secret: str, word
     assert not secret or secret not in done.stderr
 
 
+def test_the_secret_can_be_in_the_file_env(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TAP_VISMA_ECONOMIC_WEBHOOK_SECRET=too-short\n")
+    line = [COMMAND, "serve", "--inbox", "sqlite:///inbox.db", "--port", "0"]
+    done = subprocess.run(
+        line, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert "must have at least 32 characters" in done.stderr
+    assert "too-short" not in done.stderr
+
+
 def test_the_log_shows_no_secret_and_no_path_and_is_short(own: Receiving) -> None:
     hand_made = f"/{signed(AGREEMENT)}/{AGREEMENT}/INVOICE_BOOKED"
     for _ in range(100):

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from tap_visma_economic.webhooks.registration import (
     UNCHANGED,
     Company,
     Comparison,
-    Result,
+    Work,
     listing,
     removal,
 )
@@ -281,7 +281,7 @@ class Companies:
     def _company(self, grant: Grant) -> Company:
         return Company(self._run, self._run.agreement_of(grant))
 
-    def visit(self, work: Callable[[Company], Iterator[Result]], hint: str = "") -> None:
+    def visit(self, work: Work, hint: str = "") -> None:
         """Do something for every company, print the results, and exit with 1 if anything failed.
 
         Args:
@@ -290,7 +290,11 @@ class Companies:
         """
         total: Counter[str] = Counter()
         try:
-            for who, results in self._results(work):
+            visits = self._run.prefetcher.outcomes(
+                partial(self._results, work), self._run.grants, at_once=AT_ONCE
+            )
+            for _, visited in visits:
+                who, results = visited()
                 for done, found in results.items():
                     total[done] += len(found)
                     lines = found if done in (PROBLEM, LISTED) else [f"{done}: {', '.join(found)}"]
@@ -306,27 +310,19 @@ class Companies:
             self._say(f"Incomplete: {counted(problems, 'problem')}, listed above", err=True)
             sys.exit(1)
 
-    def _results(
-        self, work: Callable[[Company], Iterator[Result]]
-    ) -> Iterator[tuple[str, dict[str, list[str]]]]:
-        """Yield who each company is, and the results of the work by what was done, in order."""
-
-        def visited(grant: Grant) -> tuple[str, dict[str, list[str]]]:
-            who, results = grant.where, defaultdict[str, list[str]](list)
-            try:
-                company = self._company(grant)
-                who = str(company.agreement)
-                for done, event in work(company):
-                    results[done].append(event)
-            except AccessDeniedError as error:
-                results[PROBLEM].append(f"{error}. Webhooks need an app with the role SuperUser")
-            except EconomicError as error:
-                results[PROBLEM].append(str(error))
-            return who, results
-
-        prefetcher = self._run.prefetcher
-        for _, answer in prefetcher.outcomes(visited, self._run.grants, at_once=AT_ONCE):
-            yield answer()
+    def _results(self, work: Work, grant: Grant) -> tuple[str, dict[str, list[str]]]:
+        """Return who a company is, and the results of the work by what was done."""
+        who, results = grant.where, defaultdict[str, list[str]](list)
+        try:
+            company = self._company(grant)
+            who = str(company.agreement)
+            for done, event in work(company):
+                results[done].append(event)
+        except AccessDeniedError as error:
+            results[PROBLEM].append(f"{error}. Webhooks need an app with the role SuperUser")
+        except EconomicError as error:
+            results[PROBLEM].append(str(error))
+        return who, results
 
     def _say(self, text: str, *, err: bool = False) -> None:
         line = SIGNATURE.sub("***", redacted(text, self._hidden))

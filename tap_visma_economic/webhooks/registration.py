@@ -46,6 +46,9 @@ Result = tuple[str, str]
 """What was done, such as `registered` or `unchanged`, and to the webhook of which event type.
 Of a problem and of what is only listed, a line about it."""
 
+Work = Callable[["Company"], Iterator[Result]]
+"""What to do about one company's webhooks."""
+
 _TAKEN = (
     "taken, but not by this app: the webhook was set up by hand in e-conomic, or by another app. "
     "Delete it there (All settings, Extensions, Web hooks), then run the command again"
