@@ -30,7 +30,7 @@ from tap_visma_economic.webhooks.inbox import (
     NewEvent,
 )
 from tests import warm
-from tests.conftest import ROOT, clean_environment, settings_for
+from tests.conftest import OLD_PYTHON, ROOT, clean_environment, settings_for
 from tests.documents import every_block
 from tests.receiving import COMMAND, SECRET, Load, Receiving, command, signed
 from tests.support import CANARY, keeps_secrets
@@ -96,6 +96,18 @@ def call(
         response = connection.getresponse()
         response.read()
     return response.status
+
+
+def failed(folder: Path, *arguments: str, secret: str = SECRET) -> tuple[int, str]:
+    """Run a command that cannot work; return its exit code, and the one line that it prints."""
+    env = {**clean_environment(), "TAP_VISMA_ECONOMIC_WEBHOOK_SECRET": secret}
+    program = Path(COMMAND).name
+    code, out, err = warm.run(arguments, env=env, folder=folder, timeout=120, program=program)
+    said = OLD_PYTHON.sub("", err.decode())
+    assert out == b""
+    assert "Traceback" not in said
+    assert code == 2 or len(said.splitlines()) == 1  # 2: with the usage
+    return code, said
 
 
 def every_event(inbox: Inbox) -> list[list[Event]]:
@@ -252,13 +264,10 @@ def test_two_secrets_are_accepted_while_one_is_replaced(inbox: str) -> None:
         (",".join([SECRET] * 3), "NEW,OLD"),
     ],
 )
-def test_a_secret_that_cannot_be_used_is_not_shown(inbox: str, secret: str, words: str) -> None:
-    env = {"TAP_VISMA_ECONOMIC_WEBHOOK_SECRET": secret}
-    done = command("serve", "--inbox", inbox, "--port", "0", env=env)
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not secret or secret not in done.stderr
+def test_a_secret_that_cannot_be_used_is_not_shown(tmp_path: Path, secret: str, words: str) -> None:
+    code, said = failed(tmp_path, "serve", "--inbox", "sqlite:///x.db", secret=secret)
+    assert (code, words in said) == (1, True)
+    assert not secret or secret not in said
 
 
 def test_the_secret_can_be_in_the_file_env(tmp_path: Path) -> None:
@@ -536,15 +545,8 @@ def test_health_and_prune_know_all_readers(inbox: str) -> None:
 )
 def test_no_message_shows_the_password_of_an_inbox(url: str, tmp_path: Path) -> None:
     (tmp_path / "known.db").touch()
-    arguments = ["health", "--inbox", url.format(CANARY)]
-    environment, program = clean_environment(), Path(COMMAND).name
-    code, out, err = warm.run(
-        arguments, env=environment, folder=tmp_path, timeout=120, program=program
-    )
-    assert (code, out) == (1, b"")
-    assert b"inbox" in err
-    assert CANARY.encode() not in err
-    assert b"Traceback" not in err
+    code, said = failed(tmp_path, "health", "--inbox", url.format(CANARY))
+    assert (code, "inbox" in said, CANARY in said) == (1, True, False)
 
 
 def test_nor_does_a_run(warm_tap: TapRunner, sandbox: Sandbox) -> None:
@@ -619,19 +621,15 @@ def test_the_commands_of_the_page_work(own: Receiving, tmp_path: Path) -> None:
         (["prune", "--inbox", "sqlite:///x"], 2, "--older-than"),
         (["serve", "--inbox", "sqlite:///x", "--at-most", "0GB"], 2, "a unit: KB, MB, GB"),
         (["serve", "--inbox", "sqlite:////no/such/folder/x.db"], 1, "cannot be written"),
-        (["serve", "--inbox", "sqlite:///{tmp}/x.db", "--host", "192.0.2.1"], 1, "Cannot listen"),
-        (["health", "--inbox", "postgresql://u:hidden@127.0.0.1:9/d"], 1, "u:***@127.0.0.1:9/d"),
+        (["serve", "--inbox", "sqlite:///x.db", "--host", "192.0.2.1"], 1, "Cannot listen"),
+        (["health", "--inbox", "postgresql://u:x@127.0.0.1:9/d"], 1, "u:***@127.0.0.1:9/d"),
     ],
 )
 def test_what_cannot_work_is_one_line(
     tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    env = {"TAP_VISMA_ECONOMIC_WEBHOOK_SECRET": SECRET}
-    done = command(*(part.replace("{tmp}", str(tmp_path)) for part in arguments), env=env)
-    assert done.returncode == code
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "hidden" not in done.stderr
+    ended, said = failed(tmp_path, *arguments)
+    assert (ended, words in said) == (code, True), said
 
 
 # Without the extra
