@@ -28,7 +28,7 @@ from tap_visma_economic.errors import (
     counted,
     shown,
 )
-from tap_visma_economic.redact import redact_logs, redacted
+from tap_visma_economic.redact import redacted
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.webhooks.inbox import Inbox
 from tap_visma_economic.webhooks.registration import (
@@ -42,7 +42,7 @@ from tap_visma_economic.webhooks.registration import (
     listing,
     removal,
 )
-from tap_visma_economic.webhooks.secret import in_environment, secrets
+from tap_visma_economic.webhooks.secret import secrets
 
 if TYPE_CHECKING:
     from tap_visma_economic.agreements_file import Grant
@@ -240,9 +240,7 @@ class Companies:
             raise ConfigError("All companies in the settings are disabled. Enable one")
         run.known = {grant.token: grant.number for grant in run.grants if grant.number}
         run.transport.writes = writes
-        self._hidden = [run.config["app_secret_token"], *(grant.token for grant in run.grants)]
-        self._hidden += in_environment()
-        redact_logs(self._hidden)
+        self._tokens = [run.config["app_secret_token"], *(grant.token for grant in run.grants)]
 
     def comparison(self, url: str, events: Sequence[str], **options: bool) -> Comparison:
         """Return a comparison with the event types that e-conomic has, read once.
@@ -325,7 +323,7 @@ class Companies:
         return who, results
 
     def _say(self, text: str, *, err: bool = False) -> None:
-        line = SIGNATURE.sub("***", redacted(text, self._hidden))
+        line = SIGNATURE.sub("***", redacted(text, self._tokens))
         click.echo(shown(line, len(line)), err=err)
 
 

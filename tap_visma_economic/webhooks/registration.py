@@ -196,8 +196,8 @@ class Company:
 def _read(response: requests.Response, decoder: Decoder[Any]) -> Any:
     """Return the content of a response. An error quotes no signature."""
     content, status = response.content, response.status_code
-    taken = HTTPStatus.BAD_REQUEST, b"WebhookAlreadyExistsForEventType"
-    if status == HTTPStatus.CONFLICT or (status == taken[0] and taken[1] in content):
+    is_taken = status >= HTTPStatus.BAD_REQUEST and b"WebhookAlreadyExistsForEventType" in content
+    if is_taken or status == HTTPStatus.CONFLICT:
         raise ConflictError("it was changed by somebody else at the same time. Try again")
     if status not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
         text = SIGNATURE.sub("***", content.decode("utf-8", "replace"))
