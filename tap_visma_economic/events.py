@@ -63,7 +63,7 @@ class Rule:
     Args:
         field: the merge field with the number of the row.
         rows: groups of streams, in one of each of which the row is.
-        lines: the stream with the lines of that row, if they are read by its number.
+        lines: the stream with the lines of that row, which are read by its number.
         anew: streams that are read as in a nightly run.
         customer: the customer that the row names is read too.
     """
@@ -83,7 +83,7 @@ _INVOICE = Rule(
 )
 _JOURNAL = Rule(anew=("booked_entries", "draft_entries", "attached_documents"))
 _ORDER = Rule(rows=(("orders_drafts", "orders_sent", "orders_archived"),), lines="orders_lines")
-_QUOTE = Rule(rows=(("quotes_drafts", "quotes_sent", "quotes_archived"),), anew=("quotes_lines",))
+_QUOTE = Rule(rows=(("quotes_drafts", "quotes_sent", "quotes_archived"),), lines="quotes_lines")
 
 RULES = {
     "INVOICE_BOOKED": _INVOICE,
@@ -102,10 +102,9 @@ RULES = {
 _CUSTOMERS = {"customers", "openapi_customers"}
 """Streams that are read last: the rows of others name the customers."""
 
-_KEYS = {"orders_lines": "orderNumber"}
-"""The property by which a stream's rows are named, if it is not the first of the primary key. How
-the lines of other documents refer to them is not documented."""
-
+_KEYS = {"orders_lines": "orderNumber", "quotes_lines": "quoteNumber"}
+"""The property by which a stream's rows are named, if it is not the first of the primary key; see
+docs/economic-api.md#openapi-listings."""
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -147,6 +146,7 @@ class _Work:
         keys: numbers of rows to read, by stream; none yet where they are in rows of another.
         anew: streams that are read as in a nightly run.
         found: streams and numbers of rows that e-conomic returned.
+        valued: those of them that have an amount.
     """
 
     place: int
@@ -155,6 +155,7 @@ class _Work:
     keys: dict[str, set[str]] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
     found: set[tuple[str, str]] = field(default_factory=set)
+    valued: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def streams(self) -> set[str]:
@@ -366,7 +367,8 @@ class Events:
             return
 
         def named() -> Reading:
-            return NamedRows(stream, agreement, before, options, left)
+            filters = [*_filters(stream, left)]
+            return NamedRows(stream, agreement, before, options, stream.replication, filters)
 
         for step in Partition(stream, agreement, named, before, None).steps():
             if isinstance(step, Partition):
@@ -380,10 +382,13 @@ class Events:
         keys = work.keys.get(stream.name, ())
         followers = self._streams.keys() & _CUSTOMERS if stream.name == "invoices_booked" else ()
         for place, value in enumerate(page.rows.column(_key_of(stream)) if keys else ()):
-            if str(value) in keys:
-                work.found.add((stream.name, str(value)))
+            if (key := str(value)) in keys:
+                work.found.add((stream.name, key))
+                row = page.rows[place]
+                if row.get("netAmount"):
+                    work.valued.add((stream.name, key))
                 for follower in followers:
-                    number = (page.rows[place].get("customer") or {}).get("customerNumber")
+                    number = (row.get("customer") or {}).get("customerNumber")
                     work.keys.setdefault(follower, set()).add(str(number))
 
     def end(self) -> None:
@@ -402,39 +407,42 @@ class Events:
     def _lacks(self, number: int, work: _Work, name: str, key: str) -> bool:
         """Return whether e-conomic did not return a named row of a stream that it serves.
 
-        An order may have no lines, and its lines may be served before the order itself.
+        A document and its lines may be served one before the other. It may have no lines, but then
+        it has no amount either.
         """
         rule, selected = RULES[name], self._streams.keys()
-        groups = (selected & {*group} or selected & {rule.lines} for group in rule.rows)
+        lines = selected & {rule.lines}
+        groups = [selected & {*group} or lines for group in rule.rows]
+        if any((stream, key) in work.valued for group in rule.rows for stream in group):
+            groups.append(lines)
         return any(
             group and all(self._run.ended[s, number] and (s, key) not in work.found for s in group)
             for group in groups
         )
 
 
+@dataclass(eq=False, repr=False)
 class NamedRows(Reading):
     """Rows by their numbers. No bookmark, no row count and no set of open rows changes.
 
     A row that is open is not written: by the state it is not, so nothing would read it again once
     it is settled. The next reading of the open rows has it.
+
+    Args:
+        filters: of the rows with these numbers, each of some of them.
     """
 
-    def __init__(
-        self,
-        stream: EconomicStream,
-        agreement: Agreement,
-        state: State,
-        options: Options,
-        keys: set[str],
-    ) -> None:
-        super().__init__(stream, agreement, state, options, stream.replication)
+    filters: Sequence[str]
+
+    def __post_init__(self) -> None:
+        """Set what a reading of only some rows has to."""
+        super().__post_init__()
         self.full_refresh = False
-        self._filters = _filters(stream, keys)
 
     def pages(self) -> Pages:
         """Yield the rows with these numbers."""
         items = getattr(self.by, "open_items", None)
-        for named in self._filters:
+        for named in self.filters:
             for context, page in self.stream.read(self.agreement, both(named, self._date_filter)):
                 if items:
                     flags = open_flags(page.rows.column(items.amount))

@@ -69,8 +69,10 @@ class Receiving:
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        assert self._listening.wait(120), self.log
-        self.port = int(re.findall(r"port (\d+)", self.log)[0])
+        self._listening.wait(120)
+        ports = re.findall(r"Listening on .* port (\d+)", self.log)
+        assert ports, self.log
+        self.port = int(ports[0])
 
     def _read(self) -> None:
         assert self.process.stderr
@@ -78,6 +80,7 @@ class Receiving:
             self.log += line
             if "Listening" in line:
                 self._listening.set()
+        self._listening.set()  # or it has ended
         self.process.stderr.close()
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.conftest import Run, TapRunner
@@ -62,12 +62,12 @@ class Companies:
             self.state = run.state
         return run
 
-    def event_run(self, *events: NewEvent, **settings: Any) -> Run:
+    def event_run(self, *events: NewEvent, streams: Sequence[str] = (), **settings: Any) -> Run:
         """Let events come, and a minute pass, and run."""
         if events:
             self.inbox.append(events)
         self.pass_time(61)
-        return self.run(events_only=True, **settings)
+        return self.run(*streams, events_only=True, **settings)
 
     def pass_time(self, seconds: float) -> None:
         get_older(self.file, seconds)
@@ -137,7 +137,14 @@ def test_a_booked_invoice_is_read_with_its_lines_entries_and_customer(loaded: Co
     assert len(loaded.paths) == CALLS["INVOICE_BOOKED"]
 
 
-CALLS = {"INVOICE_BOOKED": 9, "JOURNAL_BOOKED": 3, "CUSTOMER_UPDATED": 1, "PRODUCT_UPDATED": 1}
+CALLS = {
+    "INVOICE_BOOKED": 9,
+    "JOURNAL_BOOKED": 3,
+    "CUSTOMER_UPDATED": 1,
+    "PRODUCT_UPDATED": 1,
+    "ORDER_UPDATED": 6,
+    "QUOTE_UPDATED": 6,
+}
 """Calls because of an event; docs/running/webhooks.md tells them."""
 
 
@@ -327,16 +334,46 @@ def test_a_copied_state_is_another_reader_by_its_name(loaded: Companies) -> None
     loaded.event_run()
     assert loaded.inbox.health()["unread"] == 0
     loaded.state, copied = copied, loaded.state
-    loaded.run(events_only=True, events_reader="staging", rest_url="http://127.0.0.1:9", code=1)
+    nowhere: dict[str, Any] = {"rest_url": "http://127.0.0.1:9", "max_wait_minutes": 0}
+    loaded.run(events_only=True, events_reader="staging", code=1, **nowhere)
     loaded.state = copied
     loaded.event_run(updated("CUSTOMER", 4))
     loaded.event_run()
     assert loaded.inbox.health()["unread"] == 2
-    assert set(loaded.inbox.prune(dt.timedelta(0)).behind) == {"staging"}
+    assert set(loaded.inbox.prune(dt.timedelta(0))[1]) == {"staging"}
     assert loaded.inbox.health()["events"] == 2
 
 
-def test_an_order_whose_lines_are_served_before_it_is_requested_again(loaded: Companies) -> None:
+@pytest.mark.parametrize("kind", ["orders", "quotes"])
+@pytest.mark.parametrize("late", ["rest:", "q2capi:"])
+def test_a_document_and_its_lines_are_requested_again_until_both_are_served(
+    loaded: Companies, kind: str, late: str
+) -> None:
+    company, one = loaded.companies[0], kind[:-1]
+    rest, lines = f"{kind}_drafts", f"{kind}_lines"
+    streams = (rest, lines, f"{kind}_archived", f"{kind}_sent")
+    loaded.run(*streams)
+    number = company.draft(
+        kind, company.world.customers[0].number, company.world.products[0].number
+    )
+    rows = company.rows
+    company.rows = (  # type: ignore[method-assign]
+        lambda endpoint, *args: (
+            () if endpoint.startswith(f"{late}/{kind}") else rows(endpoint, *args)
+        )
+    )
+    run = loaded.event_run(updated(one.upper(), number), streams=streams)
+    assert set(run.records) == {rest if late == "q2capi:" else lines}
+    assert loaded.missing() == [(f"{one.upper()}_UPDATED", str(number))]
+    company.rows = rows  # type: ignore[method-assign]
+    run = loaded.event_run(streams=streams)
+    assert [row[f"{one}Number"] for row in run.records[rest]] == [number]
+    assert {row[f"{one}Number"] for row in run.records[lines]} == {number}
+    assert len(loaded.paths) == CALLS[f"{one.upper()}_UPDATED"]
+    assert loaded.missing() == []
+
+
+def test_a_document_without_lines_and_amount_is_complete(loaded: Companies) -> None:
     company = loaded.companies[0]
     streams = ("orders_archived", "orders_drafts", "orders_lines", "orders_sent")
     loaded.run(*streams)
@@ -345,17 +382,14 @@ def test_an_order_whose_lines_are_served_before_it_is_requested_again(loaded: Co
     )
     rows = company.rows
     company.rows = (  # type: ignore[method-assign]
-        lambda endpoint, *args: () if endpoint.startswith("rest:/orders") else rows(endpoint, *args)
+        lambda endpoint, *args: (
+            ()
+            if endpoint.endswith("/lines")
+            else [{**row, "netAmount": 0} for row in rows(endpoint, *args)]
+        )
     )
-    loaded.inbox.append([updated("ORDER", number)])
-    loaded.pass_time(61)
-    assert set(loaded.run(*streams, events_only=True).records) == {"orders_lines"}
-    assert loaded.missing() == [("ORDER_UPDATED", str(number))]
-    company.rows = rows  # type: ignore[method-assign]
-    loaded.pass_time(61)
-    run = loaded.run(*streams, events_only=True)
-    assert [row["orderNumber"] for row in run.records["orders_drafts"]] == [number]
-    assert {row["orderNumber"] for row in run.records["orders_lines"]} == {number}
+    run = loaded.event_run(updated("ORDER", number), streams=streams)
+    assert set(run.records) == {"orders_drafts"}
     assert loaded.missing() == []
 
 
@@ -429,8 +463,13 @@ def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies) -
     assert loaded.event_run().records
 
 
-def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Companies) -> None:
-    loaded.state["bookmarks"]["agreements"]["partitions"][0]["events"] = {"read": "x"}
+@pytest.mark.parametrize(
+    "damage", [{"read": "x"}, {"at": "2025-11-01T07:00:00"}], ids=["no place", "no time zone"]
+)
+def test_damaged_events_in_the_state_are_replaced_by_the_next_night(
+    loaded: Companies, damage: dict[str, str]
+) -> None:
+    loaded.state["bookmarks"]["agreements"]["partitions"][0]["events"].update(damage)
     loaded.inbox.append([updated("CUSTOMER", 3)])
     get_older(loaded.file, 61)
     run = loaded.run(events_only=True)
@@ -438,15 +477,6 @@ def test_damaged_events_in_the_state_are_replaced_by_the_next_night(loaded: Comp
     assert "damaged" in run.stderr
     loaded.run()
     assert loaded.place() == 1
-
-
-def test_an_instant_without_a_zone_in_the_state_counts_as_damage(loaded: Companies) -> None:
-    partition = loaded.state["bookmarks"]["agreements"]["partitions"][0]
-    partition["events"]["at"] = "2025-11-01T07:00:00"
-    loaded.inbox.append([updated("CUSTOMER", 3)])
-    get_older(loaded.file, 61)
-    run = loaded.run(events_only=True)
-    assert "damaged" in run.stderr
 
 
 def test_numbers_that_no_row_can_have_do_not_stop_the_others(loaded: Companies) -> None:

@@ -27,16 +27,17 @@ LONGEST_NAME, LONGEST_NUMBERS = 100, 512
 BYTES_PER_EVENT = 1024
 """What an event counts in `at_most`: the longest takes less, with its share of the index."""
 
-_LOCK = 4_273_046_551
-"""Key of PostgreSQL's advisory lock, held by one writer from before its INSERT to its COMMIT."""
-
-_LIMITS = {
-    "idle_in_transaction_session_timeout": "5s",  # a receiver that hangs must not keep the lock
-    "lock_timeout": "2s",
-    "statement_timeout": "30s",
-    "synchronous_commit": "on",
+BEGIN = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": """
+        SET LOCAL idle_in_transaction_session_timeout = '5s';  -- or a hung receiver keeps the lock
+        SET LOCAL lock_timeout = '2s';
+        SET LOCAL statement_timeout = '30s';
+        SET LOCAL synchronous_commit = on;
+        SELECT pg_advisory_xact_lock(4273046551)  -- until COMMIT
+    """,
 }
-"""Settings of each of PostgreSQL's transactions that write."""
+"""How a transaction that writes begins: each waits for the one before it, for two seconds."""
 
 _PRUNED_AT_ONCE = 10_000
 """Ids per transaction of `prune`, so that the receiver can write in between."""
@@ -69,7 +70,10 @@ _readers = sa.Table(
     sa.Column("place", sa.BigInteger, nullable=False),
     sa.Column("at", sa.Float(53), nullable=False),
 )
+_end = sa.select(sa.func.coalesce(sa.func.max(_events.c.id), 0))
+_count = sa.select(sa.func.count()).select_from(_events)
 _of_same = _readers.c.agreement_number == _events.c.agreement_number
+_is_unread = _of_same & (_readers.c.place < _events.c.id)
 
 
 class InboxError(EconomicError):
@@ -95,23 +99,9 @@ class NewEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Event(NewEvent):
-    """An event of the inbox.
-
-    Args:
-        id: its place in the log, from 1. No two events get the same.
-        received_at: when it was stored, in seconds since the epoch, by the receiver's clock.
-    """
+    """An event of the inbox; `id` is its place in the log, from 1. No two events get the same."""
 
     id: int
-    received_at: float
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """How many events `prune` deleted, and when the readers that keep older ones last read."""
-
-    count: int
-    behind: Mapping[str, datetime]
 
 
 class Inbox:
@@ -130,27 +120,24 @@ class Inbox:
     """
 
     def __init__(self, url: str, *, create: bool = False, at_most: int | None = None) -> None:
-        parsed = _parsed(url)
-        self._where = _shown(parsed)
+        self._engine = _engine(url, pooled=create)
+        parsed = self._engine.url  # a password may also be in the query
+        self._where = parsed.set(query={}).render_as_string(hide_password=True)
         self._most = None if at_most is None else at_most // BYTES_PER_EVENT
         self._room = 0
-        on_sqlite = parsed.get_backend_name() == "sqlite"
-        self._file = Path(parsed.database or "") if on_sqlite else None
-        missing = InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
-        if self._file and not (create or self._file.exists()):
-            raise missing
-        self._engine = _engine(parsed, pooled=create)
-        with self._transaction(writes=create) as connection:
-            if create:
-                _metadata.create_all(connection)
-            elif not sa.inspect(connection).has_table(_inbox.name):
-                raise missing
-            found = connection.scalar(sa.select(_inbox.c.id))
-            if not found:
-                if not create:
-                    raise missing
-                found = str(uuid.uuid4())
-                connection.execute(sa.insert(_inbox).values(id=found))
+        file = parsed.database if self._engine.name == "sqlite" else None
+        self._reserve = Path(f"{file}-reserve") if file else None
+        found = None
+        if create or not file or Path(file).exists():
+            with self._transaction(writes=create) as connection:
+                if create:
+                    _metadata.create_all(connection)
+                    if not connection.scalar(sa.select(_inbox.c.id)):
+                        connection.execute(sa.insert(_inbox).values(id=str(uuid.uuid4())))
+                if sa.inspect(connection).has_table(_inbox.name):
+                    found = connection.scalar(sa.select(_inbox.c.id))
+        if not found:
+            raise InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
         self.id: str = found
         if create:
             self._keep_reserve()
@@ -160,24 +147,22 @@ class Inbox:
         self._engine.dispose()
 
     def append(self, events: Sequence[NewEvent]) -> None:
-        """Store events in one transaction, which is on the disk when this returns."""
+        """Store events in one transaction, which is on the disk when this returns.
+
+        Without events it only shows whether one could be stored now.
+        """
         now = time.time()
         with self._transaction(writes=True) as connection:
-            self._take_room(connection, len(events))
-            connection.execute(
-                sa.insert(_events), [{**vars(e), "received_at": now} for e in events]
-            )
-
-    def check(self) -> None:
-        """Write, to see whether an event could be stored now."""
-        with self._transaction(writes=True) as connection:
-            self._take_room(connection, 1)
-            connection.execute(sa.update(_inbox).values(id=self.id))
+            self._take_room(connection, max(len(events), 1))
+            if rows := [{**vars(event), "received_at": now} for event in events]:
+                connection.execute(sa.insert(_events), rows)
+            else:
+                connection.execute(sa.update(_inbox).values(id=self.id))
 
     def _take_room(self, connection: sa.Connection, events: int) -> None:
         """Count the inbox again when a tenth of the room is used: other receivers write too."""
         if self._most is not None and self._room < events:
-            count = _count(connection)
+            count = connection.scalar(_count) or 0
             if count + events > self._most:
                 raise InboxError(
                     f"The inbox at {self._where} is full: it has {count:,} events. Prune it, or "
@@ -194,17 +179,15 @@ class Inbox:
                 receiver's clock puts more than a minute into the future is not.
         """
         with self._transaction() as connection:
-            end = _end(connection)
-            if youngest is not None:
-                now = time.time()
-                young = sa.select(sa.func.min(_events.c.id)).where(
-                    _events.c.id > end - _RECENT,
-                    _events.c.received_at > now - youngest.total_seconds(),
-                    _events.c.received_at < now + 60,
-                )
-                first = connection.scalar(young)
-                return end if first is None else first - 1
-            return end
+            end = connection.scalar(_end) or 0
+            if youngest is None:
+                return end
+            now = time.time()
+            is_young = _events.c.received_at.between(now - youngest.total_seconds(), now + 60)
+            young = sa.select(sa.func.min(_events.c.id)).where(
+                _events.c.id > end - _RECENT, is_young
+            )
+            return (connection.scalar(young) or end + 1) - 1
 
     def agreements(self) -> set[int]:
         """Return the numbers of all agreements that have events."""
@@ -224,7 +207,8 @@ class Inbox:
             values = sa.values(*columns, name="places", literal_binds=True).data([*places.items()])
             read = values.cte()  # one look-up in the index for each agreement
             beyond = (_events.c.agreement_number == read.c.number) & (_events.c.id > read.c.place)
-            query = sa.select(_events).join_from(read, _events, beyond).order_by(_events.c.id)
+            wanted = [_events.c[name] for name in ("agreement_number", "name", "numbers", "id")]
+            query = sa.select(*wanted).join_from(read, _events, beyond).order_by(_events.c.id)
             with self._transaction() as connection:
                 for row in connection.execute(query.where(_events.c.id <= up_to)).mappings():
                     found.setdefault(row["agreement_number"], []).append(Event(**row))
@@ -236,16 +220,15 @@ class Inbox:
         Other agreements keep their places: shards that continue from copies of a state are one
         reader. The tap never reads this back: `health` and `prune` do.
         """
-        row = {"reader": reader, "at": time.time()}
-        statement = sa.text(
+        statement = sa.text(  # as both databases have it
             "INSERT INTO readers (reader, agreement_number, place, at) "
             "VALUES (:reader, :number, :place, :at) "
             "ON CONFLICT (reader, agreement_number) DO UPDATE SET place = excluded.place, "
             "at = excluded.at"
         )
-        if places:
+        row = {"reader": reader, "at": time.time()}
+        if rows := [{**row, "number": number, "place": place} for number, place in places.items()]:
             with self._transaction(writes=True) as connection:
-                rows = [{**row, "number": number, "place": at} for number, at in places.items()]
                 connection.execute(statement, rows)
 
     def forget(self, reader: str) -> None:
@@ -258,69 +241,54 @@ class Inbox:
 
         The agreements that no reader knows are `unknown_agreements`; their events are unread.
         """
-        known = sa.exists().where(_of_same)
-        is_read = known & ~sa.exists().where(_of_same, _readers.c.place < _events.c.id)
-        unread = sa.select(sa.func.count(), sa.func.min(_events.c.received_at)).where(~is_read)
-        unknown = sa.select(_events.c.agreement_number).distinct().where(~known)
+        is_unknown = ~sa.exists().where(_of_same)
+        unread = sa.select(sa.func.count(), sa.func.min(_events.c.received_at))
+        unread = unread.where(is_unknown | sa.exists().where(_is_unread))
+        unknown = sa.select(_events.c.agreement_number).distinct().where(is_unknown)
         with self._transaction() as connection:
             count, oldest = connection.execute(unread).one()
             return {
-                "events": _count(connection),
+                "events": connection.scalar(_count),
                 "unread": count,
                 "oldest_unread_seconds": max(0, round(time.time() - oldest)) if count else 0,
                 "unknown_agreements": sorted(connection.scalars(unknown)),
             }
 
-    def prune(self, older_than: timedelta) -> Pruned:
+    def prune(self, older_than: timedelta) -> tuple[int, dict[str, datetime]]:
         """Delete the events that are older, and that all readers of their agreement have read.
 
         Events of an agreement without a reader go by their age alone. The newest event is kept.
+
+        Returns:
+            The number of events deleted, and the readers because of which older ones are kept, with
+            the time at which each last read.
         """
         is_old = _events.c.received_at < time.time() - older_than.total_seconds()
-        is_unread = _of_same & (_readers.c.place < _events.c.id)
-        behind = (
-            sa.select(_readers.c.reader, sa.func.max(_readers.c.at))
-            .join_from(_readers, _events, is_unread)
-            .where(is_old)
-            .group_by(_readers.c.reader)
-        )
+        behind = sa.select(_readers.c.reader, sa.func.max(_readers.c.at))
+        behind = behind.join_from(_readers, _events, _is_unread).where(is_old)
         count = 0
-        with self._without_reserve():
+        if self._reserve:
+            self._reserve.unlink(missing_ok=True)
+        try:
+            self._shrink()
             with self._transaction() as connection:
                 first = connection.scalar(sa.select(sa.func.min(_events.c.id))) or 0
-                end = _end(connection)
+                end = connection.scalar(_end) or 0
             for start in range(first, end, _PRUNED_AT_ONCE):
                 ids = (_events.c.id >= start) & (_events.c.id < min(start + _PRUNED_AT_ONCE, end))
-                gone = sa.delete(_events).where(ids, is_old, ~sa.exists().where(is_unread))
+                gone = sa.delete(_events).where(ids, is_old, ~sa.exists().where(_is_unread))
                 with self._transaction(writes=True) as connection:
                     count += connection.execute(gone).rowcount
                 self._shrink()
-        with self._transaction() as connection:
-            late = {
-                reader: datetime.fromtimestamp(at, timezone.utc)
-                for reader, at in connection.execute(behind)
-            }
-        return Pruned(count, late)
-
-    # A full disk
-
-    @contextlib.contextmanager
-    def _without_reserve(self) -> Iterator[None]:
-        """Free the reserve's space for a while: SQLite needs some to delete rows on a full disk."""
-        if self._file:
-            self._reserve.unlink(missing_ok=True)
-            self._shrink()
-        try:
-            yield
         finally:
             self._keep_reserve()
-
-    @property
-    def _reserve(self) -> Path:
-        return Path(f"{self._file}-reserve")
+        with self._transaction() as connection:
+            late = connection.execute(behind.group_by(_readers.c.reader)).all()
+        return count, {reader: datetime.fromtimestamp(at, timezone.utc) for reader, at in late}
 
     def _keep_reserve(self) -> None:
-        if self._file and not self._reserve.exists():
+        """Keep space for `prune`: on a full disk, SQLite cannot delete rows without some."""
+        if self._reserve and not self._reserve.exists():
             try:
                 self._reserve.write_bytes(os.urandom(_RESERVE))  # not zeros: disks compress them
             except OSError:
@@ -328,20 +296,17 @@ class Inbox:
 
     def _shrink(self) -> None:
         """Return the space of deleted events to the file system: SQLite's log has them first."""
-        if self._file:
-            with (
-                contextlib.suppress(SQLAlchemyError),  # locked or full: the next time
-                self._engine.connect().execution_options(writes=None) as connection,
-            ):
+        if self._reserve:
+            # If it is locked or full, it shrinks the next time.
+            with contextlib.suppress(InboxError), self._transaction() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
 
     @contextlib.contextmanager
     def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
         try:
-            connecting = self._engine.connect().execution_options(writes=writes)
-            with connecting as connection, connection.begin():
+            with self._engine.begin() as connection:
                 if writes:
-                    _lock(connection)
+                    connection.exec_driver_sql(BEGIN[connection.dialect.name])
                 yield connection
         except SQLAlchemyError as error:
             reason = shown(str(getattr(error, "orig", None) or error).partition("\n")[0], 300)
@@ -349,43 +314,28 @@ class Inbox:
             raise InboxError(f"The inbox at {self._where} cannot be {done}: {reason}") from error
 
 
-def _parsed(url: str) -> sa.URL:
-    with contextlib.suppress(ArgumentError, ValueError):  # a port that is none may be a password
+def _engine(url: str, *, pooled: bool) -> sa.Engine:
+    pool: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": sa.NullPool}
+    with contextlib.suppress(ArgumentError, TypeError, ValueError):  # which may quote a password
         parsed = sa.make_url(url)
-        if parsed.drivername == "postgresql":
+        if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+            engine = sa.create_engine(parsed, connect_args={"timeout": 2}, **pool)
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+            return engine
+        if parsed.drivername == "postgresql" and "@" not in (parsed.host or ""):  # a password's
             parsed = parsed.set(drivername="postgresql+psycopg")
-        on_sqlite = parsed.drivername in {"sqlite", "sqlite+pysqlite"}
-        if (on_sqlite and parsed.database not in {None, "", ":memory:"}) or (
-            parsed.drivername == "postgresql+psycopg" and "@" not in (parsed.host or "")
-        ):
-            return parsed
+            arguments = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+            try:
+                return sa.create_engine(parsed, connect_args=arguments, **pool)
+            except ImportError as error:
+                raise InboxError(
+                    "PostgreSQL's driver is not installed: pip install "
+                    "'tap-visma-economic[webhooks]'"
+                ) from error
     raise InboxError(
         "The inbox must be a URL such as sqlite:///inbox.db or postgresql://user@host/database. In "
         "a password, @ is %40, : is %3A and / is %2F"
     )
-
-
-def _shown(url: sa.URL) -> str:
-    """Return a URL without its password, which may also be in the query."""
-    return url.set(query={}).render_as_string(hide_password=True)
-
-
-def _engine(url: sa.URL, *, pooled: bool) -> sa.Engine:
-    on_sqlite = url.get_backend_name() == "sqlite"
-    arguments = {"timeout": 2} if on_sqlite else {"connect_timeout": 5, "tcp_user_timeout": 10_000}
-    try:
-        pool = {"pool_pre_ping": True} if pooled else {"poolclass": sa.NullPool}
-        engine = sa.create_engine(url, connect_args=arguments, **pool)
-    except ImportError as error:
-        raise InboxError(
-            "PostgreSQL's driver is not installed: pip install 'tap-visma-economic[webhooks]'"
-        ) from error
-    except (ArgumentError, TypeError, ValueError):  # which may quote it
-        raise InboxError(f"The URL of the inbox at {_shown(url)} has an invalid option") from None
-    if on_sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
@@ -394,27 +344,3 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         connection.execute("PRAGMA auto_vacuum = FULL")  # before there are tables
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin(connection: sa.Connection) -> None:
-    """Begin as `writes` among the options says; None is for what no transaction may contain."""
-    writes = connection.get_execution_options().get("writes")
-    if connection.dialect.name == "sqlite" and writes is not None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-    elif writes:
-        settings = (sa.func.set_config(name, value, True) for name, value in _LIMITS.items())
-        connection.execute(sa.select(*settings))
-
-
-def _lock(connection: sa.Connection) -> None:
-    """Let other writers of PostgreSQL wait until this transaction ends."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-
-
-def _count(connection: sa.Connection) -> int:
-    return connection.scalar(sa.select(sa.func.count()).select_from(_events)) or 0
-
-
-def _end(connection: sa.Connection) -> int:
-    return connection.scalar(sa.select(sa.func.max(_events.c.id))) or 0

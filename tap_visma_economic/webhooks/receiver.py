@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
@@ -22,13 +23,7 @@ from starlette.routing import Route
 
 from tap_visma_economic.errors import EconomicError
 from tap_visma_economic.redact import WEBHOOK_HEADER
-from tap_visma_economic.webhooks.inbox import (
-    LONGEST_NAME,
-    LONGEST_NUMBERS,
-    Inbox,
-    InboxError,
-    NewEvent,
-)
+from tap_visma_economic.webhooks.inbox import LONGEST_NAME, LONGEST_NUMBERS, Inbox, NewEvent
 from tap_visma_economic.webhooks.secret import is_signed, secrets
 
 LARGEST_BODY = 64 * 1024
@@ -43,22 +38,20 @@ _AT_ONCE = 1000
 _REPORT_EVERY = 60.0
 """Seconds between lines of the log."""
 
-_MOST_NUMBERS = 20
-"""Fields of a request that are looked at."""
+_LONGEST_NUMBER = 50
+"""Characters of a number that is text."""
 
 _AGREEMENT = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _EVENT = re.compile(rf"[A-Za-z]\w{{0,{LONGEST_NAME - 1}}}", re.ASCII)
-_NAME = re.compile(r"\w{1,50}", re.ASCII)
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 _KEY = re.compile(r"\w{0,40}(?:no|number)", re.ASCII | re.IGNORECASE)
-"""Names of merge fields whose value can be text, such as a product number."""
+"""Merge fields that are numbers."""
 
-_FIELD = re.compile(r"""[{\s]*["']?(\w{1,50})["']?\s*[=:]\s*(.*)""", re.ASCII | re.DOTALL)
-_NEXT_FIELD = re.compile(
-    rf"""[\r\n]+|[&,;](?=\s*["']?{_KEY.pattern}["']?\s*[=:])""",
-    re.ASCII | re.IGNORECASE,
+_NAMED = rf"""[ \t]*["']?({_KEY.pattern})["']?[ \t]*[=:]"""
+_FIELD = re.compile(
+    rf"(?:^|[{{&,;\r\n]){_NAMED}(.*?)(?=[\r\n]|[&,;]{_NAMED}|\Z)", re.ASCII | re.IGNORECASE
 )
-_LONGEST_KEY = 50
+"""A field and its value, which ends with the line or where another such field begins."""
 
 _LOG = logging.getLogger("tap_visma_economic.webhooks")
 
@@ -67,72 +60,25 @@ def numbers_in(query: str, content_type: str, body: bytes) -> dict[str, int | st
     """Return the numbers that a request names, by the name of the field in lower case.
 
     Fields are those of the query and of the body: JSON, a form, or lines `NAME=value`. The content
-    type is no proof: e-conomic sends JSON that is none. Text that is no number is left out, but for
-    the fields named `...no` and `...number`: the numbers of products may be any text.
+    type is no proof: e-conomic sends JSON that is none, with values that are not escaped or not
+    quoted. A number may be any text: those of products are.
     """
     text = body.decode("utf-8-sig", "replace")
-    fields = [*parse_qsl(query), *_fields(content_type.lower(), text)]
+    fields: list[tuple[str, Any]] = [*parse_qsl(query)]
+    try:
+        fields += json.loads(text, parse_int=str, parse_float=str).items()
+    except (AttributeError, ValueError, RecursionError):  # no JSON, or no object
+        if "form-urlencoded" in content_type.lower():
+            fields += parse_qsl(text)
+        else:
+            around = " \"'}" if text.lstrip().startswith("{") else None
+            fields += [(match[1], match[2].strip(around)) for match in _FIELD.finditer(text)]
     found: dict[str, int | str] = {}
-    for name, value in fields[:_MOST_NUMBERS]:
-        text = value.strip()
-        if not _NAME.fullmatch(name):
-            continue
-        if _WHOLE.fullmatch(text):
-            found[name.lower()] = int(text)
-        elif _KEY.fullmatch(name) and 0 < len(text) <= _LONGEST_KEY and text.isprintable():
-            found[name.lower()] = text
+    for name, value in fields:
+        number = value.strip() if isinstance(value, str) else ""
+        if _KEY.fullmatch(name) and 0 < len(number) <= _LONGEST_NUMBER and number.isprintable():
+            found[name.lower()] = int(number) if _WHOLE.fullmatch(number) else number
     return found
-
-
-def _fields(content_type: str, text: str) -> list[tuple[str, str]]:
-    with contextlib.suppress(ValueError, RecursionError):
-        parsed = json.loads(text, parse_int=str, parse_float=str)
-        if isinstance(parsed, dict):
-            return [(name, value) for name, value in parsed.items() if isinstance(value, str)]
-    if "form-urlencoded" in content_type:
-        return parse_qsl(text)
-    quoted = text.lstrip().startswith("{")  # JSON whose values are not escaped or not quoted
-    matches = map(_FIELD.fullmatch, _NEXT_FIELD.split(text))
-    return [(m[1], m[2].strip(" \"'}\r\n") if quoted else m[2]) for m in matches if m]
-
-
-class Writer:
-    """Stores the events of all waiting requests in one transaction after the other.
-
-    Args:
-        inbox: where to.
-    """
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        self._waiting: list[tuple[NewEvent, asyncio.Future[None]]] = []
-        self._wake = asyncio.Event()
-
-    async def store(self, event: NewEvent) -> None:
-        """Return when an event is on the disk.
-
-        Raises:
-            InboxError: if it could not be stored.
-        """
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, stored))
-        self._wake.set()
-        await stored
-
-    async def run(self) -> None:
-        """Store what waits, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            group, self._waiting = self._waiting, []
-            failure: Exception | None = None
-            try:
-                await asyncio.to_thread(self._inbox.append, [event for event, _ in group])
-            except Exception as error:  # noqa: BLE001  a request that waits needs its response
-                failure = error
-            for _, stored in group:
-                if not stored.done():
-                    stored.set_exception(failure) if failure else stored.set_result(None)
 
 
 class Receiver:
@@ -146,10 +92,10 @@ class Receiver:
     def __init__(self, inbox: Inbox, known: list[str]) -> None:
         self._inbox = inbox
         self._known = known
+        self._writing = asyncio.Lock()
+        self._group: tuple[list[NewEvent], asyncio.Task[None]] | None = None
         self._responses: Counter[int] = Counter()
         self._report_due = 0.0
-        self._checking = asyncio.Lock()
-        self._checked: tuple[float, int] = (-1e9, HTTPStatus.OK)
         routes = [
             Route("/health", self._health, methods=["GET"]),
             Route("/{agreement}/{event}", self._receive, methods=["POST"]),
@@ -162,17 +108,19 @@ class Receiver:
 
     @contextlib.asynccontextmanager
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
-        self._writer = Writer(self._inbox)
-        tasks = [asyncio.create_task(self._writer.run()), asyncio.create_task(self._report())]
+        reporting = asyncio.create_task(self._report())
         yield
-        for task in tasks:
-            task.cancel()
+        reporting.cancel()
         self._log_responses()
+
+    async def _health(self, _: Request) -> Response:
+        """Return whether an event could be stored now."""
+        return _response(await self._store())
 
     async def _receive(self, request: Request) -> Response:
         status = await self._status_of(request)
         self._responses[status] += 1
-        return PlainTextResponse(f"{status.phrase}\n", status)
+        return _response(status)
 
     async def _status_of(self, request: Request) -> HTTPStatus:
         agreement, event = request.path_params["agreement"], request.path_params["event"]
@@ -184,42 +132,34 @@ class Receiver:
             body = await asyncio.wait_for(_body(request), _BODY_WITHIN)
         except (asyncio.TimeoutError, ClientDisconnect):
             return HTTPStatus.REQUEST_TIMEOUT
-        if body is None:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        content_type = request.headers.get("Content-Type", "")
         query = request.scope["query_string"].decode("ascii", "replace")
-        numbers = numbers_in(query, content_type, body)
-        if len(json.dumps(numbers)) > LONGEST_NUMBERS:
+        numbers = numbers_in(query, request.headers.get("Content-Type", ""), body)
+        if len(body) > LARGEST_BODY or len(json.dumps(numbers)) > LONGEST_NUMBERS:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return await self._store(NewEvent(int(agreement), event.upper(), numbers))
+
+    async def _store(self, *events: NewEvent) -> HTTPStatus:
+        """Return 200 once events are on the disk, with those of all other waiting requests."""
+        if self._group is None:
+            waiting: list[NewEvent] = []
+            self._group = waiting, asyncio.create_task(self._write(waiting))
+        waiting, written = self._group
+        waiting += events
         try:
-            await self._writer.store(NewEvent(int(agreement), event.upper(), numbers))
+            await asyncio.shield(written)  # others wait for it too
         except Exception as error:  # noqa: BLE001  whatever it is, the event is not stored
-            self._report_trouble(error)
+            words = str(error) if isinstance(error, EconomicError) else type(error).__name__
+            now = asyncio.get_running_loop().time()
+            if now >= self._report_due:
+                self._report_due = now + _REPORT_EVERY
+                _LOG.error("Cannot store events, so webhooks get a 503: %s", words)
             return HTTPStatus.SERVICE_UNAVAILABLE
         return HTTPStatus.OK
 
-    async def _health(self, _: Request) -> Response:
-        """Whether an event could be stored: looked at once a second at most."""
-        now = asyncio.get_running_loop().time
-        async with self._checking:
-            if now() - self._checked[0] > 1:
-                try:
-                    await asyncio.to_thread(self._inbox.check)
-                    self._checked = now(), HTTPStatus.OK
-                except InboxError as error:
-                    self._report_trouble(error)
-                    self._checked = now(), HTTPStatus.SERVICE_UNAVAILABLE
-        status = HTTPStatus(self._checked[1])
-        return PlainTextResponse(f"{status.phrase}\n", status)
-
-    # The log: a line a minute, without a path or a secret
-
-    def _report_trouble(self, error: Exception) -> None:
-        words = str(error) if isinstance(error, EconomicError) else type(error).__name__
-        now = asyncio.get_running_loop().time()
-        if now >= self._report_due:
-            self._report_due = now + _REPORT_EVERY
-            _LOG.error("Cannot store events, so webhooks get a 503: %s", words)
+    async def _write(self, group: list[NewEvent]) -> None:
+        async with self._writing:
+            self._group = None  # what comes from now on is of the next group
+            await asyncio.to_thread(self._inbox.append, group)
 
     async def _report(self) -> None:
         while True:
@@ -227,22 +167,25 @@ class Receiver:
             self._log_responses()
 
     def _log_responses(self) -> None:
+        """Log how many responses there were, without a path or a secret."""
         counts = sorted(self._responses.items())
         self._responses.clear()
         if counts:
             _LOG.info("Responses: %s", ", ".join(f"{n:,} of {status}" for status, n in counts))
 
 
-async def _body(request: Request) -> bytes | None:
-    """Return the body, or None if it is too large."""
-    chunks: list[bytes] = []
-    size = 0
+def _response(status: HTTPStatus) -> Response:
+    return PlainTextResponse(f"{status.phrase}\n", status)
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body; of one that is too large, its beginning."""
+    body = bytearray()
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            break
+    return bytes(body)
 
 
 def serve(url: str, *, host: str, port: int, at_most: int) -> None:

@@ -14,18 +14,14 @@ _SHORTEST = 32
 """Characters. A signature stands in each company's e-conomic, where the secret could be guessed."""
 
 
-def in_environment() -> list[str]:
-    """Return what the environment has in place of secrets, valid or not."""
-    return [part.strip() for part in os.environ.get(VARIABLE, "").split(",") if part.strip()]
-
-
 def secrets() -> list[str]:
     """Return the secrets in the environment: the one to use, and in a rotation the one before.
 
     Raises:
         ConfigError: if there is none, more than two, or one that is too short.
     """
-    found = in_environment()
+    parts = os.environ.get(VARIABLE, "").split(",")
+    found = [part.strip() for part in parts if part.strip()]
     if not found:
         raise ConfigError(
             f"{VARIABLE} is not set. Generate a secret, for example with openssl rand -hex 32"

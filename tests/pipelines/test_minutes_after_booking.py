@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import settings_for
 from tests.hooks import Disorder, Hooks, age, invoice
 from tests.life import Life
-from tests.pipelines.conftest import into, said
+from tests.pipelines.conftest import Pipeline, into, said
 from tests.pipelines.test_some_weeks_in_postgres import rows_in
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.pipelines.conftest import Pipeline
     from tests.pipelines.postgres import Postgres
 
 STREAMS = (
@@ -133,9 +132,10 @@ def test_an_invoice_is_in_postgres_seconds_after_its_event_is_old_enough(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_with_meltanos_state_too_tables_equal_the_books(
-    pipeline: Pipeline, tmp_path: Path, postgres: Postgres, warm_tap: Any, seed: int
+    installed: Path, tmp_path: Path, postgres: Postgres, warm_tap: Any, seed: int
 ) -> None:
     """Also rows that an event run wrote, without a version, are deleted by the next night."""
+    pipeline = Pipeline(tmp_path / "project", installed)  # whose state is not another company's
     life = Life(seed, entries=1200)
     for stream in STREAMS:
         postgres.query(f'DROP TABLE IF EXISTS economic."{stream}"')
