@@ -7,7 +7,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -121,39 +121,6 @@ def shown_in_history(profile: Path) -> list[str]:
         return [url for (url,) in database.execute(query, [CHAIN_END])]
 
 
-def test_cancelling_gives_no_access(connect: Connect, browser: Browser) -> None:
-    with connect.waiting(INTO, "--no-browser") as running:
-        browser.open(running.url)
-        browser.click(CANCEL)
-        assert browser.comes_to("Not connected")
-        assert "Access was not granted" in browser.text()
-        ended = running.wait()
-    assert ended.exit_code == 3
-    assert "Access was not granted" in ended.stderr
-    assert list(connect.folder.iterdir()) == []
-
-
-def test_a_forged_callback_is_turned_away_and_the_real_one_still_counts(
-    connect: Connect, browser: Browser
-) -> None:
-    with connect.waiting(INTO, "--no-browser") as running:
-        here = running.redirect_url.rsplit("/", 1)[0]
-        forged = urlencode({"redirectUrl": f"{here}/callback"})
-        browser.open(f"{here}/?token={GRANT_2}")
-        assert browser.comes_to("Error response")
-        assert "waiting for e-conomic at another URL" in browser.text()
-        browser.open(f"{installation_url(connect.sandbox.url)}&{forged}")  # e-conomic's own page,
-        browser.click(ADD)  # sent to an address that somebody else made up
-        assert browser.comes_to("Error response")
-        assert not running.ended
-        browser.open(running.url)
-        browser.click(ADD)
-        assert browser.comes_to("Firma 0 is connected")
-        ended = running.wait()
-    assert ended.exit_code == 0
-    assert lines_in(connect.folder / "agreements.jsonl") == [line_of(0, GRANT)]
-
-
 def test_a_script_of_another_page_cannot_bring_a_token(connect: Connect, browser: Browser) -> None:
     with connect.waiting(INTO, "--no-browser") as running:
         here = running.redirect_url.rsplit("/", 1)[0]
@@ -168,17 +135,6 @@ def test_a_script_of_another_page_cannot_bring_a_token(connect: Connect, browser
         browser.click(ADD)
         assert running.wait().exit_code == 0
     assert lines_in(connect.folder / "agreements.jsonl") == [line_of(0, GRANT)]
-
-
-def test_whoever_comes_too_late_finds_nobody(connect: Connect, browser: Browser) -> None:
-    with connect.waiting(INTO, "--no-browser", "--timeout=1") as running:
-        browser.open(running.url)
-        ended = running.wait()
-        with pytest.raises(AssertionError, match="ERR_CONNECTION_REFUSED"):
-            browser.open(f"{running.redirect_url}?token={GRANT}")
-    assert ended.exit_code == 4
-    assert "No response from e-conomic within 1 seconds" in ended.stderr
-    assert list(connect.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
