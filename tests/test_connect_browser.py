@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import chromium
+from tests.chromium import Browser
 from tests.connecting import Connect, line_of, lines_in
 from tests.sandbox.approval import installation_url
 from tests.support import CANARY, GRANT, GRANT_2, NUMBER, canary_sandbox
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.chromium import Browser
     from tests.sandbox import Sandbox
 
 INTO = "--into=agreements.jsonl"
@@ -30,31 +29,16 @@ CHAIN_END = 0x20000000
 
 
 @pytest.fixture(scope="module")
-def programs() -> tuple[str, str]:
-    """Chromium and its driver: never skipped where CI says so."""
-    found = chromium.find()
-    if found is None and os.environ.get("CI", "").lower() in {"1", "true"}:
-        pytest.fail(chromium.MISSING)
-    if found is None:
-        pytest.skip(chromium.MISSING)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(
-    programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser of the module's own."""
-    with chromium.Browser(programs, tmp_path_factory.mktemp("profile")) as running:
+    with Browser(chromium.programs(), tmp_path_factory.mktemp("profile")) as running:
         yield running
 
 
 @pytest.fixture
-def new_browser(programs: tuple[str, str], tmp_path: Path) -> Iterator[Browser]:
+def new_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser that has never been anywhere."""
-    profile = tmp_path / "profile"
-    profile.mkdir()
-    with chromium.Browser(programs, profile) as running:
+    with Browser(chromium.programs(), tmp_path_factory.mktemp("profile")) as running:
         yield running
 
 
