@@ -65,9 +65,3 @@ def test_it_reads_the_company(project: Path, sandbox: Sandbox) -> None:
     company = sandbox.grants["demo"].company
     assert rows.pop("sync_runs") == 1
     assert rows == {stream: len(truth(company, stream)) for stream in DEFAULT}
-
-
-def test_without_tokens_it_says_which_are_missing(project: Path) -> None:
-    run = meltano(project, "invoke", TAP)
-    assert run.returncode != 0
-    assert "app_secret_token is missing" in run.stdout + run.stderr
