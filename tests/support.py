@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import json
 import re
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Run
     from tests.sandbox.company import Company
+    from tests.sandbox.faults import Fault
     from tests.sandbox.grants import CompanyLike
     from tests.sandbox.values import Row
 
@@ -137,6 +140,18 @@ class Altered:
 
 def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+def always(sandbox: Sandbox, pattern: str, status: int, body: Any = None, **how: Any) -> Fault:
+    """Answer requests whose path and query have such a part with this, a body of bytes or JSON."""
+    if not isinstance(body, bytes | None):
+        body = json.dumps(body, default=_plain).encode()
+    how = {"times": None, "status": status, "body": body, **how}
+    return sandbox.faults.add(pattern, "status", **how)
+
+
+def _plain(value: Any) -> float | str:
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def told(run: Run, words: str) -> list[str]:

@@ -20,7 +20,8 @@ from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
 from tests.sandbox.faults import KINDS
 from tests.test_discovery import CONTRACT
-from tests.test_records_arrive import key_of, truth
+from tests.test_records_arrive import truth
+from tests.warehouse import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
