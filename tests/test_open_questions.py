@@ -261,7 +261,7 @@ def test_a_listing_that_is_not_counted_is_read_to_its_end(warm_tap: TapRunner) -
         first = warm_tap.read(sandbox, stream, **versions)
         second = warm_tap.read(sandbox, stream, state=first.state)
     for run in (first, second):
-        assert keys(run, stream) == truth(stream)
+        assert {*keys(run, stream)} == {*truth(stream)}
     assert told(first, "cannot be compared with e-conomic's own count")
     assert activated(first) == set()
     assert told(first, "ACTIVATE_VERSION not sent for booked_entries")

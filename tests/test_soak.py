@@ -10,11 +10,12 @@ import json
 import subprocess
 import time
 from collections import Counter, defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import TapRunner, clean_environment, exact, settings_for
+from tests.conftest import TapRunner, clean_environment, settings_for
 from tests.expected import differences
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
@@ -146,7 +147,7 @@ class Weather:
     def messages(self, run: int) -> Iterator[dict[str, Any]]:
         with self.output(run).open() as lines:
             for line in lines:
-                message = json.loads(line, parse_float=exact)
+                message = json.loads(line, parse_float=Decimal)
                 if message.get("stream") != "sync_runs":
                     yield message
 
