@@ -37,6 +37,10 @@ NUMBER = 1234567
 """The agreement that `GRANT` opens in `canary_sandbox`; the others' follow it."""
 
 
+VERSIONS: dict[str, Any] = {"emit_activate_version_messages": True}
+"""The setting with which a target deletes rows."""
+
+
 def canary_sandbox(grants: dict[str, Grant] | None = None, **options: Any) -> Sandbox:
     """A sandbox whose tokens can be searched for; not started yet.
 

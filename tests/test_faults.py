@@ -278,7 +278,7 @@ def test_a_certificate_that_does_not_verify_ends_the_run_at_once(
 ) -> None:
     certificate = make_certificate(tmp_path, name)
     with canary_sandbox(small_grants(GRANT), certificate=certificate) as sandbox:
-        bundle = {"ca_bundle": str(certificate)} if trusted else {}
+        bundle: dict[str, Any] = {"ca_bundle": str(certificate)} if trusted else {}
         began = time.monotonic()
         run = warm_tap.read(sandbox, code=1, **bundle)
         seconds = time.monotonic() - began
@@ -298,8 +298,8 @@ def test_a_certificate_that_the_settings_trust_is_as_good_as_any(
     with canary_sandbox(small_grants(GRANT), certificate=certificate) as sandbox:
         sandbox.faults.add("/units", "drip", seconds=0.2, after=20)  # the deadline holds here too
         sandbox.faults.add("/accounts", "reset", after=20)
-        trusted = {"ca_bundle": str(certificate), "request_timeout": 1}
-        run = warm_tap.read(sandbox, "accounts", "units", **trusted)
+        trusted = str(certificate)
+        run = warm_tap.read(sandbox, "accounts", "units", ca_bundle=trusted, request_timeout=1)
     assert len([line for line in run.warnings if "Retrying in" in line]) == 2
     assert len(run.records["units"]) == 5
 

@@ -242,8 +242,9 @@ def test_a_bookmark_never_moves_down(read: Read) -> None:
 
 
 def test_a_bookmark_in_the_future_is_healed(read: Read, company: Company) -> None:
-    future = {"replication_key": "lastUpdated", "replication_key_value": "2099-01-01T00:00:00Z"}
-    run = read("customer_contacts", state=_state("customer_contacts", **future))
+    future = "2099-01-01T00:00:00Z"
+    state = _state("customer_contacts", replication_key="lastUpdated", replication_key_value=future)
+    run = read("customer_contacts", state=state)
     assert len(run.records["customer_contacts"]) == len(company.rows(CONTACTS))
     assert run.bookmark("customer_contacts")["replication_key_value"] < "2027"
 

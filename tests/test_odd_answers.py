@@ -6,25 +6,25 @@ import gzip
 import json
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import TapRunner
 from tests.sandbox import Sandbox
 from tests.sandbox.client import get
-from tests.support import GRANT, NUMBER, activated, always, keeps_secrets
+from tests.support import GRANT, NUMBER, VERSIONS, activated, always, keeps_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import TypeAlias
 
     from tests.conftest import Run
 
     Units: TypeAlias = "Callable[..., Run]"
 
 PAGE = b'{"collection": [{"unitNumber": 1, "name": "a"}], "pagination": {"results": 1}}'
-QUICK = {"max_wait_minutes": 0, "request_timeout": 5}
+QUICK: dict[str, Any] = {"max_wait_minutes": 0, "request_timeout": 5}
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \| [A-Z]+ +\| (tap-visma-economic|singer_sdk)"
 )
@@ -123,8 +123,7 @@ def test_an_object_without_a_documented_property_is_no_answer(
     warm_tap: TapRunner, firm: Sandbox, stream: str, body: bytes
 ) -> None:
     rule = always(firm, SINGLES[stream], 200, body)
-    versions = {"emit_activate_version_messages": True}
-    run = warm_tap.read(firm, stream, "units", code=1, **versions, **QUICK)
+    run = warm_tap.read(firm, stream, "units", code=1, **VERSIONS, **QUICK)
     assert rule.applied
     assert "it has none of the documented properties" in run.stderr
     assert run.records[stream] == []
@@ -189,10 +188,9 @@ def test_a_row_without_its_key_is_held_back_and_the_others_are_written(
         if null:
             row[key] = None
     always(firm, rf"{path}(\?|$)", 200, page)
-    versions = {"emit_activate_version_messages": True}
-    first = warm_tap.read(firm, stream, "vat_zones", code=1, **versions)
+    first = warm_tap.read(firm, stream, "vat_zones", code=1, **VERSIONS)
     firm.faults.clear()
-    second = warm_tap.read(firm, stream, "vat_zones", state=first.state, **versions)
+    second = warm_tap.read(firm, stream, "vat_zones", state=first.state, **VERSIONS)
     line = failed_line(first)
     assert f"Failed: {stream}, agreement {NUMBER} (Firma 0): 2 rows not written" in line
     assert f"agreementNumber {NUMBER}, no {key}." in line

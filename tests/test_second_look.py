@@ -13,7 +13,7 @@ import pytest
 
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
-from tests.support import Altered, Watched, activated, always, served
+from tests.support import VERSIONS, Altered, Watched, activated, always, served
 from tests.warehouse import Target
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ COUNTED = {
 
 
 PAIRS = "bookedEntriesapi:/booked-entries/matched-pairs"
-VERSIONS = {"emit_activate_version_messages": True}
 
 
 company, sandbox = served(lambda: build_company(1234567, "To Gange ApS", seed=5, entries=2_500))

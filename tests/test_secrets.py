@@ -111,7 +111,8 @@ def test_no_name_of_a_setting_or_variable_shows_a_token(
     warm_tap: TapRunner, firm: Sandbox, known: str
 ) -> None:
     env = {PREFIX + known: "1", PREFIX + known.upper(): "1"}
-    run = warm_tap.read(firm, "units", extra=["--config=ENV"], env=env, **{known: 1})
+    unknown: dict[str, Any] = {known: 1}
+    run = warm_tap.read(firm, "units", extra=["--config=ENV"], env=env, **unknown)
     assert len([line for line in run.warnings if "Ignoring unknown setting" in line]) == 3
     assert CANARY not in run.stderr.lower()
 
@@ -198,12 +199,12 @@ def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
 )
 @pytest.mark.parametrize("structured", [False, True])
 def test_a_run_with_stream_maps_shows_neither_their_texts_nor_what_they_give(
-    run_tap: TapRunner, firm: Sandbox, option: dict[str, Any], structured: bool
+    warm_tap: TapRunner, firm: Sandbox, option: dict[str, Any], structured: bool
 ) -> None:
     """The SDK tells filters as news, and in debug output what an expression gave."""
-    maps = {"stream_maps": {"units": option}, "stream_map_config": {"salt": f"{CANARY}salt"}}
-    env = debugging(run_tap.folder, "", structured=structured)
-    run = run_tap.read(firm, "units", env=env, **maps)
+    maps, salt = {"units": option}, {"salt": f"{CANARY}salt"}
+    env = debugging(warm_tap.folder, "", structured=structured)
+    run = warm_tap.read(firm, "units", env=env, stream_maps=maps, stream_map_config=salt)
     assert len(run.records["units"]) == 5
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
@@ -256,10 +257,10 @@ def test_a_webhook_listing_that_cannot_be_read_puts_no_secret_into_the_log(
 @pytest.mark.parametrize("structured", [False, True])
 @pytest.mark.parametrize("wrong", ["ca_bundle", "bookmark", "catalog", "alias"])
 def test_a_token_in_the_wrong_place_is_not_repeated(
-    run_tap: TapRunner, firm: Sandbox, wrong: str, structured: bool
+    warm_tap: TapRunner, firm: Sandbox, wrong: str, structured: bool
 ) -> None:
     """What is no setting is told as it was typed, but for a token of this run."""
-    catalog = run_tap.catalog_of("openapi_accounts", "units")
+    catalog = warm_tap.catalog_of("openapi_accounts", "units")
     partition = {"context": {"agreementNumber": NUMBER}, "replication_key": "lastUpdated"}
     state = {
         "bookmarks": {
@@ -272,11 +273,11 @@ def test_a_token_in_the_wrong_place_is_not_repeated(
         "ca_bundle": {"ca_bundle": f"/{GRANT}"},
         "alias": {"stream_maps": {"units": {"__alias__": GRANT}}},
     }
-    run = run_tap(
+    run = warm_tap(
         settings_for(firm, GRANT, all_streams=True, **more.get(wrong, {})),
         catalog=catalog,
         state=state if wrong == "bookmark" else None,
-        env=debugging(run_tap.folder, "", structured=structured),
+        env=debugging(warm_tap.folder, "", structured=structured),
     )
     if wrong in {"ca_bundle", "catalog"}:
         assert "(a token)" in run.stderr
@@ -316,12 +317,12 @@ def test_a_defect_of_the_tap_shows_where_it_is_and_no_token(
 @pytest.mark.parametrize(
     "argument", ["--about", "--about --format=json", "--discover", "--version"]
 )
-def test_what_tells_of_the_tap_tells_no_token(run_tap: TapRunner, argument: str) -> None:
+def test_what_tells_of_the_tap_tells_no_token(warm_tap: TapRunner, argument: str) -> None:
     env = {PREFIX + name.upper(): token for name, token in TOKENS.items()}
     env[f"{PREFIX}LOGLEVEL"] = "DEBUG"
     for config in ({**TOKENS, "agreements": [{"agreement_grant_token": GRANT_2}]}, None):
         extra = argument.split() if config else [*argument.split(), "--config=ENV"]
-        run = run_tap(config, *extra, env=env)
+        run = warm_tap(config, *extra, env=env)
         assert run.exit_code == 0, run.stderr
         assert run.messages
         assert CANARY not in run.stderr + str(run.messages)
@@ -385,10 +386,10 @@ def test_plain_http_to_pandiums_host_is_rejected(monkeypatch: pytest.MonkeyPatch
         TapVismaEconomic(config=TOKENS)
 
 
-def test_a_login_of_the_machine_is_not_sent_along(run_tap: TapRunner, firm: Sandbox) -> None:
-    login = run_tap.folder / ".netrc"
+def test_a_login_of_the_machine_is_not_sent_along(warm_tap: TapRunner, firm: Sandbox) -> None:
+    login = warm_tap.folder / ".netrc"
     login.write_text(f"machine 127.0.0.1 login me password {CANARY}login\n")
-    run_tap.read(firm, "units", env={"HOME": str(run_tap.folder), "NETRC": str(login)})
+    warm_tap.read(firm, "units", env={"HOME": str(warm_tap.folder), "NETRC": str(login)})
     assert len(firm.log) == 2
     assert not [request for request in firm.log if "authorization" in request.headers]
 
@@ -451,19 +452,18 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("status", [200, 407])
 def test_a_proxy_sees_no_token_and_its_password_is_not_shown(
-    run_tap: TapRunner, named: Path, status: int
+    warm_tap: TapRunner, named: Path, status: int
 ) -> None:
     with (
         canary_sandbox(small_grants(GRANT), certificate=named) as sandbox,
         Proxy(sandbox.port, status) as proxy,
     ):
-        url = "https://e-conomic.test"
-        settings = {"rest_url": url, "openapi_url": url, "ca_bundle": str(named)}
+        urls = dict.fromkeys(("rest_url", "openapi_url"), "https://e-conomic.test")
+        settings: dict[str, Any] = {**urls, "ca_bundle": str(named), "max_wait_minutes": 0}
         address = f"http://me:{CANARY}password@127.0.0.1:{proxy.port}"
         env = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": ""}
         env[f"{PREFIX}LOGLEVEL"] = "DEBUG"
-        settings = {**settings, "max_wait_minutes": 0, "env": env}
-        run = run_tap.read(sandbox, "units", code=None, **settings)
+        run = warm_tap.read(sandbox, "units", code=None, env=env, **settings)
     read = b"".join(proxy.seen)
     assert read.startswith(b"CONNECT e-conomic.test:443 ")
     assert CANARY.encode() not in read
@@ -475,12 +475,12 @@ def test_a_proxy_sees_no_token_and_its_password_is_not_shown(
 
 
 def test_an_address_of_this_machine_is_not_asked_for_through_a_proxy(
-    run_tap: TapRunner, firm: Sandbox
+    warm_tap: TapRunner, firm: Sandbox
 ) -> None:
     with Proxy(firm.port) as proxy:
         address = f"http://127.0.0.1:{proxy.port}"
         env = {"HTTP_PROXY": address, "http_proxy": address, "ALL_PROXY": address, "NO_PROXY": ""}
-        run_tap.read(firm, "units", env=env)
+        warm_tap.read(firm, "units", env=env)
     assert proxy.seen == []
 
 
@@ -531,7 +531,7 @@ def test_a_certificate_for_another_host_gets_no_token(warm_tap: TapRunner, named
 def test_a_custom_bundle_of_certificates_is_trusted(
     warm_tap: TapRunner, secure: Sandbox, local: Path, where: str
 ) -> None:
-    setting = {"ca_bundle": str(local)} if where == "setting" else {}
+    setting: dict[str, Any] = {"ca_bundle": str(local)} if where == "setting" else {}
     variable = {} if setting else {where: str(local)}
     run = warm_tap.read(secure, "units", env={**NO_OWN_BUNDLE, **variable}, **setting)
     assert len(run.records["units"]) == 5

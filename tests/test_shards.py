@@ -245,8 +245,9 @@ def test_grants_rejected_one_by_one_in_event_runs_still_fail_the_next_night(
 ) -> None:
     """Else event runs would hide that many are rejected since the night before."""
     job.more = ("customers",)
-    events = {"events_inbox": f"sqlite:///{tmp_path}/inbox.db", "refused_grants": "warn"}
-    inbox = Inbox(events["events_inbox"], create=True)
+    url = f"sqlite:///{tmp_path}/inbox.db"
+    events: dict[str, Any] = {"events_inbox": url, "refused_grants": "warn"}
+    inbox = Inbox(url, create=True)
     state = job(**events).state
     for place in range(3):
         many.revoke(TOKENS[place])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.sandbox.company import Company
 
 STREAMS = ("agreements", "booked_entries", "customers", "departments", "products", "units")
-SKIP = {"skip_unchanged": "upsert", "resend_days": 365}
+SKIP: dict[str, Any] = {"skip_unchanged": "upsert", "resend_days": 365}
 NUMBER = 1234567
 
 

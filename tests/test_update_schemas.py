@@ -436,7 +436,8 @@ OPENAPI_COLUMNS: dict[str, tuple[str, Json, Json]] = {
 @pytest.mark.parametrize("statement", OPENAPI_COLUMNS)
 def test_an_openapi_column_follows_the_rules(desk: Desk, statement: str) -> None:
     name, documented, column = OPENAPI_COLUMNS[statement]
-    assert openapi_columns(desk, **{name: documented})[name] == column
+    properties: dict[str, Any] = {name: documented}
+    assert openapi_columns(desk, **properties)[name] == column
 
 
 def test_openapi_3_1_says_nullable_with_a_type_of_its_own(desk: Desk) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TEXT = {"Content-Type": "text/plain"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
-QUICK = {"max_wait_minutes": 0}
+QUICK: dict[str, Any] = {"max_wait_minutes": 0}
 ALL_BUT_SELF = "^/(?!self)"
 
 FORMS: dict[str, tuple[bytes, dict[str, str], str]] = {

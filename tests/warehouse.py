@@ -69,7 +69,7 @@ class Target:
     def take(self, run: Run) -> Run:
         """Load what a run emitted, as far as it came."""
         for message in run.messages:
-            stream = message.get("stream")
+            stream = message.get("stream", "")
             if message["type"] == "STATE":
                 self.state = message["value"]
             elif message["type"] == "RECORD" and stream in self.tables:
