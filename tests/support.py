@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import json
 import re
@@ -187,19 +186,3 @@ def keeps_secrets(run: Run) -> None:
     assert "Traceback" not in run.stderr
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
-
-
-def named_tests(document: Path) -> list[str]:
-    """The tests that a document names as `file.py::test`, files counted from `tests/`."""
-    return re.findall(r"`([\w/]+\.py::test_\w+)`", document.read_text("utf-8"))
-
-
-def existing_tests() -> set[str]:
-    """Every test function there is, as documents name it."""
-    folder = Path(__file__).parent
-    return {
-        f"{path.relative_to(folder).as_posix()}::{item.name}"
-        for path in folder.rglob("test_*.py")
-        for item in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(item, ast.FunctionDef) and item.name.startswith("test_")
-    }

@@ -11,7 +11,6 @@ import re
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,9 +24,7 @@ from tests.support import (
     Altered,
     activated,
     always,
-    existing_tests,
     filters,
-    named_tests,
     now,
     served,
     told,
@@ -394,14 +391,3 @@ def test_edits_behind_a_changelog_that_did_not_stand_still_are_asked_for_again(
     run = warm_tap.read(sandbox, "booked_entry_dimensions", state=state)
     assert told(run, "kept changing during")
     assert run.bookmark("booked_entry_dimensions")["changes_since"] == "2020-01-01T00:00:00Z"
-
-
-# The page that tells all this
-
-
-def test_each_row_of_the_page_names_a_test() -> None:
-    page = Path(__file__).parent.parent / "docs" / "unsure.md"
-    rows = [line for line in page.read_text("utf-8").splitlines() if line.startswith("| ")][1:]
-    named = named_tests(page)
-    assert len(named) == len(rows) > 10
-    assert set(named) <= existing_tests()

@@ -35,9 +35,7 @@ from tests.support import (
     Altered,
     always,
     canary_sandbox,
-    existing_tests,
     keeps_secrets,
-    named_tests,
     small_grants,
 )
 
@@ -554,13 +552,3 @@ def test_the_code_has_no_switch_for_verification() -> None:
         "self._verify: str | bool = ca_bundle or True"
     ]
     assert not re.search(r"CERT_NONE|check_hostname|_create_unverified|disable_warnings", code)
-
-
-def test_every_promise_of_the_security_page_names_tests_that_exist() -> None:
-    page = Path(__file__).parent.parent / "SECURITY.md"
-    text = page.read_text("utf-8")
-    table = text[text.index("## Promises") : text.index("## Proxies")]
-    promises = [line for line in table.splitlines() if line.startswith("| ") and line[2] != "|"]
-    assert len(promises) > 20
-    assert [line for line in promises if not re.search(r"\| `\w[\w/]*\.py::", line)] == []
-    assert set(named_tests(page)) <= existing_tests()
