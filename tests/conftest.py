@@ -8,9 +8,9 @@ import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,13 @@ OLD_PYTHON = re.compile(r".*SingerSDKPythonEOLWarning.*\n(?:  .*\n)?\n?")
 """What the SDK says of a Python that is not supported any more: not the tap's words."""
 
 
+class Records(dict[str, list[dict[str, Any]]]):
+    """Records by stream; none of a stream that is not there."""
+
+    def __missing__(self, stream: str) -> list[dict[str, Any]]:
+        return []
+
+
 @dataclass
 class Run:
     """One run of the tap's command line."""
@@ -45,16 +52,16 @@ class Run:
         """What came on stdout where that is no messages, as of `--test`."""
         return "".join(m["text"] for m in self.messages if m["type"] == "TEXT")
 
-    @property
-    def records(self) -> dict[str, list[dict[str, Any]]]:
+    @cached_property
+    def records(self) -> Records:
         """The records by stream, in the order in which they came."""
-        by_stream: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        by_stream = Records()
         for message in self.messages:
             if message["type"] == "RECORD":
-                by_stream[message["stream"]].append(message["record"])
+                by_stream.setdefault(message["stream"], []).append(message["record"])
         return by_stream
 
-    @property
+    @cached_property
     def schemas(self) -> dict[str, Message]:
         """The SCHEMA messages by stream."""
         return {m["stream"]: m for m in self.messages if m["type"] == "SCHEMA"}

@@ -302,7 +302,7 @@ def test_everything_is_sent_again_once_in_these_days_a_part_each_night(
     for day in range(1, 7):
         loaded.tap = with_python(tmp_path, shifted(day))
         nights.append(sent(loaded(resend_days=3)))
-        assert sent(loaded(resend_days=3)) == set(), "once a day is enough"
+    assert sent(loaded(resend_days=3)) == set(), "once a day is enough"
     assert set.union(*nights[:3]) == FULL
     assert nights[:3] == nights[3:]
     assert sum(map(len, nights)) == 2 * len(FULL)
