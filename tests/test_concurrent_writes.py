@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
 from tests.support import Watched
@@ -57,8 +56,7 @@ def read_while(
                 change(len(asked))
 
     with Sandbox({"demo": Grant(Watched(company, between_pages))}) as sandbox:
-        config = settings_for(sandbox, "demo", all_streams=True)
-        run = tap(config, catalog=tap.catalog_of(stream), state=state)
+        run = tap.read(sandbox, stream, state=state)
     assert len(asked) > 1, "the listing must have more than one page"
     return run
 
@@ -83,7 +81,6 @@ def test_a_row_deleted_and_another_inserted_between_pages_hide_no_row(
             rows.append({**copy.deepcopy(rows[-1]), key: _after(rows[-1][key])})
 
     run = read_while(warm_tap, company, stream, change)
-    assert run.exit_code == 0, run.stderr
     assert gone
     assert before - set(gone) <= set(keys(run, stream))
     assert len(set(keys(run, stream))) == len(keys(run, stream))
@@ -100,7 +97,6 @@ def test_a_listing_by_position_that_never_stands_still_is_read_three_times_and_t
         gone.add(rows.pop(0)["productNumber"])
 
     run = read_while(warm_tap, company, "products", change)
-    assert run.exit_code == 0
     assert "/products kept changing during 3 passes" in run.stderr
     assert before - gone <= set(keys(run, "products"))
 
@@ -117,11 +113,7 @@ def test_rows_changed_while_an_incremental_listing_is_read_arrive_with_the_next_
 
     first = read_while(warm_tap, company, "openapi_products", change)
     with Sandbox({"demo": Grant(company)}) as sandbox:
-        second = warm_tap(
-            settings_for(sandbox, "demo", all_streams=True),
-            catalog=warm_tap.catalog_of("openapi_products"),
-            state=first.state,
-        )
+        second = warm_tap.read(sandbox, "openapi_products", state=first.state)
     records = second.records["openapi_products"]
     assert len(records) < len(rows)
     names = {record["productNumber"]: record["name"] for record in records}
@@ -151,7 +143,6 @@ def test_windows_lose_no_row_while_rows_come_and_go(
             rows.insert(bisect_left(rows, free, key=lambda row: row[key]), {**rows[0], key: free})
 
     run = read_while(warm_tap, company, stream, change)
-    assert run.exit_code == 0, run.stderr
     assert len(gone) > 10
     assert before - gone <= set(keys(run, stream))
     if "Reading again: " not in run.stderr:  # rows were added where it had been read

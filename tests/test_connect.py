@@ -19,7 +19,7 @@ import requests
 
 from tests.connecting import Connect, line_of, lines_in
 from tests.sandbox.approval import APP_PUBLIC_TOKEN
-from tests.support import APP, CANARY, GRANT, GRANT_2, GRANT_3, NUMBER, canary_sandbox
+from tests.support import APP, CANARY, GRANT, GRANT_2, GRANT_3, NUMBER, always, canary_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,8 +111,8 @@ def test_whoever_cancels_gives_no_access(connect: Connect) -> None:
 
 
 def test_nobody_coming_back_ends_in_time(connect: Connect) -> None:
-    begun = time.monotonic()
     with connect.waiting("--no-browser", INTO, "--timeout=1") as running:
+        begun = time.monotonic()
         ended = running.wait()
     assert ended.exit_code == 4
     assert "No response from e-conomic within 1 seconds" in ended.stderr
@@ -425,8 +425,7 @@ def test_what_a_grant_may_not_read_is_told_with_the_reason(connect: Connect) -> 
 
 @pytest.mark.parametrize("status", [206, 302])
 def test_nothing_but_200_tells_who_it_is(connect: Connect, status: int) -> None:
-    who = json.dumps({"agreementNumber": NUMBER}).encode()
-    connect.sandbox.faults.add("/self", "status", status=status, body=who, times=None)
+    always(connect.sandbox, "/self", status, {"agreementNumber": NUMBER})
     ended = connect.paste(GRANT, INTO)
     assert ended.exit_code == 1
     assert f"e-conomic returned {status}" in ended.stderr
@@ -434,7 +433,7 @@ def test_nothing_but_200_tells_who_it_is(connect: Connect, status: int) -> None:
 
 
 def test_a_fault_after_the_grant_is_stored_does_not_lose_it(connect: Connect) -> None:
-    connect.sandbox.faults.add("/customers", "status", status=400, times=None)
+    always(connect.sandbox, "/customers", 400)
     ended = connect.paste(GRANT, INTO)
     assert ended.exit_code == 0
     assert re.search(r"^  customers +failed +e-conomic returned 400", ended.stderr, re.MULTILINE)

@@ -43,9 +43,9 @@ def test_the_contract_names_111_streams_of_which_88_are_read_by_default() -> Non
 
 
 def test_the_catalog_holds_the_default_streams_unless_all_are_asked_for(
-    run_tap: TapRunner, catalog: dict[str, Any]
+    warm_tap: TapRunner, catalog: dict[str, Any]
 ) -> None:
-    assert set(by_name(run_tap.discover())) == {*DEFAULT, OWN}
+    assert set(by_name(warm_tap.discover())) == {*DEFAULT, OWN}
     assert set(catalog) == {*CONTRACT, OWN}
 
 

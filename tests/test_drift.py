@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.conftest import WarmTapRunner, settings_for
+from tests.conftest import WarmTapRunner
 from tests.sandbox import Grant
 from tests.sandbox.values import Raw
-from tests.support import CANARY, GRANT, Altered, canary_sandbox, small_grants
+from tests.support import CANARY, GRANT, Altered, always, canary_sandbox, small_grants
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
+    from tests.sandbox import Sandbox
 
 VALUE = CANARY + "value"  # what a report must never quote; searched for as tokens are
 
@@ -106,9 +106,7 @@ def read(
     company = Altered(small_grants(GRANT)[GRANT].company, endpoint, alter)
     tap = WarmTapRunner(tmp_path_factory.mktemp("drift"))
     with canary_sandbox({GRANT: Grant(company)}) as sandbox:
-        run = tap(settings_for(sandbox, GRANT), catalog=tap.catalog_of(stream))
-    assert run.exit_code == 0, run.stderr
-    return stream, run
+        return stream, tap.read(sandbox, stream)
 
 
 def reports(run: Run) -> list[str]:
@@ -147,27 +145,22 @@ def test_what_does_not_fit_is_reported_once_by_its_path_and_without_its_value(
     assert "Traceback" not in run.stderr
 
 
-def test_a_key_of_another_type_keeps_its_row(warm_tap: TapRunner) -> None:
+def test_a_key_of_another_type_keeps_its_row(warm_tap: TapRunner, firm: Sandbox) -> None:
     page = {"collection": [{"vatZoneNumber": 1}, {"vatZoneNumber": VALUE}]}
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        sandbox.faults.add("/vat-zones", "status", status=200, body=json.dumps(page).encode())
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("vat_zones"))
-    assert run.exit_code == 0, run.stderr
+    always(firm, "/vat-zones", 200, page)
+    run = warm_tap.read(firm, "vat_zones")
     assert [record["vatZoneNumber"] for record in run.records["vat_zones"]] == [1, VALUE]
     assert len(reports(run)) == 1
     assert VALUE not in run.stderr
 
 
-def test_rows_of_two_pages_without_their_key_hide_no_other(warm_tap: TapRunner) -> None:
+def test_rows_of_two_pages_without_their_key_hide_no_other(
+    warm_tap: TapRunner, firm: Sandbox
+) -> None:
     link = {"nextPage": "https://restapi.e-conomic.com/units?skippages=1"}
-    pages: dict[str, dict[str, Any]] = {
-        "skippages=0": {"collection": [{"unitNumber": 1}, {"name": "a"}], "pagination": link},
-        "skippages=1": {"collection": [{"name": "b"}, {"unitNumber": 2}]},
-    }
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        for query, page in pages.items():
-            body = json.dumps({"pagination": {}, **page}).encode()
-            sandbox.faults.add(query, "status", status=200, body=body, times=None)
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("units"))
-    assert run.exit_code == 1
+    first = {"collection": [{"unitNumber": 1}, {"name": "a"}], "pagination": link}
+    always(firm, "skippages=0", 200, first)
+    second = {"collection": [{"name": "b"}, {"unitNumber": 2}], "pagination": {}}
+    always(firm, "skippages=1", 200, second)
+    run = warm_tap.read(firm, "units", code=1)
     assert [record["unitNumber"] for record in run.records["units"]] == [1, 2], "once each"
