@@ -18,7 +18,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.conftest import made_once
+from tests.conftest import made_once, settings_for
 from tests.documents import ROOT, every_block
 from tests.recipes import CHECKS
 from tests.sandbox.server import Sandbox
@@ -229,9 +229,7 @@ def test_every_few_minutes_costs_the_calls_that_the_page_says(
 
 
 def test_what_a_grant_may_read(reader: Reader, own_sandbox: Sandbox) -> None:
-    config = {"app_secret_token": own_sandbox.app_secret, "agreement_grant_token": "demo"}
-    urls = {"rest_url": own_sandbox.url, "openapi_url": own_sandbox.url}
-    (reader.folder / "config.json").write_text(json.dumps({**config, **urls}))
+    (reader.folder / "config.json").write_text(json.dumps(settings_for(own_sandbox, "demo")))
     assert "88 of 88 can be read" in reader.follow(ACCESS)
 
 
@@ -323,9 +321,7 @@ def test_target_duckdb(reader: Reader, own_sandbox: Sandbox) -> None:
     python = f"--python={environment}/bin/python"
     uv("pip", "install", "--quiet", python, *loader["pip_url"].split())
     reader.environment["PATH"] += f":{environment}/bin"
-    config = {"app_secret_token": own_sandbox.app_secret, "agreement_grant_token": "demo"}
-    urls = {"rest_url": own_sandbox.url, "openapi_url": own_sandbox.url}
-    (reader.folder / "config.json").write_text(json.dumps({**config, **urls}))
+    (reader.folder / "config.json").write_text(json.dumps(settings_for(own_sandbox, "demo")))
     reader.follow(DUCKDB)
     count = (
         "import duckdb; c = duckdb.connect('warehouse.duckdb'); print(c.sql('SELECT count(*) "
