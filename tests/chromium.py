@@ -10,9 +10,11 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 
 from scripts.local import process
+from tests.dbt import on_ci
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,14 @@ def find() -> tuple[str, str] | None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     return (browser, driver) if browser and driver else None
+
+
+def programs() -> tuple[str, str]:
+    """Chromium and its driver; without them a test is skipped, and fails where CI says so."""
+    found = find()
+    if found is None:
+        (pytest.fail if on_ci() else pytest.skip)(MISSING)
+    return found
 
 
 class Browser:

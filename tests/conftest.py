@@ -8,8 +8,9 @@ import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,10 @@ import pytest
 from tests import warm
 from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
+from tests.support import GRANT, canary_sandbox, small_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,6 +30,13 @@ Message = dict[str, Any]
 
 OLD_PYTHON = re.compile(r".*SingerSDKPythonEOLWarning.*\n(?:  .*\n)?\n?")
 """What the SDK says of a Python that is not supported any more: not the tap's words."""
+
+
+class Records(dict[str, list[dict[str, Any]]]):
+    """Records by stream; none of a stream that is not there."""
+
+    def __missing__(self, stream: str) -> list[dict[str, Any]]:
+        return []
 
 
 @dataclass
@@ -43,16 +52,16 @@ class Run:
         """What came on stdout where that is no messages, as of `--test`."""
         return "".join(m["text"] for m in self.messages if m["type"] == "TEXT")
 
-    @property
-    def records(self) -> dict[str, list[dict[str, Any]]]:
+    @cached_property
+    def records(self) -> Records:
         """The records by stream, in the order in which they came."""
-        by_stream: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        by_stream = Records()
         for message in self.messages:
             if message["type"] == "RECORD":
-                by_stream[message["stream"]].append(message["record"])
+                by_stream.setdefault(message["stream"], []).append(message["record"])
         return by_stream
 
-    @property
+    @cached_property
     def schemas(self) -> dict[str, Message]:
         """The SCHEMA messages by stream."""
         return {m["stream"]: m for m in self.messages if m["type"] == "SCHEMA"}
@@ -138,19 +147,60 @@ class TapRunner:
         return catalog
 
     def catalog_of(self, *streams: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The catalog of all streams with only these selected."""
+        """A catalog of these streams alone, all of them selected."""
         wanted = json.dumps({**(config or {}), "all_streams": True})
         if wanted not in _catalogs:
-            _catalogs[wanted] = json.dumps(self.discover(json.loads(wanted)))
-        catalog: dict[str, Any] = json.loads(_catalogs[wanted])
-        for stream in catalog["streams"]:
-            root = next(m for m in stream["metadata"] if m["breadcrumb"] == [])
-            root["metadata"]["selected"] = stream["tap_stream_id"] in streams
-        return catalog
+            found = self.discover(json.loads(wanted))["streams"]
+            _catalogs[wanted] = {it["tap_stream_id"]: json.dumps(it) for it in found}
+        entries = [json.loads(text) for name, text in _catalogs[wanted].items() if name in streams]
+        for entry in entries:
+            root = next(m for m in entry["metadata"] if m["breadcrumb"] == [])
+            root["metadata"]["selected"] = True
+        return {"streams": entries}
+
+    def read(
+        self,
+        sandbox: Sandbox,
+        *streams: str,
+        grants: Iterable[str] = (),
+        code: int | None = 0,
+        extra: Iterable[str] = (),
+        state: dict[str, Any] | None = None,
+        env: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> Run:
+        """Run the tap to its end.
+
+        Args:
+            sandbox: where it reads.
+            streams: what is selected; none named means what is read by default.
+            grants: whose companies it reads; none named means all.
+            code: the exit code that it must end with; None if any will do.
+            extra: more of the command line.
+            state: the state that it begins with.
+            env: more of the environment.
+            settings: further settings.
+        """
+        catalog = None
+        if streams:
+            settings = {"all_streams": True, **settings}
+            shaping = {name: settings[name] for name in SHAPING if name in settings}
+            catalog = self.catalog_of(*streams, config=shaping)
+        config = settings_for(sandbox, *(grants or sandbox.grants), **settings)
+        run = self(config, *extra, catalog=catalog, state=state, env=env)
+        assert code in {None, run.exit_code}, run.stderr
+        return run
+
+    def test(self, sandbox: Sandbox, **options: Any) -> Run:
+        """Run `--test`; see `read` for what can be said of it."""
+        return self.read(sandbox, extra=["--test"], **options)
 
 
-_catalogs: dict[str, str] = {}
-"""Catalogs that were discovered once already, by the settings."""
+SHAPING = ("include_links", "openapi_versions")
+"""Settings by which a catalog differs."""
+
+_catalogs: dict[str, dict[str, str]] = {}
+"""What was discovered once already, by the settings: the entry of each stream."""
 
 
 class WarmTapRunner(TapRunner):
@@ -165,11 +215,8 @@ class WarmTapRunner(TapRunner):
         return warm.run(own, env=env, folder=self.folder, timeout=self.timeout, began=self.began)
 
 
-def exact(text: str) -> Any:
-    """A JSON number with all its digits."""
-    from decimal import Decimal  # noqa: PLC0415
-
-    return Decimal(text)
+exact = Decimal
+"""A JSON number with all its digits."""
 
 
 def clean_environment() -> dict[str, str]:
@@ -200,6 +247,13 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture
+def firm() -> Iterator[Sandbox]:
+    """A small company of a test's own, whose tokens can be searched for."""
+    with canary_sandbox(small_grants(GRANT)) as running:
+        yield running
+
+
 def settings_for(sandbox: Sandbox, *grants: str, **more: Any) -> dict[str, Any]:
     """The tap's settings to read these grants of a sandbox."""
     config: dict[str, Any] = {
@@ -209,7 +263,7 @@ def settings_for(sandbox: Sandbox, *grants: str, **more: Any) -> dict[str, Any]:
     }
     if len(grants) == 1:
         config["agreement_grant_token"] = grants[0]
-    else:
+    elif grants:
         config["agreements"] = [{"agreement_grant_token": grant} for grant in grants]
     return {**config, **more}
 

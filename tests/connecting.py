@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.local import environment, process
+from tests import warm
 from tests.conftest import clean_environment
 from tests.sandbox.approval import installation_url
 from tests.support import APP, CANARY, NUMBER
@@ -86,10 +88,13 @@ class Connect:
         inherited = {k: v for k, v in clean_environment().items() if k not in _SCREEN}
         self.env = {**inherited, **environment(urls)}
 
+    def arguments(self, *arguments: str) -> list[str]:
+        """These arguments, for the sandbox's app."""
+        return [f"--app={installation_url(self.sandbox.url)}", *arguments]
+
     def command(self, *arguments: str) -> list[str]:
         """The command line."""
-        app = f"--app={installation_url(self.sandbox.url)}"
-        return [sys.executable, "-m", "tap_visma_economic.connect", app, *arguments]
+        return [sys.executable, "-m", "tap_visma_economic.connect", *self.arguments(*arguments)]
 
     def in_language(self, locale: str) -> str:
         """The argument with which e-conomic's page is in a language."""
@@ -97,10 +102,20 @@ class Connect:
 
     def __call__(self, *arguments: str, typed: str = f"{APP}\n") -> Ended:
         """Run it to its end, with what is typed on standard input."""
-        return self.run(self.command(*arguments), typed)
+        code, out, err = warm.run(
+            self.arguments(*arguments),
+            env=self.env,
+            folder=self.folder,
+            timeout=_PATIENCE,
+            program="tap-visma-economic-connect",
+            typed=typed,
+        )
+        for name in ("stdout", "stderr"):  # what is left in the folder is its own
+            (self.folder / name).unlink()
+        return Ended(code, out.decode(), err.decode())
 
     def run(self, line: list[str], typed: str) -> Ended:
-        """Run another command line as this one is run."""
+        """Run another command line as this one is run, as a new process."""
         done = subprocess.run(
             line,
             input=typed,
@@ -163,12 +178,15 @@ def at_a_terminal(
         assert started.stdin is not None
         assert started.stdout is not None
         said, left = "", list(answers)
-        until = time.monotonic() + _PATIENCE
-        while (sign := started.stdout.read(1)) and time.monotonic() < until:
+        impatient = threading.Timer(_PATIENCE, started.kill)
+        impatient.start()
+        while sign := started.stdout.read(1):
             said += sign
             if left and said.endswith(left[0][0]):
+                time.sleep(0.2)  # until it reads: Python would not see a Ctrl-C before
                 started.stdin.write(left.pop(0)[1] + "\n")
                 started.stdin.flush()
+        impatient.cancel()
         assert not left, said
         return Ended(started.wait(_PATIENCE), said, "")
 

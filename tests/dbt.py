@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from tests import venvs
 from tests.conftest import clean_environment
 
@@ -110,6 +112,31 @@ class Project:
             return {}
         nodes = json.loads(results.read_text())["results"]
         return {node["unique_id"].split(".")[2]: node["status"] for node in nodes}
+
+
+class Tables:
+    """A DuckDB file with raw tables, and the reports that dbt makes of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = folder / "warehouse.duckdb"
+
+    def run(self, *statements: str) -> None:
+        """Run statements over the raw tables."""
+        with duckdb.connect(str(self.database)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def build(self, *arguments: str, **variables: Any) -> Built:
+        """Run `dbt build`."""
+        project = Project(self.folder, "duckdb", {"ECONOMIC_DUCKDB": str(self.database)})
+        return project.build(*arguments, **variables)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a query over the reports answers."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            connection.execute("SET schema = 'economic_reports'")
+            return connection.execute(sql).fetchall()
 
 
 def on_ci() -> bool:

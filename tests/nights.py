@@ -6,14 +6,13 @@ import datetime as dt
 import os
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from tests.conftest import WarmTapRunner
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
 from tests.support import Watched
-from tests.warehouse import Warehouse, key_of
+from tests.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from tests.conftest import Run
     from tests.sandbox.company import Company
 
 CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
@@ -70,8 +68,6 @@ class Meddler(WarmTapRunner):
 class Nights(Warehouse):
     """A warehouse over a sandbox of its own. Use it as a context manager.
 
-    With ACTIVATE_VERSION it deletes rows, as hard-deleting targets do.
-
     Args:
         folder: where the tap runs.
         company: the company behind the grant.
@@ -93,8 +89,6 @@ class Nights(Warehouse):
         # One request at a time, so that what is done on a request is done between two answers.
         settings = {"concurrency": 1, **settings}
         super().__init__(self.tap, self.sandbox, company, *streams, **settings)
-        self._versions: dict[str, dict[tuple[str, ...], int | None]] = {s: {} for s in streams}
-        self._versioned = bool(settings.get("emit_activate_version_messages"))
 
     def __enter__(self) -> Self:
         self.sandbox.start()
@@ -103,42 +97,12 @@ class Nights(Warehouse):
     def __exit__(self, *_: object) -> None:
         self.sandbox.close()
 
-    def run(self, *, breaks: bool = False) -> Run:
-        """Run the tap once and load what it emits; `breaks` says that it is meant to fail."""
-        self._await_a_version()
-        return super().run(breaks=breaks)
-
-    def run_and_cut(self, cut: Callable[[list[Any]], int]) -> int:
-        """Run the tap, and load its output as if it had been killed; see the base class."""
-        self._await_a_version()
-        return super().run_and_cut(cut)
-
     def run_and_end(self, number: signal.Signals, request: int) -> bool:
         """Begin a run and end it at a request; returns whether it had come that far."""
-        self._await_a_version()
         self.tap.plan(request, lambda: self.tap.send(number))
-        run = self._tap(self._config, catalog=self._catalog, state=self.state)
+        run = self.take(self.read(code=None))
         assert run.exit_code in {0, CODES[number]}, run.stderr
-        self.take(run)
         return run.exit_code != 0
-
-    def take(self, run: Run) -> None:
-        """Load what a run emitted, as far as it came; rows of other versions go when told."""
-        super().take(run)
-        for message in run.messages:
-            stream = message.get("stream", "")
-            if message["type"] == "RECORD" and self._versioned:
-                key = key_of(stream, message["record"])
-                self._versions[stream][key] = message.get("version")
-            elif message["type"] == "ACTIVATE_VERSION":
-                old = self._versions[stream]
-                for key in [key for key in old if old[key] != message["version"]]:
-                    del old[key], self.tables[stream][key]
-
-    def _await_a_version(self) -> None:
-        """A version is a second: two runs in the same one cannot be told apart."""
-        if self._versioned:
-            time.sleep(1 - time.time() % 1)
 
     def pass_time(self, days: float) -> None:
         """Let the state be so many days older, for the tap tells days by the real clock."""

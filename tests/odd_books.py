@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tests.dbt import Project
+from tests.dbt import Tables
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.dbt import Built
 
 TABLES = {
     "accounts": "agreementnumber HUGEINT, accountnumber HUGEINT, name VARCHAR, "
@@ -97,16 +95,15 @@ def periods(first_year: int, first_month: int) -> list[tuple[str, str]]:
         ).fetchall()
 
 
-class Books:
-    """A DuckDB file with the raw tables, and what dbt makes of them."""
+class Books(Tables):
+    """The three companies."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.database = folder / "warehouse.duckdb"
-        with duckdb.connect(str(self.database)) as connection:
-            connection.execute("CREATE SCHEMA economic")
-            for table, columns in TABLES.items():
-                connection.execute(f"CREATE TABLE economic.{table} ({columns})")
+        super().__init__(folder)
+        self.run(
+            "CREATE SCHEMA economic",
+            *(f"CREATE TABLE economic.{name} ({columns})" for name, columns in TABLES.items()),
+        )
         for company in YEARS:
             self._set_up(company)
         for number, (company, kind, voucher, day, debit, credit, amount) in enumerate(VOUCHERS):
@@ -123,11 +120,7 @@ class Books:
 
     def add(self, table: str, **row: Any) -> None:
         """Add a row to a raw table."""
-        names, values = ", ".join(row), ", ".join("?" * len(row))
-        with duckdb.connect(str(self.database)) as connection:
-            connection.execute(
-                f"INSERT INTO economic.{table} ({names}) VALUES ({values})", list(row.values())
-            )
+        self._fill(table, ", ".join(row), [tuple(row.values())])
 
     def book(
         self,
@@ -166,16 +159,6 @@ class Books:
             "AND e.date BETWEEN y.fromdate AND y.todate GROUP BY ALL"
         )
 
-    def run(self, statement: str) -> None:
-        """Run a statement over the raw tables."""
-        with duckdb.connect(str(self.database)) as connection:
-            connection.execute(statement)
-
-    def build(self, *arguments: str, **variables: Any) -> Built:
-        """Run `dbt build`."""
-        project = Project(self.folder, "duckdb", {"ECONOMIC_DUCKDB": str(self.database)})
-        return project.build(*arguments, **variables)
-
     def log(self) -> str:
         """What dbt logged since this was last asked."""
         log = self.folder / "logs" / "dbt.log"
@@ -183,47 +166,33 @@ class Books:
         log.unlink()
         return text
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """What a query over the reports answers."""
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            connection.execute("SET schema = 'economic_reports'")
-            return connection.execute(sql).fetchall()
-
     def _set_up(self, company: int) -> None:
-        for number, name, kind, total_from in CHART:
-            self.add(
-                "accounts",
-                agreementnumber=company,
-                accountnumber=number,
-                name=name,
-                accounttype=kind,
-                totalfromaccountnumber=total_from,
-            )
-        for number, first, last in INTERVALS:
-            self.add(
-                "account_total_intervals",
-                agreementnumber=company,
-                accountnumber=number,
-                fromaccountnumber=first,
-                toaccountnumber=last,
-            )
+        self._fill(
+            "accounts",
+            "agreementnumber, accountnumber, name, accounttype, totalfromaccountnumber",
+            [(company, *line) for line in CHART],
+        )
+        self._fill(
+            "account_total_intervals",
+            "agreementnumber, accountnumber, fromaccountnumber, toaccountnumber",
+            [(company, *interval) for interval in INTERVALS],
+        )
         for name, year, month in YEARS[company]:
             months = periods(year, month)
-            self.add(
+            self._fill(
                 "accounting_years",
-                agreementnumber=company,
-                year=name,
-                fromdate=months[0][0],
-                todate=months[-1][1],
-                closed=False,
+                "agreementnumber, year, fromdate, todate, closed",
+                [(company, name, months[0][0], months[-1][1], False)],
             )
-            for number, (start, end) in enumerate(months, 1):
-                self.add(
-                    "accounting_periods",
-                    agreementnumber=company,
-                    accountingyear=name,
-                    periodnumber=number,
-                    fromdate=start,
-                    todate=end,
-                    closed=False,
-                )
+            self._fill(
+                "accounting_periods",
+                "agreementnumber, accountingyear, periodnumber, fromdate, todate, closed",
+                [(company, name, number, *days, False) for number, days in enumerate(months, 1)],
+            )
+
+    def _fill(self, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
+        values = ", ".join("?" * len(rows[0]))
+        with duckdb.connect(str(self.database)) as connection:
+            connection.executemany(
+                f"INSERT INTO economic.{table} ({columns}) VALUES ({values})", rows
+            )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
+import json
 import re
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Run
     from tests.sandbox.company import Company
+    from tests.sandbox.faults import Fault
     from tests.sandbox.grants import CompanyLike
     from tests.sandbox.values import Row
 
@@ -32,6 +34,10 @@ GRANT_3 = CANARY + "grant-Hd06bL"
 
 NUMBER = 1234567
 """The agreement that `GRANT` opens in `canary_sandbox`; the others' follow it."""
+
+
+VERSIONS: dict[str, Any] = {"emit_activate_version_messages": True}
+"""The setting with which a target deletes rows."""
 
 
 def canary_sandbox(grants: dict[str, Grant] | None = None, **options: Any) -> Sandbox:
@@ -139,6 +145,18 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
+def always(sandbox: Sandbox, pattern: str, status: int, body: Any = None, **how: Any) -> Fault:
+    """Answer requests whose path and query have such a part with this, a body of bytes or JSON."""
+    if not isinstance(body, bytes | None):
+        body = json.dumps(body, default=_plain).encode()
+    how = {"times": None, "status": status, "body": body, **how}
+    return sandbox.faults.add(pattern, "status", **how)
+
+
+def _plain(value: Any) -> float | str:
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
 def told(run: Run, words: str) -> list[str]:
     """The warnings with these words."""
     return [line for line in run.warnings if words in line]
@@ -168,19 +186,3 @@ def keeps_secrets(run: Run) -> None:
     assert "Traceback" not in run.stderr
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
-
-
-def named_tests(document: Path) -> list[str]:
-    """The tests that a document names as `file.py::test`, files counted from `tests/`."""
-    return re.findall(r"`([\w/]+\.py::test_\w+)`", document.read_text("utf-8"))
-
-
-def existing_tests() -> set[str]:
-    """Every test function there is, as documents name it."""
-    folder = Path(__file__).parent
-    return {
-        f"{path.relative_to(folder).as_posix()}::{item.name}"
-        for path in folder.rglob("test_*.py")
-        for item in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(item, ast.FunctionDef) and item.name.startswith("test_")
-    }

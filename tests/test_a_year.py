@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import settings_for
 from tests.life import Life
 from tests.nights import Nights
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
+from tests.support import activated
 from tests.test_discovery import CONTRACT, DEFAULT
 from tests.warehouse import key_of
 
@@ -132,9 +132,8 @@ class Year:
     def _run_and_compare(self, number: int) -> None:
         run = self.nights.run()
         self._requests = len(self.nights.sandbox.log)
-        activated = {m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
-        self.activated.update(activated)
-        wrong = self._wrong(activated)
+        self.activated.update(activated(run))
+        wrong = self._wrong(activated(run))
         happened = ", ".join(self.life.happened)
         assert not wrong, f"YEAR_SEED={self.seed}, round {number}: after {happened}: {wrong[:5]}"
         self.life.loaded()
@@ -199,8 +198,6 @@ def test_a_quiet_run_of_the_default_streams_makes_so_many_calls(
         state, calls = None, []
         for _ in range(3):
             sandbox.log.clear()
-            run = warm_tap(settings_for(sandbox, "demo"), state=state)
-            assert run.exit_code == 0, run.stderr
-            state = run.state
+            state = warm_tap.read(sandbox, state=state).state
             calls.append(len(sandbox.log))
     assert calls[1] == calls[2] == QUIET_CALLS[entries]

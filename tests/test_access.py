@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.update_docs import documents
 from tap_visma_economic.access import ANY, paid_module_of, roles_of
 from tap_visma_economic.streams import STREAMS
-from tests.conftest import settings_for
+from tests.conftest import WarmTapRunner
 from tests.sandbox import Grant
 from tests.sandbox.company import build_company
 from tests.sandbox.facts import FACTS
@@ -23,6 +21,7 @@ from tests.support import (
     GRANT_2,
     GRANT_3,
     NUMBER,
+    always,
     canary_sandbox,
     keeps_secrets,
     small_grants,
@@ -86,49 +85,46 @@ def partition(number: int, key: str, value: object) -> dict[str, Any]:
     return {"context": context, "replication_key": key, "replication_key_value": value}
 
 
+@pytest.fixture(scope="module")
+def everything(
+    one_company: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, Any]]]:
+    """The records of the grant that can read all."""
+    tap = WarmTapRunner(tmp_path_factory.mktemp("everything"))
+    return tap.read(one_company, grants=[GRANT]).records
+
+
 @pytest.mark.parametrize("grant", PARTLY)
-def test_streams_without_access_are_skipped_and_the_rest_is_complete(
-    warm_tap: TapRunner, one_company: Sandbox, grant: str
+def test_streams_without_access_are_skipped_and_named_and_the_rest_is_complete(
+    warm_tap: TapRunner,
+    one_company: Sandbox,
+    everything: dict[str, list[dict[str, Any]]],
+    grant: str,
 ) -> None:
-    everything = warm_tap(settings_for(one_company, GRANT)).records
-    run = warm_tap(settings_for(one_company, grant))
-    left_out = set(skipped(run))
-    assert run.exit_code == 0, run.stderr
-    assert left_out >= set(PARTLY[grant])
-    expected = {s: rows for s, rows in everything.items() if s not in left_out}
+    run = warm_tap.read(one_company, grants=[grant])
+    summary = skipped(run)
+    expected = {s: rows for s, rows in everything.items() if s not in summary}
     found = run.records
     for records in (found, expected):
         assert records.pop("sync_runs")
         (row,) = records["agreements"]
-        assert row.pop("application")["requiredRoles"]  # another app's, with another role
+        assert row["application"]["requiredRoles"]  # another app's, with another role
+        records["agreements"] = [{**row, "application": None}]
     assert found == expected
     assert set(run.schemas) == {*DEFAULT, "sync_runs"}, "the tables of skipped streams exist, empty"
-    keeps_secrets(run)
-
-
-@pytest.mark.parametrize("grant", PARTLY)
-def test_a_skip_is_reported_when_it_happens_and_at_the_end(
-    warm_tap: TapRunner, one_company: Sandbox, grant: str
-) -> None:
-    run = warm_tap(settings_for(one_company, grant))
-    summary = skipped(run)
     for stream, words in PARTLY[grant].items():
         assert words in summary[stream]
         told = f".{stream} "
         [when] = [line for line in run.stderr.splitlines() if told in line and "Skipped" in line]
-        assert words in when
-
-
-def test_the_summary_has_one_line_per_company_and_reason(
-    warm_tap: TapRunner, one_company: Sandbox
-) -> None:
-    run = warm_tap(settings_for(one_company, next(iter(PARTLY))))
+        assert words in when, "when it happens too"
     lines = [line for line in run.warnings if "Skipped for" in line]
-    assert len(lines) == len(set(skipped(run).values()))
+    assert len(lines) == len(set(summary.values())), "one for each reason"
     assert run.warnings[-len(lines) :] == lines
-    count = len(skipped(run))
     last = run.stderr.splitlines()[-1]
-    assert re.search(rf"\| Complete: .*, 1 company; {count} streams skipped, see above$", last)
+    assert re.search(
+        rf"\| Complete: .*, 1 company; {len(summary)} streams skipped, see above$", last
+    )
+    keeps_secrets(run)
 
 
 @pytest.fixture
@@ -144,13 +140,10 @@ def test_a_revoked_grant_is_reported_at_the_end_and_the_others_are_complete(
     state = {"bookmarks": {"booked_entries": {"partitions": [known]}}}
     with three as sandbox:
         sandbox.revoke(GRANT_2)
-        run = warm_tap(
-            settings_for(sandbox, GRANT, GRANT_2, GRANT_3),
-            catalog=warm_tap.catalog_of("agreements", "booked_entries", "customers"),
-            state=state,
+        run = warm_tap.read(
+            sandbox, "agreements", "booked_entries", "customers", state=state, code=1
         )
         companies = [sandbox.grants[token].company for token in (GRANT, GRANT_3)]
-    assert run.exit_code == 1
     for company in companies:
         number = company.agreement_number
         got = [
@@ -174,49 +167,32 @@ def test_without_a_usable_grant_nothing_is_written(warm_tap: TapRunner, three: S
     with three as sandbox:
         sandbox.revoke(GRANT)
         sandbox.revoke(GRANT_2)
-        run = warm_tap(settings_for(sandbox, GRANT, GRANT_2))
-    assert (run.exit_code, run.messages) == (1, [])
+        run = warm_tap.read(sandbox, grants=[GRANT, GRANT_2], code=1)
+    assert run.messages == []
     assert ["agreements no. 1" in run.errors[0], "agreements no. 2" in run.errors[1]] == [True] * 2
     assert "No agreement can be read" in run.errors[2]
-    keeps_secrets(run)
-
-
-def test_a_failing_stream_affects_no_other_and_keeps_its_bookmark(warm_tap: TapRunner) -> None:
-    known = partition(NUMBER, "lastUpdated", "2024-01-01T00:00:00Z")
-    state = {"bookmarks": {"customer_contacts": {"partitions": [known]}}}
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        catalog = warm_tap.catalog_of("accounts", "booked_entries", "customer_contacts", "units")
-        config = settings_for(sandbox, GRANT, max_wait_minutes=0.01)
-        complete = warm_tap(config, catalog=catalog, state=state)
-        sandbox.faults.add("/contacts", "status", status=500, times=None)
-        run = warm_tap(config, catalog=catalog, state=state)
-    assert complete.exit_code == 0
-    assert run.exit_code == 1
-    assert {**run.records, "customer_contacts": None} == {
-        **complete.records,
-        "customer_contacts": None,
-    }
-    assert run.bookmark("customer_contacts", NUMBER) == known
-    assert complete.bookmark("customer_contacts", NUMBER) != known
-    assert (
-        f"Failed: customer_contacts, agreement {NUMBER} (Firma 0): e-conomic returned 500"
-        in (run.errors[-2])
-    )
     keeps_secrets(run)
 
 
 def test_a_stream_failing_for_one_agreement_is_complete_for_the_others(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
+    known = partition(NUMBER + 1, "lastUpdated", "2024-01-01T00:00:00Z")
+    state = {"bookmarks": {"customer_contacts": {"partitions": [known]}}}
+    streams = ("accounts", "booked_entries", "customer_contacts", "units")
     with three as sandbox:
-        sandbox.faults.add("/customers", "status", status=500, times=None, grant=GRANT_2)
-        run = warm_tap(
-            settings_for(sandbox, GRANT, GRANT_2, GRANT_3, max_wait_minutes=0),
-            catalog=warm_tap.catalog_of("customers", "units"),
-        )
-    assert run.exit_code == 1
-    assert {r["agreementNumber"] for r in run.records["customers"]} == {NUMBER, NUMBER + 2}
-    assert {r["agreementNumber"] for r in run.records["units"]} == {NUMBER, NUMBER + 1, NUMBER + 2}
+        complete = warm_tap.read(sandbox, *streams, state=state)
+        always(sandbox, "/contacts", 500, grant=GRANT_2)
+        run = warm_tap.read(sandbox, *streams, state=state, code=1, max_wait_minutes=0.01)
+    contacts = complete.records["customer_contacts"]
+    others = [row for row in contacts if row["agreementNumber"] != NUMBER + 1]
+    assert len(others) < len(contacts)
+    assert run.records == {**complete.records, "customer_contacts": others}
+    assert run.bookmark("customer_contacts", NUMBER + 1) == known
+    assert complete.bookmark("customer_contacts", NUMBER + 1) != known
+    failed = f"Failed: customer_contacts, agreement {NUMBER + 1} (Firma 1): e-conomic returned 500"
+    assert failed in run.errors[-2]
+    keeps_secrets(run)
 
 
 Table = dict[str, tuple[str, str]]
@@ -255,20 +231,19 @@ def with_role(grant: Grant, role: str) -> Grant:
 def test_the_connection_test_reports_what_a_run_would_find(
     warm_tap: TapRunner, one_company: Sandbox, grant: str
 ) -> None:
-    config = settings_for(one_company, grant, all_streams=True)
-    run = warm_tap(config, "--test")
-    assert run.exit_code == 0, run.stderr
+    run = warm_tap.test(one_company, grants=[grant], all_streams=True)
     assert list(told(run)) == [vars(stream)["name"] for stream in STREAMS]
-    assert unreadable(run) == set(skipped(warm_tap(config))) > set(PARTLY[grant])
+    found = skipped(warm_tap.read(one_company, grants=[grant], all_streams=True))
+    assert unreadable(run) == set(found) > set(PARTLY[grant])
     assert {access for access, _ in told(run).values()} == {"yes", "no"}
     assert f"{len(STREAMS) - len(unreadable(run))} of {len(STREAMS)} can be read" in run.text
     keeps_secrets(run)
 
 
-def test_the_connection_test_identifies_user_app_and_company(
+def test_the_connection_test_identifies_user_app_and_company_and_disabled_streams(
     warm_tap: TapRunner, one_company: Sandbox
 ) -> None:
-    run = warm_tap(settings_for(one_company, GRANT), "--test")
+    run = warm_tap.test(one_company, grants=[GRANT])
     assert run.text.splitlines()[:6] == [
         f"agreement {NUMBER} (Firma 0)",
         "  user     Åse Østergård-Møller, ASE",
@@ -277,6 +252,9 @@ def test_the_connection_test_identifies_user_app_and_company(
         "  modules  Accrual, Dimension, Inventory, Project, Subscription",
         f"  streams  {len(DEFAULT)} of {len(DEFAULT)} can be read",
     ]
+    off = {stream: why for stream, (access, why) in told(run).items() if access == "off"}
+    assert set(off) == {vars(stream)["name"] for stream in STREAMS} - DEFAULT
+    assert set(off.values()) == {"disabled: requires the setting all_streams"}
 
 
 @pytest.mark.parametrize(
@@ -292,79 +270,64 @@ def test_the_connection_test_requires_only_the_number_in_self(
     whole = small_grants(GRANT)[GRANT]
     grant = replace(whole, company=WithSelf(whole.company, said))
     with canary_sandbox({GRANT: grant}) as sandbox:
-        run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    assert run.exit_code == 0, run.stderr
+        run = warm_tap.test(sandbox)
     assert not {"\x07", "\x1b"} & set(run.text), "a company's name does nothing to a terminal"
     assert "  user     unknown\n" in run.text
     assert "  modules  none listed\n" in run.text
 
 
 @pytest.mark.parametrize(
-    ("role", "stream", "why"),
+    ("role", "reasons"),
     [
-        ("Sales", "booked_entries", "role: requires Bookkeeping or SuperUser, the app has Sales"),
-        ("Sales", "webhooks", "role: requires SuperUser, the app has Sales"),
         (
             "Sales",
-            "accounting_periods",
-            "as accounting_years: role: requires Bookkeeping or SuperUser",
+            {
+                "booked_entries": "role: requires Bookkeeping or SuperUser, the app has Sales",
+                "webhooks": "role: requires SuperUser, the app has Sales",
+                "accounting_periods": "as accounting_years: role: requires Bookkeeping",
+            },
         ),
-        ("Bookkeeping", "customers", "role: requires Sales or SuperUser, the app has Bookkeeping"),
-        ("Bookkeeping", "products", "role: Access denied (Forbidden). The role Bookkeeping"),
-        ("Project employee", "projects", ""),
+        (
+            "Bookkeeping",
+            {
+                "customers": "role: requires Sales or SuperUser, the app has Bookkeeping",
+                "products": "role: Access denied (Forbidden). The role Bookkeeping",
+            },
+        ),
     ],
 )
 def test_the_connection_test_names_the_missing_role(
-    warm_tap: TapRunner, role: str, stream: str, why: str
+    warm_tap: TapRunner, role: str, reasons: dict[str, str]
 ) -> None:
-    whole = small_grants(GRANT)[GRANT]
-    grant = with_role(whole, role) if " " not in role else replace(whole, role="ProjectEmployee")
+    grant = with_role(small_grants(GRANT)[GRANT], role)
     with canary_sandbox({GRANT: grant}) as sandbox:
-        run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    access, said = told(run)[stream]
-    assert (access, said[: len(why)]) == ("no" if why else "yes", why)
+        run = warm_tap.test(sandbox)
+    for stream, why in reasons.items():
+        access, said = told(run)[stream]
+        assert (access, said[: len(why)]) == ("no", why)
 
 
-@pytest.mark.parametrize(
-    ("body", "why"),
-    [
-        (
-            {"title": "Missing modules: Project", "traceId": "0-CPH"},
-            "module: Missing modules: Project",
-        ),
-        ({"title": "Access forbidden", "traceId": "0-CPH"}, "module: requires Project (no. 4)"),
-        ({"traceId": "0-CPH"}, "module: requires Project (no. 4)"),
-    ],
-)
-def test_the_connection_test_names_the_missing_module(
-    warm_tap: TapRunner, body: dict[str, str], why: str
+def test_the_connection_test_names_the_missing_module_and_guesses_no_other_reason(
+    warm_tap: TapRunner,
 ) -> None:
+    refusals = {
+        r"/projectsapi/.*/Projects\b": {"title": "Missing modules: Project", "traceId": "0-CPH"},
+        r"/projectsapi/.*/Activities\b": {"title": "Access forbidden", "traceId": "0-CPH"},
+        r"/projectsapi/.*/ProjectGroups\b": {"traceId": "0-CPH"},
+        "/units": {"logId": "0-CPH"},
+    }
     whole = small_grants(GRANT)[GRANT]
-    with canary_sandbox(
-        {GRANT: replace(whole, company=WithSelf(whole.company, {"modules": []}))}
-    ) as sandbox:
-        answer = json.dumps(body).encode()
-        sandbox.faults.add("/projectsapi", "status", status=403, times=None, body=answer)
-        run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    assert told(run)["projects"] == ("no", why)
-
-
-def test_a_403_without_a_reason_is_not_explained_by_a_guess(
-    warm_tap: TapRunner, three: Sandbox
-) -> None:
-    with three as sandbox:
-        sandbox.faults.add("/units", "status", status=403, times=None, body=b'{"logId": "0-CPH"}')
-        run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    assert told(run)["units"] == ("no", "role or module: e-conomic gives no reason")
-
-
-def test_the_connection_test_lists_disabled_streams(
-    warm_tap: TapRunner, one_company: Sandbox
-) -> None:
-    run = warm_tap(settings_for(one_company, GRANT), "--test")
-    off = {stream: why for stream, (access, why) in told(run).items() if access == "off"}
-    assert set(off) == {vars(stream)["name"] for stream in STREAMS} - DEFAULT
-    assert set(off.values()) == {"disabled: requires the setting all_streams"}
+    grant = replace(whole, company=WithSelf(whole.company, {"modules": []}))
+    with canary_sandbox({GRANT: grant}) as sandbox:
+        for path, body in refusals.items():
+            always(sandbox, path, 403, body)
+        run = warm_tap.test(sandbox)
+    assert {name: why for name, (access, why) in told(run).items() if access == "no"} == {
+        "projects": "module: Missing modules: Project",
+        "activities": "module: requires Project (no. 4)",
+        "project_groups": "module: requires Project (no. 4)",
+        "units": "role or module: e-conomic gives no reason",
+    }
 
 
 ONE_ROW = re.compile(r"/count$|[?&]page[sS]ize=1(&|$)|filter=\w+%24eq%3A0$")
@@ -375,7 +338,7 @@ def test_the_connection_test_costs_one_call_per_stream_and_reads_a_row_at_most(
     warm_tap: TapRunner,
 ) -> None:
     with canary_sandbox(small_grants(GRANT)) as sandbox:
-        warm_tap(settings_for(sandbox, GRANT, all_streams=True), "--test")
+        warm_tap.test(sandbox, all_streams=True)
         asked = list(sandbox.log)
     assert len(asked) == len({request.target for request in asked}) == len(STREAMS)
     large = [request for request in asked if not ONE_ROW.search(request.target)]
@@ -387,23 +350,17 @@ def test_the_connection_test_costs_one_call_per_stream_and_reads_a_row_at_most(
     }, "these four are one object or a short list, which can only be read whole"
 
 
-def test_nothing_is_requested_below_an_empty_listing(warm_tap: TapRunner) -> None:
-    empty = json.dumps({"collection": [], "pagination": {"results": 0}}).encode()
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        sandbox.faults.add("/accounting-years", "status", status=200, body=empty, times=None)
-        run = warm_tap(settings_for(sandbox, GRANT), "--test")
-        below = sandbox.requests("/accounting-years/")
-    assert (run.exit_code, below) == (0, [])
+def test_nothing_is_requested_below_an_empty_listing(warm_tap: TapRunner, firm: Sandbox) -> None:
+    always(firm, "/accounting-years", 200, {"collection": [], "pagination": {"results": 0}})
+    run = warm_tap.test(firm)
+    assert firm.requests("/accounting-years/") == []
     assert told(run)["accounting_periods"] == ("yes", "")
 
 
-def test_the_connection_test_fails_for_a_rejected_grant(
-    warm_tap: TapRunner, three: Sandbox
-) -> None:
-    with three as sandbox:
-        sandbox.revoke(GRANT)
-        run = warm_tap(settings_for(sandbox, GRANT), "--test")
-    assert (run.exit_code, run.text) == (1, "")
+def test_the_connection_test_fails_for_a_rejected_grant(warm_tap: TapRunner, firm: Sandbox) -> None:
+    firm.revoke(GRANT)
+    run = warm_tap.test(firm, code=1)
+    assert run.text == ""
     assert "rejected the tokens (401)" in run.stderr
     keeps_secrets(run)
 
@@ -412,10 +369,9 @@ def test_the_connection_test_stops_at_the_first_401_of_a_company(
     warm_tap: TapRunner, three: Sandbox
 ) -> None:
     with three as sandbox:
-        sandbox.faults.add("/(?!self)", "status", status=401, times=None, grant=GRANT)
-        run = warm_tap(settings_for(sandbox, GRANT, GRANT_2, concurrency=3), "--test")
+        always(sandbox, "/(?!self)", 401, grant=GRANT)
+        run = warm_tap.test(sandbox, grants=[GRANT, GRANT_2], code=1, concurrency=3)
         asked = [request.grant for request in sandbox.log]
-    assert run.exit_code == 1
     assert asked.count(GRANT) <= 1 + 3, "/self, and what was in flight when the first 401 arrived"
     refused, whole = run.text.split("\n\nagreement ")
     assert refused.count(" not checked") == len(DEFAULT) - 1
@@ -427,23 +383,12 @@ def test_the_connection_test_stops_at_the_first_401_of_a_company(
     keeps_secrets(run)
 
 
-def test_the_connection_test_fails_where_a_run_would(warm_tap: TapRunner, three: Sandbox) -> None:
-    with three as sandbox:
-        sandbox.faults.add("/units", "status", status=500, times=None)
-        run = warm_tap(settings_for(sandbox, GRANT, max_wait_minutes=0), "--test")
-    assert run.exit_code == 1
+def test_the_connection_test_fails_where_a_run_would(warm_tap: TapRunner, firm: Sandbox) -> None:
+    always(firm, "/units", 500)
+    run = warm_tap.test(firm, code=1, max_wait_minutes=0)
     access, why = told(run)["units"]
     assert (access, "e-conomic returned 500" in why) == ("failed", True)
     assert f"Failed: units, agreement {NUMBER} (Firma 0): e-conomic returned 500" in run.errors[-2]
-
-
-def test_the_documented_table_is_up_to_date() -> None:
-    """`python -m scripts.update_docs` brings it up to date."""
-    [(page, text)] = [found for found in documents() if found[0].name == "access.md"]
-    assert page.read_text("utf-8") == text
-    assert set(re.findall(r"`(\w+)`(?: \*)?(?=[, ])", text[text.index("| Role") :])) == {
-        vars(stream)["name"] for stream in STREAMS
-    }
 
 
 def test_roles_and_modules_match_e_conomics_documents() -> None:
@@ -455,29 +400,19 @@ def test_roles_and_modules_match_e_conomics_documents() -> None:
         assert roles is None or set(roles) == set(fact.roles or ANY), stream
 
 
-def test_a_404_for_a_fiscal_year_is_a_failure_and_not_an_empty_year(
-    warm_tap: TapRunner, three: Sandbox
+@pytest.mark.parametrize(
+    ("stream", "path"),
+    [
+        ("customers", "/customers"),
+        ("accounting_year_totals", "/accounting-years/2024/totals"),
+        ("invoices_booked_documents", "/invoices/booked/[0-9]+$"),
+    ],
+)
+def test_a_404_for_what_is_listed_is_a_failure(
+    warm_tap: TapRunner, firm: Sandbox, stream: str, path: str
 ) -> None:
-    with three as sandbox:
-        sandbox.faults.add("/accounting-years/2024/totals", "status", status=404, times=None)
-        run = warm_tap(
-            settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("accounting_year_totals")
-        )
-    assert run.exit_code == 1
-    assert "accounting_year_totals" in run.errors[-2]
-
-
-def test_a_404_for_the_document_of_a_listed_invoice_is_a_failure(
-    warm_tap: TapRunner, three: Sandbox
-) -> None:
-    with three as sandbox:
-        invoices = sandbox.grants[GRANT].company.rows("rest:/invoices/booked")
-        number = invoices[2]["bookedInvoiceNumber"]
-        sandbox.faults.add(f"/invoices/booked/{number}$", "status", status=404, times=None)
-        catalog = warm_tap.catalog_of("invoices_booked_documents")
-        run = warm_tap(settings_for(sandbox, GRANT, all_streams=True), catalog=catalog)
-    assert run.exit_code == 1
-    assert "invoices_booked_documents" in run.errors[-2]
+    always(firm, path, 404)
+    assert f"Failed: {stream}" in warm_tap.read(firm, stream, code=1).errors[-2]
 
 
 @pytest.mark.parametrize(
@@ -493,48 +428,20 @@ def test_access_denied_partway_is_a_failure_and_not_a_skip(
 ) -> None:
     company = build_company(NUMBER, "Halvt ApS", seed=1, entries=2500)
     with canary_sandbox({GRANT: Grant(company)}) as sandbox:
-        config = settings_for(sandbox, GRANT, all_streams=True)
-        catalog = warm_tap.catalog_of(stream)
-        state = warm_tap(config, catalog=catalog).state if stream == "invoices_booked" else None
-        sandbox.faults.add(path, "status", status=403, nth=nth, times=None)
-        run = warm_tap(config, catalog=catalog, state=state)
-    assert run.exit_code == 1
+        state = warm_tap.read(sandbox, stream).state if stream == "invoices_booked" else None
+        always(sandbox, path, 403, nth=nth)
+        run = warm_tap.read(sandbox, stream, state=state, code=1)
     assert f"Failed: {stream}" in run.errors[-2]
     assert "partway through the stream: access denied (403)" in run.errors[-2]
-
-
-def test_a_404_for_a_listing_is_a_failure(warm_tap: TapRunner, three: Sandbox) -> None:
-    with three as sandbox:
-        sandbox.faults.add("/customers", "status", status=404, times=None)
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("customers"))
-    assert run.exit_code == 1
-
-
-def test_a_response_without_items_is_not_an_empty_listing(
-    warm_tap: TapRunner, three: Sandbox
-) -> None:
-    with three as sandbox:
-        sandbox.faults.add(
-            "/Contacts", "status", status=200, body=b'{"title": "Maintenance"}', times=None
-        )
-        run = warm_tap(
-            settings_for(sandbox, GRANT, max_wait_minutes=0),
-            catalog=warm_tap.catalog_of("customer_contacts"),
-        )
-    assert run.exit_code == 1
-    assert "it has no items" in run.errors[-2]
 
 
 @pytest.mark.parametrize("path", ["/self", "/customers"])
 @pytest.mark.parametrize("status", [400, 401])
 def test_a_token_repeated_by_e_conomic_is_masked(
-    warm_tap: TapRunner, three: Sandbox, path: str, status: int
+    warm_tap: TapRunner, firm: Sandbox, path: str, status: int
 ) -> None:
     says = {"message": f"The tokens {APP} and {GRANT} are not valid", "httpStatusCode": status}
-    words = json.dumps(says).encode()
-    with three as sandbox:
-        sandbox.faults.add(path, "status", status=status, body=words, times=None)
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("customers"))
-    assert run.exit_code == 1
+    always(firm, path, status, says)
+    run = warm_tap.read(firm, "customers", code=1)
     assert "The tokens (a token) and (a token) are not valid" in run.stderr
     keeps_secrets(run)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests import chromium
+from tests.chromium import Browser
 from tests.connecting import Connect, line_of, lines_in
 from tests.sandbox.approval import installation_url
 from tests.support import CANARY, GRANT, GRANT_2, NUMBER, canary_sandbox
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.chromium import Browser
     from tests.sandbox import Sandbox
 
 INTO = "--into=agreements.jsonl"
@@ -30,31 +29,16 @@ CHAIN_END = 0x20000000
 
 
 @pytest.fixture(scope="module")
-def programs() -> tuple[str, str]:
-    """Chromium and its driver: never skipped where CI says so."""
-    found = chromium.find()
-    if found is None and os.environ.get("CI", "").lower() in {"1", "true"}:
-        pytest.fail(chromium.MISSING)
-    if found is None:
-        pytest.skip(chromium.MISSING)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(
-    programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser of the module's own."""
-    with chromium.Browser(programs, tmp_path_factory.mktemp("profile")) as running:
+    with Browser(chromium.programs(), tmp_path_factory.mktemp("profile")) as running:
         yield running
 
 
 @pytest.fixture
-def new_browser(programs: tuple[str, str], tmp_path: Path) -> Iterator[Browser]:
+def new_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser that has never been anywhere."""
-    profile = tmp_path / "profile"
-    profile.mkdir()
-    with chromium.Browser(programs, profile) as running:
+    with Browser(chromium.programs(), tmp_path_factory.mktemp("profile")) as running:
         yield running
 
 
@@ -121,39 +105,6 @@ def shown_in_history(profile: Path) -> list[str]:
         return [url for (url,) in database.execute(query, [CHAIN_END])]
 
 
-def test_cancelling_gives_no_access(connect: Connect, browser: Browser) -> None:
-    with connect.waiting(INTO, "--no-browser") as running:
-        browser.open(running.url)
-        browser.click(CANCEL)
-        assert browser.comes_to("Not connected")
-        assert "Access was not granted" in browser.text()
-        ended = running.wait()
-    assert ended.exit_code == 3
-    assert "Access was not granted" in ended.stderr
-    assert list(connect.folder.iterdir()) == []
-
-
-def test_a_forged_callback_is_turned_away_and_the_real_one_still_counts(
-    connect: Connect, browser: Browser
-) -> None:
-    with connect.waiting(INTO, "--no-browser") as running:
-        here = running.redirect_url.rsplit("/", 1)[0]
-        forged = urlencode({"redirectUrl": f"{here}/callback"})
-        browser.open(f"{here}/?token={GRANT_2}")
-        assert browser.comes_to("Error response")
-        assert "waiting for e-conomic at another URL" in browser.text()
-        browser.open(f"{installation_url(connect.sandbox.url)}&{forged}")  # e-conomic's own page,
-        browser.click(ADD)  # sent to an address that somebody else made up
-        assert browser.comes_to("Error response")
-        assert not running.ended
-        browser.open(running.url)
-        browser.click(ADD)
-        assert browser.comes_to("Firma 0 is connected")
-        ended = running.wait()
-    assert ended.exit_code == 0
-    assert lines_in(connect.folder / "agreements.jsonl") == [line_of(0, GRANT)]
-
-
 def test_a_script_of_another_page_cannot_bring_a_token(connect: Connect, browser: Browser) -> None:
     with connect.waiting(INTO, "--no-browser") as running:
         here = running.redirect_url.rsplit("/", 1)[0]
@@ -168,17 +119,6 @@ def test_a_script_of_another_page_cannot_bring_a_token(connect: Connect, browser
         browser.click(ADD)
         assert running.wait().exit_code == 0
     assert lines_in(connect.folder / "agreements.jsonl") == [line_of(0, GRANT)]
-
-
-def test_whoever_comes_too_late_finds_nobody(connect: Connect, browser: Browser) -> None:
-    with connect.waiting(INTO, "--no-browser", "--timeout=1") as running:
-        browser.open(running.url)
-        ended = running.wait()
-        with pytest.raises(AssertionError, match="ERR_CONNECTION_REFUSED"):
-            browser.open(f"{running.redirect_url}?token={GRANT}")
-    assert ended.exit_code == 4
-    assert "No response from e-conomic within 1 seconds" in ended.stderr
-    assert list(connect.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

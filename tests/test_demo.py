@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import select
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.demo import _print_streams, _step, check_books
-from scripts.local import ROOT, Run, process, sandbox
+from scripts.demo import check_books
+from scripts.local import ROOT, process, sandbox
 from scripts.picture import figures
 
 if TYPE_CHECKING:
@@ -79,45 +77,53 @@ def test_books_that_balance_pass(
     books: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check(books, tmp_path) == 0
-    assert "each of the 2 balances equals" in capsys.readouterr().out
-
-
-def test_a_year_that_does_not_add_up_to_zero_is_told(
-    books: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    books["booked_entries"][-1] = entry(11, 1010, -0.99)
-    books["accounting_year_totals"][1] = total(1010, -0.99)
-    assert check(books, tmp_path) == 1
     told = capsys.readouterr().out
-    assert "WRONG: 2025/2026 does not balance: its entries add up to 0.01" in told
+    assert "each of the 2 balances equals" in told
+    lines = [line.split() for line in told.splitlines()]
+    assert ["5600", "Debitorer", "Receivables", "1.00"] in lines
+    assert ["1010", "Salg", "-1.00"] in lines  # an account that the sample company has not got
 
 
-def test_an_account_that_differs_from_the_control_total_is_told(
-    books: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (
+            {"booked_entries": [entry(11, 1010, 0.01)]},
+            "WRONG: 2025/2026 does not balance: its entries add up to 0.01",
+        ),
+        (
+            {"booked_entries": [entry(11, 5600, 0.01), entry(12, 1010, -0.01)]},
+            "account 5600: entries add up to 1.01, but accounting_year_totals says 1.00",
+        ),
+        (
+            {
+                "accounts": [{**SALES, "accountNumber": 1020}],
+                "accounting_year_totals": [total(1020, 5)],
+            },
+            "account 1020: entries add up to 0.00, but accounting_year_totals says 5.00",
+        ),
+        (
+            {
+                "booked_entries": [
+                    entry(12, 5600, 1, date="2026-07-01"),
+                    entry(13, 1010, -1, date="2026-07-01"),
+                ]
+            },
+            "WRONG: 2 entries are dated outside all fiscal years",
+        ),
+    ],
+)
+def test_books_that_do_not_add_up_are_told(
+    books: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: dict[str, list[Any]],
+    words: str,
 ) -> None:
-    books["accounting_year_totals"][0] = total(5600, 1.01)
+    for stream, rows in wrong.items():
+        books[stream] += rows
     assert check(books, tmp_path) == 1
-    told = capsys.readouterr().out
-    assert "account 5600: entries add up to 1.00, but accounting_year_totals says 1.01" in told
-
-
-def test_an_account_without_any_entry_must_have_no_control_total(
-    books: dict[str, Any], tmp_path: Path
-) -> None:
-    books["accounts"].append({**SALES, "accountNumber": 1020})
-    books["accounting_year_totals"].append(total(1020, 5))
-    assert check(books, tmp_path) == 1
-
-
-def test_entries_outside_every_fiscal_year_are_told(
-    books: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    books["booked_entries"] += [
-        entry(12, 5600, 1, date="2026-07-01"),
-        entry(13, 1010, -1, date="2026-07-01"),
-    ]
-    assert check(books, tmp_path) == 1
-    assert "WRONG: 2 entries are dated outside all fiscal years" in capsys.readouterr().out
+    assert words in capsys.readouterr().out
 
 
 def test_nothing_at_all_is_no_proof(tmp_path: Path) -> None:
@@ -151,43 +157,6 @@ def test_a_process_ends_with_its_block_and_so_do_its_children() -> None:
 def test_a_sandbox_that_does_not_start_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="did not start"), sandbox("--scale", "no-such-scale"):
         pass
-
-
-def test_few_lines_say_what_has_been_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = Counter({f"stream_{number}": number for number in range(1, 30)})
-    _print_streams(rows, Run(0, []), 5.2)
-    told = capsys.readouterr().out.split("\n")
-    assert "435 rows of 29 streams in 5 seconds. The largest streams:" in told
-    assert [line.split() for line in told[2:-1]] == [
-        [f"stream_{number}", str(number)] for number in range(29, 19, -1)
-    ]
-
-
-def test_balances_are_told_in_danish_and_english(
-    books: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    check(books, tmp_path)
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["5600", "Debitorer", "Receivables", "1.00"] in lines
-    assert ["1010", "Salg", "-1.00"] in lines  # an account that the sample company has not got
-
-
-def test_a_step_without_a_terminal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with _step("Reading"):
-        pass
-    assert capsys.readouterr().out == "Reading ... 0 s\n"
-
-
-def test_a_step_on_a_terminal_counts_the_seconds() -> None:
-    ours, theirs = pty.openpty()
-    code = "import time; from scripts.demo import _step\nwith _step('Reading'): time.sleep(1.2)"
-    subprocess.run([sys.executable, "-c", code], stdout=theirs, cwd=ROOT, check=True)
-    os.close(theirs)
-    lines = os.read(ours, 10_000).decode().split("\r")
-    os.close(ours)
-    assert len([line for line in lines if line.startswith("Reading ... ")]) >= 3
 
 
 @pytest.mark.slow

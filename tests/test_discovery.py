@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from tap_visma_economic.replication import ByNumber, ByTimestamp
 from tap_visma_economic.streams import STREAMS
+from tests.conftest import WarmTapRunner
 
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
@@ -33,9 +34,7 @@ def by_name(catalog: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The catalog of all streams."""
-    from tests.conftest import TapRunner  # noqa: PLC0415
-
-    run = TapRunner(tmp_path_factory.mktemp("discovery"))
+    run = WarmTapRunner(tmp_path_factory.mktemp("discovery"))
     return by_name(run.discover({"all_streams": True}))
 
 
@@ -44,9 +43,9 @@ def test_the_contract_names_111_streams_of_which_88_are_read_by_default() -> Non
 
 
 def test_the_catalog_holds_the_default_streams_unless_all_are_asked_for(
-    run_tap: TapRunner, catalog: dict[str, Any]
+    warm_tap: TapRunner, catalog: dict[str, Any]
 ) -> None:
-    assert set(by_name(run_tap.discover())) == {*DEFAULT, OWN}
+    assert set(by_name(warm_tap.discover())) == {*DEFAULT, OWN}
     assert set(catalog) == {*CONTRACT, OWN}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -66,12 +65,7 @@ def address(site: Path) -> Iterator[str]:  # noqa: F811
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    found = chromium.find()
-    if found is None and os.environ.get("CI", "").lower() in {"1", "true"}:
-        pytest.fail(chromium.MISSING)
-    if found is None:
-        pytest.skip(chromium.MISSING)
-    with Browser(found, tmp_path_factory.mktemp("profile")) as running:
+    with Browser(chromium.programs(), tmp_path_factory.mktemp("profile")) as running:
         yield running
 
 

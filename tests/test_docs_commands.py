@@ -18,7 +18,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.conftest import made_once
+from tests.conftest import made_once, settings_for
 from tests.documents import ROOT, every_block
 from tests.recipes import CHECKS
 from tests.sandbox.server import Sandbox
@@ -183,29 +183,20 @@ def test_pandium(reader: Reader, own_sandbox: Sandbox) -> None:
 
 
 def test_cron(reader: Reader, own_sandbox: Sandbox) -> None:
+    """A second run reads what is new; none runs beside another; one that fails keeps the state."""
     reader.follow(CRON)
     first = files_in(reader.folder / "output")
     assert first == held(own_sandbox, "demo")
     reader.shell("./economic.sh")
     more = files_in(reader.folder / "output")["booked_entries"] - first["booked_entries"]
     assert 0 < more < first["booked_entries"]
-
-
-def test_cron_keeps_the_state_of_a_run_that_failed(reader: Reader, own_sandbox: Sandbox) -> None:
-    reader.follow(CRON)
-    before = (reader.folder / "state.json").read_text()
+    with pytest.raises(AssertionError, match="still going"):
+        reader.shell("exec 8> lock; flock 8; ./economic.sh")
+    before = json.loads((reader.folder / "state.json").read_text())
     own_sandbox.grants.clear()
     with pytest.raises(AssertionError, match="rejected the tokens"):
         reader.shell("./economic.sh")
-    assert json.loads((reader.folder / "state.json").read_text()).keys() == (
-        json.loads(before).keys()
-    )
-
-
-def test_cron_does_not_run_twice_at_once(reader: Reader) -> None:
-    reader.follow(CRON)
-    with pytest.raises(AssertionError, match="still going"):
-        reader.shell("exec 8> lock; flock 8; ./economic.sh")
+    assert json.loads((reader.folder / "state.json").read_text()).keys() == before.keys()
 
 
 def test_many_companies(reader: Reader, own_sandbox: Sandbox) -> None:
@@ -238,36 +229,27 @@ def test_every_few_minutes_costs_the_calls_that_the_page_says(
 
 
 def test_what_a_grant_may_read(reader: Reader, own_sandbox: Sandbox) -> None:
-    config = {"app_secret_token": own_sandbox.app_secret, "agreement_grant_token": "demo"}
-    urls = {"rest_url": own_sandbox.url, "openapi_url": own_sandbox.url}
-    (reader.folder / "config.json").write_text(json.dumps({**config, **urls}))
+    (reader.folder / "config.json").write_text(json.dumps(settings_for(own_sandbox, "demo")))
     assert "88 of 88 can be read" in reader.follow(ACCESS)
 
 
-def test_a_pipe_without_meltano(reader: Reader, own_sandbox: Sandbox) -> None:
-    """The two programs; that pipx installs them is a test of its own."""
+def test_a_pipe_without_meltano_and_every_recipe_on_its_files(
+    reader: Reader, own_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two programs; pipx installs them in a test of its own. The files have both runs' rows."""
     reader.follow(PIPE, but={block.name for block in PIPX.blocks})
     rows, once = files_in(reader.folder / "output"), held(own_sandbox, "demo")
     assert set(rows) == set(once)
     assert once["booked_entries"] < rows["booked_entries"] < 2 * once["booked_entries"]
     assert json.loads((reader.folder / "state.json").read_text())["bookmarks"]
-
-
-def test_duckdb_has_a_view_of_every_table_and_runs_every_recipe_on_the_files(
-    reader: Reader, own_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the second run too, whose rows are in the files once more."""
-    reader.follow(PIPE, but={block.name for block in PIPX.blocks})
     (reader.folder / "output" / "quotes_sent.jsonl").unlink(missing_ok=True)  # as if without rows
     reader.follow(DUCKDB_VIEWS)
     monkeypatch.chdir(reader.folder)
     with duckdb.connect() as database:
         database.execute(Path("views.sql").read_text())
-        views = held(own_sandbox, "demo")
-        views["quotes_sent"] = 0
-        for stream, rows in views.items():
+        for stream, count in {**once, "quotes_sent": 0}.items():
             found = database.execute(f"SELECT count(*) FROM economic.{stream}").fetchone()
-            assert found == (rows,), stream
+            assert found == (count,), stream
         for block in every_block("sql"):
             # living_customers.sql needs a column that targets write
             if block.title in CHECKS.keys() - {"living_customers.sql"}:
@@ -339,9 +321,7 @@ def test_target_duckdb(reader: Reader, own_sandbox: Sandbox) -> None:
     python = f"--python={environment}/bin/python"
     uv("pip", "install", "--quiet", python, *loader["pip_url"].split())
     reader.environment["PATH"] += f":{environment}/bin"
-    config = {"app_secret_token": own_sandbox.app_secret, "agreement_grant_token": "demo"}
-    urls = {"rest_url": own_sandbox.url, "openapi_url": own_sandbox.url}
-    (reader.folder / "config.json").write_text(json.dumps({**config, **urls}))
+    (reader.folder / "config.json").write_text(json.dumps(settings_for(own_sandbox, "demo")))
     reader.follow(DUCKDB)
     count = (
         "import duckdb; c = duckdb.connect('warehouse.duckdb'); print(c.sql('SELECT count(*) "

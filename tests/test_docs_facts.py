@@ -10,7 +10,7 @@ import pytest
 
 from scripts import streams_page
 from scripts.streams_page import ALL, DOMAINS, JOINS, ROWS_PER_CALL, columns, joins
-from tests.conftest import TapRunner, settings_for
+from tests.conftest import TapRunner, WarmTapRunner
 from tests.documents import ROOT, documents
 from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
@@ -35,9 +35,8 @@ class Read:
 def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
     """All streams, in a sandbox of its own."""
     with Sandbox(standard_grants("small")) as sandbox:
-        tap = TapRunner(tmp_path_factory.mktemp("read"))
-        run = tap(settings_for(sandbox, "demo", all_streams=True))
-        assert run.exit_code == 0, run.stderr
+        tap = WarmTapRunner(tmp_path_factory.mktemp("read"))
+        run = tap.read(sandbox, grants=["demo"], all_streams=True)
         return Read(run, Counter(request.endpoint for request in sandbox.log if request.endpoint))
 
 

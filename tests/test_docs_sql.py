@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import TapRunner, settings_for
+from tests.conftest import WarmTapRunner
 from tests.documents import every_block
 from tests.duck import typed_tables
 from tests.recipes import CHECKS
@@ -28,10 +28,8 @@ RECIPES = [block for block in QUERIES if block.title != "living_customers.sql"]
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> duckdb.DuckDBPyConnection:
     """The default streams of the main company."""
-    folder = tmp_path_factory.mktemp("tables")
-    run = TapRunner(folder)(settings_for(sandbox, "demo"))
-    assert run.exit_code == 0, run.stderr
-    return typed_tables(run)
+    tap = WarmTapRunner(tmp_path_factory.mktemp("tables"))
+    return typed_tables(tap.read(sandbox, grants=["demo"]))
 
 
 def test_every_query_has_a_check() -> None:

@@ -11,7 +11,6 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from scripts import hub_definition
-from tap_visma_economic.config import SETTINGS
 from tests.support import of_the_locked_sdk
 
 ROOT = Path(__file__).parent.parent
@@ -55,13 +54,6 @@ def test_keys_are_sorted_as_the_hubs_linter_wants() -> None:
     assert [list(s) for s in ENTRY["settings"]] == [sorted(s) for s in ENTRY["settings"]]
 
 
-def test_every_setting_of_the_tap_is_there_in_its_order() -> None:
-    names = [setting["name"] for setting in ENTRY["settings"]]
-    own = list(SETTINGS.to_dict()["properties"])
-    assert names[: len(own)] == own
-    assert "stream_maps" in names[len(own) :]
-
-
 def test_a_secret_is_marked_and_has_no_value() -> None:
     told = json.loads(json.dumps(hub_definition.about()["settings"]["properties"]))
     secret = {name for name, setting in told.items() if setting.get("secret")}
@@ -69,26 +61,6 @@ def test_a_secret_is_marked_and_has_no_value() -> None:
     tokens = {"app_secret_token", "agreement_grant_token", "agreements"}
     assert marked == secret == tokens | {"events_inbox"}, "whose URL may hold a password"
     assert not [s for s in ENTRY["settings"] if s["name"] in secret and "value" in s]
-
-
-def test_a_choice_names_its_options() -> None:
-    (setting,) = (s for s in ENTRY["settings"] if s["name"] == "reconcile")
-    assert [option["value"] for option in setting["options"]] == ["none", "warn", "fail"]
-    assert setting["value"] == "none"
-
-
-def test_the_groups_that_must_be_filled_in_are_settings() -> None:
-    names = {setting["name"] for setting in ENTRY["settings"]}
-    assert ENTRY["settings_group_validation"]
-    assert {name for group in ENTRY["settings_group_validation"] for name in group} <= names
-
-
-def test_what_meltano_yml_says_of_the_tap_the_hub_says_too() -> None:
-    declared = hub_definition.extractor()
-    assert ENTRY["capabilities"] == declared["capabilities"]
-    assert {name: ENTRY.get(name) for name in hub_definition.FROM_MELTANO} == {
-        name: declared.get(name) for name in hub_definition.FROM_MELTANO
-    }
 
 
 def test_the_variant_is_named_by_the_repositorys_owner_once_there_is_one() -> None:

@@ -24,7 +24,7 @@ from tests.sandbox.budget import Budget
 from tests.sandbox.company import build_company
 from tests.sandbox.listing import Listing
 from tests.sandbox.values import Raw
-from tests.support import APP, CANARY, GRANT, Altered, canary_sandbox, now
+from tests.support import APP, CANARY, GRANT, Altered, always, canary_sandbox, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +38,8 @@ CUSTOMERS = "rest:/customers"
 INVOICES = "rest:/invoices/booked"
 LINES = "q2capi:/invoices/booked/lines"
 DRAFTS = "q2capi:/invoices/drafts"
-NO_FILTER = json.dumps({"status": 400, "errorCode": "BadFilterRequest"}).encode()
-NO_MODULE = json.dumps({"errors": [{"errorCode": "DimensionIncorrectModule"}]}).encode()
+NO_FILTER = {"status": 400, "errorCode": "BadFilterRequest"}
+NO_MODULE = {"errors": [{"errorCode": "DimensionIncorrectModule"}]}
 INSTANT = r"%24gte%3A\d{4}-\d\d-\d\dT"
 YES, NO, UNKNOWN = "as assumed", "otherwise", "could not tell"
 
@@ -58,17 +58,6 @@ class Lab:
     report: Path
     waits: list[float]
     """The script's pauses, which are noted and not made."""
-
-    def status(self, query: str, status: int, body: bytes | None = None, **how: Any) -> None:
-        how = {"times": None, **how}
-        self.sandbox.faults.add(query, "status", status=status, body=body, **how)
-
-    def rows(self, endpoint: str, alter: Callable[[Any], Any]) -> None:
-        company = self.sandbox.grants["demo"].company
-        self.sandbox.grants["demo"] = Grant(Altered(company, endpoint, alter))
-
-    def each(self, endpoint: str, alter: Callable[[Any], dict[str, Any]]) -> None:
-        self.rows(endpoint, lambda rows: [{**row, **alter(row)} for row in rows])
 
     def ask(self, *arguments: str) -> dict[str, Any]:
         """Run the command line in this process, and return its findings."""
@@ -102,16 +91,20 @@ def as_it_is(lab: Lab) -> None:
     """The sandbox answers so."""
 
 
-def status(query: str, status: int, body: bytes | None = None, **how: Any) -> Arrange:
-    return lambda lab: lab.status(query, status, body, **how)
+def status(query: str, status: int, body: Any = None, **how: Any) -> Arrange:
+    return lambda lab: always(lab.sandbox, query, status, body, **how)
 
 
 def rows(endpoint: str, alter: Callable[[Any], Any]) -> Arrange:
-    return lambda lab: lab.rows(endpoint, alter)
+    def arrange(lab: Lab) -> None:
+        company = lab.sandbox.grants["demo"].company
+        lab.sandbox.grants["demo"] = Grant(Altered(company, endpoint, alter))
+
+    return arrange
 
 
 def each(endpoint: str, alter: Callable[[Any], dict[str, Any]]) -> Arrange:
-    return lambda lab: lab.each(endpoint, alter)
+    return rows(endpoint, lambda rows: [{**row, **alter(row)} for row in rows])
 
 
 def retire(module: str, version: str, status: int) -> Arrange:
@@ -173,7 +166,7 @@ open_credit_notes = each(INVOICES, lambda row: {"netAmount": -row["netAmount"]})
 
 def credit_notes_not_listed(lab: Lab) -> None:
     open_credit_notes(lab)
-    lab.rows("rest:/invoices/unpaid", lambda rows: rows[:-1])
+    rows("rest:/invoices/unpaid", lambda rows: rows[:-1])(lab)
 
 
 def totals_without_openings(lab: Lab) -> None:
@@ -187,12 +180,12 @@ def totals_without_openings(lab: Lab) -> None:
         opening = openings.get(row["account"]["accountNumber"], 0)
         return {"totalInBaseCurrency": row["totalInBaseCurrency"] - opening}
 
-    lab.each("rest:/accounting-years/{accountingYear}/totals", less)
+    each("rest:/accounting-years/{accountingYear}/totals", less)(lab)
 
 
 def both_counted_from_one(lab: Lab) -> None:
     COUNTED_FROM_ONE(lab)
-    lab.rows(REST_CONTACTS, lambda rows: [{**rows[0], "customerContactNumber": 1}])
+    rows(REST_CONTACTS, lambda rows: [{**rows[0], "customerContactNumber": 1}])(lab)
 
 
 UTC = dt.timezone.utc
@@ -437,7 +430,7 @@ def test_all_of_it_is_gentle_and_gives_nothing_away(tmp_path: Path) -> None:
 
 
 def test_a_call_that_is_refused_for_the_budget_is_waited_for_once(lab: Lab) -> None:
-    lab.status("", 429, retry_after="7", nth=3)
+    always(lab.sandbox, "", 429, retry_after="7", nth=3)
     reasons = {it["seen"] for it in lab.ask().values()}
     assert [wait for wait in lab.waits if wait] == [7]
     assert len(lab.sandbox.log) == 4, "two answers, a refusal, another after the wait"
@@ -453,7 +446,7 @@ def test_a_budget_that_others_want_is_left_to_them(lab: Lab) -> None:
 
 
 def test_tokens_that_are_refused_end_it_at_once(lab: Lab) -> None:
-    lab.status("", 401)
+    always(lab.sandbox, "", 401)
     with pytest.raises(SystemExit, match="rejects the tokens"):
         lab.ask()
     assert len(lab.sandbox.log) == 1
@@ -468,14 +461,14 @@ def test_a_host_that_does_not_answer_is_told(lab: Lab) -> None:
 
 @pytest.mark.parametrize("status", [302, 403, 500, 503])
 def test_a_refusal_of_everything_tells_nothing(status: int, lab: Lab) -> None:
-    lab.status("", status)
+    always(lab.sandbox, "", status)
     assert lab.answered(YES, NO) == {"budget-told", "budget-used"}
 
 
 @pytest.mark.parametrize("role", ["Sales", "Bookkeeping"])
 def test_what_a_role_may_not_read_is_no_answer(role: str, lab: Lab) -> None:
     lab.sandbox.grants["demo"] = Grant(company(), role=role)
-    lab.status(r"^/accounting-years/[^/]+/entries", 403)
+    always(lab.sandbox, r"^/accounting-years/[^/]+/entries", 403)
     assert lab.answered(NO) == set()
 
 
@@ -489,11 +482,10 @@ def test_a_year_with_a_letter_is_asked_for_in_economics_own_encoding(lab: Lab) -
     [b"<html>", b"null", b"[]", b"{}", b'{"items":[1]}', b'{"collection":[{"self":"x"}]}', b'"x"'],
 )
 def test_answers_of_any_form_are_no_traceback(body: bytes, lab: Lab) -> None:
-    lab.status("", 200, body)
+    always(lab.sandbox, "", 200, body)
     assert len(lab.ask()) > 40
 
 
 def test_a_code_that_is_none_of_economics_stays_out_of_the_report(lab: Lab) -> None:
-    body = {"errorCode": "Hansen", "errors": [{"code": "12345678"}, 3]}
-    lab.status("", 400, json.dumps(body).encode())
+    always(lab.sandbox, "", 400, {"errorCode": "Hansen", "errors": [{"code": "12345678"}, 3]})
     assert {code for it in lab.ask().values() for code in it["codes"]} == set()

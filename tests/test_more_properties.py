@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,18 +9,19 @@ import pytest
 from tests.conftest import settings_for
 from tests.sandbox import Grant
 from tests.sandbox.company import build_company
-from tests.support import GRANT, NUMBER, canary_sandbox, small_grants
+from tests.support import GRANT, NUMBER, always, canary_sandbox
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
+    from tests.sandbox import Sandbox
 
 NEW = {"type": ["number", "null"]}
 
 
-def with_schema(catalog: dict[str, Any], stream: str, properties: dict[str, Any]) -> dict[str, Any]:
+def extended(tap: TapRunner, stream: str, properties: dict[str, Any]) -> dict[str, Any]:
     """A catalog with more in the schema of a stream, as Meltano's extra `schema` makes it."""
-    entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == stream)
-    entry["schema"]["properties"] |= properties
+    catalog = tap.catalog_of(stream)
+    catalog["streams"][0]["schema"]["properties"] |= properties
     return catalog
 
 
@@ -30,7 +30,7 @@ def customers(tap: TapRunner, properties: dict[str, Any], **more: Any) -> Run:
     company = build_company(NUMBER, "Firma", seed=7, entries=300)
     for row in company.rows("rest:/customers")[1:3]:
         row |= {"score": "12.50", "layout": {"layoutNumber": 19, "name": "Standard"}}
-    catalog = with_schema(tap.catalog_of("customers"), "customers", properties)
+    catalog = extended(tap, "customers", properties)
     with canary_sandbox({GRANT: Grant(company)}) as sandbox:
         run = tap(settings_for(sandbox, GRANT, **more), catalog=catalog)
     assert run.exit_code == 0, run.stderr
@@ -63,12 +63,10 @@ def test_a_number_that_is_added_has_the_form_of_all_numbers(warm_tap: TapRunner)
     assert run.records["customers"][1]["score"] == "12.50"
 
 
-def test_a_token_cannot_be_added(warm_tap: TapRunner) -> None:
+def test_a_token_cannot_be_added(warm_tap: TapRunner, firm: Sandbox) -> None:
     application = {"type": "object", "properties": {"appPublicToken": {"type": "string"}}}
-    catalog = warm_tap.catalog_of("agreements")
-    catalog = with_schema(catalog, "agreements", {"application": application})
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+    catalog = extended(warm_tap, "agreements", {"application": application})
+    run = warm_tap(settings_for(firm, GRANT), catalog=catalog)
     assert "appPublicToken" not in run.records["agreements"][0]["application"]
 
 
@@ -81,26 +79,15 @@ ADDED = {
 
 @pytest.mark.parametrize("version", ["5.0.0", "6.0.0", "7.0.0", "7.1.0"])
 def test_what_a_newer_version_is_known_to_add_is_a_column(
-    warm_tap: TapRunner, version: str
+    warm_tap: TapRunner, firm: Sandbox, version: str
 ) -> None:
-    config = {"openapi_versions": {"bookedEntriesapi": version}}
-    catalog = warm_tap.catalog_of("booked_entries", "matched_entries", config=config)
-    pages = {
-        "/booked-entries$": [{"entryNumber": 1, "accountNumber": 1010, "costTypeNumber": 7}],
-        "/booked-entries/matched-pairs$": [
-            {
-                "entryNumber1": 1,
-                "entryNumber2": 2,
-                "matchedAmount": 10.50,
-                "effectiveMatchDate": "2026-01-31T00:00:00",
-            }
-        ],
-    }
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        for path, rows in pages.items():
-            body = json.dumps({"items": rows}).encode()
-            sandbox.faults.add(path, "status", status=200, body=body, times=None)
-        run = warm_tap(settings_for(sandbox, GRANT, **config), catalog=catalog)
+    entry = {"entryNumber": 1, "accountNumber": 1010, "costTypeNumber": 7}
+    always(firm, "/booked-entries$", 200, {"items": [entry]})
+    amounts = {"matchedAmount": 10.50, "effectiveMatchDate": "2026-01-31T00:00:00"}
+    pair = {"entryNumber1": 1, "entryNumber2": 2, **amounts}
+    always(firm, "/booked-entries/matched-pairs$", 200, {"items": [pair]})
+    versions = {"openapi_versions": {"bookedEntriesapi": version}}
+    run = warm_tap.read(firm, "booked_entries", "matched_entries", code=None, **versions)
     for (stream, column), (since, value) in ADDED.items():
         described = run.schemas[stream]["schema"]["properties"]
         assert (column in described) == (version >= since), (stream, column)

@@ -217,7 +217,7 @@ def test_a_run_broken_off_inside_one_entrys_dimension_rows_loses_none(
     with Sandbox({"demo": Grant(company)}) as sandbox:
         warehouse = Warehouse(warm_tap, sandbox, company, "booked_entry_dimensions")
         sandbox.faults.add("/booked-entries.*cursor", "status", status=400)
-        broken = warehouse.run(breaks=True)
+        broken = warehouse.run(code=1)
         bookmark = broken.bookmark("booked_entry_dimensions")["replication_key_value"]
         assert bookmark == inside - 1
         assert warehouse.wrong()
@@ -231,7 +231,7 @@ def test_a_ledger_that_breaks_off_on_every_page_arrives_in_the_end(
     for turn in range(3):
         sandbox.faults.add("/booked-entries.*cursor", "status", status=400, nth=1 + turn % 2)
         late(company, turn)
-        empty.run(breaks=True)
+        empty.run(code=1)
         sandbox.faults.clear()
     empty.run()
     assert empty.wrong() == []

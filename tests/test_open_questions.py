@@ -11,22 +11,20 @@ import re
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import settings_for
 from tests.faulty import company_for, keys, truth
 from tests.sandbox import Grant, Sandbox, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
 from tests.support import (
+    VERSIONS,
     Altered,
     activated,
-    existing_tests,
+    always,
     filters,
-    named_tests,
     now,
     served,
     told,
@@ -35,22 +33,21 @@ from tests.support import (
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
     from tests.sandbox.company import Company
+    from tests.sandbox.grants import CompanyLike
 
 NUMBER = 1234567
 CONTACTS = "customersapi:/Contacts"
 ENTRIES = "bookedEntriesapi:/booked-entries"
-NO_FILTER = json.dumps(
-    {"title": "Bad request.", "status": 400, "errorCode": "BadFilterRequest"}
-).encode()
-NO_SORT = json.dumps({"message": "Could not parse query string sort parameter"}).encode()
+NO_FILTER = {"title": "Bad request.", "status": 400, "errorCode": "BadFilterRequest"}
+NO_SORT = {"message": "Could not parse query string sort parameter"}
 
 
 company, sandbox = served(lambda: build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300))
 
 
-def refuse(sandbox: Sandbox, query: str, body: bytes) -> None:
-    """Answer 400 to requests with such a query."""
-    sandbox.faults.add(query, "status", status=400, body=body, times=None)
+def serving(company: CompanyLike) -> Sandbox:
+    """A sandbox of another company than the module's own."""
+    return Sandbox({"demo": Grant(company)})
 
 
 # How an instant stands in a filter: the newer API documents a day only
@@ -68,17 +65,14 @@ ANY_SINCE = r"%24gte%3A\d{4}-"
 def test_what_has_changed_arrives_however_it_may_be_asked_for(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company, refused: str, last: str | None
 ) -> None:
-    config = settings_for(sandbox, "demo")
-    catalog = warm_tap.catalog_of("customer_contacts")
-    first = warm_tap(config, catalog=catalog)
+    first = warm_tap.read(sandbox, "customer_contacts")
     bookmark = first.bookmark("customer_contacts")["replication_key_value"]
     since = dt.datetime.fromisoformat(bookmark[:-1]) - dt.timedelta(minutes=180)
     contact: Any = company.rows(CONTACTS)[3]
     contact.update(name="Ny Kontakt", lastUpdated=now())
     sandbox.log.clear()
-    refuse(sandbox, f"/Contacts.*{refused}", NO_FILTER)
-    run = warm_tap(config, catalog=catalog, state=first.state)
-    assert run.exit_code == 0, run.stderr
+    always(sandbox, f"/Contacts.*{refused}", 400, NO_FILTER)
+    run = warm_tap.read(sandbox, "customer_contacts", state=first.state)
     assert (contact["number"], "Ny Kontakt") in {
         (record["number"], record["name"]) for record in run.records["customer_contacts"]
     }
@@ -93,10 +87,8 @@ def test_what_has_changed_arrives_however_it_may_be_asked_for(
 def test_a_start_date_that_may_not_be_asked_for_leaves_out_nothing(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
-    refuse(sandbox, f"/Contacts.*{ANY_SINCE}", NO_FILTER)
-    config = settings_for(sandbox, "demo", start_date="2026-01-01")
-    run = warm_tap(config, catalog=warm_tap.catalog_of("customer_contacts"))
-    assert run.exit_code == 0, run.stderr
+    always(sandbox, f"/Contacts.*{ANY_SINCE}", 400, NO_FILTER)
+    run = warm_tap.read(sandbox, "customer_contacts", start_date="2026-01-01")
     assert len(run.records["customer_contacts"]) == len(company.rows(CONTACTS))
 
 
@@ -104,23 +96,15 @@ def test_a_start_date_that_may_not_be_asked_for_leaves_out_nothing(
 def test_edited_dimensions_arrive_however_the_changelog_may_be_asked_for(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company, refused: str
 ) -> None:
-    config = settings_for(sandbox, "demo")
-    catalog = warm_tap.catalog_of("booked_entry_dimensions", "booked_entry_dimension_changes")
-    first = warm_tap(config, catalog=catalog)
-    oldest = first.records["booked_entry_dimensions"][0]
-    assert (
-        oldest["entryNumber"] + 1000 < first.records["booked_entry_dimensions"][-1]["entryNumber"]
-    )
+    streams = ("booked_entry_dimensions", "booked_entry_dimension_changes")
+    first = warm_tap.read(sandbox, *streams)
+    oldest, *_, newest = first.records["booked_entry_dimensions"]
+    assert oldest["entryNumber"] + 1000 < newest["entryNumber"]
     company.redimension(oldest["entryNumber"], oldest["dimensionNumber"], 2, now())
-    refuse(sandbox, f"/changelog.*{refused}", NO_FILTER)
-    run = warm_tap(config, catalog=catalog, state=first.state)
-    assert run.exit_code == 0, run.stderr
-    assert oldest["entryNumber"] in {
-        record["entryNumber"] for record in run.records["booked_entry_dimensions"]
-    }
-    assert oldest["entryNumber"] in {
-        record["entryNumber"] for record in run.records["booked_entry_dimension_changes"]
-    }
+    always(sandbox, f"/changelog.*{refused}", 400, NO_FILTER)
+    run = warm_tap.read(sandbox, *streams, state=first.state)
+    for stream in streams:
+        assert oldest["entryNumber"] in {row["entryNumber"] for row in run.records[stream]}
 
 
 # What is sorted by what: the documents name too much and too little
@@ -144,12 +128,9 @@ SORTED = (
 def test_listings_that_are_not_sorted_are_read_all_the_same(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:
-    config = settings_for(sandbox, "demo", all_streams=True)
-    catalog = warm_tap.catalog_of(*SORTED)
-    expected = warm_tap(config, catalog=catalog).records
-    refuse(sandbox, r"[?&]sort=", NO_SORT)
-    run = warm_tap(config, catalog=catalog)
-    assert run.exit_code == 0, run.stderr
+    expected = warm_tap.read(sandbox, *SORTED).records
+    always(sandbox, r"[?&]sort=", 400, NO_SORT)
+    run = warm_tap.read(sandbox, *SORTED)
     for stream in SORTED:
         assert by_content(run.records[stream]) == by_content(expected[stream]), stream
         assert told(run, f"tap-visma-economic.{stream} "), stream
@@ -163,70 +144,53 @@ def by_content(records: list[dict[str, Any]]) -> list[str]:
 def test_a_changelog_that_is_not_sorted_is_read_from_its_newest_row_on(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:
-    catalog = warm_tap.catalog_of("booked_entry_dimension_changes")
-    expected = warm_tap(settings_for(sandbox, "demo"), catalog=catalog).records
-    refuse(sandbox, r"[?&]sort=", NO_FILTER)
-    run = warm_tap(settings_for(sandbox, "demo"), catalog=catalog)
-    assert run.exit_code == 0, run.stderr
     name = "booked_entry_dimension_changes"
+    expected = warm_tap.read(sandbox, name).records
+    always(sandbox, r"[?&]sort=", 400, NO_FILTER)
+    run = warm_tap.read(sandbox, name)
     assert by_content(run.records[name]) == by_content(expected[name]) != []
 
 
-@pytest.mark.parametrize("way", ["refused", "ignored"])
+def low_ones_last(rows: Any) -> list[Any]:
+    """In the order of creation, say, with the low numbers picked by hand later on."""
+    rising = sorted(rows, key=itemgetter("customerNumber"))
+    return [*rising[50:], *rising[:50]]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [None, partial(sorted, key=itemgetter("name")), low_ones_last],
+    ids=["refused", "ignored", "ignored, low ones last"],
+)
 def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
-    warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch, way: str
+    warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch, order: Any
 ) -> None:
+    """The sort is refused, or ignored; a first page may rise by chance."""
     company: Any = company_for("customers")
-    with Sandbox({"demo": Grant(company)}) as sandbox:
-        if way == "refused":
-            refuse(sandbox, r"[?&]sort=", NO_SORT)
-        else:
-            by_name = partial(sorted, key=itemgetter("name"))
-            sandbox.grants["demo"] = Grant(Altered(company, "rest:/customers", by_name))
+    with serving(Altered(company, "rest:/customers", order) if order else company) as sandbox:
+        if order:
             monkeypatch.setattr(listing, "parse_sort", lambda *_: ())
-        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
+        else:
+            always(sandbox, r"[?&]sort=", 400, NO_SORT)
+        run = warm_tap.read(sandbox, "customers")
         pages = [seen.target for seen in sandbox.requests("^/customers")]
-    assert run.exit_code == 0, run.stderr
     assert keys(run, "customers") == truth("customers")
     assert len(told(run, "e-conomic does not sort /customers as requested")) == 1
-    assert len([page for page in pages if "sort=" in page]) == 1
-
-
-def test_low_numbers_behind_a_first_page_that_rises_by_chance_arrive(
-    warm_tap: TapRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In the order of creation, say, with the low ones picked by hand later on."""
-    company: Any = company_for("customers")
-
-    def low_ones_last(rows: Any) -> list[Any]:
-        rising = sorted(rows, key=itemgetter("customerNumber"))
-        return [*rising[50:], *rising[:50]]
-
-    monkeypatch.setattr(listing, "parse_sort", lambda *_: ())
-    changed = Altered(company, "rest:/customers", low_ones_last)
-    with Sandbox({"demo": Grant(changed)}) as sandbox:
-        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
-    assert run.exit_code == 0, run.stderr
-    assert keys(run, "customers") == truth("customers")
-    assert told(run, "e-conomic does not sort /customers as requested")
+    assert order is low_ones_last or len([page for page in pages if "sort=" in page]) == 1
 
 
 def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
-    config = settings_for(sandbox, "demo")
-    catalog = warm_tap.catalog_of("invoices_booked")
-    refuse(sandbox, r"[?&]sort=", NO_SORT)
-    first = warm_tap(config, catalog=catalog)
+    always(sandbox, r"[?&]sort=", 400, NO_SORT)
+    first = warm_tap.read(sandbox, "invoices_booked")
     invoices: Any = company.rows("rest:/invoices/booked")
-    whole = [row["bookedInvoiceNumber"] for row in invoices]
-    assert sorted(record["bookedInvoiceNumber"] for record in first.records["invoices_booked"]) == (
-        sorted(whole)
-    )
+    whole = sorted(row["bookedInvoiceNumber"] for row in invoices)
+    read = sorted(record["bookedInvoiceNumber"] for record in first.records["invoices_booked"])
+    assert read == whole
     state = first.bookmark("invoices_booked")
-    assert (state["replication_key_value"], state["rows_to_bookmark"]) == (max(whole), len(whole))
-    second = warm_tap(config, catalog=catalog, state=first.state)
-    assert second.exit_code == 0, second.stderr
+    assert (state["replication_key_value"], state["rows_to_bookmark"]) == (whole[-1], len(whole))
+    second = warm_tap.read(sandbox, "invoices_booked", state=first.state)
     assert second.bookmark("invoices_booked") == state
 
 
@@ -246,12 +210,9 @@ def test_entries_without_a_remainder_are_not_taken_for_open_ones(
             for row in rows
         ]
 
-    with Sandbox({"demo": Grant(Altered(company, ENTRIES, bare))}) as sandbox:
-        config = settings_for(sandbox, "demo")
-        catalog = warm_tap.catalog_of("booked_entries")
-        first = warm_tap(config, catalog=catalog)
-        second = warm_tap(config, catalog=catalog, state=first.state)
-    assert second.exit_code == 0, second.stderr
+    with serving(Altered(company, ENTRIES, bare)) as sandbox:
+        first = warm_tap.read(sandbox, "booked_entries")
+        second = warm_tap.read(sandbox, "booked_entries", state=first.state)
     read = {record["entryNumber"] for record in second.records["booked_entries"]}
     assert read == {*open_ones, *(n for n in keys(first, "booked_entries") if n >= latest - 1000)}
     assert open_ones[0] < latest - 1000
@@ -270,15 +231,12 @@ def test_an_open_invoice_that_is_not_listed_as_unpaid_is_read_by_its_number(
     def some(rows: Any) -> Any:
         return [row for row in rows if row["bookedInvoiceNumber"] not in left_out]
 
-    with Sandbox({"demo": Grant(Altered(company, "rest:/invoices/unpaid", some))}) as sandbox:
-        config = settings_for(sandbox, "demo")
-        catalog = warm_tap.catalog_of("invoices_booked")
-        first = warm_tap(config, catalog=catalog)
-        again = warm_tap(config, catalog=catalog, state=first.state)
+    with serving(Altered(company, "rest:/invoices/unpaid", some)) as sandbox:
+        first = warm_tap.read(sandbox, "invoices_booked")
+        again = warm_tap.read(sandbox, "invoices_booked", state=first.state)
         for number in unpaid:
             company.pay(number)
-        last = warm_tap(config, catalog=catalog, state=again.state)
-    assert last.exit_code == 0, last.stderr
+        last = warm_tap.read(sandbox, "invoices_booked", state=again.state)
     remainders = {
         record["bookedInvoiceNumber"]: record["remainder"]
         for run in (first, again, last)
@@ -294,30 +252,19 @@ def test_an_open_invoice_that_is_not_listed_as_unpaid_is_read_by_its_number(
 
 
 def test_a_listing_that_is_not_counted_is_read_to_its_end(warm_tap: TapRunner) -> None:
-    with Sandbox({"demo": Grant(company_for("booked_entries"))}) as sandbox:
-        config = settings_for(sandbox, "demo")
-        catalog = warm_tap.catalog_of("booked_entries")
-        sandbox.faults.add("/booked-entries/count", "status", status=404, times=None)
-        first = warm_tap(config, catalog=catalog)
-        assert first.exit_code == 0, first.stderr
-        assert keys(first, "booked_entries") == truth("booked_entries")
-        assert told(first, "cannot be compared with e-conomic's own count")
-        second = warm_tap(config, catalog=catalog, state=first.state)
-    assert second.exit_code == 0, second.stderr
-    assert keys(second, "booked_entries") == truth("booked_entries")
+    """And without a count to compare with, nothing counts as deleted."""
+    stream = "booked_entries"
+    with serving(company_for(stream)) as sandbox:
+        always(sandbox, "/booked-entries/count", 404)
+        first = warm_tap.read(sandbox, stream, **VERSIONS)
+        second = warm_tap.read(sandbox, stream, state=first.state)
+    for run in (first, second):
+        assert {*keys(run, stream)} == {*truth(stream)}
+    assert told(first, "cannot be compared with e-conomic's own count")
+    assert activated(first) == set()
+    assert told(first, "ACTIVATE_VERSION not sent for booked_entries")
     assert told(second, "Reading everything again, because the row count is unavailable")
-    assert second.bookmark("booked_entries") == first.bookmark("booked_entries")
-
-
-def test_rows_that_cannot_be_compared_with_a_count_delete_none(warm_tap: TapRunner) -> None:
-    with Sandbox({"demo": Grant(company_for("booked_entries"))}) as sandbox:
-        config = settings_for(sandbox, "demo", emit_activate_version_messages=True)
-        sandbox.faults.add("/booked-entries/count", "status", status=404, times=None)
-        run = warm_tap(config, catalog=warm_tap.catalog_of("booked_entries"))
-    assert run.exit_code == 0, run.stderr
-    assert set(keys(run, "booked_entries")) == set(truth("booked_entries"))
-    assert activated(run) == set()
-    assert told(run, "ACTIVATE_VERSION not sent for booked_entries")
+    assert second.bookmark(stream) == first.bookmark(stream)
 
 
 def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
@@ -332,9 +279,8 @@ def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
         return replace(whole, body=body)
 
     monkeypatch.setattr(rest, "answer", bare)
-    with Sandbox({"demo": Grant(company_for("customers"))}) as sandbox:
-        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("customers"))
-    assert run.exit_code == 0, run.stderr
+    with serving(company_for("customers")) as sandbox:
+        run = warm_tap.read(sandbox, "customers")
     assert keys(run, "customers") == truth("customers")
     assert told(run, "/customers does not report its number of rows")
 
@@ -347,15 +293,11 @@ def test_a_group_without_settings_is_no_failure_however_that_is_told(
     warm_tap: TapRunner, sandbox: Sandbox, status: int, body: bytes | None
 ) -> None:
     """The sandbox answers 404; what e-conomic answers is not known."""
-    config = settings_for(sandbox, "demo")
-    catalog = warm_tap.catalog_of("product_group_accrual_settings")
-    whole = warm_tap(config, catalog=catalog).records["product_group_accrual_settings"]
+    stream = "product_group_accrual_settings"
+    whole = warm_tap.read(sandbox, stream).records[stream]
     first = whole[0]["productGroupNumber"]
-    path = f"/productgroups/{first}/accrualsettings"
-    sandbox.faults.add(path, "status", status=status, body=body, times=None)
-    run = warm_tap(config, catalog=catalog)
-    assert run.exit_code == 0, run.stderr
-    assert run.records["product_group_accrual_settings"] == whole[1:]
+    always(sandbox, f"/productgroups/{first}/accrualsettings", status, body)
+    assert warm_tap.read(sandbox, stream).records[stream] == whole[1:]
 
 
 # What says that a module is missing
@@ -365,13 +307,11 @@ def test_a_missing_module_is_a_skip_whatever_the_status_it_is_told_with(
     warm_tap: TapRunner, sandbox: Sandbox
 ) -> None:
     says = {"title": "Bad request.", "errors": [{"errorCode": "DimensionIncorrectModule"}]}
-    refuse(sandbox, "^/dimensionsapi", json.dumps(says).encode())
-    config = settings_for(sandbox, "demo")
-    run = warm_tap(config, catalog=warm_tap.catalog_of("dimensions", "booked_entry_dimensions"))
-    assert run.exit_code == 0, run.stderr
+    always(sandbox, "^/dimensionsapi", 400, says)
+    run = warm_tap.read(sandbox, "dimensions", "booked_entry_dimensions")
     assert "Skipped for" in run.stderr
     assert "DimensionIncorrectModule" in run.stderr
-    report = warm_tap(config, "--test")
+    report = warm_tap.test(sandbox)
     assert re.search(r"\n  dimensions +no +module: Bad request. DimensionIncorrect", report.text)
 
 
@@ -384,9 +324,7 @@ def test_a_day_with_a_time_of_day_is_that_day_and_is_told(
     projects: Any = company.rows("projectsapi:/Projects")
     projects[0]["closedDate"] = Raw('"2026-03-31T14:05:00"')
     projects[1]["closedDate"] = Raw('"2026-03-31T22:00:00Z"')
-    config = settings_for(sandbox, "demo")
-    run = warm_tap(config, catalog=warm_tap.catalog_of("projects"))
-    assert run.exit_code == 0, run.stderr
+    run = warm_tap.read(sandbox, "projects")
     closed = {record["number"]: record.get("closedDate") for record in run.records["projects"]}
     assert closed[projects[0]["number"]] == "2026-03-31"
     assert closed[projects[1]["number"]] == "2026-04-01", "when it is in Denmark"
@@ -411,14 +349,10 @@ def test_rows_with_the_same_key_are_told(
         return [*rows, {**rows[0], **other}, {**rows[1], **other}]
 
     assert len(company.rows(endpoint)) < 1000, "all rows are on one page"
-    with Sandbox({"demo": Grant(Altered(company, endpoint, twice))}) as sandbox:
-        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of(stream))
-    assert run.exit_code == 0, run.stderr
+    with serving(Altered(company, endpoint, twice)) as sandbox:
+        run = warm_tap.read(sandbox, stream)
     (line,) = told(run, "the key is that of another row")
     assert line.endswith("keeps one of them (2 rows)")
-
-
-# The page that tells all this
 
 
 @pytest.mark.parametrize("place", [999, 500])
@@ -433,10 +367,8 @@ def test_rows_with_the_same_key_arrive_wherever_a_page_ends(
     endpoint = "dimensionsapi:/dimension-data/booked-entries"
     count = len(company.rows(endpoint))
     assert count > 1_000
-    with Sandbox({"demo": Grant(Altered(company, endpoint, with_a_twin))}) as sandbox:
-        config = settings_for(sandbox, "demo")
-        run = warm_tap(config, catalog=warm_tap.catalog_of("booked_entry_dimensions"))
-    assert run.exit_code == 0, run.stderr
+    with serving(Altered(company, endpoint, with_a_twin)) as sandbox:
+        run = warm_tap.read(sandbox, "booked_entry_dimensions")
     assert len(run.records["booked_entry_dimensions"]) > count, "a repeated row is no loss"
 
 
@@ -444,9 +376,7 @@ def test_edits_behind_a_changelog_that_did_not_stand_still_are_asked_for_again(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
     """It is read by position where it may not be sorted, and rows then slip between its pages."""
-    config = settings_for(sandbox, "demo")
-    catalog = warm_tap.catalog_of("booked_entry_dimensions")
-    state = warm_tap(config, catalog=catalog).state
+    state = warm_tap.read(sandbox, "booked_entry_dimensions").state
     (partition,) = state["bookmarks"]["booked_entry_dimensions"]["partitions"]
     partition["changes_since"] = "2020-01-01T00:00:00Z"
     readings = iter(range(10_000))
@@ -457,16 +387,7 @@ def test_edits_behind_a_changelog_that_did_not_stand_still_are_asked_for_again(
 
     endpoint = "dimensionsapi:/dimension-data/booked-entries/changelog"
     sandbox.grants["demo"] = Grant(Altered(company, endpoint, moving))
-    refuse(sandbox, r"changelog.*[?&]sort=", NO_SORT)
-    run = warm_tap(config, catalog=catalog, state=state)
-    assert run.exit_code == 0, run.stderr
+    always(sandbox, r"changelog.*[?&]sort=", 400, NO_SORT)
+    run = warm_tap.read(sandbox, "booked_entry_dimensions", state=state)
     assert told(run, "kept changing during")
     assert run.bookmark("booked_entry_dimensions")["changes_since"] == "2020-01-01T00:00:00Z"
-
-
-def test_each_row_of_the_page_names_a_test() -> None:
-    page = Path(__file__).parent.parent / "docs" / "unsure.md"
-    rows = [line for line in page.read_text("utf-8").splitlines() if line.startswith("| ")][1:]
-    named = named_tests(page)
-    assert len(named) == len(rows) > 10
-    assert set(named) <= existing_tests()

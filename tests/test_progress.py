@@ -8,11 +8,8 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
@@ -27,15 +24,13 @@ if TYPE_CHECKING:
 ROWS = re.compile(r"booked_entries (\d+)/(\d+): (\d+) rows in total, (\d+) tokens left")
 
 
-def test_a_terminal_shows_rows_total_rate_and_tokens(warm_tap: TapRunner, tmp_path: Path) -> None:
+def test_a_terminal_shows_rows_total_rate_and_tokens(run_tap: TapRunner, tmp_path: Path) -> None:
     company = build_company(NUMBER, "Firma", seed=7, entries=3_200)
     total = len(company.rows("bookedEntriesapi:/booked-entries"))
     with Sandbox({"demo": Grant(company)}, latency=0.15) as sandbox:
-        catalog = tmp_path / "catalog.json"
-        catalog.write_bytes(msgspec.json.encode(warm_tap.catalog_of("booked_entries")))
-        config = tmp_path / "config.json"
-        config.write_bytes(msgspec.json.encode(settings_for(sandbox, "demo")))
-        said, messages = on_a_terminal(config, catalog, tmp_path / "out")
+        settings = settings_for(sandbox, "demo")
+        command = run_tap.arguments(settings, catalog=run_tap.catalog_of("booked_entries"))
+        said, messages = on_a_terminal(command, tmp_path / "out")
     told = [tuple(map(int, found)) for found in ROWS.findall(said)]
     assert told, said[-2000:]
     assert all(rows <= of == total for rows, of, _, _ in told)
@@ -44,15 +39,12 @@ def test_a_terminal_shows_rows_total_rate_and_tokens(warm_tap: TapRunner, tmp_pa
     assert messages.count(b'"RECORD"') == total
 
 
-def on_a_terminal(config: Path, catalog: Path, out: Path) -> tuple[str, bytes]:
+def on_a_terminal(command: list[str], out: Path) -> tuple[str, bytes]:
     """Run the tap with stderr on a terminal; return what it shows there, and its messages."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
     with out.open("wb") as messages:
-        command = [sys.executable, "-m", "tap_visma_economic", "--config", str(config)]
-        run = subprocess.Popen(
-            [*command, "--catalog", str(catalog)], stdout=messages, stderr=theirs
-        )
+        run = subprocess.Popen(command, stdout=messages, stderr=theirs)
     os.close(theirs)
     shown = b""
     while True:
@@ -68,22 +60,13 @@ def on_a_terminal(config: Path, catalog: Path, out: Path) -> tuple[str, bytes]:
     return shown.decode(), out.read_bytes()
 
 
-def test_a_pipeline_has_no_progress_line(warm_tap: TapRunner) -> None:
+def test_without_a_terminal_the_log_has_a_closing_table_alone(warm_tap: TapRunner) -> None:
     company = build_company(NUMBER, "Firma", seed=7, entries=1_200)
     with Sandbox({"demo": Grant(company)}) as sandbox:
-        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("booked_entries"))
-    assert run.records["booked_entries"]
-    assert "rows in total" not in run.stderr
-
-
-def test_the_closing_table_shows_rows_calls_tokens_and_seconds(warm_tap: TapRunner) -> None:
-    company = build_company(NUMBER, "Firma", seed=7, entries=1_200)
-    with Sandbox({"demo": Grant(company)}) as sandbox:
-        run = warm_tap(
-            settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("booked_entries", "units")
-        )
+        run = warm_tap.read(sandbox, "booked_entries", "units")
         entries, calls = len(run.records["booked_entries"]), len(sandbox.log)
         asked = len(sandbox.requests("/booked-entries"))
+    assert "rows in total" not in run.stderr, "the progress line"
     lines = [line.split() for line in run.stderr.splitlines()]
     assert ["stream", "rows", "calls", "tokens", "seconds"] in lines
     (told,) = [line for line in lines if line[:1] == ["booked_entries"] and len(line) == 5]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import settings_for
+from tests.conftest import WarmTapRunner
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
 from tests.sandbox.routes import match
@@ -17,6 +16,7 @@ from tests.support import (
     CANARY,
     GRANT,
     NUMBER,
+    always,
     canary_sandbox,
     keeps_secrets,
     small_grants,
@@ -43,16 +43,12 @@ def asked_by_a_full_run(tap: TapRunner, entries: int) -> list[Request]:
     with canary_sandbox({GRANT: Grant(company)}) as sandbox:
         cookie = {"Set-Cookie": "session=of-somebody; Path=/"}
         sandbox.faults.add("", "delay", seconds=0, times=None, headers=cookie)
-        run = tap(settings_for(sandbox, GRANT))
-        assert run.exit_code == 0, run.stderr
-        keeps_secrets(run)
+        keeps_secrets(tap.read(sandbox))
         return list(sandbox.log)
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
-    from tests.conftest import WarmTapRunner  # noqa: PLC0415
-
     return asked_by_a_full_run(WarmTapRunner(tmp_path_factory.mktemp("requests")), 2_000)
 
 
@@ -112,14 +108,12 @@ def elsewhere() -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(warm_tap: TapRunner, elsewhere: Sandbox, status: int) -> None:
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        to = {"Location": f"{elsewhere.url}/customers"}
-        sandbox.faults.add("/customers", "status", status=status, times=None, headers=to)
-        catalog = warm_tap.catalog_of("customers", "units")
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=catalog)
+def test_redirects_are_not_followed(
+    warm_tap: TapRunner, firm: Sandbox, elsewhere: Sandbox, status: int
+) -> None:
+    always(firm, "/customers", status, headers={"Location": f"{elsewhere.url}/customers"})
+    run = warm_tap.read(firm, "customers", "units", code=1)
     assert elsewhere.log == []
-    assert run.exit_code == 1
     assert set(run.records) == {"units"}
     assert f"e-conomic returned {status}" in run.errors[0]
     keeps_secrets(run)
@@ -127,43 +121,43 @@ def test_redirects_are_not_followed(warm_tap: TapRunner, elsewhere: Sandbox, sta
 
 @pytest.mark.parametrize("stream", ["customers", "vat_zones"])
 def test_a_next_page_elsewhere_is_asked_for_at_e_conomic(
-    warm_tap: TapRunner, elsewhere: Sandbox, stream: str
+    warm_tap: TapRunner, firm: Sandbox, elsewhere: Sandbox, stream: str
 ) -> None:
+    path = "/" + stream.replace("_", "-")
     row = {"customerNumber": 1, "vatZoneNumber": 1, "name": "A"}
     pagination = {"results": 2, "nextPage": f"{elsewhere.url}/{stream}?skippages=1&pagesize=1000"}
-    page = json.dumps({"collection": [row], "pagination": pagination}).encode()
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        path = stream.replace("_", "-")
-        sandbox.faults.add(f"/{path}", "status", status=200, body=page)
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of(stream))
-        pages = [request for request in sandbox.log if request.path == f"/{path}"]
-    assert run.exit_code == 0, run.stderr
+    always(firm, path, 200, {"collection": [row], "pagination": pagination}, times=1)
+    warm_tap.read(firm, stream)
     assert elsewhere.log == []
-    assert len(pages) >= 2
+    assert len([request for request in firm.log if request.path == path]) >= 2
+
+
+@pytest.fixture
+def counted() -> Iterator[Sandbox]:
+    """A company with listings of several pages."""
+    company = build_company(NUMBER, "Stort Firma ApS", seed=3, entries=2600)
+    with Sandbox({"demo": Grant(company)}) as sandbox:
+        yield sandbox
+
+
+def counts(sandbox: Sandbox) -> list[str]:
+    return [seen.path for seen in sandbox.log if seen.path.endswith("/count")]
 
 
 def test_a_listing_of_several_pages_is_checked_against_e_conomics_own_count(
-    warm_tap: TapRunner,
+    warm_tap: TapRunner, counted: Sandbox
 ) -> None:
-    company = build_company(NUMBER, "Stort Firma ApS", seed=3, entries=2600)
-    streams = ("booked_entries", "entries", "customers", "matched_entries")
-    with Sandbox({"demo": Grant(company)}) as sandbox:
-        config = settings_for(sandbox, "demo")
-        run = warm_tap(config, catalog=warm_tap.catalog_of(*streams))
-        asked = [seen.path for seen in sandbox.log if seen.path.endswith("/count")]
-    assert run.exit_code == 0, run.stderr
+    run = warm_tap.read(counted, "booked_entries", "entries", "customers", "matched_entries")
     assert "e-conomic counts" not in run.stderr
-    assert asked == ["/bookedEntriesapi/v4.0.0/booked-entries/count"]
+    assert counts(counted) == ["/bookedEntriesapi/v4.0.0/booked-entries/count"]
 
 
-def test_a_count_that_stays_different_is_told(warm_tap: TapRunner) -> None:
-    company = build_company(NUMBER, "Stort Firma ApS", seed=3, entries=2600)
-    rows = len(company.rows("bookedEntriesapi:/booked-entries"))
-    with Sandbox({"demo": Grant(company)}) as sandbox:
-        sandbox.faults.add("/booked-entries/count", "status", status=200, body=b"7", times=None)
-        run = warm_tap(settings_for(sandbox, "demo"), catalog=warm_tap.catalog_of("booked_entries"))
-        counts = [seen for seen in sandbox.log if seen.path.endswith("/count")]
-    assert run.exit_code == 0, run.stderr
+def test_a_count_that_stays_different_is_told(warm_tap: TapRunner, counted: Sandbox) -> None:
+    rows = len(counted.grants["demo"].company.rows("bookedEntriesapi:/booked-entries"))
+    always(counted, "/booked-entries/count", 200, b"7")
+    run = warm_tap.read(counted, "booked_entries")
     assert len(run.records["booked_entries"]) == rows
     assert f"{rows} rows of /booked-entries were read and e-conomic counts 7" in run.stderr
-    assert len(counts) == 3, "one to begin with; a difference is looked at twice before it is told"
+    assert len(counts(counted)) == 3, (
+        "one to begin with; a difference is looked at twice before it is told"
+    )

@@ -21,6 +21,7 @@ TestAllStreams = get_tap_test_class(
         max_records_limit=None,
         ignore_no_records_for_streams=["sync_runs"],  # its rows are written after all streams
     ),
+    include_stream_attribute_tests=False,  # tests/test_records_arrive.py compares every value
 )
 
 

@@ -33,10 +33,9 @@ from tests.support import (
     GRANT_3,
     NUMBER,
     Altered,
+    always,
     canary_sandbox,
-    existing_tests,
     keeps_secrets,
-    named_tests,
     small_grants,
 )
 
@@ -106,15 +105,12 @@ def test_no_variable_shows_a_token_that_stands_in_it(
 
 
 @pytest.mark.parametrize("known", [GRANT, f"{CANARY}unknown-Zq81xW", f"{CANARY}UNKNOWN9"])
-def test_no_name_of_a_setting_or_variable_shows_a_token(warm_tap: TapRunner, known: str) -> None:
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        run = warm_tap(
-            settings_for(sandbox, GRANT, **{known: 1}),
-            "--config=ENV",
-            catalog=warm_tap.catalog_of("units"),
-            env={PREFIX + known: "1", PREFIX + known.upper(): "1"},
-        )
-    assert run.exit_code == 0, run.stderr
+def test_no_name_of_a_setting_or_variable_shows_a_token(
+    warm_tap: TapRunner, firm: Sandbox, known: str
+) -> None:
+    env = {PREFIX + known: "1", PREFIX + known.upper(): "1"}
+    unknown: dict[str, Any] = {known: 1}
+    run = warm_tap.read(firm, "units", extra=["--config=ENV"], env=env, **unknown)
     assert len([line for line in run.warnings if "Ignoring unknown setting" in line]) == 3
     assert CANARY not in run.stderr.lower()
 
@@ -169,28 +165,23 @@ def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
     run_tap: TapRunner, structured: bool
 ) -> None:
     with canary_sandbox() as sandbox:
-        echo = json.dumps({"message": f"Bad tokens {APP} {GRANT}"}).encode()
-        sandbox.faults.add("/units", "status", status=500, times=None, body=echo, grant=GRANT)
-        sandbox.faults.add("/customers", "status", status=400, times=None, body=echo, grant=GRANT)
+        echo = {"message": f"Bad tokens {APP} {GRANT}"}
+        always(sandbox, "/units", 500, echo, grant=GRANT)
+        always(sandbox, "/customers", 400, echo, grant=GRANT)
         sandbox.faults.add("/vat-zones", "html200", times=None)
         sandbox.faults.add("/accounts", "reset", times=None)
         sandbox.faults.add(
             "/vat-accounts", "html200", headers={"Content-Type": GRANT}, grant=GRANT, times=None
         )
-        cut = json.dumps({"message": "x" * 290 + GRANT, "logId": APP}).encode()
-        sandbox.faults.add("/employees", "status", status=400, times=None, body=cut, grant=GRANT)
-        sandbox.faults.add(
-            "/layouts", "status", status=302, headers={"Location": "/self"}, times=None
-        )
-        sandbox.faults.add("/vat-types", "status", status=401, grant=GRANT_2, times=None)
+        cut = {"message": "x" * 290 + GRANT, "logId": APP}
+        always(sandbox, "/employees", 400, cut, grant=GRANT)
+        always(sandbox, "/layouts", 302, headers={"Location": "/self"})
+        always(sandbox, "/vat-types", 401, grant=GRANT_2)
         sandbox.revoke(GRANT_3)
-        run = run_tap(
-            settings_for(sandbox, GRANT, GRANT_2, GRANT_3, max_wait_minutes=0),
-            env=debugging(run_tap.folder, LOUD, structured=structured),
-        )
+        env = debugging(run_tap.folder, LOUD, structured=structured)
+        run = run_tap.read(sandbox, code=1, env=env, max_wait_minutes=0)
     assert "loud" in run.stderr
     assert "GET /self HTTP/1.1" in run.stderr, "urllib3 tells of its requests"
-    assert run.exit_code == 1
     assert run.records["booked_entries"]
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages), "records, schemas and state"
@@ -206,19 +197,12 @@ def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
 )
 @pytest.mark.parametrize("structured", [False, True])
 def test_a_run_with_stream_maps_shows_neither_their_texts_nor_what_they_give(
-    run_tap: TapRunner, option: dict[str, Any], structured: bool
+    warm_tap: TapRunner, firm: Sandbox, option: dict[str, Any], structured: bool
 ) -> None:
     """The SDK tells filters as news, and in debug output what an expression gave."""
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        maps = {"units": option}
-        run = run_tap(
-            settings_for(
-                sandbox, GRANT, stream_maps=maps, stream_map_config={"salt": f"{CANARY}salt"}
-            ),
-            catalog=run_tap.catalog_of("units"),
-            env=debugging(run_tap.folder, "", structured=structured),
-        )
-    assert run.exit_code == 0, run.stderr
+    maps, salt = {"units": option}, {"salt": f"{CANARY}salt"}
+    env = debugging(warm_tap.folder, "", structured=structured)
+    run = warm_tap.read(firm, "units", env=env, stream_maps=maps, stream_map_config=salt)
     assert len(run.records["units"]) == 5
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
@@ -254,34 +238,27 @@ def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(
 
     grants = {GRANT: Grant(Altered(company, "webhooksapi:/webhooks", alter))}
     with canary_sandbox(grants) as sandbox:
-        run = warm_tap(settings_for(sandbox, GRANT), catalog=warm_tap.catalog_of("webhooks"))
-    assert run.exit_code == 0, run.stderr
+        run = warm_tap.read(sandbox, "webhooks")
     (record,) = run.records["webhooks"]
     assert record.get(name) == arrives
     keeps_secrets(run)
 
 
 def test_a_webhook_listing_that_cannot_be_read_puts_no_secret_into_the_log(
-    warm_tap: TapRunner,
+    warm_tap: TapRunner, firm: Sandbox
 ) -> None:
     body = f'{{"items": [{{"eventType": "X", "postData": "{CANARY}1'.encode()
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        sandbox.faults.add("/webhooks", "status", status=200, body=body, times=None)
-        run = warm_tap(
-            settings_for(sandbox, GRANT, max_wait_minutes=0.01),
-            catalog=warm_tap.catalog_of("webhooks"),
-        )
-    assert run.exit_code == 1
-    keeps_secrets(run)
+    always(firm, "/webhooks", 200, body)
+    keeps_secrets(warm_tap.read(firm, "webhooks", code=1, max_wait_minutes=0.01))
 
 
 @pytest.mark.parametrize("structured", [False, True])
 @pytest.mark.parametrize("wrong", ["ca_bundle", "bookmark", "catalog", "alias"])
 def test_a_token_in_the_wrong_place_is_not_repeated(
-    run_tap: TapRunner, wrong: str, structured: bool
+    warm_tap: TapRunner, firm: Sandbox, wrong: str, structured: bool
 ) -> None:
     """What is no setting is told as it was typed, but for a token of this run."""
-    catalog = run_tap.catalog_of("openapi_accounts", "units")
+    catalog = warm_tap.catalog_of("openapi_accounts", "units")
     partition = {"context": {"agreementNumber": NUMBER}, "replication_key": "lastUpdated"}
     state = {
         "bookmarks": {
@@ -294,13 +271,12 @@ def test_a_token_in_the_wrong_place_is_not_repeated(
         "ca_bundle": {"ca_bundle": f"/{GRANT}"},
         "alias": {"stream_maps": {"units": {"__alias__": GRANT}}},
     }
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        run = run_tap(
-            settings_for(sandbox, GRANT, all_streams=True, **more.get(wrong, {})),
-            catalog=catalog,
-            state=state if wrong == "bookmark" else None,
-            env=debugging(run_tap.folder, "", structured=structured),
-        )
+    run = warm_tap(
+        settings_for(firm, GRANT, all_streams=True, **more.get(wrong, {})),
+        catalog=catalog,
+        state=state if wrong == "bookmark" else None,
+        env=debugging(warm_tap.folder, "", structured=structured),
+    )
     if wrong in {"ca_bundle", "catalog"}:
         assert "(a token)" in run.stderr
     assert CANARY not in run.stderr
@@ -327,15 +303,10 @@ def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: P
 
 @pytest.mark.parametrize("structured", [False, True])
 def test_a_defect_of_the_tap_shows_where_it_is_and_no_token(
-    run_tap: TapRunner, structured: bool
+    run_tap: TapRunner, firm: Sandbox, structured: bool
 ) -> None:
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        run = run_tap(
-            settings_for(sandbox, GRANT),
-            catalog=run_tap.catalog_of("units"),
-            env=debugging(run_tap.folder, BROKEN, structured=structured),
-        )
-    assert run.exit_code != 0
+    env = debugging(run_tap.folder, BROKEN, structured=structured)
+    run = run_tap.read(firm, "units", code=1, env=env)
     assert "a defect at /units" in run.stderr
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
@@ -344,12 +315,12 @@ def test_a_defect_of_the_tap_shows_where_it_is_and_no_token(
 @pytest.mark.parametrize(
     "argument", ["--about", "--about --format=json", "--discover", "--version"]
 )
-def test_what_tells_of_the_tap_tells_no_token(run_tap: TapRunner, argument: str) -> None:
+def test_what_tells_of_the_tap_tells_no_token(warm_tap: TapRunner, argument: str) -> None:
     env = {PREFIX + name.upper(): token for name, token in TOKENS.items()}
     env[f"{PREFIX}LOGLEVEL"] = "DEBUG"
     for config in ({**TOKENS, "agreements": [{"agreement_grant_token": GRANT_2}]}, None):
         extra = argument.split() if config else [*argument.split(), "--config=ENV"]
-        run = run_tap(config, *extra, env=env)
+        run = warm_tap(config, *extra, env=env)
         assert run.exit_code == 0, run.stderr
         assert run.messages
         assert CANARY not in run.stderr + str(run.messages)
@@ -368,13 +339,9 @@ sys.addaudithook(watch)
 """
 
 
-def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner) -> None:
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        run = run_tap(
-            settings_for(sandbox, GRANT), env=debugging(run_tap.folder, WATCH, structured=False)
-        )
-        here = f"127.0.0.1 {sandbox.port}"
-    assert run.exit_code == 0, run.stderr
+def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner, firm: Sandbox) -> None:
+    run_tap.read(firm, env=debugging(run_tap.folder, WATCH, structured=False))
+    here = f"127.0.0.1 {firm.port}"
     reached = set((run_tap.folder / "reached").read_text().splitlines())
     assert reached == {f"socket.connect {here}", f"socket.getaddrinfo {here}"}
 
@@ -417,16 +384,12 @@ def test_plain_http_to_pandiums_host_is_rejected(monkeypatch: pytest.MonkeyPatch
         TapVismaEconomic(config=TOKENS)
 
 
-def test_a_login_of_the_machine_is_not_sent_along(run_tap: TapRunner) -> None:
-    (run_tap.folder / ".netrc").write_text(f"machine 127.0.0.1 login me password {CANARY}login\n")
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        env = {"HOME": str(run_tap.folder), "NETRC": str(run_tap.folder / ".netrc")}
-        catalog = run_tap.catalog_of("units")
-        run = run_tap(settings_for(sandbox, GRANT), catalog=catalog, env=env)
-        sent = [request.headers for request in sandbox.log]
-    assert run.exit_code == 0, run.stderr
-    assert len(sent) == 2
-    assert not [headers for headers in sent if "authorization" in headers]
+def test_a_login_of_the_machine_is_not_sent_along(warm_tap: TapRunner, firm: Sandbox) -> None:
+    login = warm_tap.folder / ".netrc"
+    login.write_text(f"machine 127.0.0.1 login me password {CANARY}login\n")
+    warm_tap.read(firm, "units", env={"HOME": str(warm_tap.folder), "NETRC": str(login)})
+    assert len(firm.log) == 2
+    assert not [request for request in firm.log if "authorization" in request.headers]
 
 
 class Proxy:
@@ -487,21 +450,18 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("status", [200, 407])
 def test_a_proxy_sees_no_token_and_its_password_is_not_shown(
-    run_tap: TapRunner, named: Path, status: int
+    warm_tap: TapRunner, named: Path, status: int
 ) -> None:
     with (
         canary_sandbox(small_grants(GRANT), certificate=named) as sandbox,
         Proxy(sandbox.port, status) as proxy,
     ):
-        url = "https://e-conomic.test"
-        config = settings_for(sandbox, GRANT, ca_bundle=str(named), max_wait_minutes=0)
-        password = f"{CANARY}password"
-        env = {"HTTPS_PROXY": f"http://me:{password}@127.0.0.1:{proxy.port}", "NO_PROXY": ""}
-        run = run_tap(
-            {**config, "rest_url": url, "openapi_url": url},
-            catalog=run_tap.catalog_of("units"),
-            env={**env, "https_proxy": env["HTTPS_PROXY"], f"{PREFIX}LOGLEVEL": "DEBUG"},
-        )
+        urls = dict.fromkeys(("rest_url", "openapi_url"), "https://e-conomic.test")
+        settings: dict[str, Any] = {**urls, "ca_bundle": str(named), "max_wait_minutes": 0}
+        address = f"http://me:{CANARY}password@127.0.0.1:{proxy.port}"
+        env = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": ""}
+        env[f"{PREFIX}LOGLEVEL"] = "DEBUG"
+        run = warm_tap.read(sandbox, "units", code=None, env=env, **settings)
     read = b"".join(proxy.seen)
     assert read.startswith(b"CONNECT e-conomic.test:443 ")
     assert CANARY.encode() not in read
@@ -512,13 +472,13 @@ def test_a_proxy_sees_no_token_and_its_password_is_not_shown(
         assert "the proxy refused the connection to e-conomic.test" in run.stderr
 
 
-def test_an_address_of_this_machine_is_not_asked_for_through_a_proxy(run_tap: TapRunner) -> None:
-    with canary_sandbox(small_grants(GRANT)) as sandbox, Proxy(sandbox.port) as proxy:
+def test_an_address_of_this_machine_is_not_asked_for_through_a_proxy(
+    warm_tap: TapRunner, firm: Sandbox
+) -> None:
+    with Proxy(firm.port) as proxy:
         address = f"http://127.0.0.1:{proxy.port}"
         env = {"HTTP_PROXY": address, "http_proxy": address, "ALL_PROXY": address, "NO_PROXY": ""}
-        catalog = run_tap.catalog_of("units")
-        run = run_tap(settings_for(sandbox, GRANT), catalog=catalog, env=env)
-    assert run.exit_code == 0, run.stderr
+        warm_tap.read(firm, "units", env=env)
     assert proxy.seen == []
 
 
@@ -547,8 +507,7 @@ def secure(local: Path) -> Iterator[Sandbox]:
 def test_a_certificate_that_nobody_vouches_for_gets_no_token(
     warm_tap: TapRunner, secure: Sandbox, settings: dict[str, Any], env: dict[str, str]
 ) -> None:
-    run = warm_tap({**settings_for(secure, GRANT), **settings}, env={**NO_OWN_BUNDLE, **env})
-    assert run.exit_code == 1
+    run = warm_tap.read(secure, code=1, env={**NO_OWN_BUNDLE, **env}, **settings)
     assert "could not be verified" in run.stderr
     assert secure.log == []
 
@@ -561,9 +520,8 @@ def test_ca_bundle_is_no_way_to_switch_verification_off(value: object) -> None:
 
 def test_a_certificate_for_another_host_gets_no_token(warm_tap: TapRunner, named: Path) -> None:
     with canary_sandbox(small_grants(GRANT), certificate=named) as sandbox:
-        run = warm_tap(settings_for(sandbox, GRANT, ca_bundle=str(named)), env=NO_OWN_BUNDLE)
+        run = warm_tap.read(sandbox, code=1, env=NO_OWN_BUNDLE, ca_bundle=str(named))
         assert sandbox.log == []
-    assert run.exit_code == 1
     assert "could not be verified" in run.stderr
 
 
@@ -571,23 +529,17 @@ def test_a_certificate_for_another_host_gets_no_token(warm_tap: TapRunner, named
 def test_a_custom_bundle_of_certificates_is_trusted(
     warm_tap: TapRunner, secure: Sandbox, local: Path, where: str
 ) -> None:
-    config = settings_for(secure, GRANT)
-    env = dict(NO_OWN_BUNDLE)
-    if where == "setting":
-        config["ca_bundle"] = str(local)
-    else:
-        env[where] = str(local)
-    run = warm_tap(config, catalog=warm_tap.catalog_of("units"), env=env)
-    assert run.exit_code == 0, run.stderr
+    setting: dict[str, Any] = {"ca_bundle": str(local)} if where == "setting" else {}
+    variable = {} if setting else {where: str(local)}
+    run = warm_tap.read(secure, "units", env={**NO_OWN_BUNDLE, **variable}, **setting)
     assert len(run.records["units"]) == 5
 
 
 def test_the_setting_wins_over_the_environment(
     warm_tap: TapRunner, secure: Sandbox, local: Path, named: Path
 ) -> None:
-    config = settings_for(secure, GRANT, ca_bundle=str(named))
-    run = warm_tap(config, env={**NO_OWN_BUNDLE, "REQUESTS_CA_BUNDLE": str(local)})
-    assert run.exit_code == 1
+    env = {**NO_OWN_BUNDLE, "REQUESTS_CA_BUNDLE": str(local)}
+    warm_tap.read(secure, code=1, env=env, ca_bundle=str(named))
     assert secure.log == []
 
 
@@ -600,13 +552,3 @@ def test_the_code_has_no_switch_for_verification() -> None:
         "self._verify: str | bool = ca_bundle or True"
     ]
     assert not re.search(r"CERT_NONE|check_hostname|_create_unverified|disable_warnings", code)
-
-
-def test_every_promise_of_the_security_page_names_tests_that_exist() -> None:
-    page = Path(__file__).parent.parent / "SECURITY.md"
-    text = page.read_text("utf-8")
-    table = text[text.index("## Promises") : text.index("## Proxies")]
-    promises = [line for line in table.splitlines() if line.startswith("| ") and line[2] != "|"]
-    assert len(promises) > 20
-    assert [line for line in promises if not re.search(r"\| `\w[\w/]*\.py::", line)] == []
-    assert set(named_tests(page)) <= existing_tests()

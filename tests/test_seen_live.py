@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import settings_for
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.client import filtered, get
 from tests.sandbox.company import build_company
@@ -34,15 +33,6 @@ OF_YEARS = {
 company, sandbox = served(lambda: build_company(NUMBER, "Set Live ApS", seed=5, entries=1300))
 
 
-def read(
-    tap: TapRunner, sandbox: Sandbox, *streams: str, state: Any = None, **settings: Any
-) -> Run:
-    config = settings_for(sandbox, "demo", all_streams=True, **settings)
-    run = tap(config, catalog=tap.catalog_of(*streams), state=state)
-    assert run.exit_code == 0, run.stderr
-    return run
-
-
 # A customer's balance moves, and lastUpdated does not
 
 
@@ -50,7 +40,7 @@ def test_a_balance_that_moves_without_last_updated_arrives_with_the_next_run(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
     def customers(state: Any = None) -> tuple[Run, dict[int, Any]]:
-        run = read(warm_tap, sandbox, "customers", state=state)
+        run = warm_tap.read(sandbox, "customers", state=state)
         return run, {row["customerNumber"]: row for row in run.records["customers"]}
 
     first, before = customers()
@@ -67,7 +57,7 @@ def test_a_balance_that_moves_without_last_updated_arrives_with_the_next_run(
 def test_all_streams_of_years_read_a_year_whose_name_ends_in_a_letter(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
-    run = read(warm_tap, sandbox, *OF_YEARS)
+    run = warm_tap.read(sandbox, *OF_YEARS)
     for stream, column in OF_YEARS.items():
         assert YEAR in {row[column] for row in run.records[stream]}, stream
     paths = {seen.path for seen in sandbox.log}
@@ -82,10 +72,11 @@ def test_all_streams_of_years_read_a_year_whose_name_ends_in_a_letter(
 def test_a_year_whose_name_ends_in_a_letter_is_reconciled(
     warm_tap: TapRunner, sandbox: Sandbox, company: Company
 ) -> None:
-    assert "reconciles with" in read(warm_tap, sandbox, "booked_entries", reconcile="fail").stderr
+    run = warm_tap.read(sandbox, "booked_entries", reconcile="fail")
+    assert "reconciles with" in run.stderr
     totals: Any = company.rows("rest:/accounting-years/{accountingYear}/totals", (YEAR,))
     totals[0]["totalInBaseCurrency"] += Decimal("0.01")
-    again = read(warm_tap, sandbox, "booked_entries", reconcile="warn")
+    again = warm_tap.read(sandbox, "booked_entries", reconcile="warn")
     assert YEAR in "".join(again.warnings)
 
 
@@ -106,8 +97,8 @@ def test_the_entries_of_a_year_refuse_filters_on_remainder_and_account(
 def test_the_tap_asks_the_entries_of_a_year_for_nothing_they_refuse(
     warm_tap: TapRunner, sandbox: Sandbox, settings: dict[str, Any]
 ) -> None:
-    first = read(warm_tap, sandbox, "entries", **settings)
-    read(warm_tap, sandbox, "entries", state=first.state, **settings)
+    first = warm_tap.read(sandbox, "entries", **settings)
+    warm_tap.read(sandbox, "entries", state=first.state, **settings)
     asked = [seen for seen in sandbox.log if seen.path.endswith("/entries")]
     assert any("entryNumber$" in (seen.query.get("filter") or "") for seen in asked)
     assert {seen.status for seen in asked} == {200}
@@ -122,14 +113,14 @@ def test_what_is_booked_later_under_an_earlier_date_arrives(
 ) -> None:
     """Credits and invoices made anew are booked a month later under the date of the first."""
     streams = ("booked_entries", "entries", "invoices_booked")
-    first = read(warm_tap, sandbox, *streams, **settings)
+    first = warm_tap.read(sandbox, *streams, **settings)
     newest = max(row["date"] for row in first.records["booked_entries"])
     customer = min(row.number for row in company.world.customers if not row.barred)
     day = dt.date(2026, 2, 10)
     assert str(day) < newest
     invoice = company.sell(customer, company.world.products[0].number, day=day)
     voucher = company.book(day, "Kreditering", [(1010, Decimal(100)), (5600, Decimal(-100))])
-    second = read(warm_tap, sandbox, *streams, state=first.state, **settings)
+    second = warm_tap.read(sandbox, *streams, state=first.state, **settings)
     for stream in ("booked_entries", "entries"):
         told = [r for r in second.records[stream] if r["text"] == "Kreditering"]
         assert [row["date"] for row in told] == [str(day)] * 2, stream
@@ -143,9 +134,9 @@ def test_what_is_paid_later_under_an_earlier_date_is_settled(
 ) -> None:
     customer = min(row.number for row in company.world.customers if not row.barred)
     invoice = company.sell(customer, company.world.products[0].number)
-    first = read(warm_tap, sandbox, "invoices_booked")
+    first = warm_tap.read(sandbox, "invoices_booked")
     company.pay(invoice, day=dt.date(2026, 2, 10))
-    second = read(warm_tap, sandbox, "invoices_booked", state=first.state)
+    second = warm_tap.read(sandbox, "invoices_booked", state=first.state)
     left = {r["bookedInvoiceNumber"]: r["remainder"] for r in second.records["invoices_booked"]}
     assert left[invoice] == 0
 
@@ -166,18 +157,18 @@ def test_sales_invoices_of_either_entry_type_arrive_and_are_settled(
 
     altered = Altered(company, "bookedEntriesapi:/booked-entries", half)
     with Sandbox({"demo": Grant(altered)}) as sandbox:
-        first = read(warm_tap, sandbox, "booked_entries")
+        first = warm_tap.read(sandbox, "booked_entries")
         rows = first.records["booked_entries"]
         assert {1, 10} <= {row["type"] for row in rows}
         manual = next(r for r in rows if r["type"] == 10 and r["remainder"] and r["customerNumber"])
         company.pay(int(manual["customerInvoiceNumber"]))
-        second = read(warm_tap, sandbox, "booked_entries", state=first.state)
+        second = warm_tap.read(sandbox, "booked_entries", state=first.state)
     left = {row["entryNumber"]: row["remainder"] for row in second.records["booked_entries"]}
     assert left[manual["entryNumber"]] == 0
 
 
 def test_a_text_that_ends_in_cr_lf_arrives_as_it_is(warm_tap: TapRunner, sandbox: Sandbox) -> None:
-    rows = read(warm_tap, sandbox, "invoices_booked").records["invoices_booked"]
+    rows = warm_tap.read(sandbox, "invoices_booked").records["invoices_booked"]
     texts = [row["notes"]["textLine1"] for row in rows if (row.get("notes") or {}).get("textLine1")]
     assert [text for text in texts if text.endswith("\r\n")]
 
@@ -188,7 +179,7 @@ def test_a_contact_has_its_number_and_is_deleted_false_whether_that_is_sent_or_n
     served = get(sandbox, "/customersapi/v3.1.0/Contacts").json["items"]
     there = [item for item in served if not item["isDeleted"]]
     assert there, "false is sent"
-    run = read(warm_tap, sandbox, "customer_contacts", "supplier_contacts")
+    run = warm_tap.read(sandbox, "customer_contacts", "supplier_contacts")
     found = {row["number"]: row["isDeleted"] for row in run.records["customer_contacts"]}
     assert found == {item["number"]: item["isDeleted"] for item in served}
     assert {row["isDeleted"] for row in run.records["supplier_contacts"]} >= {False}
@@ -204,7 +195,7 @@ def test_an_id_beside_the_number_of_a_booked_invoice_hides_nothing(
         lambda rows: [{**row, "id": row["bookedInvoiceNumber"] + 1} for row in rows],
     )
     with Sandbox({"demo": Grant(altered)}) as sandbox:
-        run = read(warm_tap, sandbox, "invoices_booked")
+        run = warm_tap.read(sandbox, "invoices_booked")
     numbers = [(row["bookedInvoiceNumber"], row["id"]) for row in run.records["invoices_booked"]]
     booked: list[Any] = [
         row["bookedInvoiceNumber"] for row in company.rows("rest:/invoices/booked")

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING
 
 from tests.conftest import settings_for
-from tests.support import GRANT, canary_sandbox, small_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.conftest import Run, TapRunner
+    from tests.sandbox import Sandbox
 
-    from tests.conftest import TapRunner
 
-
-@pytest.fixture(scope="module")
-def settings() -> Iterator[dict[str, Any]]:
-    with canary_sandbox(small_grants(GRANT)) as sandbox:
-        yield settings_for(sandbox, GRANT)
+def read(tap: TapRunner, firm: Sandbox, *selected: str) -> Run:
+    """Read with the whole catalog, of which these streams alone are selected."""
+    catalog = tap.discover({"all_streams": True})
+    for entry in catalog["streams"]:
+        root = next(m for m in entry["metadata"] if m["breadcrumb"] == [])
+        root["metadata"]["selected"] = entry["tap_stream_id"] in selected
+    return tap(settings_for(firm, *firm.grants, all_streams=True), catalog=catalog)
 
 
 def test_a_selection_that_matches_nothing_is_reported_last(
-    warm_tap: TapRunner, settings: dict[str, Any]
+    warm_tap: TapRunner, firm: Sandbox
 ) -> None:
-    run = warm_tap(settings, catalog=warm_tap.catalog_of("booked_entry"))
+    run = read(warm_tap, firm, "booked_entry")
     assert run.exit_code == 0
     assert "No streams are selected, so nothing was read" in run.stderr.splitlines()[-1]
 
 
-def test_deselected_streams_take_one_line(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
-    run = warm_tap({**settings, "all_streams": True}, catalog=warm_tap.catalog_of("units"))
+def test_deselected_streams_take_one_line(warm_tap: TapRunner, firm: Sandbox) -> None:
+    run = read(warm_tap, firm, "units")
+    assert set(run.records) == {"units"}
     assert "Selected: 1 of 111 streams" in run.stderr
     assert "deselected" not in run.stderr
     assert "Skipping parse of env var settings" not in run.stderr
 
 
-def test_a_single_row_is_not_plural(warm_tap: TapRunner, settings: dict[str, Any]) -> None:
-    run = warm_tap(settings, catalog=warm_tap.catalog_of("agreements"))
+def test_a_single_row_is_not_plural(warm_tap: TapRunner, firm: Sandbox) -> None:
+    run = warm_tap.read(firm, "agreements")
     assert run.stderr.rstrip().endswith("Complete: 1 row from 1 stream, 1 company")
 
 

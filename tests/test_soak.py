@@ -10,17 +10,19 @@ import json
 import subprocess
 import time
 from collections import Counter, defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import TapRunner, clean_environment, exact, settings_for
+from tests.conftest import TapRunner, clean_environment, settings_for
 from tests.expected import differences
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
 from tests.sandbox.faults import KINDS
 from tests.test_discovery import CONTRACT
-from tests.test_records_arrive import key_of, truth
+from tests.test_records_arrive import truth
+from tests.warehouse import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +147,7 @@ class Weather:
     def messages(self, run: int) -> Iterator[dict[str, Any]]:
         with self.output(run).open() as lines:
             for line in lines:
-                message = json.loads(line, parse_float=exact)
+                message = json.loads(line, parse_float=Decimal)
                 if message.get("stream") != "sync_runs":
                     yield message
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import random
 import signal
 import subprocess
@@ -18,9 +17,10 @@ from tests.nights import Nights
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Altered, served
+from tests.support import Altered, always, served
 from tests.test_events import Companies
 from tests.test_stopping import ended, start, wait_until, waiting_bytes
+from tests.warehouse import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.sandbox.company import Company
 
 STREAMS = ("agreements", "booked_entries", "customers", "departments", "products", "units")
-SKIP = {"skip_unchanged": "upsert", "resend_days": 365}
+SKIP: dict[str, Any] = {"skip_unchanged": "upsert", "resend_days": 365}
 NUMBER = 1234567
 
 
@@ -51,10 +51,8 @@ class Job:
         self.state: Any = None
 
     def __call__(self, *, code: int = 0, **settings: Any) -> Run:
-        config = settings_for(self.sandbox, *self.sandbox.grants, **{**SKIP, **settings})
-        catalog = self.tap.catalog_of(*self.streams, config=settings)
-        run = self.tap(config, catalog=catalog, state=self.state)
-        assert run.exit_code == code, run.stderr
+        settings = {"state": self.state, **SKIP, **settings}
+        run = self.tap.read(self.sandbox, *self.streams, code=code, **settings)
         self.state = run.state
         return run
 
@@ -166,9 +164,8 @@ def test_a_change_that_is_undone_is_sent_too(loaded: Job, company: Company) -> N
 def test_rows_in_another_order_are_sent(warm_tap: TapRunner, company: Company) -> None:
     """A target keeps the last of two rows with the same key, so their order matters."""
     rows = [{"paymentTermsNumber": n, "name": f"Netto {n}"} for n in (1, 2)]
-    with Sandbox(
-        {"demo": Grant(Altered(company, "rest:/payment-terms", lambda _: rows))}
-    ) as sandbox:
+    altered = Altered(company, "rest:/payment-terms", lambda _: rows)
+    with Sandbox({"demo": Grant(altered)}) as sandbox:
         job = Job(warm_tap, sandbox, "currencies", "payment_terms")
         first = job()
         rows.reverse()
@@ -184,9 +181,7 @@ def test_a_stream_that_becomes_empty_and_full_again_is_sent(
     shown = [rows]
     with Sandbox({"demo": Grant(Altered(company, "rest:/units", lambda _: shown[0]))}) as sandbox:
         job = Job(warm_tap, sandbox, "units")
-        found = []
-        for shown[0] in (rows, rows, [], [], rows, rows):
-            found.append(len(job().records["units"]))
+        found = [len(job().records["units"]) for shown[0] in (rows, rows, [], [], rows, rows)]
     assert found == [1, 0, 0, 0, 1, 0]
 
 
@@ -208,7 +203,7 @@ def test_another_schema_or_form_of_the_rows_sends_them(
 
 def test_a_column_that_is_deselected_sends_the_stream(loaded: Job) -> None:
     catalog = loaded.tap.catalog_of(*STREAMS)
-    (units,) = (s for s in catalog["streams"] if s["tap_stream_id"] == "units")
+    units = next(s for s in catalog["streams"] if s["tap_stream_id"] == "units")
     name = next(m for m in units["metadata"] if m["breadcrumb"] == ["properties", "name"])
     name["metadata"]["selected"] = False
     config = settings_for(loaded.sandbox, "demo", **SKIP)
@@ -302,7 +297,7 @@ def test_a_stream_that_fails_part_way_sends_what_was_read_and_has_no_digest(
 
 @pytest.mark.parametrize("status", [403, 500])
 def test_a_stream_of_which_nothing_was_read_keeps_its_digest(loaded: Job, status: int) -> None:
-    loaded.sandbox.faults.add("/departments", "status", status=status)
+    always(loaded.sandbox, "/departments", status)
     run = loaded(code=int(status == 500), max_wait_minutes=0)
     assert sent(run) == set()
     loaded.sandbox.faults.clear()
@@ -326,7 +321,7 @@ def test_everything_is_sent_again_once_in_these_days_a_part_each_night(
     for day in range(1, 7):
         loaded.tap = with_python(tmp_path, shifted(day))
         nights.append(sent(loaded(resend_days=3)))
-        assert sent(loaded(resend_days=3)) == set(), "once a day is enough"
+    assert sent(loaded(resend_days=3)) == set(), "once a day is enough"
     assert set.union(*nights[:3]) == FULL
     assert nights[:3] == nights[3:]
     assert sum(map(len, nights)) == 2 * len(FULL)
@@ -354,8 +349,7 @@ def test_everything_is_sent_again_once_in_these_days_a_part_each_night(
 def test_settings_that_cannot_work_are_rejected_with_the_reason(
     warm_tap: TapRunner, sandbox: Sandbox, settings: dict[str, Any], words: str
 ) -> None:
-    run = warm_tap(settings_for(sandbox, "demo", **{**SKIP, **settings}))
-    assert run.exit_code == 1
+    run = warm_tap.read(sandbox, code=1, **{**SKIP, **settings})
     assert run.messages == []
     assert words in run.errors[-1]
 
@@ -435,15 +429,15 @@ class Target:
     """
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[str, Any]] = {}
+        self.tables: dict[str, dict[Any, Any]] = {}
         self.of: dict[str, Any] = {}
         self.state: Any = None
 
     def take(self, message: Any) -> None:
         if message["type"] == "RECORD" and message["stream"] in FULL:
             record = message["record"]
-            key = json.dumps([record.get(name) for name in KEYS[message["stream"]]])
-            self.tables.setdefault(message["stream"], {})[key] = record
+            stream = message["stream"]
+            self.tables.setdefault(stream, {})[key_of(stream, record)] = record
         elif message["type"] == "STATE":
             self.state = message["value"]
 
@@ -461,17 +455,11 @@ class Target:
         return [s for s, digest in claims if self.of.get(digest, {}) != self.tables.get(s)]
 
 
-KEYS = {
-    "agreements": ("agreementNumber",),
-    "customers": ("customerNumber",),
-    "departments": ("departmentNumber",),
-    "products": ("productNumber",),
-    "units": ("unitNumber",),
-}
+EDITED = {stream: f"rest:/{stream}" for stream in ("customers", "departments", "units")}
 
 
 def edit_all(company: Company, turn: int) -> None:
-    for endpoint in ("rest:/departments", "rest:/customers", "rest:/units"):
+    for endpoint in EDITED.values():
         row: Any = company.rows(endpoint)[turn % 3]
         row["name"] = f"Rettet {turn}"
 
@@ -488,7 +476,7 @@ def test_wherever_a_run_is_killed_no_digest_covers_rows_that_the_target_lacks(
     before = copy.deepcopy(target)
     edit_all(company, 1)
     run = loaded()
-    assert sent(run) == {"customers", "departments", "units"}
+    assert sent(run) == EDITED.keys()
     after = copy.deepcopy(before)
     after.load(run)
     states = 0
@@ -553,9 +541,7 @@ def test_rows_that_a_signal_keeps_from_being_sent_are_not_counted(
 ) -> None:
     with Nights(tmp_path, company, lambda: 1e9, "units", **SKIP) as nights:
         nights.tap.plan(2, lambda: nights.tap.send(signal.SIGTERM))
-        config = settings_for(nights.sandbox, "demo", **SKIP)
-        run = nights.tap(config, catalog=nights.tap.catalog_of("units", "sync_runs"))
-        assert run.exit_code == 143
+        run = nights.tap.read(nights.sandbox, "units", "sync_runs", code=143, **SKIP)
         (row,) = run.records["sync_runs"]
         assert row["rowCount"] == len(run.records["units"]) == 0
 
@@ -635,13 +621,6 @@ def test_after_a_resend_nothing_that_a_dead_run_left_is_wrong(tmp_path: Path, se
                 target.load(run)
         job.tap = taps[1]
         target.load(job(resend_days=3))
-    for stream, endpoint in ENDPOINTS.items():
+    for stream, endpoint in EDITED.items():
         names = {row["name"] for row in company.rows(endpoint)}
         assert {record["name"] for record in target.tables[stream].values()} == names
-
-
-ENDPOINTS = {
-    "customers": "rest:/customers",
-    "departments": "rest:/departments",
-    "units": "rest:/units",
-}

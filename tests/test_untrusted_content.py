@@ -10,20 +10,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from tests.conftest import settings_for
-from tests.support import GRANT, NUMBER, canary_sandbox, keeps_secrets, small_grants, told
+from tests.support import GRANT, NUMBER, always, canary_sandbox, keeps_secrets, small_grants, told
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
 
 
-def read(tap: TapRunner, stream: str, path: str, body: bytes, **config: Any) -> Run:
+def read(tap: TapRunner, stream: str, path: str, body: bytes, **options: Any) -> Run:
     """Read one stream whose listing answers with these bytes."""
     with canary_sandbox(small_grants(GRANT)) as sandbox:
-        sandbox.faults.add(path, "status", status=200, body=body, times=None)
-        return tap(settings_for(sandbox, GRANT, **config), catalog=tap.catalog_of(stream))
+        always(sandbox, path, 200, body)
+        return tap.read(sandbox, stream, **options)
+
+
+def listing(tap: TapRunner, rows: bytes, **options: Any) -> Run:
+    """Read customers, whose listing has these rows."""
+    return read(tap, "customers", "^/customers", b'{"collection": [%b]}' % rows, **options)
 
 
 def customers(tap: TapRunner, value: bytes, **config: Any) -> Run:
@@ -32,8 +35,7 @@ def customers(tap: TapRunner, value: bytes, **config: Any) -> Run:
         b'{"customerNumber": %d, "balance": 1.10, "name": %b}' % (n, v)
         for n, v in ((1, b'"one"'), (2, value), (3, b'"three"'))
     ]
-    body = b'{"collection": [%b], "pagination": {"results": 3}}' % b", ".join(rows)
-    return read(tap, "customers", "^/customers", body, **config)
+    return listing(tap, b", ".join(rows), **config)
 
 
 def names(run: Run) -> list[Any]:
@@ -60,36 +62,25 @@ FAITHFUL = {
 @pytest.mark.parametrize("value", FAITHFUL.values(), ids=FAITHFUL)
 def test_text_is_passed_on_as_it_is(warm_tap: TapRunner, value: bytes) -> None:
     run = customers(warm_tap, value)
-    assert run.exit_code == 0, run.stderr
     assert names(run) == ["one", json.loads(value), "three"]
     assert reports(run) == []
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        (b"\xef\xbb\xbf%b", "æ"),
-        (b"%b", "æ"),
-    ],
-    ids=["a byte order mark", "none"],
-)
-def test_a_byte_order_mark_costs_nothing(warm_tap: TapRunner, body: bytes, expected: str) -> None:
-    rows = '{"collection": [{"customerNumber": 1, "name": "æ"}]}'.encode()
-    run = read(warm_tap, "customers", "^/customers", body % rows)
-    assert (run.exit_code, names(run), reports(run)) == (0, [expected], [])
+def test_a_byte_order_mark_costs_nothing(warm_tap: TapRunner) -> None:
+    body = b"\xef\xbb\xbf" + '{"collection": [{"customerNumber": 1, "name": "æ"}]}'.encode()
+    run = read(warm_tap, "customers", "^/customers", body)
+    assert (names(run), reports(run)) == (["æ"], [])
 
 
 @pytest.mark.parametrize("raw", ["a\x00b", "a\nb", "a\tb\x1f"])
 def test_bare_control_characters_are_text(warm_tap: TapRunner, raw: str) -> None:
     run = customers(warm_tap, f'"{raw}"'.encode())
-    assert (run.exit_code, names(run), reports(run)) == (0, ["one", raw, "three"], [])
+    assert (names(run), reports(run)) == (["one", raw, "three"], [])
 
 
 @pytest.mark.parametrize("text", ["1E+400", "-1E-400", "5.00", "-0.0", "1.10", "9" * 400])
 def test_numbers_keep_all_their_digits(warm_tap: TapRunner, text: str) -> None:
-    body = b'{"collection": [{"customerNumber": 1, "balance": %b}]}' % text.encode()
-    run = read(warm_tap, "customers", "^/customers", body)
-    assert run.exit_code == 0, run.stderr
+    run = listing(warm_tap, b'{"customerNumber": 1, "balance": %b}' % text.encode())
     (record,) = run.records["customers"]
     assert record["balance"] == Decimal(text)
     assert reports(run) == []
@@ -97,7 +88,7 @@ def test_numbers_keep_all_their_digits(warm_tap: TapRunner, text: str) -> None:
 
 def test_of_a_property_that_comes_twice_the_last_value_counts(warm_tap: TapRunner) -> None:
     run = customers(warm_tap, b'"two", "name": "zwei"')
-    assert (run.exit_code, names(run)) == (0, ["one", "zwei", "three"])
+    assert names(run) == ["one", "zwei", "three"]
 
 
 # --- omitted by name ---
@@ -120,7 +111,6 @@ def test_a_value_that_no_message_can_carry_is_null_and_counted(
 ) -> None:
     more: dict[str, Any] = {"stream_maps": {"customers": {"extra": "1"}}} if mapped else {}
     run = customers(warm_tap, value, **more)
-    assert run.exit_code == 0, run.stderr
     assert names(run) == ["one", None, "three"]
     assert [record["balance"] for record in run.records["customers"]] == [Decimal("1.10")] * 3
     (line,) = told(run, "Schema drift: name")
@@ -134,32 +124,16 @@ def test_what_is_nested_too_deep_for_targets_is_left_out(
     warm_tap: TapRunner, column: str, levels: int
 ) -> None:
     deep = b"[" * levels + b"]" * levels
-    body = b'{"collection": [{"customerNumber": 1, "%b": %b}]}' % (column.encode(), deep)
-    run = read(warm_tap, "customers", "^/customers", body)
-    assert run.exit_code == 0, run.stderr
+    run = listing(warm_tap, b'{"customerNumber": 1, "%b": %b}' % (column.encode(), deep))
     (record,) = run.records["customers"]
     assert record[column] is None
     assert told(run, f"Schema drift: {column}")
 
 
 def test_a_page_nested_deeper_than_can_be_parsed_fails_its_stream(warm_tap: TapRunner) -> None:
-    run = customers(warm_tap, b"[" * 100_000 + b"]" * 100_000)
-    assert run.exit_code == 1
+    run = customers(warm_tap, b"[" * 100_000 + b"]" * 100_000, code=1)
     assert "the response to GET /customers" in run.stderr
     assert "Traceback" not in run.stderr
-
-
-def test_every_record_still_fits_its_schema(warm_tap: TapRunner) -> None:
-    rows = [
-        b'{"customerNumber": %d, "name": %b}' % (n, v)
-        for n, v in enumerate([*LEFT_OUT.values(), *FAITHFUL.values()], 1)
-    ]
-    body = b'{"collection": [%b]}' % b", ".join(rows)
-    run = read(warm_tap, "customers", "^/customers", body)
-    assert len(run.records["customers"]) == len(rows)
-    validator = Draft202012Validator(run.schemas["customers"]["schema"])
-    for record in run.records["customers"]:
-        assert list(validator.iter_errors(record)) == []
 
 
 # --- refused by name ---
@@ -171,8 +145,7 @@ def test_a_row_whose_key_cannot_be_written_is_refused_and_its_stream_fails(
 ) -> None:
     rows = [b'{"productNumber": %b, "name": "n"}' % k for k in (b'"1"', key, b'"3"')]
     body = b'{"collection": [%b]}' % b", ".join(rows)
-    run = read(warm_tap, "products", "^/products", body)
-    assert run.exit_code == 1
+    run = read(warm_tap, "products", "^/products", body, code=1)
     assert [record["productNumber"] for record in run.records["products"]] == ["1", "3"]
     (line,) = [line for line in run.errors if "Failed for" in line]
     assert "1 row not written" in line
@@ -180,29 +153,25 @@ def test_a_row_whose_key_cannot_be_written_is_refused_and_its_stream_fails(
     assert "Traceback" not in run.stderr
 
 
-def test_the_bookmark_stays_in_front_of_a_row_that_was_refused(warm_tap: TapRunner) -> None:
-    def page(*numbers: bytes) -> bytes:
-        return b'{"items": [%b]}' % b", ".join(
-            b'{"entryNumber": %b, "amount": 1.00}' % number for number in numbers
-        )
+DIMENSION = b'{"entryNumber": %d, "dimensionNumber": %b, "dimensionKey": 1}'
+REFUSED = {
+    "booked_entries": (
+        r"booked-entries(\?|$)",
+        [b'{"entryNumber": %b}' % n for n in (b"1", b"1e9999999999999999999", b"3", b"4")],
+    ),
+    "booked_entry_dimensions": (
+        r"dimension-data/booked-entries(\?|$)",
+        [DIMENSION % it for it in ((1, b"1"), (2, b"NaN"), (3, b"1"), (4, b"1"))],
+    ),
+}
+"""Listings whose second row has a key that cannot be written; the latter only in a part of it."""
 
-    broken = page(b"1", b"2", b"1e9999999999999999999", b"4")
-    path = r"booked-entries(\?|$)"
-    run = read(warm_tap, "booked_entries", path, broken)
-    assert run.exit_code == 1
-    assert [record["entryNumber"] for record in run.records["booked_entries"]] == [1, 2, 4]
-    partition = run.bookmark("booked_entries")
-    assert partition.get("replication_key_value", 0) < 3
 
-
-def test_so_it_does_where_another_part_of_the_key_cannot_be_written(warm_tap: TapRunner) -> None:
-    rows = [
-        b'{"entryNumber": %d, "dimensionNumber": %b, "dimensionKey": 1}' % (number, dimension)
-        for number, dimension in ((1, b"1"), (2, b"NaN"), (3, b"1"), (4, b"1"))
-    ]
-    body = b'{"items": [%b]}' % b", ".join(rows)
-    path = r"dimension-data/booked-entries(\?|$)"
-    run = read(warm_tap, "booked_entry_dimensions", path, body)
-    assert run.exit_code == 1
-    assert [r["entryNumber"] for r in run.records["booked_entry_dimensions"]] == [1, 3, 4]
-    assert run.bookmark("booked_entry_dimensions").get("replication_key_value", 0) < 2
+@pytest.mark.parametrize("stream", REFUSED)
+def test_the_bookmark_stays_in_front_of_a_row_that_was_refused(
+    warm_tap: TapRunner, stream: str
+) -> None:
+    path, rows = REFUSED[stream]
+    run = read(warm_tap, stream, path, b'{"items": [%b]}' % b", ".join(rows), code=1)
+    assert [record["entryNumber"] for record in run.records[stream]] == [1, 3, 4]
+    assert run.bookmark(stream).get("replication_key_value", 0) < 2

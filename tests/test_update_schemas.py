@@ -233,11 +233,6 @@ def test_an_instant_is_a_date_time_though_declared_a_date(desk: Desk) -> None:
     assert rest_columns(desk, lastUpdated=DATE)["lastUpdated"]["format"] == "date-time"
 
 
-def test_a_day_that_openapi_calls_a_date_time_is_a_date(desk: Desk) -> None:
-    columns = openapi_columns(desk, date={"type": "string", "format": "date-time"})
-    assert columns["date"]["format"] == "date"
-
-
 # --- what must not be guessed about ---
 
 REFUSED: dict[str, tuple[Json, str]] = {
@@ -281,30 +276,25 @@ def test_one_refusal_keeps_the_other_streams_unwritten_too(desk: Desk) -> None:
 
 
 def test_a_reference_gives_its_key_to_a_column_and_becomes_a_link(desk: Desk) -> None:
-    columns = rest_columns(desk, contraAccount=reference("accountNumber"))
-    assert columns["contraAccountNumber"] == {
-        "type": ["integer", "null"],
-        "x-source": "contraAccount.accountNumber",
+    columns = rest_columns(
+        desk,
+        contraAccount=reference("accountNumber"),
+        layout=reference("layoutNumber", name={"type": "string"}),
+        accountingYear=reference("year"),
+        paid={"type": "object", "properties": {"count": {"type": "integer"}, "self": LINK}},
+    )
+    lifted = {
+        "contraAccountNumber": "contraAccount.accountNumber",
+        "layoutNumber": "layout.layoutNumber",
+        "accountingYear": "accountingYear.year",  # named like its object, which it replaces
     }
+    for name, source in lifted.items():
+        assert columns[name]["type"] == ["integer", "null"]
+        assert columns[name]["x-source"] == source
     assert columns["contraAccount"]["x-link"] is True
-
-
-def test_a_reference_with_more_to_say_stays_beside_its_column(desk: Desk) -> None:
-    columns = rest_columns(desk, layout=reference("layoutNumber", name={"type": "string"}))
-    assert "x-link" not in columns["layout"]
-    assert columns["layoutNumber"]["x-source"] == "layout.layoutNumber"
-
-
-def test_a_column_named_like_its_object_replaces_it(desk: Desk) -> None:
-    columns = rest_columns(desk, accountingYear=reference("year"))
-    assert columns["accountingYear"]["type"] == ["integer", "null"]
-    assert columns["accountingYear"]["x-source"] == "accountingYear.year"
-
-
-def test_an_object_with_a_link_but_no_key_is_no_reference(desk: Desk) -> None:
-    inner = {"type": "object", "properties": {"count": {"type": "integer"}, "self": LINK}}
-    columns = rest_columns(desk, paid=inner)
-    assert list(columns) == ["agreementNumber", "thingNumber", "paid"]
+    assert "x-link" not in columns["layout"], "it says more than its key"
+    objects = ["contraAccount", "layout", "paid"]  # the last has no key
+    assert set(columns) == {"agreementNumber", "thingNumber", *lifted, *objects}
 
 
 def test_references_are_lifted_inside_objects_and_items_too(desk: Desk) -> None:
@@ -421,30 +411,33 @@ def test_a_path_parameter_of_fixed_values_is_a_string(desk: Desk) -> None:
 # --- OpenAPI ---
 
 
-@pytest.mark.parametrize(
-    ("documented", "emitted"),
-    [
-        ({"type": "boolean"}, "boolean"),
-        ({"type": "boolean", "nullable": True}, ["boolean", "null"]),
-        ({"type": ["boolean", "null"]}, ["boolean", "null"]),
-        ({"oneOf": [{"type": "null"}, {"type": "boolean"}]}, ["boolean", "null"]),
-    ],
-)
-def test_an_openapi_boolean_is_null_only_where_documented(
-    desk: Desk, documented: Json, emitted: Any
-) -> None:
-    assert openapi_columns(desk, isBarred=documented)["isBarred"]["type"] == emitted
+MAYBE = {"type": ["boolean", "null"]}
+OPENAPI_COLUMNS: dict[str, tuple[str, Json, Json]] = {
+    "a boolean is never null": ("isBarred", {"type": "boolean"}, {"type": "boolean"}),
+    "but where it is nullable": ("isBarred", {"type": "boolean", "nullable": True}, MAYBE),
+    "or of two types": ("isBarred", MAYBE, MAYBE),
+    "or one of two": ("isBarred", {"oneOf": [{"type": "null"}, {"type": "boolean"}]}, MAYBE),
+    "a day that is called a date-time is a date": (
+        "date",
+        {"type": "string", "format": "date-time"},
+        {**TEXT, "format": "date"},
+    ),
+    "a referenced enum keeps its integers and tells what they mean": (
+        "kind",
+        {
+            "allOf": [{"$ref": "#/components/schemas/SaleType"}],
+            "description": "Prose. \n\n- 1: Customer Invoice \n- 2: BankTransfer. \n\n<p>x</p>",
+        },
+        {"type": ["integer", "null"], "description": "1 customer invoice, 2 bank transfer."},
+    ),
+}
 
 
-def test_a_referenced_enum_keeps_its_integers_and_tells_what_they_mean(desk: Desk) -> None:
-    kind = {
-        "allOf": [{"$ref": "#/components/schemas/SaleType"}],
-        "description": "Some prose. \n\n- 1: Customer Invoice \n- 2: BankTransfer. \n\n<p>x</p>",
-    }
-    assert openapi_columns(desk, kind=kind)["kind"] == {
-        "type": ["integer", "null"],
-        "description": "1 customer invoice, 2 bank transfer.",
-    }
+@pytest.mark.parametrize("statement", OPENAPI_COLUMNS)
+def test_an_openapi_column_follows_the_rules(desk: Desk, statement: str) -> None:
+    name, documented, column = OPENAPI_COLUMNS[statement]
+    properties: dict[str, Any] = {name: documented}
+    assert openapi_columns(desk, **properties)[name] == column
 
 
 def test_openapi_3_1_says_nullable_with_a_type_of_its_own(desk: Desk) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import time
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.conftest import settings_for
 from tests.expected import VAT_CODES, column_of, differences
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
@@ -34,12 +35,65 @@ NOT_READ_AGAIN = {
 booked_entry_dimensions have them."""
 
 
-class Warehouse:
-    """The tables of some streams of one company, and the state between two runs.
+class Target:
+    """Tables by primary key, and the state between two runs: what a target keeps.
+
+    ACTIVATE_VERSION deletes the rows of other versions, as hard-deleting targets do.
 
     Args:
         tap: the command line.
-        sandbox: where it reads, with the grant `demo`.
+        sandbox: where it reads.
+        streams: what is selected.
+        settings: further settings of the tap.
+    """
+
+    def __init__(self, tap: TapRunner, sandbox: Sandbox, *streams: str, **settings: Any) -> None:
+        self.tables: dict[str, dict[tuple[str, ...], Row]] = {stream: {} for stream in streams}
+        self.state: Row | None = None
+        self._versions: dict[str, dict[tuple[str, ...], int | None]] = defaultdict(dict)
+        self._tap = tap
+        self._sandbox = sandbox
+        self._config = settings
+
+    def run(self, *, code: int | None = 0, **settings: Any) -> Run:
+        """Run the tap once, to this exit code, and load what it emits."""
+        return self.take(self.read(code=code, **settings))
+
+    def read(self, *, code: int | None = 0, **settings: Any) -> Run:
+        """Run the tap once, from the state of the run before."""
+        self._await_a_version()
+        self._sandbox.log.clear()
+        settings = {"state": self.state, **self._config, **settings}
+        return self._tap.read(self._sandbox, *self.tables, code=code, **settings)
+
+    def take(self, run: Run) -> Run:
+        """Load what a run emitted, as far as it came."""
+        for message in run.messages:
+            stream = message.get("stream", "")
+            if message["type"] == "STATE":
+                self.state = message["value"]
+            elif message["type"] == "RECORD" and stream in self.tables:
+                key = key_of(stream, message["record"])
+                self.tables[stream][key] = message["record"]
+                self._versions[stream][key] = message.get("version")
+            elif message["type"] == "ACTIVATE_VERSION":
+                versions = self._versions[stream]
+                for key in [key for key in versions if versions[key] != message["version"]]:
+                    del versions[key], self.tables[stream][key]
+        return run
+
+    def _await_a_version(self) -> None:
+        """A version is a second: two runs in the same one could not be told apart."""
+        latest = max((v or 0 for rows in self._versions.values() for v in rows.values()), default=0)
+        time.sleep(max(0, latest + 1 - time.time()))
+
+
+class Warehouse(Target):
+    """A target's tables of one company, which are compared with the company's rows.
+
+    Args:
+        tap: the command line.
+        sandbox: where it reads, with the company's grant alone.
         company: the company behind the grant.
         streams: what is selected.
         settings: further settings of the tap.
@@ -48,22 +102,9 @@ class Warehouse:
     def __init__(
         self, tap: TapRunner, sandbox: Sandbox, company: Company, *streams: str, **settings: Any
     ) -> None:
-        self.tables: dict[str, dict[tuple[str, ...], Row]] = {stream: {} for stream in streams}
-        self.state: Row | None = None
+        super().__init__(tap, sandbox, *streams, **settings)
         self._equal: dict[str, dict[tuple[str, ...], tuple[Row, Row]]] = {}
-        self._tap = tap
-        self._sandbox = sandbox
         self._company = company
-        self._config = settings_for(sandbox, "demo", all_streams=True, **settings)
-        self._catalog = tap.catalog_of(*streams)
-
-    def run(self, *, breaks: bool = False) -> Run:
-        """Run the tap once and load what it emits; `breaks` says that it is meant to fail."""
-        self._sandbox.log.clear()
-        run = self._tap(self._config, catalog=self._catalog, state=self.state)
-        assert run.exit_code == int(breaks), run.stderr
-        self.take(run)
-        return run
 
     def run_and_cut(self, cut: Callable[[list[Row]], int]) -> int:
         """Run the tap, and load its output as if it had been killed after some of its messages.
@@ -71,21 +112,10 @@ class Warehouse:
         Args:
             cut: after how many, of all of them.
         """
-        self._sandbox.log.clear()
-        run = self._tap(self._config, catalog=self._catalog, state=self.state)
-        assert run.exit_code == 0, run.stderr
+        run = self.read()
         count = cut(run.messages)
         self.take(replace(run, messages=run.messages[:count]))
         return count
-
-    def take(self, run: Run) -> None:
-        """Load what a run emitted, as far as it came."""
-        for message in run.messages:
-            if message["type"] == "STATE":
-                self.state = message["value"]
-            elif message["type"] == "RECORD":
-                stream, record = message["stream"], message["record"]
-                self.tables[stream][key_of(stream, record)] = record
 
     def begin_loaded(self, make: Callable[[], Company]) -> Warehouse:
         """Begin with what a first run of an equal company left, which is run only once.

@@ -6,6 +6,8 @@ same command line with its own standard streams, environment, folder and exit co
 
 from __future__ import annotations
 
+import importlib
+import io
 import multiprocessing
 import os
 import sys
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    [f"tap_visma_economic.{name}" for name in ("tap", "events", "webhooks.__main__")]
+    [
+        f"tap_visma_economic.{name}"
+        for name in ("tap", "events", "connect.__main__", "webhooks.__main__")
+    ]
 )
 
 
@@ -29,6 +34,7 @@ def run(
     timeout: float,
     began: Callable[[int], object] = lambda _: None,
     program: str = "tap-visma-economic",
+    typed: str = "",
 ) -> tuple[int, bytes, bytes]:
     """Run the command line to its end and return its exit code, stdout and stderr.
 
@@ -38,14 +44,15 @@ def run(
         folder: where it runs.
         timeout: seconds it may take.
         began: told the number of the process.
-        program: the tap, or `tap-visma-economic-webhooks`.
+        program: the tap, `tap-visma-economic-connect` or `tap-visma-economic-webhooks`.
+        typed: what it finds on standard input.
 
     Raises:
         TimeoutError: it did not end in time, and was killed.
     """
     out, err = folder / "stdout", folder / "stderr"
     line = [program, *arguments]
-    process = _context.Process(target=_main, args=(line, dict(env), folder, out, err))
+    process = _context.Process(target=_main, args=(line, dict(env), folder, typed, out, err))
     process.start()
     began(process.pid or 0)
     process.join(timeout)
@@ -58,17 +65,17 @@ def run(
     return code, out.read_bytes(), err.read_bytes()
 
 
-def _main(line: list[str], env: Mapping[str, str], folder: Path, *files: Path) -> None:
+def _main(line: list[str], env: Mapping[str, str], folder: Path, typed: str, *files: Path) -> None:
+    sys.stdin = io.StringIO(typed)
     for descriptor, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
     sys.argv = line
-    if line[0].endswith("-webhooks"):
-        from tap_visma_economic.webhooks.__main__ import main  # noqa: PLC0415
-
-        main()
+    command = line[0].removeprefix("tap-visma-economic").removeprefix("-")
+    if command:
+        importlib.import_module(f"tap_visma_economic.{command}.__main__").main()
         return
     from tap_visma_economic.tap import TapVismaEconomic  # noqa: PLC0415
 

@@ -3,60 +3,42 @@
 from __future__ import annotations
 
 import stat
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.local import environment
 from tests.conftest import clean_environment
 from tests.connecting import at_a_terminal, line_of, lines_in
-from tests.pipelines.conftest import NO_HUB, Pipeline
+from tests.pipelines.conftest import MELTANO, NO_HUB, TAP, Pipeline, meltano
 from tests.sandbox.approval import installation_url
 from tests.support import APP, CANARY, GRANT, GRANT_2, NUMBER, canary_sandbox
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
-
-MELTANO = str(Path(sys.executable).with_name("meltano"))
-
-
-def meltano(
-    pipeline: Pipeline, urls: dict[str, str], *arguments: str, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [MELTANO, *arguments],
-        cwd=pipeline.project.folder,
-        env={**clean_environment(), **NO_HUB, **environment(urls)},
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_two_companies_are_connected_through_meltano(
     tmp_path_factory: pytest.TempPathFactory, installed: Path
 ) -> None:
-    pipeline = Pipeline(tmp_path_factory.mktemp("project"), installed)
+    folder = Pipeline(tmp_path_factory.mktemp("project"), installed).project.folder
     with canary_sandbox() as sandbox:
-        urls = {"rest_url": sandbox.url, "openapi_url": sandbox.url}
+        urls = environment({"rest_url": sandbox.url, "openapi_url": sandbox.url})
         command = ["invoke", "tap-visma-economic:connect", "--paste"]
         app = f"--app={installation_url(sandbox.url)}"
-        first = meltano(pipeline, urls, *command, app, typed=f"{APP}\n{GRANT}\n")
-        (pipeline.project.folder / ".env").write_text(
+        first = meltano(folder, *command, app, typed=f"{APP}\n{GRANT}\n", **urls)
+        (folder / ".env").write_text(
             f"TAP_VISMA_ECONOMIC_APP_SECRET_TOKEN={APP}\n"
             "TAP_VISMA_ECONOMIC_AGREEMENTS_FILE=agreements.jsonl\n"
         )
-        second = meltano(pipeline, urls, *command, app, typed=f"{GRANT_2}\n")
-        tested = meltano(pipeline, urls, "invoke", "tap-visma-economic", "--test")
+        second = meltano(folder, *command, app, typed=f"{GRANT_2}\n", **urls)
+        tested = meltano(folder, "invoke", TAP, "--test", **urls)
     for done in (first, second, tested):
         assert done.returncode == 0, done.stderr
         assert CANARY not in done.stdout + done.stderr
     assert "Firma 0" in first.stderr
     assert "which now has 2 agreements" in second.stderr
-    path = pipeline.project.folder / "agreements.jsonl"
+    path = folder / "agreements.jsonl"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert lines_in(path) == [line_of(0, GRANT), line_of(1, GRANT_2)]
     assert ["Firma 0" in tested.stdout, "Firma 1" in tested.stdout] == [True, True]

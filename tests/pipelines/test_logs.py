@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.local import environment
-from tests.conftest import clean_environment, settings_for
+from tests.conftest import settings_for
 from tests.documents import blocks
-from tests.pipelines.conftest import NO_HUB, TAP, Pipeline, into
+from tests.pipelines.conftest import TAP, Pipeline, into, meltano
 
 if TYPE_CHECKING:
     from tests.pipelines.postgres import Postgres
@@ -33,28 +30,15 @@ class Logged:
     def __init__(self, pipeline: Pipeline, postgres: Postgres, sandbox: Sandbox) -> None:
         self.folder = pipeline.project.folder
         self._settings = {
-            **NO_HUB,
             **into(postgres),
             "TAP_VISMA_ECONOMIC__SELECT": json.dumps([f"{name}.*" for name in SELECTED]),
         }
         self._sandbox = sandbox
 
     def run(self, grant: str, **changed: str) -> tuple[int, list[str]]:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("meltano")), "run", TAP, "target-postgres"],
-            cwd=self.folder,
-            env={
-                **clean_environment(),
-                **self._settings,
-                **environment(settings_for(self._sandbox, grant)),
-                **changed,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
+        tokens = environment(settings_for(self._sandbox, grant))
+        settings = {**self._settings, **tokens, **changed}
+        done = meltano(self.folder, "run", TAP, "target-postgres", **settings)
         return done.returncode, (done.stdout + done.stderr).splitlines()
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.trial_balance import trial_balance
 from tests.conftest import settings_for
 from tests.pipelines.conftest import Pipeline, said, streams_of
 from tests.sandbox import Grant
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.local import Run
-
-OVERLAP = 1000
-LOOKBACK = dt.timedelta(minutes=180)
 
 Loaded = dict[str, list[dict[str, Any]]]
 
@@ -39,16 +34,6 @@ def rows_in(folder: Path) -> Loaded:
     }
 
 
-def timed(facts: dict[str, Any]) -> bool:
-    return bool(facts["replication"] == "timestamp")
-
-
-def lately(rows: list[dict[str, Any]], key: str) -> int:
-    """How many rows changed no longer before the latest one than the look-back."""
-    instants = [dt.datetime.fromisoformat(row[key].replace("Z", "+00:00")) for row in rows]
-    return sum(instant >= max(instants) - LOOKBACK for instant in instants)
-
-
 @pytest.fixture(scope="module")
 def first(pipeline: Pipeline, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a new project loads, without a `select` or any other setting than the tokens."""
@@ -59,56 +44,11 @@ def first(pipeline: Pipeline, sandbox: Sandbox, tmp_path_factory: pytest.TempPat
     return folder
 
 
-@pytest.fixture(scope="module")
-def second(
-    pipeline: Pipeline, sandbox: Sandbox, first: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """What the same project loads right afterwards."""
-    folder = tmp_path_factory.mktemp("second")
-    run = load(pipeline, settings_for(sandbox, "demo"), folder)
-    assert run.exit_code == 0, said(run)
-    return folder
-
-
 def test_every_row_of_the_default_streams_arrives(first: Path, sandbox: Sandbox) -> None:
     company = sandbox.grants["demo"].company
     held = {stream: len(truth(company, stream)) for stream in DEFAULT}
     held["sync_runs"] = 1
     assert {stream: len(rows) for stream, rows in rows_in(first).items()} == held
-
-
-def test_the_trial_balance_of_what_arrived_equals_the_control_totals(first: Path) -> None:
-    balance = trial_balance(first)
-    assert len(balance.years) == 4
-    assert balance.faults() == []
-
-
-def test_a_second_run_reads_of_the_ledger_the_overlap_and_what_is_open(
-    first: Path, second: Path
-) -> None:
-    entries = rows_in(first)["booked_entries"]
-    again = {row["entryNumber"] for row in rows_in(second)["booked_entries"]}
-    from_number = max(row["entryNumber"] for row in entries) - OVERLAP
-    open_ones = {row["entryNumber"] for row in entries if row["remainder"]}
-    overlap = {row["entryNumber"] for row in entries if row["entryNumber"] >= from_number}
-    assert len(entries) > 1.5 * OVERLAP
-    assert again == overlap | open_ones
-
-
-def test_a_second_run_reads_from_the_latest_change_less_the_look_back(
-    first: Path, second: Path
-) -> None:
-    before, after = rows_in(first), rows_in(second)
-    by_time = {s: f["replication_key"] for s, f in CONTRACT.items() if s in DEFAULT and timed(f)}
-    expected = {stream: lately(before[stream], key) for stream, key in by_time.items()}
-    assert {stream: len(after[stream]) for stream in by_time} == expected
-    assert sum(expected.values()) < sum(len(before[stream]) for stream in by_time)
-
-
-def test_a_second_run_reads_the_full_streams_in_full(first: Path, second: Path) -> None:
-    before, after = rows_in(first), rows_in(second)
-    full = [stream for stream in DEFAULT if CONTRACT[stream]["replication"] == "full"]
-    assert {s: len(after[s]) for s in full} == {s: len(before[s]) for s in full}
 
 
 def test_a_property_that_the_extra_schema_adds_is_a_column(installed: Path, tmp_path: Path) -> None:
@@ -143,13 +83,3 @@ def test_several_companies_and_all_streams_can_be_set_in_the_environment(
     assert streams_of(run) == {*CONTRACT, "sync_runs"}
     rows = rows_in(tmp_path / "rows")
     assert [row["agreementNumber"] for row in rows["agreements"]] == [1234568, 1234569]
-
-
-def test_a_tap_that_fails_fails_the_meltano_run(
-    sandbox: Sandbox, installed: Path, tmp_path: Path
-) -> None:
-    config = settings_for(sandbox, "no-such-grant")
-    run = load(Pipeline(tmp_path / "project", installed), config, tmp_path / "rows")
-    assert run.exit_code == 1
-    assert "rejected the tokens" in said(run)
-    assert "no-such-grant" not in said(run)

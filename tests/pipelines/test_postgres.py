@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import settings_for
+from tests.documents import every_block
 from tests.pipelines.conftest import into, said
+from tests.recipes import CHECKS
 from tests.sandbox import Grant
 from tests.support import GRANT, Altered, canary_sandbox, small_grants
 from tests.test_discovery import DEFAULT
 from tests.test_records_arrive import truth
 
 if TYPE_CHECKING:
+    from tests.documents import Block
     from tests.pipelines.conftest import Pipeline
     from tests.pipelines.postgres import Postgres
     from tests.sandbox.server import Sandbox
 
+RECIPES = [block for block in every_block("sql") if block.document != "docs/models.md"]
 LEDGER_PER_YEAR = """
 SELECT y.year, sum(e."amountInBaseCurrency"), count(*)
 FROM economic.booked_entries AS e
@@ -111,16 +115,20 @@ def test_instants_are_stored_as_utc_whatever_the_zone_of_the_server(
     ]
 
 
-def test_the_ledger_adds_up_to_zero_in_every_fiscal_year(loaded: Postgres) -> None:
+def test_the_ledger_adds_up_to_zero_in_every_fiscal_year_and_no_entry_is_outside(
+    loaded: Postgres,
+) -> None:
     years = loaded.query(LEDGER_PER_YEAR)
     assert [year for year, _, _ in years] == ["2023", "2024", "2025/2026a", "2026/2027"]
     assert {float(total) for _, total, _ in years} == {0}
+    assert sum(int(entries) for *_, entries in years) == counts(loaded)["booked_entries"]
 
 
-def test_every_entry_falls_in_exactly_one_fiscal_year(loaded: Postgres) -> None:
-    assert sum(int(entries) for *_, entries in loaded.query(LEDGER_PER_YEAR)) == int(
-        loaded.query("SELECT count(*) FROM economic.booked_entries")[0][0]
-    )
+@pytest.mark.parametrize("block", RECIPES, ids=lambda block: block.title)
+def test_a_query_of_the_documents_finds_what_is_there(
+    block: Block, loaded: Postgres, sandbox: Sandbox
+) -> None:
+    CHECKS[block.title](loaded.query(block.text), sandbox.grants["demo"].company)
 
 
 def test_a_second_run_leaves_the_same_rows(loaded_twice: Postgres, sandbox: Sandbox) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.errors import UncountedError
 from tap_visma_economic.replication import by_number as module
 from tap_visma_economic.replication.by_number import Change
 from tap_visma_economic.replication.open_items import OpenSet
@@ -336,24 +335,6 @@ def test_another_start_date_forgets_which_rows_were_open() -> None:
     day: dict[str, Any] = {"date_filter": "version$gte:10", "start_date": "2024-01-01"}
     read(open_rows(state, books, **day), pages=2)
     assert min(read(open_rows(state, books, **day))) == 10
-
-
-# --- counts that cannot be had ---
-
-
-def test_where_e_conomic_does_not_count_everything_is_read_again() -> None:
-    class Uncounted(Counted):
-        def count(self, agreement: Any, filter_: str | None) -> int:
-            raise UncountedError(filter_)
-
-    state: State = {}
-    read(by_number(state, Counted(*range(1, 301))))
-    books = Uncounted(*range(1, 302))
-    again = by_number(state, books)
-    assert read(again) == list(range(1, 302))
-    assert books.asked == [None]
-    assert again.full_refresh
-    assert reached(state) == (301, 301)
 
 
 # --- edited rows ---

@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-import tomllib
 from singer_sdk.streams import RESTStream
 
 if sys.version_info >= (3, 11):

@@ -128,15 +128,6 @@ def test_a_client_that_waits_for_its_rate_limit_holds_no_slot_of_the_others() ->
             future.result(2)
 
 
-def test_a_429_that_asks_for_more_than_may_be_waited_holds_up_nobody(clock: Clock) -> None:
-    way = Way(refused_first("901"), clock)
-    http = client_on(way, max_wait=900)
-    for _ in range(2):
-        send(http)
-    assert way.sent == [0, 0]
-    assert http.waited == 0
-
-
 def test_a_budget_that_comes_back_in_between_is_waited_for_anew(clock: Clock) -> None:
     way = Way(
         lambda place: answer({}, 200 if place % 3 == 2 else 429, {"Retry-After": "40"}), clock

@@ -11,21 +11,8 @@ from hypothesis import strategies as st
 from tap_visma_economic.records.pages import fault_of_next_page
 
 ASKED = "https://restapi.e-conomic.com/units?pagesize=1000&skippages=3"
-PARTS = ["https://", "//", "restapi.e-conomic.com", "evil.example", "@", ":", "443", "/", "\\", "?"]
-PARTS += [
-    "skippages=",
-    "SkipPages=",
-    "&",
-    "4",
-    "3",
-    "-1",
-    "9" * 5000,
-    "#",
-    "[",
-    "]",
-    "\x1b",
-    "\u24e1",
-]
+PARTS = [*"@:/\\?&#[]34\x1b\u24e1", "https://", "//", "restapi.e-conomic.com", "evil.example"]
+PARTS += ["443", "skippages=", "SkipPages=", "-1", "9" * 5000]
 
 
 @given(st.text() | st.lists(st.sampled_from(PARTS), max_size=12).map("".join))

@@ -129,7 +129,7 @@ def test_all_pages_come_in_order(world: World, pages: list[int]) -> None:
     assert world.most_flying <= AT_ONCE + 1
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_trees_come_in_order_and_within_the_bound_whatever_fails(seed: int) -> None:
     """Partitions read listings at once, which read ranges at once; some fail or share keys."""
     chance = random.Random(seed)
@@ -296,23 +296,21 @@ def test_whose_turn_it_is_goes_on_however_many_pages_others_hold(world: World) -
 
 def test_a_slot_is_given_to_whose_pages_come_first(world: World) -> None:
     slots, order = Slots(world.prefetcher, 1), list[int]()
-    waiting = threading.Barrier(20 + 1)
+    last = threading.Barrier(2)
 
     def source(number: int) -> Iterator[int]:
-        if number:
-            time.sleep(0.02 * (20 - number))  # the last comes first
-        else:
+        if number == 0:
             with slots.one():
-                waiting.wait(SOON)
+                last.wait(SOON)
                 time.sleep(0.6)
-        if number:
+        else:
+            time.sleep(0.02 * (20 - number))  # the last comes first
             if number == 20:
-                waiting.wait(SOON)
+                last.wait(SOON)
             with slots.one():
                 order.append(number)
         yield number
 
-    waiting = threading.Barrier(2)
     reading = world.prefetcher.ordered((source(n) for n in range(21)), at_once=21)
     assert list(reading) == list(range(21))
     assert order == sorted(order)

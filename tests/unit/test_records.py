@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from msgspec import UNSET
 from tap_visma_economic.records.drift import _HOW_TO_KEEP, Drift
 from tap_visma_economic.records.row_type import Envelope, RowType, as_dictionary
 from tap_visma_economic.records.selection import Selection
+from tests.unit.answers import encoded
 
 if TYPE_CHECKING:
     from tap_visma_economic.records.selection import Breadcrumb
@@ -75,16 +75,13 @@ class Read:
             absent=UNSET,
             fill_booleans=fill_booleans,
         )
-        _, rows = row_type.decode(_encode([row]), Envelope(list))
+        _, rows = row_type.decode(encoded([row]), Envelope(list))
         [record] = rows.finalize({"agreementNumber": 1, **(context or {})})
         whole = as_dictionary(record)
         self.keyless = rows.keyless
         self.agreement = whole.pop("agreementNumber")
         self.record = whole
         self.reports = [line for line in drift.report() if line != _HOW_TO_KEEP]
-
-
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 # --- schemas ---
@@ -304,6 +301,9 @@ CASES: dict[str, Case] = {
     # mistyped
     "text for a number": case(
         FULL, {"balance": "x"}, {"balance": None}, mistyped("balance", "a string", "a number")
+    ),
+    "text for a number that reads like one": case(
+        FULL, {"balance": "NaN"}, {"balance": None}, mistyped("balance", "a string", "a number")
     ),
     "a list for an object": case(
         FULL, {"delivery": [1]}, {"delivery": None}, mistyped("delivery", "an array", "an object")

@@ -101,20 +101,14 @@ def longest_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
-def test_what_may_pass_is_asked_for_again(error: EconomicError) -> None:
+def test_what_may_pass_is_asked_for_again_and_at_last_given_up(error: EconomicError) -> None:
     tries = RETRY_POLICIES[type(error)].tries
-    action = Action([error] * (tries - 1))
-    assert ask(action, Clock()) == "a page"
-    assert action.tries == tries >= 5
-
-
-@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
-def test_what_does_not_pass_is_given_up(error: EconomicError) -> None:
-    action = Action([error] * 99)
+    passes, stays = Action([error] * (tries - 1)), Action([error] * 99)
+    assert ask(passes, Clock()) == "a page"
     with pytest.raises(type(error)) as raised:
-        ask(action, Clock())
+        ask(stays, Clock())
     assert raised.value is error
-    assert action.tries == RETRY_POLICIES[type(error)].tries
+    assert passes.tries == stays.tries == tries >= 5
 
 
 @pytest.mark.parametrize("error", FINAL, ids=repr)
@@ -135,17 +129,14 @@ def test_an_empty_budget_is_no_failure() -> None:
 # --- how long ---
 
 
-def test_waits_grow() -> None:
+@pytest.mark.parametrize(("drawn", "part"), [(1, 1.0), (0, 0.5)], ids=["most", "least"])
+def test_waits_grow_and_are_jittered_down_to_half(
+    drawn: int, part: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *ends: ends[drawn])
     clock = Clock()
     ask(Action([NetworkError("no answer")] * (MAX_TRIES - 1)), clock)
-    assert clock.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
-
-
-def test_waits_are_jittered_down_to_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random, "uniform", lambda least, _: least)
-    clock = Clock()
-    ask(Action([NetworkError("no answer")] * (MAX_TRIES - 1)), clock)
-    assert clock.waits == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+    assert clock.waits == [part * seconds for seconds in (0.5, 1, 2, 4, 8, 16, 32, 60)]
 
 
 def test_waiting_has_a_limit_all_in_all() -> None:
