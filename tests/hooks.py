@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import random
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from tap_visma_economic.webhooks.inbox import Inbox, NewEvent
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from tests.sandbox.company import Company
+from tests.sandbox.company import Company
 
 AGREEMENT = 1234567
 

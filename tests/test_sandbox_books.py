@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -15,13 +16,9 @@ import pytest
 from tests.sandbox.books import chart
 from tests.sandbox.books.bicycle_shop import BicycleShop
 from tests.sandbox.books.calendar import TODAY
-from tests.sandbox.company import LISTINGS, build_company
+from tests.sandbox.books.rows import LISTINGS
+from tests.sandbox.company import Company, build_company
 from tests.sandbox.values import decode_path_part, path_part
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from tests.sandbox.company import Company
 
 Rows = list[dict[str, Any]]
 YEARS = "rest:/accounting-years"

@@ -6,12 +6,12 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, IncompleteRead
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -22,9 +22,6 @@ from tests.sandbox.company import build_company
 from tests.sandbox.facts import FACTS
 from tests.sandbox.filters import parse_filter
 from tests.sandbox.values import Link, Row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ENTRIES = "/bookedEntriesapi/v4.0.0/booked-entries"
 
@@ -115,10 +112,7 @@ def books() -> Books:
         ],
         ("projectsapi:/project-employees", ()): [{"number": 1, "cutOffDate": date(2022, 5, 31)}],
         ("productsapi:/products", ()): [
-            {
-                "productNumber": "A",
-                "lastUpdated": datetime(2024, 7, 1, 22, 0, tzinfo=timezone.utc),
-            }
+            {"productNumber": "A", "lastUpdated": datetime(2024, 7, 1, 22, 0, tzinfo=timezone.utc)}
         ],
         ("q2capi:/orders/{documentStatus}/lines", ("sent",)): [
             {"documentId": document, "number": number} for document in (1, 2) for number in (1, 2)
@@ -249,10 +243,7 @@ BODIES: dict[str, tuple[str, object]] = {
         {"items": []},
     ),
     "a count is a bare integer": (f"{ENTRIES}/count", 2500),
-    "names match without regard to case": (
-        "/bookedentriesAPI/V4.0.0/Booked-Entries/count",
-        2500,
-    ),
+    "names match without regard to case": ("/bookedentriesAPI/V4.0.0/Booked-Entries/count", 2500),
     "a count respects the filter": (f"{ENTRIES}/count?filter=remainder$ne:0", 25),
     "an enum matches by number": (f"{ENTRIES}/count?filter=type$eq:1", 250),
     "an enum matches by name": (f"{ENTRIES}/count?filter=type$eq:customerInvoice", 250),
@@ -525,10 +516,7 @@ class TestBodies:
             "name": "Kunde 1",
             "balance": Decimal("1.10"),
             "eInvoicingDisabledByDefault": False,
-            "customerGroup": {
-                "customerGroupNumber": 1,
-                "self": f"{shared.url}/customer-groups/1",
-            },
+            "customerGroup": {"customerGroupNumber": 1, "self": f"{shared.url}/customer-groups/1"},
             "lastUpdated": "2024-07-01T22:00:01Z",
             "self": f"{shared.url}/customers/1",
         }

@@ -5,23 +5,19 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.life import Life
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.client import Answer, get
-from tests.sandbox.company import build_company
+from tests.sandbox.company import Company, build_company
 from tests.sandbox.deliveries import FORMS, Deliveries, Disorder
 from tests.sandbox.webhooks import EVENT_TYPES, LISTING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.sandbox.company import Company
 
 API = "/webhooksapi/v1.0.0"
 HOOK = {
@@ -146,10 +142,7 @@ def test_what_is_read_only_stays(sandbox: Sandbox, company: Company) -> None:
     write(sandbox, "POST", HOOK)
     sandbox.webhooks.read_only.add((company.agreement_number, "INVOICE_BOOKED"))
     (hook,) = listed(sandbox)
-    for answer in (
-        write(sandbox, "PUT", hook),
-        write(sandbox, "DELETE", event="INVOICE_BOOKED"),
-    ):
+    for answer in (write(sandbox, "PUT", hook), write(sandbox, "DELETE", event="INVOICE_BOOKED")):
         assert answer.json["errorCode"] == "WebhookReadOnly"
     assert listed(sandbox) == [hook]
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from .answers import Answer, error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .faults import Fault
-    from .service import Service
+from .faults import Fault
+from .service import Service
 
 WEB_PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 _HTML = "text/html; charset=UTF-8"

@@ -6,12 +6,9 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .facts import FACTS
-
-if TYPE_CHECKING:
-    from .facts import Endpoint
+from .facts import FACTS, Endpoint
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

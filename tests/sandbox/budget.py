@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Literal
 
 DEFAULT_FORM = "token-limit-{limit}-per-{window}-seconds: {figure}/{limit}"
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from .listing import Listing
-
-if TYPE_CHECKING:
-    from .facts import Endpoint
-    from .grants import CompanyLike
-    from .listing import Indexes, Memory
-    from .query import Query
-    from .render import Renderer
-    from .routes import Match
-
+from .facts import Endpoint
+from .grants import CompanyLike
+from .listing import Indexes, Listing, Memory
+from .query import Query
+from .render import Renderer
+from .routes import Match
 
 # A company makes a listing when it is first asked for, and must not make it twice.
 _COMPANIES = Lock()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from datetime import date, datetime
+from decimal import Decimal
+from random import Random
+from typing import Protocol
 
-from tests.sandbox.books import (
+from tests.sandbox.books import (  # noqa: F401  each of them has listings
     agreement_rows,
     budgets,
     calendar,
@@ -23,43 +27,20 @@ from tests.sandbox.books import (
     subscriptions,
     suppliers,
 )
-from tests.sandbox.books.agreement import ALL_MODULES
+from tests.sandbox.books.agreement import MODULES
 from tests.sandbox.books.calendar import TODAY
-from tests.sandbox.books.documents import STATUSES
-from tests.sandbox.books.ledger import Entry
-from tests.sandbox.books.money import ore
-from tests.sandbox.books.sales import Document, make_line
+from tests.sandbox.books.customers import build_customers
+from tests.sandbox.books.journals import write_drafts
+from tests.sandbox.books.ledger import Entry, Ledger
+from tests.sandbox.books.money import ore, rate_on
+from tests.sandbox.books.products import build_products, build_special_prices
+from tests.sandbox.books.rows import DERIVED, LISTINGS, Lazy
+from tests.sandbox.books.sales import Document, make_document, make_line
 from tests.sandbox.books.story import Story
-from tests.sandbox.books.world import build_world
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
-    from decimal import Decimal
-
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
-
-ALL = ALL_MODULES
-_DOMAINS = (
-    agreement_rows,
-    budgets,
-    calendar,
-    chart,
-    customer_rows,
-    dimensions,
-    documents,
-    invoices,
-    journal_rows,
-    ledger_rows,
-    product_rows,
-    project_rows,
-    subscriptions,
-    suppliers,
-)
-LISTINGS: dict[str, Listing] = {key: f for domain in _DOMAINS for key, f in domain.LISTINGS.items()}
-
-
+ALL = frozenset(MODULES)
 _FIRST_DRAFT = 50_000  # above the numbers that the documents of the past have
 # The paid module that a whole API needs, and what it serves without.
 _MODULES = {
@@ -68,25 +49,6 @@ _MODULES = {
     "subscriptionsapi": "Subscription",
 }
 _WITHOUT_MODULE = {"projectsapi:/Employees", "projectsapi:/EmployeeGroups"}
-# Listings that follow from the ledger or the documents: an event makes them anew.
-_DERIVED = frozenset(
-    {
-        "rest:/accounting-years/{accountingYear}/totals",
-        "rest:/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals",
-        "rest:/invoices/drafts",
-        "q2capi:/invoices/drafts",
-        "q2capi:/invoices/drafts/lines",
-        "q2capi:/orders/{documentStatus}/lines",
-        "q2capi:/quotes/{documentStatus}/lines",
-        *(f"rest:/{kind}/{status}" for kind in ("orders", "quotes") for status in STATUSES),
-        "rest:/invoices/booked/{bookedInvoiceNumber}",
-        "rest:/invoices/sent",
-        "rest:/invoices/totals",
-        "projectsapi:/Projects",
-        "dimensionsapi:/dimension-data/sales-document-lines",
-        *calendar.LISTINGS,
-    }
-)
 
 
 class Tell(Protocol):
@@ -142,8 +104,8 @@ class Company:
         if kept is not None:
             return kept
         shown = self._balances_shown()
-        listed = LISTINGS[endpoint]
-        rows = listed(self.world, params) if self._has_module(endpoint) else []
+        listed = LISTINGS[endpoint](self.world, *params) if self._has_module(endpoint) else []
+        rows = listed if isinstance(listed, Lazy) else list(listed)
         self._kept[endpoint, params] = rows
         if self._balances_shown() != shown:
             self._move_balances()
@@ -194,17 +156,11 @@ class Company:
         world = self.world
         day = day or world.today
         customer = world.customer_numbered(str(customer_number))
-        rate = postings.rate_on(customer.currency, day)
+        rate = rate_on(customer.currency, day)
         product = world.product_numbered(product_number)
         line = make_line(world.next_line, 1, product, customer, 1_000, rate=rate, start=day)
         world.next_line += 1
-        due = customer.terms.due(day)
-        return self._book_invoice(
-            Document(
-                0, 0, "booked", customer, day, due, customer.currency, rate, [line], False, None
-            ),
-            number,
-        )
+        return self._book_invoice(make_document("booked", 0, customer, day, [line]), number)
 
     def book_draft(self, draft_number: int, *, number: int | None = None) -> int:
         """Book a draft invoice, which leaves the drafts; returns the booked invoice number.
@@ -241,22 +197,17 @@ class Company:
         world = self.world
         customer = world.customer_numbered(str(customer_number))
         product = world.product_numbered(product_number)
-        rate = postings.rate_on(customer.currency, world.today)
+        rate = rate_on(customer.currency, world.today)
         number = _FIRST_DRAFT + world.next_document
         line = make_line(world.next_document_line, 1, product, customer, 1_000, rate=rate)
-        document = Document(
-            world.next_document,
-            number,
+        document = make_document(
             "drafts",
+            number,
             customer,
             world.today,
-            customer.terms.due(world.today),
-            customer.currency,
-            rate,
             [line],
-            False,
-            None,
-            self._this_minute(),
+            handle=world.next_document,
+            changed=self._this_minute(),
         )
         world.next_document += 1
         world.next_document_line += 1
@@ -409,7 +360,7 @@ class Company:
         for year in range(world.ledger.year_of(day) + 1, world.current_year + 1):
             world.ledger.open_year(year)
         for kept in list(self._kept):
-            if kept[0] in _DERIVED or not isinstance(self._kept[kept], list):
+            if kept[0] in DERIVED or not isinstance(self._kept[kept], list):
                 del self._kept[kept]
         self._move_balances()
 
@@ -440,17 +391,42 @@ def build_company(
     finance_remainders: bool = False,
     story: type[Story] = Story,
 ) -> Company:
-    """A company with about ``entries`` ledger entries; the same arguments make the same rows."""
-    return Company(
-        build_world(
-            agreement_number,
-            name,
-            seed=seed,
-            entries=entries,
-            today=today,
-            sparse=sparse,
-            modules=modules,
-            finance_remainders=finance_remainders,
-            story=story,
-        )
+    """Set up the master data and tell the story, about ``entries`` ledger entries long.
+
+    The same arguments make the same rows.
+    """
+    years = calendar.build_years()
+    count = min(8_000, max(4 if sparse else 16, entries // 18))
+    customers = build_customers(Random(f"{seed}/customers"), count, today, sparse=sparse)
+    bought_from = suppliers.build_suppliers(
+        Random(f"{seed}/suppliers"),
+        min(1_000, max(2 if sparse else 8, entries // 200)),
+        today,
+        sparse=sparse,
     )
+    products = build_products(
+        Random(f"{seed}/products"),
+        count,
+        today,
+        sparse=sparse,
+        modules=modules,
+        catalogue=story.catalogue,
+    )
+    world = World(
+        agreement_number,
+        name,
+        today,
+        sparse,
+        modules,
+        years,
+        Ledger(years, finance_remainders=finance_remainders),
+        customers,
+        bought_from,
+        products,
+        [] if sparse else build_special_prices(products),
+    )
+    story(world, Random(f"{seed}/story"), entries).tell()
+    documents.write_documents(world, Random(f"{seed}/documents"), entries)
+    world.drafts = write_drafts(world, entries)
+    world.changes = dimensions.write_changes(world)
+    return Company(world)

@@ -257,13 +257,7 @@ class Connection(socketserver.BaseRequestHandler):
         return True
 
     def start(
-        self,
-        answer: Answer,
-        headers: dict[str, str],
-        length: int,
-        *,
-        close: bool,
-        ahead: float,
+        self, answer: Answer, headers: dict[str, str], length: int, *, close: bool, ahead: float
     ) -> bytes:
         """The status line and headers."""
         every = {

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from .values import Link
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .values import Row
-
+from .values import Link, Row
 
 ROLES = {"Bookkeeping": 1, "SuperUser": 2, "Sales": 3, "ProjectEmployee": 5}
 """The roles of apps, and their numbers."""

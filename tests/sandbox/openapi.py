@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 from .answers import Answer, Refused, bad_request, problem
+from .calls import Call
 from .filters import FilterError
+from .listing import Listing
 from .matching import PublishedButBroken
 from .sorting import SortError
-
-if TYPE_CHECKING:
-    from .calls import Call
-    from .listing import Listing
 
 CURSOR_PAGE = 1000
 MAX_PAGE = 100

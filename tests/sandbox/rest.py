@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .answers import Answer, Refused, rest_error, rest_filter_error
+from .calls import Call
 from .filters import FilterError
 from .matching import PublishedButBroken
 from .sorting import SortError
-
-if TYPE_CHECKING:
-    from .calls import Call
-    from .values import Row
+from .values import Row
 
 MAX_PAGE = 1000
 _NO_LINKS = "Pagination links are suppressed when there are no results."

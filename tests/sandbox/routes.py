@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from .facts import FACTS
+from .facts import FACTS, Endpoint, Lookup
 from .values import decode_path_part
-
-if TYPE_CHECKING:
-    from .facts import Endpoint, Lookup
 
 _VERSION = re.compile(r"v(\d+\.\d+\.\d+)", re.IGNORECASE)
 

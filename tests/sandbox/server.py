@@ -6,24 +6,19 @@ import re
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+
+from typing_extensions import Self
 
 from .alterations import Pages
 from .budget import Budget
-from .connection import Connection, OpenSockets, Server
+from .connection import Connection, OpenSockets, Request, Server
 from .faults import Faults
+from .grants import Grant
 from .service import Service
+from .webhooks import Webhooks
 from .zones import ZONES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from typing_extensions import Self
-
-    from .connection import Request
-    from .grants import Grant
-    from .webhooks import Webhooks
 
 
 class Sandbox:

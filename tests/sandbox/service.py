@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from . import approval, openapi, rest
-from .answers import error, is_openapi, problem
+from .answers import Answer, error, is_openapi, problem
 from .budget import Budget
 from .calls import Call
+from .facts import Endpoint
+from .grants import Grant
 from .listing import Memory
 from .query import Query
 from .render import Renderer
-from .routes import match
+from .routes import Match, match
 from .webhooks import LISTING, Webhooks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .answers import Answer
-    from .facts import Endpoint
-    from .grants import Grant
-    from .routes import Match
 
 LISTING_COST = 3  # seen live for a page of entries; other costs are not known
 OTHER_COST = 1

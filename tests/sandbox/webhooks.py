@@ -11,18 +11,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from .answers import Answer, bad_request, problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .grants import CompanyLike, Grant
+from .grants import CompanyLike, Grant
 
 LISTING, EVENT_TYPES = "webhooksapi:/webhooks", "webhooksapi:/EventTypes"
 _REQUIRED = ("eventType", "name", "url", "contentType")

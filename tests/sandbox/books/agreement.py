@@ -6,21 +6,14 @@ The tables, and the bodies that other rows nest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books.calendar import month_after
 from tests.sandbox.books.rows import path_of, ref
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from tests.sandbox.values import Row
+from tests.sandbox.values import Link, Row
 
 MODULES = {"Inventory": 15, "Project": 4, "Dimension": 14, "Subscription": 74, "Accrual": 75}
-ALL_MODULES = frozenset(MODULES)
 
 
 @dataclass(frozen=True)
@@ -75,45 +68,40 @@ CURRENCIES = (
     ("SEK", "Svenske kroner", "752"),
     ("USD", "Amerikanske dollar", "840"),
 )
-DEPARTMENTS = (
-    (1, "Salg", False),
-    (2, "Værksted", False),
-    (3, "Marked, web & PR", False),
-    (9, "Nedlagt", True),
-)
+# Name, and whether it is barred, by number; so are the tables below, each with its own values.
+DEPARTMENTS = {
+    1: ("Salg", False),
+    2: ("Værksted", False),
+    3: ("Marked, web & PR", False),
+    9: ("Nedlagt", True),
+}
 # A distribution of the company's own; departments get one each, under their own number.
 DISTRIBUTIONS = ((100, "60/40 salg og værksted", ((1, 60), (2, 40))),)
-LAYOUTS = (
-    (19, "DK. std. m. bankoplys. 1.5", False),
-    (20, "Dansk, uden logo", False),
-    (21, "Eng. std. m. bankoplys.", False),
-    (22, "Gammelt layout", True),
-)
-PAYMENT_TYPES = (
-    (1, "+71"),
-    (2, "+73"),
-    (3, "+04"),
-    (4, "IBAN"),
-    (5, "+75"),
-    (7, "Bankoverførsel"),
-)
-# What each of them needs beside itself, by its number.
-_PAYMENT_DETAILS = {
-    1: {"fiSupplierNo": "81234567", "ocrLine": "000123456789012"},
-    2: {"fiSupplierNo": "81234567", "message": "Faktura æ/7"},
-    3: {"giroAccount": "1234567", "ocrLine": "0000001234567897"},
-    4: {"ibanSwift": "DK5000400440116243 EXAMDKKK", "message": "Invoice 7"},
-    5: {"fiSupplierNo": "81234567", "ocrLineMessage": "0001234567 Faktura"},
-    7: {"accountNo": "0999-0007654321", "message": "Faktura 7"},
+_OWN = {number: (name, parts) for number, name, parts in DISTRIBUTIONS}
+LAYOUTS = {
+    19: ("DK. std. m. bankoplys. 1.5", False),
+    20: ("Dansk, uden logo", False),
+    21: ("Eng. std. m. bankoplys.", False),
+    22: ("Gammelt layout", True),
 }
-UNITS = ((1, "stk."), (2, "timer"), (3, "km"), (4, "m²"), (5, "à 1/2 kg"))
-VAT_TYPES = ((1, "Udgående afgift, indland"), (2, "Indgående afgift, indland"), (5, "Erhvervelse"))
-VAT_ZONES = (
-    (1, "Indland", True, True),
-    (2, "EU", True, True),
-    (3, "Udland", True, False),
-    (4, "Indland u/moms", True, True),
-)
+# With what each of them needs beside itself.
+PAYMENT_TYPES: dict[int, tuple[str, Row]] = {
+    1: ("+71", {"fiSupplierNo": "81234567", "ocrLine": "000123456789012"}),
+    2: ("+73", {"fiSupplierNo": "81234567", "message": "Faktura æ/7"}),
+    3: ("+04", {"giroAccount": "1234567", "ocrLine": "0000001234567897"}),
+    4: ("IBAN", {"ibanSwift": "DK5000400440116243 EXAMDKKK", "message": "Invoice 7"}),
+    5: ("+75", {"fiSupplierNo": "81234567", "ocrLineMessage": "0001234567 Faktura"}),
+    7: ("Bankoverførsel", {"accountNo": "0999-0007654321", "message": "Faktura 7"}),
+}
+UNITS = {1: "stk.", 2: "timer", 3: "km", 4: "m²", 5: "à 1/2 kg"}
+VAT_TYPES = {1: "Udgående afgift, indland", 2: "Indgående afgift, indland", 5: "Erhvervelse"}
+# Name, and whether it is for customers and for suppliers.
+VAT_ZONES = {
+    1: ("Indland", True, True),
+    2: ("EU", True, True),
+    3: ("Udland", True, False),
+    4: ("Indland u/moms", True, True),
+}
 # Code, name, rate in per cent, type, account, contra account, barred.
 VAT_CODES: tuple[tuple[str, str, str, int, int, int | None, bool], ...] = (
     ("I25", "Købsmoms 25 %", "25.0", 2, 6903, None, False),
@@ -125,19 +113,15 @@ VAT_CODES: tuple[tuple[str, str, str, int, int, int | None, bool], ...] = (
 
 
 def department_body(number: int) -> Row:
-    name, barred = next((n, b) for d, n, b in DEPARTMENTS if d == number)
+    name, barred = DEPARTMENTS[number]
     return {**ref("departmentNumber", number), "name": name, "barred": barred}
-
-
-def distribution_kind(number: int) -> str:
-    return "distribution" if any(number == row[0] for row in DISTRIBUTIONS) else "department"
 
 
 def distribution_ref(number: int | None, *, with_kind: bool = False) -> Row | None:
     """A reference to a departmental distribution, which lives under its type in the path."""
     if number is None:
         return None
-    kind = distribution_kind(number)
+    kind = "distribution" if number in _OWN else "department"
     row: Row = {
         "departmentalDistributionNumber": number,
         "self": Link(f"/departmental-distributions/{kind}s/{number}"),
@@ -146,15 +130,12 @@ def distribution_ref(number: int | None, *, with_kind: bool = False) -> Row | No
 
 
 def distribution_body(number: int) -> Row:
-    parts: tuple[tuple[int, int], ...] = ((number, 100),)
-    name = next((n for d, n, _b in DEPARTMENTS if d == number), "")
-    for own, own_name, own_parts in DISTRIBUTIONS:
-        if own == number:
-            name, parts = own_name, own_parts
+    name, barred = DEPARTMENTS.get(number, ("", False))
+    name, parts = _OWN.get(number, (name, ((number, 100),)))
     return {
         **(distribution_ref(number, with_kind=True) or {}),
         "name": name,
-        "barred": any(number == n and b for n, _name, b in DEPARTMENTS),
+        "barred": barred,
         "distributions": [
             {"percentage": Decimal(percent), "department": ref("departmentNumber", department)}
             for department, percent in parts
@@ -175,11 +156,10 @@ def terms_body(terms: Terms) -> Row:
 
 def unit_body(number: int) -> Row:
     """A unit as it is listed and nested; the link to its products is not in the list's schema."""
-    name = next(name for n, name in UNITS if n == number)
     path = path_of("unitNumber", number)
     return {
         "unitNumber": number,
-        "name": name,
+        "name": UNITS[number],
         "products": Link(f"{path}/products"),
         "self": Link(path),
     }
@@ -189,11 +169,11 @@ def payment_details(number: int | None) -> Row | None:
     """How a supplier invoice is to be paid: the payment type and what that type asks for."""
     if number is None:
         return None
-    return {"paymentType": ref("paymentTypeNumber", number), **_PAYMENT_DETAILS[number]}
+    return {"paymentType": ref("paymentTypeNumber", number), **PAYMENT_TYPES[number][1]}
 
 
 def zone_body(number: int) -> Row:
-    name, customers, suppliers = next((n, c, s) for z, n, c, s in VAT_ZONES if z == number)
+    name, customers, suppliers = VAT_ZONES[number]
     return {
         **ref("vatZoneNumber", number),
         "name": name,

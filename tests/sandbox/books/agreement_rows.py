@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books.agreement import (
     CURRENCIES,
@@ -26,13 +26,11 @@ from tests.sandbox.books.agreement import (
     unit_body,
     zone_body,
 )
-from tests.sandbox.books.rows import padded, path_of, ref, version
+from tests.sandbox.books.rows import listing, padded, path_of, ref, version
+from tests.sandbox.books.world import World
 from tests.sandbox.grants import ROLES
-from tests.sandbox.values import Link
+from tests.sandbox.values import Link, Row
 
-if TYPE_CHECKING:
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
 _EVENTS = (
     ("CUSTOMER_UPDATED", "A customer was created, changed or deleted", "OLDNUMBER", "NEWNUMBER"),
     ("INVOICE_BOOKED", "An invoice was booked", "INVOICENO"),
@@ -45,7 +43,8 @@ _EVENTS = (
 )
 
 
-def _self(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("rest:/self")
+def _self(world: World) -> Iterator[Row]:
     full = not world.sparse
     company: Row = {
         "name": world.name,
@@ -113,65 +112,60 @@ def _self(world: World, _: tuple[str, ...]) -> list[Row]:
         ],
         "self": Link("/self"),
     }
-    return [row]
+    yield row
 
 
-def _app_roles(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("rest:/app-roles")
+def _app_roles(world: World) -> Iterator[Row]:
     project = [{"moduleNumber": MODULES["Project"], "self": Link("/modules/4")}]
-    return [
-        {
+    for name, number in ROLES.items():
+        yield {
             "roleNumber": number,
             "name": name,
             "requiredModules": project if name == "ProjectEmployee" else [],
         }
-        for name, number in ROLES.items()
-    ]
 
 
-def _currencies(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {"code": code, "name": name, "isoNumber": number, "self": Link(path_of("code", code))}
-        for code, name, number in (CURRENCIES[:1] if world.sparse else CURRENCIES)
-    ]
+@listing("rest:/currencies")
+def _currencies(world: World) -> Iterator[Row]:
+    for code, name, number in CURRENCIES[:1] if world.sparse else CURRENCIES:
+        yield {"code": code, "name": name, "isoNumber": number, "self": Link(path_of("code", code))}
 
 
-def _departments(world: World, _: tuple[str, ...]) -> list[Row]:
-    if "Dimension" not in world.modules:
-        return []
-    return [department_body(number) for number, _name, _barred in DEPARTMENTS]
+@listing("rest:/departments")
+def _departments(world: World) -> Iterator[Row]:
+    if "Dimension" in world.modules:
+        yield from map(department_body, DEPARTMENTS)
 
 
-def _distributions(world: World, _: tuple[str, ...]) -> list[Row]:
-    if "Dimension" not in world.modules:
-        return []
-    numbers = [row[0] for row in DEPARTMENTS] + [row[0] for row in DISTRIBUTIONS]
-    return [distribution_body(number) for number in numbers]
+@listing("rest:/departmental-distributions")
+def _distributions(world: World) -> Iterator[Row]:
+    if "Dimension" in world.modules:
+        yield from map(distribution_body, [*DEPARTMENTS, *(row[0] for row in DISTRIBUTIONS)])
 
 
-def _rest_employees(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/employees")
+def _rest_employees(world: World) -> Iterator[Row]:
     for person in EMPLOYEES[: 1 if world.sparse else None]:
         path = path_of("employeeNumber", person.number)
-        rows.append(
-            {
-                "employeeNumber": person.number,
-                "employeeGroup": ref("employeeGroupNumber", person.group),
-                "name": person.name,
-                "customers": Link(f"{path}/customers"),
-                "draftInvoices": Link(f"{path}/invoices/drafts"),
-                "bookedInvoices": Link(f"{path}/invoices/booked"),
-                "email": None if world.sparse else person.email,
-                "phone": None if world.sparse else person.phone,
-                "barred": person.barred,
-                "self": Link(path),
-            }
-        )
-    return rows
+        yield {
+            "employeeNumber": person.number,
+            "employeeGroup": ref("employeeGroupNumber", person.group),
+            "name": person.name,
+            "customers": Link(f"{path}/customers"),
+            "draftInvoices": Link(f"{path}/invoices/drafts"),
+            "bookedInvoices": Link(f"{path}/invoices/booked"),
+            "email": None if world.sparse else person.email,
+            "phone": None if world.sparse else person.phone,
+            "barred": person.barred,
+            "self": Link(path),
+        }
 
 
-def _employees(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/Employees")
+def _employees(world: World) -> Iterator[Row]:
+    for person in EMPLOYEES[: 1 if world.sparse else None]:
+        yield {
             "number": person.number,
             "groupNumber": person.group,
             "name": person.name,
@@ -180,26 +174,22 @@ def _employees(world: World, _: tuple[str, ...]) -> list[Row]:
             "email": None if world.sparse else person.email,
             "objectVersion": version(person),
         }
-        for person in EMPLOYEES[: 1 if world.sparse else None]
-    ]
 
 
-def _employee_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {"number": number, "name": name, "objectVersion": version(number, name)}
-        for number, name in EMPLOYEE_GROUPS
-    ]
+@listing("projectsapi:/EmployeeGroups")
+def _employee_groups(world: World) -> Iterator[Row]:
+    for number, name in EMPLOYEE_GROUPS:
+        yield {"number": number, "name": name, "objectVersion": version(number, name)}
 
 
-def _layouts(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {**ref("layoutNumber", number), "name": name, "deleted": deleted}
-        for number, name, deleted in LAYOUTS
-    ]
+@listing("rest:/layouts")
+def _layouts(world: World) -> Iterator[Row]:
+    for number, (name, deleted) in LAYOUTS.items():
+        yield {**ref("layoutNumber", number), "name": name, "deleted": deleted}
 
 
-def _payment_terms(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/payment-terms")
+def _payment_terms(world: World) -> Iterator[Row]:
     for terms in TERMS[:2] if world.sparse else TERMS:
         row = {**terms_body(terms), "description": terms.description}
         if terms.kind == "prepaid":
@@ -209,72 +199,71 @@ def _payment_terms(world: World, _: tuple[str, ...]) -> list[Row]:
             row["percentageForRemainderAmount"] = Decimal("50.0")
         if terms.kind == "creditcard":
             row["creditCardCompany"] = ref("customerNumber", world.customers[0].number)
-        rows.append(row)
-    return rows
+        yield row
 
 
-def _payment_types(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [{**ref("paymentTypeNumber", n), "name": name} for n, name in PAYMENT_TYPES]
+@listing("rest:/payment-types")
+def _payment_types(world: World) -> Iterator[Row]:
+    for number, (name, _needs) in PAYMENT_TYPES.items():
+        yield {**ref("paymentTypeNumber", number), "name": name}
 
 
-def _units(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [unit_body(number) for number, _name in UNITS]
+@listing("rest:/units")
+def _units(world: World) -> Iterator[Row]:
+    yield from map(unit_body, UNITS)
 
 
-def _vat_accounts(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/vat-accounts")
+def _vat_accounts(world: World) -> Iterator[Row]:
     for code, name, rate, kind, account, contra, barred in VAT_CODES:
-        kind_name = next(n for number, n in VAT_TYPES if number == kind)
-        rows.append(
-            {
-                # One code keeps the blanks of its column, as e-conomic's do here and there.
-                "vatCode": padded(code) if code == "Rep" else code,
-                "name": name,
-                "ratePercentage": Decimal(rate),
-                "account": ref("accountNumber", account),
-                "contraAccount": ref("accountNumber", contra) if contra else None,
-                "vatType": {**ref("vatTypeNumber", kind), "name": kind_name},
-                "barred": barred,
-                "self": Link(path_of("vatCode", code)),
-            }
-        )
-    return rows
+        yield {
+            # One code keeps the blanks of its column, as e-conomic's do here and there.
+            "vatCode": padded(code) if code == "Rep" else code,
+            "name": name,
+            "ratePercentage": Decimal(rate),
+            "account": ref("accountNumber", account),
+            "contraAccount": ref("accountNumber", contra) if contra else None,
+            "vatType": {**ref("vatTypeNumber", kind), "name": VAT_TYPES[kind]},
+            "barred": barred,
+            "self": Link(path_of("vatCode", code)),
+        }
 
 
-def _vat_types(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [{**ref("vatTypeNumber", number), "name": name} for number, name in VAT_TYPES]
+@listing("rest:/vat-types")
+def _vat_types(world: World) -> Iterator[Row]:
+    for number, name in VAT_TYPES.items():
+        yield {**ref("vatTypeNumber", number), "name": name}
 
 
-def _vat_zones(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [zone_body(row[0]) for row in VAT_ZONES]
+@listing("rest:/vat-zones")
+def _vat_zones(world: World) -> Iterator[Row]:
+    yield from map(zone_body, VAT_ZONES)
 
 
-def _webhooks(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("webhooksapi:/webhooks")
+def _webhooks(world: World) -> Iterator[Row]:
     if world.sparse:
-        return []
+        return
     changed = datetime(2026, 6, 1, 8, 15, 30, tzinfo=timezone.utc)
-    rows: list[Row] = []
     for index, (event, *_rest) in enumerate(_EVENTS[:2]):
-        rows.append(
-            {
-                "eventType": event,
-                "name": f"Besked: {event.lower()}",
-                "url": f"https://example.dk/hooks/{index}?a=1&b=[NEWNUMBER]",
-                "contentType": "application/json",
-                "postData": '{"number": "[NEWNUMBER]"}' if index == 0 else None,
-                "customHeaders": [{"key": "X-Secret", "value": "s3cr3t"}] if index == 0 else [],
-                "isDisabled": index == 0,
-                "lastDisabledDate": changed if index == 0 else None,
-                "lastUpdated": changed,
-                "objectVersion": version(event),
-            }
-        )
-    return rows
+        yield {
+            "eventType": event,
+            "name": f"Besked: {event.lower()}",
+            "url": f"https://example.dk/hooks/{index}?a=1&b=[NEWNUMBER]",
+            "contentType": "application/json",
+            "postData": '{"number": "[NEWNUMBER]"}' if index == 0 else None,
+            "customHeaders": [{"key": "X-Secret", "value": "s3cr3t"}] if index == 0 else [],
+            "isDisabled": index == 0,
+            "lastDisabledDate": changed if index == 0 else None,
+            "lastUpdated": changed,
+            "objectVersion": version(event),
+        }
 
 
-def _event_types(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("webhooksapi:/EventTypes")
+def _event_types(world: World) -> Iterator[Row]:
+    for name, text, *fields in _EVENTS:
+        yield {
             "name": name,
             "description": text,
             "mergeFields": [
@@ -282,26 +271,3 @@ def _event_types(world: World, _: tuple[str, ...]) -> list[Row]:
                 for f in fields
             ],
         }
-        for name, text, *fields in _EVENTS
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/self": _self,
-    "rest:/app-roles": _app_roles,
-    "rest:/currencies": _currencies,
-    "rest:/departments": _departments,
-    "rest:/departmental-distributions": _distributions,
-    "rest:/employees": _rest_employees,
-    "rest:/layouts": _layouts,
-    "rest:/payment-terms": _payment_terms,
-    "rest:/payment-types": _payment_types,
-    "rest:/units": _units,
-    "rest:/vat-accounts": _vat_accounts,
-    "rest:/vat-types": _vat_types,
-    "rest:/vat-zones": _vat_zones,
-    "projectsapi:/Employees": _employees,
-    "projectsapi:/EmployeeGroups": _employee_groups,
-    "webhooksapi:/webhooks": _webhooks,
-    "webhooksapi:/EventTypes": _event_types,
-}

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from random import Random
+from typing import ClassVar
 
 from tests.sandbox.books import chart, postings
 from tests.sandbox.books.calendar import month_after
+from tests.sandbox.books.customers import Customer
 from tests.sandbox.books.ledger import Entry
 from tests.sandbox.books.money import to_base
-from tests.sandbox.books.sales import make_line
+from tests.sandbox.books.products import Catalogue, Product
+from tests.sandbox.books.sales import Document, Line, make_line
 from tests.sandbox.books.story import Story
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.products import Catalogue, Product
-    from tests.sandbox.books.sales import Document, Line
-    from tests.sandbox.books.suppliers import Supplier
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.suppliers import Supplier
+from tests.sandbox.books.world import World
 
 _DAILY_SALES = 6_700_00  # without VAT, of a company of 2,000 entries in 2023
 # In per cent of an ordinary month, of 2023, and of what it would have been otherwise.
@@ -133,10 +129,7 @@ class BicycleShop(Story):
             self.due_to_state[month_after(day, 3)] = vat
             self.office.release(day, -totals.get(chart.DEFERRED, 0) // 3)
             worn = round(6_000 * self.size) * 100
-            entries = [
-                Entry(chart.DEPRECIATION, worn, worn),
-                Entry(chart.EQUIPMENT, -worn, -worn),
-            ]
+            entries = [Entry(chart.DEPRECIATION, worn, worn), Entry(chart.EQUIPMENT, -worn, -worn)]
             self.book.book(day, "Afskrivning, kvartal", entries)
             spare = totals.get(chart.BANK_EUR, 0) - self._opening()[chart.BANK_EUR]
             if spare > 0:

@@ -6,23 +6,21 @@ their remainders), ``dueAmount`` the part of the remainders that fell due before
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.customers import GROUPS, contact_ref, location_ref, ref_of_first
+from tests.sandbox.books.customers import GROUPS, Customer, contact_ref, location_ref, ref_of_first
 from tests.sandbox.books.money import kr
-from tests.sandbox.books.rows import path_of, ref, ref_or_none, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import listing, path_of, ref, ref_or_none, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 
-def _rest_customers(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [_rest_customer(world, customer) for customer in world.customers]
+@listing("rest:/customers")
+def _rest_customers(world: World) -> Iterator[Row]:
+    for customer in world.customers:
+        yield _rest_customer(world, customer)
 
 
 def _rest_customer(world: World, customer: Customer) -> Row:
@@ -95,8 +93,10 @@ def move_balances(world: World) -> None:
         row["dueAmount"] = kr(due.get(number, 0))
 
 
-def _customers(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [_customer(customer) for customer in world.customers]
+@listing("customersapi:/Customers")
+def _customers(world: World) -> Iterator[Row]:
+    for customer in world.customers:
+        yield _customer(customer)
 
 
 def _customer(customer: Customer) -> Row:
@@ -159,60 +159,57 @@ def _customer(customer: Customer) -> Row:
     return row
 
 
-def _groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/customer-groups")
+def _groups(world: World) -> Iterator[Row]:
     for number, (name, account, layout) in GROUPS.items():
         path = path_of("customerGroupNumber", number)
-        rows.append(
-            {
-                "customerGroupNumber": number,
-                "name": name,
-                "account": chart.account_extract(world, account),
-                "customers": Link(f"{path}/customers"),
-                "layout": {
-                    **ref("layoutNumber", layout),
-                    "name": "Eng. std. m. bankoplys." if layout == 21 else "DK. std.",
-                    "deleted": False,
-                }
-                if not world.sparse
-                else None,
-                "self": Link(path),
+        yield {
+            "customerGroupNumber": number,
+            "name": name,
+            "account": chart.account_extract(world, account),
+            "customers": Link(f"{path}/customers"),
+            "layout": {
+                **ref("layoutNumber", layout),
+                "name": "Eng. std. m. bankoplys." if layout == 21 else "DK. std.",
+                "deleted": False,
             }
-        )
-    return rows
-
-
-def _contacts(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "number": contact.number,
-            "customerNumber": customer.number,
-            "userInterfaceNumber": contact.position,
-            "name": contact.name,
-            "email": contact.email,
-            "phone": contact.phone,
-            "notes": contact.notes,
-            "eInvoiceId": contact.e_invoice_id,
-            "lastUpdated": contact.changed,
-            "receiveQuotes": "quotations" in contact.mails,
-            "receiveOrders": "orders" in contact.mails,
-            "receiveInvoices": "invoices" in contact.mails,
-            "receiveEInvoices": contact.e_invoice_id is not None,
-            "receiveStatementOfAccounts": False,
-            "receiveReminders": "reminders" in contact.mails,
-            "objectVersion": version(contact),
-            "isDeleted": contact.deleted,
-            "active": not contact.deleted,
+            if not world.sparse
+            else None,
+            "self": Link(path),
         }
-        for customer in world.customers
-        for contact in customer.contacts
-    ]
 
 
-def _rest_contacts(world: World, params: tuple[str, ...]) -> list[Row]:
-    customer = world.customer_numbered(params[0])
-    return [
-        {
+@listing("customersapi:/Contacts")
+def _contacts(world: World) -> Iterator[Row]:
+    for customer in world.customers:
+        for contact in customer.contacts:
+            yield {
+                "number": contact.number,
+                "customerNumber": customer.number,
+                "userInterfaceNumber": contact.position,
+                "name": contact.name,
+                "email": contact.email,
+                "phone": contact.phone,
+                "notes": contact.notes,
+                "eInvoiceId": contact.e_invoice_id,
+                "lastUpdated": contact.changed,
+                "receiveQuotes": "quotations" in contact.mails,
+                "receiveOrders": "orders" in contact.mails,
+                "receiveInvoices": "invoices" in contact.mails,
+                "receiveEInvoices": contact.e_invoice_id is not None,
+                "receiveStatementOfAccounts": False,
+                "receiveReminders": "reminders" in contact.mails,
+                "objectVersion": version(contact),
+                "isDeleted": contact.deleted,
+                "active": not contact.deleted,
+            }
+
+
+@listing("rest:/customers/{customerNumber}/contacts")
+def _rest_contacts(world: World, number: str) -> Iterator[Row]:
+    customer = world.customer_numbered(number)
+    for contact in customer.contacts:
+        yield {
             **contact_ref(customer, contact),
             "email": contact.email,
             "name": contact.name,
@@ -224,35 +221,33 @@ def _rest_contacts(world: World, params: tuple[str, ...]) -> list[Row]:
             "customer": ref("customerNumber", customer.number),
             "sortKey": contact.position,
         }
-        for contact in customer.contacts
-    ]
 
 
-def _locations(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "number": location.number,
-            "customerNumber": customer.number,
-            "userInterfaceNumber": location.position,
-            "address": location.address,
-            "city": location.city,
-            "country": location.country,
-            "postalCode": location.zip,
-            "termsOfDelivery": location.terms,
-            "eInvoiceId": location.e_invoice_id,
-            "isBarred": location.barred,
-            "lastUpdated": location.changed,
-            "objectVersion": version(location),
-        }
-        for customer in world.customers
-        for location in customer.locations
-    ]
+@listing("customersapi:/DeliveryLocations")
+def _locations(world: World) -> Iterator[Row]:
+    for customer in world.customers:
+        for location in customer.locations:
+            yield {
+                "number": location.number,
+                "customerNumber": customer.number,
+                "userInterfaceNumber": location.position,
+                "address": location.address,
+                "city": location.city,
+                "country": location.country,
+                "postalCode": location.zip,
+                "termsOfDelivery": location.terms,
+                "eInvoiceId": location.e_invoice_id,
+                "isBarred": location.barred,
+                "lastUpdated": location.changed,
+                "objectVersion": version(location),
+            }
 
 
-def _rest_locations(world: World, params: tuple[str, ...]) -> list[Row]:
-    customer = world.customer_numbered(params[0])
-    return [
-        {
+@listing("rest:/customers/{customerNumber}/delivery-locations")
+def _rest_locations(world: World, number: str) -> Iterator[Row]:
+    customer = world.customer_numbered(number)
+    for location in customer.locations:
+        yield {
             **location_ref(customer, location),
             "address": location.address,
             "city": location.city,
@@ -263,27 +258,12 @@ def _rest_locations(world: World, params: tuple[str, ...]) -> list[Row]:
             "barred": location.barred,
             "customer": ref("customerNumber", customer.number),
         }
-        for location in customer.locations
-    ]
 
 
-def _setup(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "defaultCustomerGroupNumber": 1,
-            "defaultLayoutNumber": None if world.sparse else 19,
-            "objectVersion": version("setup"),
-        }
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/customers": _rest_customers,
-    "rest:/customer-groups": _groups,
-    "rest:/customers/{customerNumber}/contacts": _rest_contacts,
-    "rest:/customers/{customerNumber}/delivery-locations": _rest_locations,
-    "customersapi:/Customers": _customers,
-    "customersapi:/Contacts": _contacts,
-    "customersapi:/DeliveryLocations": _locations,
-    "customersapi:/Setup": _setup,
-}
+@listing("customersapi:/Setup")
+def _setup(world: World) -> Iterator[Row]:
+    yield {
+        "defaultCustomerGroupNumber": 1,
+        "defaultLayoutNumber": None if world.sparse else 19,
+        "objectVersion": version("setup"),
+    }

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from random import Random
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import TERMS
+from tests.sandbox.books.agreement import TERMS, Terms
 from tests.sandbox.books.rows import instant, path_of
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
-    from random import Random
-
-    from tests.sandbox.books.agreement import Terms
-    from tests.sandbox.values import Row
+from tests.sandbox.values import Link, Row
 
 _FIRST = (
     "Nord",

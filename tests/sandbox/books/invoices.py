@@ -7,32 +7,26 @@ when its remainder is zero, overdue when it is not and the due date lies before 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books.agreement import distribution_ref, unit_body
 from tests.sandbox.books.chart import ONGOING
 from tests.sandbox.books.customers import contact_ref
 from tests.sandbox.books.money import kr, wide
-from tests.sandbox.books.rows import Lazy, ref
+from tests.sandbox.books.rows import Lazy, listing, ref
 from tests.sandbox.books.sales import (
+    Document,
+    Line,
     accrual_part,
     common_body,
     delivery_date,
     line_row,
     pdf,
 )
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from tests.sandbox.books.sales import (
-        Document,
-        Line,
-    )
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 number_of = attrgetter("number")
 _PERIOD_FILTERS = (
@@ -107,10 +101,11 @@ def _rest_line(invoice: Document, line: Line) -> Row:
     }
 
 
-def _document(world: World, params: tuple[str, ...]) -> list[Row]:
-    invoice = invoice_numbered(world, params[0])
+@listing("rest:/invoices/booked/{bookedInvoiceNumber}", derived=True)
+def _document(world: World, number: str) -> Iterator[Row]:
+    invoice = invoice_numbered(world, number)
     if invoice is None:
-        return []
+        return
     row = _header(invoice)
     if invoice.full and invoice.customer.contacts:
         # The single document names the contact without its customer.
@@ -119,10 +114,11 @@ def _document(world: World, params: tuple[str, ...]) -> list[Row]:
         references["customerContact"] = contact_ref(invoice.customer, invoice.customer.contacts[0])
         row["references"] = references
     row["lines"] = [_rest_line(invoice, line) for line in invoice.lines]
-    return [row]
+    yield row
 
 
-def _lines(world: World, _: tuple[str, ...]) -> Lazy[tuple[Document, Line]]:
+@listing("q2capi:/invoices/booked/lines")
+def _lines(world: World) -> Lazy[tuple[Document, Line]]:
     return Lazy([(invoice, line) for invoice in world.invoices for line in invoice.lines], _line)
 
 
@@ -136,15 +132,9 @@ def _line(pair: tuple[Document, Line]) -> Row:
     return row
 
 
-def _all(world: World, _: tuple[str, ...]) -> Lazy[Document]:
+@listing("rest:/invoices/booked")
+def _all(world: World) -> Lazy[Document]:
     return Lazy(world.invoices, _header)
-
-
-def _view(wanted: Callable[[World, Document], bool]) -> Listing:
-    def listing(world: World, _: tuple[str, ...]) -> Lazy[Document]:
-        return Lazy([inv for inv in world.invoices if wanted(world, inv)], _header)
-
-    return listing
 
 
 def is_overdue(world: World, invoice: Document) -> bool:
@@ -155,35 +145,44 @@ def is_not_due(world: World, invoice: Document) -> bool:
     return not is_paid(invoice) and invoice.due >= world.today
 
 
-def _sent(world: World, _: tuple[str, ...]) -> list[Row]:
+def _view(wanted: Callable[[World, Document], bool], world: World) -> Lazy[Document]:
+    return Lazy([invoice for invoice in world.invoices if wanted(world, invoice)], _header)
+
+
+_VIEWS: dict[str, Callable[[World, Document], bool]] = {
+    "paid": lambda _, invoice: is_paid(invoice),
+    "unpaid": lambda _, invoice: not is_paid(invoice),
+    "overdue": is_overdue,
+    "not-due": is_not_due,
+}
+for _name, _wanted in _VIEWS.items():
+    listing(f"rest:/invoices/{_name}")(partial(_view, _wanted))
+
+
+@listing("rest:/invoices/sent", derived=True)
+def _sent(world: World) -> Iterator[Row]:
     """Electronic invoices: what customers with an EAN or a MobilePay number were sent."""
-    rows: list[Row] = []
-    for invoice in world.invoices:
-        customer = invoice.customer
-        if customer.ean is None or customer.mobile is None or world.sparse:
-            continue
-        number = len(rows) + 1
-        by_ean = number % 3 != 0
-        rows.append(
-            {
-                "id": number,
-                "invoice": ref("bookedInvoiceNumber", invoice.number),
-                "status": "sent" if number % 5 else "failed",
-                "sendBy": "ean" if by_ean else "mobilePay",
-                "creationDate": invoice.day,
-                "createdBy": "ASE",
-                "recipient": {
-                    "name": customer.name,
-                    "mobilePhone": None if by_ean else customer.mobile,
-                    "ean": customer.ean if by_ean else None,
-                },
-                "self": Link(f"/invoices/sent/{number}"),
-            }
-        )
-    return rows
+    sent = (i for i in world.invoices if i.customer.ean and i.customer.mobile and not world.sparse)
+    for number, invoice in enumerate(sent, 1):
+        customer, by_ean = invoice.customer, number % 3 != 0
+        yield {
+            "id": number,
+            "invoice": ref("bookedInvoiceNumber", invoice.number),
+            "status": "sent" if number % 5 else "failed",
+            "sendBy": "ean" if by_ean else "mobilePay",
+            "creationDate": invoice.day,
+            "createdBy": "ASE",
+            "recipient": {
+                "name": customer.name,
+                "mobilePhone": None if by_ean else customer.mobile,
+                "ean": customer.ean if by_ean else None,
+            },
+            "self": Link(f"/invoices/sent/{number}"),
+        }
 
 
-def _totals(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("rest:/invoices/totals", derived=True)
+def _totals(world: World) -> Iterator[Row]:
     base = "/invoices/totals"
     unpaid = [invoice for invoice in world.invoices if not is_paid(invoice)]
     paid = [invoice for invoice in world.invoices if is_paid(invoice)]
@@ -197,20 +196,18 @@ def _totals(world: World, _: tuple[str, ...]) -> list[Row]:
     booked = _block(world.invoices, "booked", f"{base}/booked")
     booked["paid"] = _block(paid, "paid", f"{base}/booked/paid")
     booked["unpaid"] = owed
-    return [
-        {
-            "drafts": _block(world.draft_invoices, "draft", f"{base}/drafts"),
-            "booked": booked,
-            "predefinedPeriodFilters": {
-                name: {
-                    "description": f"The totals of {name}",
-                    "self": Link(f"{base}?filter=date$eq:{name}"),
-                }
-                for name in _PERIOD_FILTERS
-            },
-            "self": Link(base),
-        }
-    ]
+    yield {
+        "drafts": _block(world.draft_invoices, "draft", f"{base}/drafts"),
+        "booked": booked,
+        "predefinedPeriodFilters": {
+            name: {
+                "description": f"The totals of {name}",
+                "self": Link(f"{base}?filter=date$eq:{name}"),
+            }
+            for name in _PERIOD_FILTERS
+        },
+        "self": Link(base),
+    }
 
 
 def _block(invoices: Sequence[Document], what: str, path: str, *, open_part: bool = False) -> Row:
@@ -223,16 +220,3 @@ def _block(invoices: Sequence[Document], what: str, path: str, *, open_part: boo
     if open_part:
         row["grossRemainderInBaseCurrency"] = kr(sum(map(remainder_base, invoices)))
     return row
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/invoices/booked": _all,
-    "rest:/invoices/booked/{bookedInvoiceNumber}": _document,
-    "rest:/invoices/paid": _view(lambda _, invoice: is_paid(invoice)),
-    "rest:/invoices/unpaid": _view(lambda _, invoice: not is_paid(invoice)),
-    "rest:/invoices/overdue": _view(is_overdue),
-    "rest:/invoices/not-due": _view(is_not_due),
-    "rest:/invoices/sent": _sent,
-    "rest:/invoices/totals": _totals,
-    "q2capi:/invoices/booked/lines": _lines,
-}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import distribution_kind, distribution_ref, payment_details
-from tests.sandbox.books.journals import JOURNALS, TYPES
+from tests.sandbox.books.agreement import distribution_ref, payment_details
+from tests.sandbox.books.journals import JOURNALS, TYPES, Draft
 from tests.sandbox.books.ledger import (
     MANUAL_INVOICE,
     PAYMENT,
@@ -15,17 +15,13 @@ from tests.sandbox.books.ledger import (
     VOUCHER,
 )
 from tests.sandbox.books.money import kr, rate_value, to_base
-from tests.sandbox.books.rows import padded, path_of, ref, ref_or_none, version
-from tests.sandbox.values import Link, path_part
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.journals import Draft
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import listing, padded, path_of, ref, ref_or_none, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row, path_part
 
 
-def _rest_journals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/journals")
+def _rest_journals(world: World) -> Iterator[Row]:
     for journal in JOURNALS:
         path = path_of("journalNumber", journal.number)
         settings: Row = {
@@ -41,61 +37,56 @@ def _rest_journals(world: World, _: tuple[str, ...]) -> list[Row]:
                 "supplierPayments": ref("accountNumber", chart.BANK),
                 "financeVouchers": ref("accountNumber", chart.CASH),
             }
-        rows.append(
-            {
-                "name": journal.name,
-                "settings": settings,
-                "vouchers": Link(f"{path}/vouchers"),
-                "entries": Link(f"{path}/entries"),
-                "templates": {
-                    "financeVoucher": Link(f"{path}/templates/financeVoucher"),
-                    "manualCustomerInvoice": Link(f"{path}/templates/manualCustomerInvoice"),
-                    "self": Link(f"{path}/templates"),
-                },
-                "journalNumber": journal.number,
-                "self": Link(path),
-            }
-        )
-    return rows
+        yield {
+            "name": journal.name,
+            "settings": settings,
+            "vouchers": Link(f"{path}/vouchers"),
+            "entries": Link(f"{path}/entries"),
+            "templates": {
+                "financeVoucher": Link(f"{path}/templates/financeVoucher"),
+                "manualCustomerInvoice": Link(f"{path}/templates/manualCustomerInvoice"),
+                "self": Link(f"{path}/templates"),
+            },
+            "journalNumber": journal.number,
+            "self": Link(path),
+        }
 
 
-def _journals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("journalsapi:/journals")
+def _journals(world: World) -> Iterator[Row]:
     for priority, journal in enumerate(JOURNALS, 1):
         full = journal.full and not world.sparse
         used = [draft.voucher for draft in world.drafts if draft.journal == journal.number]
-        rows.append(
-            {
-                "number": journal.number,
-                "balancingBehavior": full,
-                "autoApprove": full,
-                "isStandingJournal": journal.only == VOUCHER,
-                "requireAdminApproval": False,
-                "lockVatCodes": full,
-                "nextVoucherNumber": max(used, default=journal.first_voucher - 1) + 1,
-                "minimumVoucherNumber": journal.first_voucher,
-                "maximumVoucherNumber": journal.last_voucher,
-                "customerContraAccount": chart.BANK if full else None,
-                "supplierContraAccount": chart.BANK if full else None,
-                "customerPaymentText": "Indbetaling, tak!" if full else None,
-                "supplierPaymentText": "Betaling" if full else None,
-                "name": journal.name,
-                "priority": priority,
-                "allowPartialBooking": full,
-                "requireBalancePerVoucherId": full,
-                "repeatText": full,
-                "paymentMessageText": "Ref. [bilag]" if full else None,
-                "defaultDepartment": 1 if full else None,
-                "allowedEntryType": journal.only or 0,
-                "objectVersion": version(journal),
-            }
-        )
-    return rows
+        yield {
+            "number": journal.number,
+            "balancingBehavior": full,
+            "autoApprove": full,
+            "isStandingJournal": journal.only == VOUCHER,
+            "requireAdminApproval": False,
+            "lockVatCodes": full,
+            "nextVoucherNumber": max(used, default=journal.first_voucher - 1) + 1,
+            "minimumVoucherNumber": journal.first_voucher,
+            "maximumVoucherNumber": journal.last_voucher,
+            "customerContraAccount": chart.BANK if full else None,
+            "supplierContraAccount": chart.BANK if full else None,
+            "customerPaymentText": "Indbetaling, tak!" if full else None,
+            "supplierPaymentText": "Betaling" if full else None,
+            "name": journal.name,
+            "priority": priority,
+            "allowPartialBooking": full,
+            "requireBalancePerVoucherId": full,
+            "repeatText": full,
+            "paymentMessageText": "Ref. [bilag]" if full else None,
+            "defaultDepartment": 1 if full else None,
+            "allowedEntryType": journal.only or 0,
+            "objectVersion": version(journal),
+        }
 
 
-def _draft_entries(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("journalsapi:/draft-entries")
+def _draft_entries(world: World) -> Iterator[Row]:
+    for draft in world.drafts:
+        yield {
             "entryNumber": draft.number,
             "entryTypeNumber": draft.type,
             "voucherNumber": draft.voucher,
@@ -123,27 +114,22 @@ def _draft_entries(world: World, _: tuple[str, ...]) -> list[Row]:
             "dueDate": draft.due,
             "objectVersion": version(draft),
         }
-        for draft in world.drafts
-    ]
 
 
-def _accruals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("journalsapi:/accruals")
+def _accruals(world: World) -> Iterator[Row]:
     for draft in sorted(world.drafts, key=lambda draft: (draft.journal, draft.number)):
         if draft.accrual:
             start, end = draft.accrual
-            rows.append(
-                {
-                    "entryNumber": draft.number,
-                    "journalNumber": draft.journal,
-                    "accountNumber": chart.DEFERRED,
-                    "startDate": start,
-                    "endDate": end,
-                    "months": 12,
-                    "objectVersion": version(draft),
-                }
-            )
-    return rows
+            yield {
+                "entryNumber": draft.number,
+                "journalNumber": draft.journal,
+                "accountNumber": chart.DEFERRED,
+                "startDate": start,
+                "endDate": end,
+                "months": 12,
+                "objectVersion": version(draft),
+            }
 
 
 def _of_journal(world: World, number: str) -> list[Draft]:
@@ -158,12 +144,6 @@ def _voucher_ref(world: World, draft: Draft, *, with_year: bool) -> Row:
     path = f"{path_of('journalNumber', draft.journal)}/vouchers/{path_part(year)}-{draft.voucher}"
     row: Row = {"voucherNumber": draft.voucher, "self": Link(path)}
     return {"accountingYear": ref("year", year), **row} if with_year else row
-
-
-def _distribution(number: int | None) -> Row | None:
-    if number is None:
-        return None
-    return {**(distribution_ref(number) or {}), "distributionType": distribution_kind(number)}
 
 
 def _common(draft: Draft) -> Row:
@@ -182,7 +162,7 @@ def _common(draft: Draft) -> Row:
         "customer": ref_or_none("customerNumber", draft.customer),
         "customerInvoice": draft.customer_invoice,
         "date": draft.day,
-        "departmentalDistribution": _distribution(draft.department),
+        "departmentalDistribution": distribution_ref(draft.department, with_kind=True),
         "dueDate": draft.due,
         "employee": ref_or_none("employeeNumber", draft.employee),
         "exchangeRate": rate_value(draft.rate),
@@ -204,32 +184,29 @@ def _vat_ref(code: str | None) -> Row | None:
     return None if code is None else ref("vatCode", code) | {"vatCode": padded(code)}
 
 
-def _rest_entries(world: World, params: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
-    for draft in _of_journal(world, params[0]):
+@listing("rest:/journals/{journalNumber}/entries")
+def _rest_entries(world: World, number: str) -> Iterator[Row]:
+    for draft in _of_journal(world, number):
         path = f"{path_of('journalNumber', draft.journal)}/entries/{draft.number}"
         voucher = _voucher_ref(world, draft, with_year=True)
         names = ("customerPayment", "account", "contraAccount", "accountAndContraAccount")
-        rows.append(
-            {
-                "journalEntryNumber": draft.number,
-                **_common(draft),
-                "amountDefaultCurrency": kr(draft.base),
-                # A recorded answer spells this one differently from the document.
-                "remainderDefaultCurrency": kr(draft.base),
-                "voucher": voucher | {"attachment": Link(f"{voucher['self']}/attachment")},
-                "templates": {name: Link(f"{path}/templates/{name}") for name in names},
-                "metaData": {
-                    "delete": {
-                        "description": "Delete this entry.",
-                        "href": Link(path),
-                        "httpMethod": "delete",
-                    }
-                },
-                "self": Link(path),
-            }
-        )
-    return rows
+        yield {
+            "journalEntryNumber": draft.number,
+            **_common(draft),
+            "amountDefaultCurrency": kr(draft.base),
+            # A recorded answer spells this one differently from the document.
+            "remainderDefaultCurrency": kr(draft.base),
+            "voucher": voucher | {"attachment": Link(f"{voucher['self']}/attachment")},
+            "templates": {name: Link(f"{path}/templates/{name}") for name in names},
+            "metaData": {
+                "delete": {
+                    "description": "Delete this entry.",
+                    "href": Link(path),
+                    "httpMethod": "delete",
+                }
+            },
+            "self": Link(path),
+        }
 
 
 _QUANTITIES = {"costType", "project", "quantity1", "quantity2", "unit1", "unit2"}
@@ -257,31 +234,18 @@ def _voucher_entry(world: World, draft: Draft) -> Row:
     return row
 
 
-def _rest_vouchers(world: World, params: tuple[str, ...]) -> list[Row]:
+@listing("rest:/journals/{journalNumber}/vouchers")
+def _rest_vouchers(world: World, number: str) -> Iterator[Row]:
     vouchers: dict[tuple[int, int], list[Draft]] = {}
-    for draft in _of_journal(world, params[0]):
+    for draft in _of_journal(world, number):
         year = world.ledger.year_of(draft.day)
         vouchers.setdefault((year, draft.voucher), []).append(draft)
-    rows: list[Row] = []
     for (_, _number), drafts in sorted(vouchers.items()):
         lists: dict[str, list[Row]] = {}
         for draft in drafts:
             lists.setdefault(TYPES[draft.type][1], []).append(_voucher_entry(world, draft))
-        rows.append(
-            {
-                **_voucher_ref(world, drafts[0], with_year=True),
-                "journal": ref("journalNumber", drafts[0].journal),
-                "entries": lists,
-            }
-        )
-    return rows
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/journals": _rest_journals,
-    "rest:/journals/{journalNumber}/entries": _rest_entries,
-    "rest:/journals/{journalNumber}/vouchers": _rest_vouchers,
-    "journalsapi:/journals": _journals,
-    "journalsapi:/draft-entries": _draft_entries,
-    "journalsapi:/accruals": _accruals,
-}
+        yield {
+            **_voucher_ref(world, drafts[0], with_year=True),
+            "journal": ref("journalNumber", drafts[0].journal),
+            "entries": lists,
+        }

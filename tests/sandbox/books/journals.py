@@ -7,8 +7,7 @@ its customer or supplier, and the opposite to its contra account, VAT taken out 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.ledger import (
@@ -18,13 +17,8 @@ from tests.sandbox.books.ledger import (
     SUPPLIER_PAYMENT,
     VOUCHER,
 )
-from tests.sandbox.books.money import share, to_base
-from tests.sandbox.books.postings import rate_on
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.money import rate_on, share, to_base
+from tests.sandbox.books.world import World
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,13 @@ any other has the remainder 0, or its amount where the company keeps ``finance_r
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.sandbox.books.calendar import Year
+from tests.sandbox.books.calendar import Year
 
 TYPES = (
     "all",

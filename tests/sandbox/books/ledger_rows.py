@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.agreement import distribution_ref, payment_details
-from tests.sandbox.books.calendar import period_numbered, year_named
-from tests.sandbox.books.ledger import INVOICE, NOTHING_MORE, TYPES
+from tests.sandbox.books.calendar import Period, Year, period_numbered, year_named
+from tests.sandbox.books.ledger import INVOICE, NOTHING_MORE, TYPES, Entry
 from tests.sandbox.books.money import kr
-from tests.sandbox.books.rows import Lazy, padded, path_of, ref, ref_or_none, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.calendar import Period, Year
-    from tests.sandbox.books.ledger import Entry
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import Lazy, listing, padded, path_of, ref, ref_or_none, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 
 def _rest_entry(year: Year, entry: Entry) -> Row:
@@ -116,39 +111,35 @@ def _total(year: Year, period: Period | None, account: int, base: int) -> Row:
     }
 
 
-def _year_totals(world: World, params: tuple[str, ...]) -> list[Row]:
-    index, year = year_named(world, params[0])
+@listing("rest:/accounting-years/{accountingYear}/totals", derived=True)
+def _year_totals(world: World, name: str) -> Iterator[Row]:
+    index, year = year_named(world, name)
     totals = sorted(world.ledger.year_totals(index).items())
-    return [_total(year, None, account, base) for account, base in totals]
+    for account, base in totals:
+        yield _total(year, None, account, base)
 
 
-def _period_totals(world: World, params: tuple[str, ...]) -> list[Row]:
-    _, year = year_named(world, params[0])
-    period = period_numbered(year, params[1])
-    return [
-        _total(year, period, account, base)
-        for account, base in sorted(world.ledger.period_sums[period.number].items())
-    ]
+@listing(
+    "rest:/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals", derived=True
+)
+def _period_totals(world: World, name: str, number: str) -> Iterator[Row]:
+    _, year = year_named(world, name)
+    period = period_numbered(year, number)
+    for account, base in sorted(world.ledger.period_sums[period.number].items()):
+        yield _total(year, period, account, base)
 
 
-def _rest_entries(world: World, params: tuple[str, ...]) -> Lazy[Entry]:
-    index, year = year_named(world, params[0])
+@listing("rest:/accounting-years/{accountingYear}/entries")
+def _rest_entries(world: World, name: str) -> Lazy[Entry]:
+    index, year = year_named(world, name)
     return Lazy(world.ledger.by_year[index], lambda entry: _rest_entry(year, entry))
 
 
-def _booked_entries(world: World, _: tuple[str, ...]) -> Lazy[Entry]:
+@listing("bookedEntriesapi:/booked-entries")
+def _booked_entries(world: World) -> Lazy[Entry]:
     return Lazy(world.ledger.entries, _booked_entry)
 
 
-def _matched_pairs(world: World, _: tuple[str, ...]) -> Lazy[tuple[Entry, Entry]]:
+@listing("bookedEntriesapi:/booked-entries/matched-pairs")
+def _matched_pairs(world: World) -> Lazy[tuple[Entry, Entry]]:
     return Lazy(world.ledger.sorted_matches(), _matched_pair)
-
-
-# Totals follow the ledger, so nothing here is kept between two calls.
-LISTINGS: dict[str, Listing] = {
-    "rest:/accounting-years/{accountingYear}/totals": _year_totals,
-    "rest:/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals": _period_totals,
-    "rest:/accounting-years/{accountingYear}/entries": _rest_entries,
-    "bookedEntriesapi:/booked-entries": _booked_entries,
-    "bookedEntriesapi:/booked-entries/matched-pairs": _matched_pairs,
-}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import date
+from random import Random
 
 from tests.sandbox.books import chart, postings
+from tests.sandbox.books.customers import Customer
 from tests.sandbox.books.ledger import Entry, More
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
-    from random import Random
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.projects import project_of
+from tests.sandbox.books.world import World
 
 DIMENSIONS = (
     More(dimensions=((1, 1, False), (2, 201, False))),
@@ -28,10 +25,7 @@ class Office:
     """Writes one voucher after the other; ``plan`` arranges that a customer pays."""
 
     def __init__(
-        self,
-        world: World,
-        random: Random,
-        plan: Callable[[Customer, Entry, date, int], None],
+        self, world: World, random: Random, plan: Callable[[Customer, Entry, date, int], None]
     ) -> None:
         self.world = world
         self.book = world.ledger
@@ -92,7 +86,7 @@ class Office:
         more = PLAIN
         if {"Dimension", "Project"} <= self.world.modules:
             more = More(
-                project=self.world.project_of(self.notes * 3),
+                project=project_of(self.world, self.notes * 3),
                 cost_type=1,
                 unit1=3,
                 quantity1=(self.notes % 90 + 10) * 100,

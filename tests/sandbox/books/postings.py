@@ -6,25 +6,16 @@ company's story and, later, to play events on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
 
 from tests.sandbox.books import chart, ledger
-from tests.sandbox.books.ledger import NOTHING_MORE, Entry, More
-from tests.sandbox.books.money import from_base, rate_of, share, to_base
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.ledger import Ledger
-    from tests.sandbox.books.sales import Document
-    from tests.sandbox.books.suppliers import Supplier
-
-
-def rate_on(currency: str, day: date) -> int:
-    return rate_of(currency, (day.year - 2023) * 12 + day.month)
+from tests.sandbox.books.customers import Customer
+from tests.sandbox.books.ledger import NOTHING_MORE, Entry, Ledger, More
+from tests.sandbox.books.money import from_base, rate_on, share, to_base
+from tests.sandbox.books.sales import Document
+from tests.sandbox.books.suppliers import Supplier
 
 
 def book_invoice(book: Ledger, invoice: Document, more: More = NOTHING_MORE) -> Entry:

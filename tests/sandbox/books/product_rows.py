@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.agreement import distribution_ref, unit_body, zone_body
@@ -12,18 +12,13 @@ from tests.sandbox.books.products import (
     CURRENCIES,
     GROUPS,
     PRICE_GROUPS,
+    Group,
+    Product,
     group_numbered,
 )
-from tests.sandbox.books.rows import path_of, ref, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.products import (
-        Group,
-        Product,
-    )
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import listing, path_of, ref, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 
 def _group_body(world: World, group: Group) -> Row:
@@ -39,9 +34,11 @@ def _group_body(world: World, group: Group) -> Row:
     }
 
 
-def _rest_products(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("rest:/products")
+def _rest_products(world: World) -> Iterator[Row]:
     groups = {group.number: _group_body(world, group) for group in GROUPS}
-    return [_rest_product(product, groups[product.group.number]) for product in world.products]
+    for product in world.products:
+        yield _rest_product(product, groups[product.group.number])
 
 
 def _rest_product(product: Product, group: Row) -> Row:
@@ -86,9 +83,10 @@ def _rest_product(product: Product, group: Row) -> Row:
     return row
 
 
-def _products(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("productsapi:/products")
+def _products(world: World) -> Iterator[Row]:
+    for product in world.products:
+        yield {
             "productNumber": product.number,
             "productGroupId": product.group.number,
             "name": product.name,
@@ -103,141 +101,118 @@ def _products(world: World, _: tuple[str, ...]) -> list[Row]:
             "lastUpdated": product.changed,
             "objectVersion": version(product),
         }
-        for product in world.products
-    ]
 
 
-def _rest_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [_group_body(world, group) for group in GROUPS]
+@listing("rest:/product-groups")
+def _rest_groups(world: World) -> Iterator[Row]:
+    for group in GROUPS:
+        yield _group_body(world, group)
 
 
-def _sales_accounts(world: World, params: tuple[str, ...]) -> list[Row]:
-    group = group_numbered(params[0])
-    return [
-        {
+@listing("rest:/product-groups/{productGroupNumber}/sales-accounts")
+def _sales_accounts(world: World, number: str) -> Iterator[Row]:
+    group = group_numbered(number)
+    for zone in (1, 2, 3, 4):
+        yield {
             "salesAccount": chart.account_body(world, group.sales_account(zone)),
             "vatZone": zone_body(zone),
         }
-        for zone in (1, 2, 3, 4)
-    ]
 
 
-def _groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("productsapi:/productgroups")
+def _groups(world: World) -> Iterator[Row]:
+    for group in GROUPS:
+        yield {
             "id": group.number,
             "name": group.name,
             "domesticAccountId": group.sales_account(1),
             "objectVersion": version(group),
         }
-        for group in GROUPS
-    ]
 
 
-def _zones(world: World, params: tuple[str, ...]) -> list[Row]:
-    group = group_numbered(params[0])
-    return [
-        {"id": zone, "accountId": group.sales_account(zone), "objectVersion": version(group, zone)}
-        for zone in (1, 2, 3, 4)
-    ]
+@listing("productsapi:/productgroups/{productGroupNumber}/zones")
+def _zones(world: World, number: str) -> Iterator[Row]:
+    group = group_numbered(number)
+    for zone in (1, 2, 3, 4):
+        yield {
+            "id": zone,
+            "accountId": group.sales_account(zone),
+            "objectVersion": version(group, zone),
+        }
 
 
-def _accrual_settings(world: World, params: tuple[str, ...]) -> list[Row]:
-    group = group_numbered(params[0])
+@listing("productsapi:/productgroups/{productGroupNumber}/accrualsettings")
+def _accrual_settings(world: World, number: str) -> Iterator[Row]:
+    group = group_numbered(number)
     if group.accrual is None:
-        return []
-    return [{"accrualAccountId": group.accrual, "objectVersion": version(group)}]
+        return
+    yield {"accrualAccountId": group.accrual, "objectVersion": version(group)}
 
 
-def _project_settings(world: World, params: tuple[str, ...]) -> list[Row]:
-    group = group_numbered(params[0])
+@listing("productsapi:/productgroups/{productGroupNumber}/projectsettings")
+def _project_settings(world: World, number: str) -> Iterator[Row]:
+    group = group_numbered(number)
     if group.inventory:
-        return []
-    return [
-        {
-            "isInProject": group.project is not None,
-            "projectAccountId": group.project,
-            "objectVersion": version(group),
-        }
-    ]
+        return
+    yield {
+        "isInProject": group.project is not None,
+        "projectAccountId": group.project,
+        "objectVersion": version(group),
+    }
 
 
-def _sales_prices(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "productNumber": product.number,
-            "currency": currency,
-            "salesPrice": kr(price),
-            "objectVersion": version(product.number, currency, price),
-        }
-        for product in world.products
-        for currency, price in product.prices.items()
-    ]
+@listing("productsapi:/salespriceincurrencies")
+def _sales_prices(world: World) -> Iterator[Row]:
+    for product in world.products:
+        for currency, price in product.prices.items():
+            yield {
+                "productNumber": product.number,
+                "currency": currency,
+                "salesPrice": kr(price),
+                "objectVersion": version(product.number, currency, price),
+            }
 
 
-def _rest_sales_prices(world: World, params: tuple[str, ...]) -> list[Row]:
-    product = world.product_numbered(params[0])
+@listing("rest:/products/{productNumber}/pricing/currency-specific-sales-prices")
+def _rest_sales_prices(world: World, number: str) -> Iterator[Row]:
+    product = world.product_numbered(number)
     path = f"{path_of('productNumber', product.number)}/pricing/currency-specific-sales-prices"
-    return [
-        {
+    for currency, price in product.prices.items():
+        yield {
             "price": kr(price),
             "product": ref("productNumber", product.number),
             "currency": ref("code", currency),
             "self": Link(f"{path}/{currency}"),
         }
-        for currency, price in product.prices.items()
-    ]
 
 
-def _price_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {"number": number, "name": name, "objectVersion": version(number, name)}
-        for number, name in (() if world.sparse else PRICE_GROUPS)
-    ]
+@listing("productsapi:/pricegroups")
+def _price_groups(world: World) -> Iterator[Row]:
+    for number, name in () if world.sparse else PRICE_GROUPS:
+        yield {"number": number, "name": name, "objectVersion": version(number, name)}
 
 
-def _special_prices(world: World, params: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "number": special.number,
-            "productNumber": special.product.number,
-            "salesPriceBaseCurrency": None if special.price is None else kr(special.price),
-            "discountPercentage": None if special.discount is None else kr(special.discount),
-            "objectVersion": version(special),
-        }
-        for special in world.special_prices
-        if str(special.group) == params[0]
-    ]
+@listing("productsapi:/pricegroups/{priceGroupNumber}/specialprices")
+def _special_prices(world: World, group: str) -> Iterator[Row]:
+    for special in world.special_prices:
+        if str(special.group) == group:
+            yield {
+                "number": special.number,
+                "productNumber": special.product.number,
+                "salesPriceBaseCurrency": None if special.price is None else kr(special.price),
+                "discountPercentage": None if special.discount is None else kr(special.discount),
+                "objectVersion": version(special),
+            }
 
 
-def _special_prices_in_currency(world: World, params: tuple[str, ...]) -> list[Row]:
-    special = world.special_price_numbered(params[0])
+@listing("productsapi:/specialprices/{productSpecialPriceNumber}/specialpricesincurrency")
+def _special_prices_in_currency(world: World, number: str) -> Iterator[Row]:
+    special = world.special_price_numbered(number)
     if special.price is None:
-        return []
-    return [
-        {
+        return
+    for currency in CURRENCIES[: 1 + special.number % 2]:
+        yield {
             "currency": currency,
             "salesPrice": kr(max(1, from_base(special.price, rate_of(currency)))),
             "objectVersion": version(special, currency),
         }
-        for currency in CURRENCIES[: 1 + special.number % 2]
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/products": _rest_products,
-    "rest:/product-groups": _rest_groups,
-    "rest:/product-groups/{productGroupNumber}/sales-accounts": _sales_accounts,
-    "rest:/products/{productNumber}/pricing/currency-specific-sales-prices": _rest_sales_prices,
-    "productsapi:/products": _products,
-    "productsapi:/productgroups": _groups,
-    "productsapi:/productgroups/{productGroupNumber}/zones": _zones,
-    "productsapi:/productgroups/{productGroupNumber}/accrualsettings": _accrual_settings,
-    "productsapi:/productgroups/{productGroupNumber}/projectsettings": _project_settings,
-    "productsapi:/salespriceincurrencies": _sales_prices,
-    "productsapi:/pricegroups": _price_groups,
-    "productsapi:/pricegroups/{priceGroupNumber}/specialprices": _special_prices,
-    "productsapi:/specialprices/{productSpecialPriceNumber}/specialpricesincurrency": (
-        _special_prices_in_currency
-    ),
-}

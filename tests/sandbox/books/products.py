@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import TypeAlias
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.money import from_base, rate_of
 from tests.sandbox.books.rows import instant
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
-    from random import Random
 
 
 @dataclass(frozen=True)

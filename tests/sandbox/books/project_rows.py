@@ -6,8 +6,9 @@ total is the net amount of its booked invoices, all in the base currency.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from itertools import product
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.agreement import EMPLOYEE_GROUPS, EMPLOYEES
@@ -15,17 +16,14 @@ from tests.sandbox.books.money import kr, share
 from tests.sandbox.books.projects import (
     ACTIVITIES,
     PROJECT_NUMBERS,
+    TimeEntry,
     mileages,
     time_entries,
 )
-from tests.sandbox.books.rows import instant, version
+from tests.sandbox.books.rows import instant, listing, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
-if TYPE_CHECKING:
-    from tests.sandbox.books.projects import (
-        TimeEntry,
-    )
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
 _NAMES = ('Byggeri "Havnen"', "Intern: IT & drift", "Ærø færgeleje (etape 2)", "Under Havnen")
 _GROUPS = ((1, "Eksterne", 1), (2, "Interne", 2), (3, "Fravær", 3))
 _STATUSES = ((1, "Tilbud sendt", 1), (2, "Realiseret", 2), (3, "I bero", 1))
@@ -40,7 +38,8 @@ def _hours_price(entry: TimeEntry, rate: int) -> int:
     return share(entry.quantity, rate, 100)
 
 
-def _projects(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("projectsapi:/Projects", derived=True)
+def _projects(world: World) -> Iterator[Row]:
     sums = {number: [0, 0, 0] for number in PROJECT_NUMBERS}
     for entry in time_entries(world):
         sums[entry.project][0] += _hours_price(entry, _RATE)
@@ -51,45 +50,41 @@ def _projects(world: World, _: tuple[str, ...]) -> list[Row]:
     for invoice in world.invoices:
         if invoice.project is not None:
             sums[invoice.project][2] += invoice.net_base
-    rows: list[Row] = []
     for index, number in enumerate(PROJECT_NUMBERS):
         customer = world.customers[0] if number != 2 else None
         closed = number == 3
         changed = world.project_changes.get(number) or instant(index, world.founded)
         cost, sales, invoiced = sums[number]
-        rows.append(
-            {
-                "number": number,
-                "name": world.project_names.get(number, _NAMES[index]),
-                "projectGroupNumber": 1 if customer else 2,
-                "customerNumber": customer.number if customer else None,
-                "isClosed": closed,
-                "mileage": kr(sum(t.quantity for t in mileages(world) if t.project == number)),
-                "isBarred": closed,
-                "isMainProject": number == 1,
-                "isMileageInvoiced": number == 1,
-                "lastUpdated": changed,
-                "responsibleEmployeeNumber": 1,
-                "mainProjectNumber": 1 if number == 5 else None,
-                "otherResponsibleEmployeeNumber": 4 if number == 1 else None,
-                "status": 1 + index % 3,
-                "description": "Etape 1:\nfundament" if number == 1 else None,
-                "deliveryDate": date(2028, 2, 29) if number == 1 else None,
-                "departmentNumber": 2 if number == 1 and "Dimension" in world.modules else None,
-                "closedDate": date(2025, 12, 31) if closed else None,
-                "fixedPrice": kr(250_000_00) if number == 1 else None,
-                "costPrice": kr(cost),
-                "salesPrice": kr(sales),
-                "invoicedTotal": kr(invoiced),
-                "contactPersonId": world.customers[0].contacts[0].number if number == 1 else None,
-                "deliveryLocationNumber": world.customers[0].locations[0].number
-                if number == 1
-                else None,
-                "otherReference": "Rekv. 7" if number == 1 else None,
-                "objectVersion": version(number, changed),
-            }
-        )
-    return rows
+        yield {
+            "number": number,
+            "name": world.project_names.get(number, _NAMES[index]),
+            "projectGroupNumber": 1 if customer else 2,
+            "customerNumber": customer.number if customer else None,
+            "isClosed": closed,
+            "mileage": kr(sum(t.quantity for t in mileages(world) if t.project == number)),
+            "isBarred": closed,
+            "isMainProject": number == 1,
+            "isMileageInvoiced": number == 1,
+            "lastUpdated": changed,
+            "responsibleEmployeeNumber": 1,
+            "mainProjectNumber": 1 if number == 5 else None,
+            "otherResponsibleEmployeeNumber": 4 if number == 1 else None,
+            "status": 1 + index % 3,
+            "description": "Etape 1:\nfundament" if number == 1 else None,
+            "deliveryDate": date(2028, 2, 29) if number == 1 else None,
+            "departmentNumber": 2 if number == 1 and "Dimension" in world.modules else None,
+            "closedDate": date(2025, 12, 31) if closed else None,
+            "fixedPrice": kr(250_000_00) if number == 1 else None,
+            "costPrice": kr(cost),
+            "salesPrice": kr(sales),
+            "invoicedTotal": kr(invoiced),
+            "contactPersonId": world.customers[0].contacts[0].number if number == 1 else None,
+            "deliveryLocationNumber": world.customers[0].locations[0].number
+            if number == 1
+            else None,
+            "otherReference": "Rekv. 7" if number == 1 else None,
+            "objectVersion": version(number, changed),
+        }
 
 
 def _finance(full: bool) -> Row:
@@ -108,72 +103,70 @@ def _finance(full: bool) -> Row:
     return row
 
 
-def _groups(world: World, table: tuple[tuple[int, str, int], ...]) -> list[Row]:
-    return [
-        {
+def _groups(table: tuple[tuple[int, str, int], ...]) -> Iterator[Row]:
+    for number, name, kind in table:
+        yield {
             "number": number,
             "name": name,
             "type": kind,
             **_finance(kind == 1),
             "objectVersion": version(number, name),
         }
-        for number, name, kind in table
-    ]
 
 
-def _project_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return _groups(world, _GROUPS)
+@listing("projectsapi:/ProjectGroups")
+def _project_groups(world: World) -> Iterator[Row]:
+    return _groups(_GROUPS)
 
 
-def _activity_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return _groups(world, _ACTIVITY_GROUPS)
+@listing("projectsapi:/ActivityGroups")
+def _activity_groups(world: World) -> Iterator[Row]:
+    return _groups(_ACTIVITY_GROUPS)
 
 
-def _statuses(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/ProjectStatuses")
+def _statuses(world: World) -> Iterator[Row]:
+    for number, name, kind in _STATUSES:
+        yield {
             "number": number,
             "name": name,
             "type": kind,
             "priority": number * 10,
             "objectVersion": version(number),
         }
-        for number, name, kind in _STATUSES
-    ]
 
 
-def _project_activities(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
-    for project in PROJECT_NUMBERS:
-        for activity, _name, _group in ACTIVITIES:
-            index = len(rows)
-            changed = instant(index, world.today)
-            rows.append(
-                {
-                    "number": 5_000 + index,
-                    "projectNumber": project,
-                    "activityNumber": activity,
-                    "startDate": date(2024, 2, 29) if index % 2 == 0 else None,
-                    "endDate": date(2026, 12, 31) if index % 2 == 0 else None,
-                    "responsibleEmployeeNumber": 2 if index % 3 == 0 else None,
-                    "completed": project == 3,
-                    "lastUpdated": changed,
-                    "objectVersion": version(index, changed),
-                }
-            )
-    return rows
+@listing("projectsapi:/project-activities")
+def _project_activities(world: World) -> Iterator[Row]:
+    for index, (project, activity) in enumerate(product(PROJECT_NUMBERS, ACTIVITIES)):
+        changed = instant(index, world.today)
+        yield {
+            "number": 5_000 + index,
+            "projectNumber": project,
+            "activityNumber": activity[0],
+            "startDate": date(2024, 2, 29) if index % 2 == 0 else None,
+            "endDate": date(2026, 12, 31) if index % 2 == 0 else None,
+            "responsibleEmployeeNumber": 2 if index % 3 == 0 else None,
+            "completed": project == 3,
+            "lastUpdated": changed,
+            "objectVersion": version(index, changed),
+        }
 
 
-def _project_customers(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {"number": customer.number, "name": customer.name, "objectVersion": version(customer.name)}
-        for customer in world.customers
-    ]
+@listing("projectsapi:/project-customers")
+def _project_customers(world: World) -> Iterator[Row]:
+    for customer in world.customers:
+        yield {
+            "number": customer.number,
+            "name": customer.name,
+            "objectVersion": version(customer.name),
+        }
 
 
-def _project_employees(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/project-employees")
+def _project_employees(world: World) -> Iterator[Row]:
+    for person in EMPLOYEES:
+        yield {
             "number": person.number,
             "groupNumber": person.group,
             "name": person.name,
@@ -193,13 +186,12 @@ def _project_employees(world: World, _: tuple[str, ...]) -> list[Row]:
             "costPriceAfter": kr(_RATE),
             "objectVersion": version(person),
         }
-        for person in EMPLOYEES
-    ]
 
 
-def _activities(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/Activities")
+def _activities(world: World) -> Iterator[Row]:
+    for number, name, group in ACTIVITIES:
+        yield {
             "number": number,
             "groupNumber": group,
             "name": name,
@@ -212,13 +204,12 @@ def _activities(world: World, _: tuple[str, ...]) -> list[Row]:
             "costPriceMarkupPercentage": kr(12_50) if number == 10 else None,
             "objectVersion": version(number, name),
         }
-        for number, name, group in ACTIVITIES
-    ]
 
 
-def _cost_types(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/CostTypes")
+def _cost_types(world: World) -> Iterator[Row]:
+    for number, name, group, vat in COST_TYPES:
+        yield {
             "number": number,
             "name": name,
             "costGroupNumber": group,
@@ -227,13 +218,12 @@ def _cost_types(world: World, _: tuple[str, ...]) -> list[Row]:
             "lastUpdated": instant(number, world.today),
             "objectVersion": version(number, name),
         }
-        for number, name, group, vat in COST_TYPES
-    ]
 
 
-def _cost_type_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/CostTypeGroups")
+def _cost_type_groups(world: World) -> Iterator[Row]:
+    for number, name, kind in _COST_TYPE_GROUPS:
+        yield {
             "number": number,
             "name": name,
             "type": kind,
@@ -242,13 +232,12 @@ def _cost_type_groups(world: World, _: tuple[str, ...]) -> list[Row]:
             "accountClosed": chart.GOODS,
             "objectVersion": version(number, name),
         }
-        for number, name, kind in _COST_TYPE_GROUPS
-    ]
 
 
-def _time_entries(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/TimeEntries")
+def _time_entries(world: World) -> Iterator[Row]:
+    for entry in time_entries(world):
+        yield {
             "number": entry.number,
             "projectNumber": entry.project,
             "activityNumber": entry.activity,
@@ -261,24 +250,22 @@ def _time_entries(world: World, _: tuple[str, ...]) -> list[Row]:
             "lastUpdated": instant(entry.number, world.today),
             "objectVersion": version(entry),
         }
-        for entry in time_entries(world)
-    ]
 
 
-def _time_entry_prices(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/TimeEntryPrices")
+def _time_entry_prices(world: World) -> Iterator[Row]:
+    for entry in time_entries(world):
+        yield {
             "number": entry.number,
             "costPrice": kr(_hours_price(entry, _RATE)),
             "salesPrice": kr(_hours_price(entry, _SALES_RATE)),
         }
-        for entry in time_entries(world)
-    ]
 
 
-def _mileages(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/Mileages")
+def _mileages(world: World) -> Iterator[Row]:
+    for trip in mileages(world):
+        yield {
             "number": trip.number,
             "projectNumber": trip.project,
             "employeeNumber": trip.employee,
@@ -289,44 +276,21 @@ def _mileages(world: World, _: tuple[str, ...]) -> list[Row]:
             "isApproved": trip.number % 2 == 0,
             "objectVersion": version(trip),
         }
-        for trip in mileages(world)
-    ]
 
 
-def _mileage_prices(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("projectsapi:/MileagePrices")
+def _mileage_prices(world: World) -> Iterator[Row]:
+    for trip in mileages(world):
+        yield {
             "number": trip.number,
             "costPrice": kr(_hours_price(trip, _DISTANCE_COST)),
             "costRate": kr(_DISTANCE_COST),
             "salesPrice": kr(_hours_price(trip, _DISTANCE_PRICE)),
             "salesRate": kr(_DISTANCE_PRICE),
         }
-        for trip in mileages(world)
-    ]
 
 
-def _employee_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {"number": number, "name": name, "objectVersion": version(number, name)}
-        for number, name in EMPLOYEE_GROUPS
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "projectsapi:/Projects": _projects,
-    "projectsapi:/ProjectGroups": _project_groups,
-    "projectsapi:/ProjectStatuses": _statuses,
-    "projectsapi:/project-activities": _project_activities,
-    "projectsapi:/project-customers": _project_customers,
-    "projectsapi:/project-employees": _project_employees,
-    "projectsapi:/project-employeegroups": _employee_groups,
-    "projectsapi:/Activities": _activities,
-    "projectsapi:/ActivityGroups": _activity_groups,
-    "projectsapi:/CostTypes": _cost_types,
-    "projectsapi:/CostTypeGroups": _cost_type_groups,
-    "projectsapi:/Mileages": _mileages,
-    "projectsapi:/MileagePrices": _mileage_prices,
-    "projectsapi:/TimeEntries": _time_entries,
-    "projectsapi:/TimeEntryPrices": _time_entry_prices,
-}
+@listing("projectsapi:/project-employeegroups")
+def _employee_groups(world: World) -> Iterator[Row]:
+    for number, name in EMPLOYEE_GROUPS:
+        yield {"number": number, "name": name, "objectVersion": version(number, name)}

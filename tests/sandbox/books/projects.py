@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
 from tests.sandbox.books.agreement import EMPLOYEES
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.world import World
 
 PROJECT_NUMBERS = (1, 2, 3, 5)
 ACTIVITIES = ((10, "Rådgivning", 1), (20, "Montage", 1), (30, "Møder, intern", 2))
@@ -27,6 +22,13 @@ class TimeEntry:
     employee: int
     day: date
     quantity: int
+
+
+def project_of(world: World, turn: int) -> int | None:
+    """The project that every third document belongs to, in a company with projects."""
+    if "Project" not in world.modules or turn % 3:
+        return None
+    return PROJECT_NUMBERS[turn // 3 % len(PROJECT_NUMBERS)]
 
 
 def time_entries(world: World) -> list[TimeEntry]:

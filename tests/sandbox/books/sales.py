@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, datetime, timedelta
 
 from tests.sandbox.books.agreement import terms_body, zone_body
-from tests.sandbox.books.customers import contact_ref, location_ref, ref_of_first
-from tests.sandbox.books.money import BASE_RATE, from_base, kr, rate_value, share, to_base, wide
+from tests.sandbox.books.customers import Customer, contact_ref, location_ref, ref_of_first
+from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.money import (
+    BASE_RATE,
+    from_base,
+    kr,
+    rate_on,
+    rate_value,
+    share,
+    to_base,
+    wide,
+)
+from tests.sandbox.books.products import Product
 from tests.sandbox.books.rows import ref, ref_or_none, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.ledger import Entry
-    from tests.sandbox.books.products import Product
-    from tests.sandbox.values import Row
+from tests.sandbox.values import Link, Row
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Document:
     lines: list[Line]
     full: bool
     project: int | None
-    changed: datetime | None = None
+    changed: datetime | None
     entry: Entry | None = None
 
     @property
@@ -88,6 +90,38 @@ class Document:
     @property
     def cost_base(self) -> int:
         return sum(to_base(share(ln.cost, ln.quantity, 100), self.rate) for ln in self.lines)
+
+
+def make_document(
+    status: str,
+    number: int,
+    customer: Customer,
+    day: date,
+    lines: list[Line],
+    *,
+    handle: int | None = None,
+    full: bool = False,
+    project: int | None = None,
+    changed: datetime | None = None,
+) -> Document:
+    """A document of that day, on the customer's terms and in its currency.
+
+    ``handle`` is its id where that is not its number.
+    """
+    return Document(
+        number if handle is None else handle,
+        number,
+        status,
+        customer,
+        day,
+        customer.terms.due(day),
+        customer.currency,
+        rate_on(customer.currency, day),
+        lines,
+        full,
+        project,
+        changed,
+    )
 
 
 def make_line(

@@ -12,22 +12,20 @@ from __future__ import annotations
 from bisect import insort
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import TYPE_CHECKING, ClassVar
+from random import Random
+from typing import ClassVar
 
 from tests.sandbox.books import chart, ledger, postings
+from tests.sandbox.books.customers import Customer
 from tests.sandbox.books.invoices import number_of
 from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.money import rate_on
 from tests.sandbox.books.office import DIMENSIONS, PLAIN, Office
-from tests.sandbox.books.sales import Document, make_line, text_line
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.products import Catalogue
-    from tests.sandbox.books.sales import Line
-    from tests.sandbox.books.suppliers import Supplier
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.products import Catalogue
+from tests.sandbox.books.projects import project_of
+from tests.sandbox.books.sales import Document, Line, make_document, make_line, text_line
+from tests.sandbox.books.suppliers import Supplier
+from tests.sandbox.books.world import World
 
 LEAP_DAY = date(2024, 2, 29)
 _OPENED = timedelta(days=20)
@@ -187,7 +185,7 @@ class Story:
             customers = world.customers
             at = turn - 1 if turn <= len(customers) else random.randrange(len(customers))
             customer = customers[at]
-        rate = postings.rate_on(customer.currency, day)
+        rate = rate_on(customer.currency, day)
         lines = self._lines(day, customer, rate)
         if turn % 6 == 1:
             lines.append(text_line(self._line_number(), len(lines) + 1, "Leveret efter aftale. Æ"))
@@ -225,18 +223,14 @@ class Story:
         number = 900_001 if self.sales == 10 and not self.world.sparse else self.next_invoice
         if number == self.next_invoice:
             self.next_invoice += 1
-        invoice = Document(
-            number,
-            number,
+        invoice = make_document(
             "booked",
+            number,
             customer,
             day,
-            customer.terms.due(day),
-            customer.currency,
-            rate,
             lines,
-            customer.full and (first or self.sales % 2 == 1),
-            self.world.project_of(0 if first else self.sales),
+            full=customer.full and (first or self.sales % 2 == 1),
+            project=project_of(self.world, 0 if first else self.sales),
         )
         insort(self.world.invoices, invoice, key=number_of)
         return invoice
