@@ -177,6 +177,7 @@ def _employees(world: World) -> Iterator[Row]:
 
 
 @listing("projectsapi:/EmployeeGroups")
+@listing("projectsapi:/project-employeegroups")
 def _employee_groups(world: World) -> Iterator[Row]:
     for number, name in EMPLOYEE_GROUPS:
         yield {"number": number, "name": name, "objectVersion": version(number, name)}

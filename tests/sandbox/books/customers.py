@@ -11,34 +11,8 @@ from tests.sandbox.books.agreement import TERMS, Terms
 from tests.sandbox.books.rows import instant, path_of
 from tests.sandbox.values import Link, Row
 
-_FIRST = (
-    "Nord",
-    "Øst",
-    "Ærø",
-    "Søby",
-    "Fjord",
-    "Bæk",
-    "Ål",
-    "Mølle",
-    "Strand",
-    "Kær",
-    "Hede",
-    "Skov",
-)
-_SECOND = (
-    "bo",
-    "byg",
-    "data",
-    "energi",
-    "fisk",
-    "gros",
-    "huset",
-    "lys",
-    "mad",
-    "smedje",
-    "tryk",
-    "vin",
-)
+_FIRST = "Nord Øst Ærø Søby Fjord Bæk Ål Mølle Strand Kær Hede Skov"
+_SECOND = "bo byg data energi fisk gros huset lys mad smedje tryk vin"
 _FORMS = ("A/S", "ApS", "I/S", "& Søn", "(Danmark) A/S", "v/Åge Ørsted")
 _CITIES = (
     ("8000", "Aarhus C"),
@@ -132,13 +106,14 @@ def build_customers(random: Random, count: int, today: date, *, sparse: bool) ->
     low = 0 if sparse else (count * 7 + 9) // 10
     numbers = [1 + i + i // 7 for i in range(low)]
     numbers += sorted(random.sample(range(20_000_000, 99_999_999), count - low))
+    first, second = _FIRST.split(), _SECOND.split()
     customers = []
     contact_number = location_number = 0
     for i, number in enumerate(numbers):
         foreign = i % 7 in (3, 5) and not sparse
         currency = ("EUR", "SEK")[i % 7 == 5] if foreign else "DKK"
         zone = 2 if currency == "EUR" else 3 if foreign else 4 if i % 11 == 8 else 1
-        name = f"{_FIRST[i % 12]}{_SECOND[i // 12 % 12]} {_FORMS[random.randrange(6)]}"
+        name = f"{first[i % 12]}{second[i // 12 % 12]} {_FORMS[random.randrange(6)]}"
         customer = Customer(
             number,
             _AWKWARD[i] if i < len(_AWKWARD) and not sparse else name,

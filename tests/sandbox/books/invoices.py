@@ -30,15 +30,8 @@ from tests.sandbox.values import Link, Row
 
 number_of = attrgetter("number")
 _PERIOD_FILTERS = (
-    "lastFifteenDays",
-    "lastMonth",
-    "lastSevenDays",
-    "lastThirtyDays",
-    "lastWeek",
-    "lastYear",
-    "thisMonth",
-    "thisWeek",
-    "thisYear",
+    "lastFifteenDays lastMonth lastSevenDays lastThirtyDays lastWeek lastYear "
+    "thisMonth thisWeek thisYear"
 )
 
 
@@ -204,7 +197,7 @@ def _totals(world: World) -> Iterator[Row]:
                 "description": f"The totals of {name}",
                 "self": Link(f"{base}?filter=date$eq:{name}"),
             }
-            for name in _PERIOD_FILTERS
+            for name in _PERIOD_FILTERS.split()
         },
         "self": Link(base),
     }

@@ -198,13 +198,6 @@ def _rest_entries(world: World, number: str) -> Iterator[Row]:
             "remainderDefaultCurrency": kr(draft.base),
             "voucher": voucher | {"attachment": Link(f"{voucher['self']}/attachment")},
             "templates": {name: Link(f"{path}/templates/{name}") for name in names},
-            "metaData": {
-                "delete": {
-                    "description": "Delete this entry.",
-                    "href": Link(path),
-                    "httpMethod": "delete",
-                }
-            },
             "self": Link(path),
         }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from operator import attrgetter
 
@@ -58,66 +58,36 @@ class More:
 NOTHING_MORE = More()
 
 
+@dataclass(slots=True, eq=False)
 class Entry:
     """One booked entry. ``year`` is the index of its accounting year."""
 
-    __slots__ = (
-        "account",
-        "amount",
-        "base",
-        "currency",
-        "customer",
-        "date",
-        "due",
-        "invoice",
-        "more",
-        "number",
-        "remainder",
-        "remainder_base",
-        "supplier",
-        "supplier_invoice",
-        "text",
-        "type",
-        "vat",
-        "voucher",
-        "year",
-    )
+    account: int
+    amount: int
+    base: int
+    _: KW_ONLY
+    currency: str = "DKK"
+    vat: str | None = None
+    customer: int | None = None
+    invoice: int | None = None
+    supplier: int | None = None
+    supplier_invoice: str | None = None
+    due: date | None = None
+    more: More = NOTHING_MORE
+    type: int = VOUCHER
+    remainder: int = field(init=False, default=0)
+    remainder_base: int = field(init=False, default=0)
+    # The ledger fills in the rest when it books the entry.
+    number: int = field(init=False, default=0)
+    voucher: int = field(init=False, default=0)
+    year: int = field(init=False, default=0)
+    text: str = field(init=False, default="")
+    date: date = field(init=False, default=date.min)
 
-    def __init__(
-        self,
-        account: int,
-        amount: int,
-        base: int,
-        *,
-        currency: str = "DKK",
-        vat: str | None = None,
-        customer: int | None = None,
-        invoice: int | None = None,
-        supplier: int | None = None,
-        supplier_invoice: str | None = None,
-        due: date | None = None,
-        more: More = NOTHING_MORE,
-        type: int = VOUCHER,  # noqa: A002  # e-conomic's word
-    ) -> None:
-        self.account = account
-        self.amount = amount
-        self.base = base
-        self.currency = currency
-        self.vat = vat
-        self.customer = customer
-        self.invoice = invoice
-        self.supplier = supplier
-        self.supplier_invoice = supplier_invoice
-        self.due = due
-        self.more = more
-        self.type = type
-        open_item = (customer is not None or supplier is not None) and type in _OPEN_TYPES
-        self.remainder = amount if open_item else 0
-        self.remainder_base = base if open_item else 0
-        # The ledger fills in the rest when it books the entry.
-        self.number = self.voucher = self.year = 0
-        self.text = ""
-        self.date = date.min
+    def __post_init__(self) -> None:
+        owed = self.customer is not None or self.supplier is not None
+        if owed and self.type in _OPEN_TYPES:
+            self.remainder, self.remainder_base = self.amount, self.base
 
 
 _number = attrgetter("number")
@@ -209,10 +179,9 @@ class Ledger:
 
     def find(self, number: int) -> Entry:
         """Raises: KeyError: there is no such entry."""
-        at = bisect_left(self.entries, number, key=_number)
-        if at == len(self.entries) or self.entries[at].number != number:
+        if not self.has(number):
             raise KeyError(number)
-        return self.entries[at]
+        return self.entries[bisect_left(self.entries, number, key=_number)]
 
     def has(self, number: int) -> bool:
         at = bisect_left(self.entries, number, key=_number)

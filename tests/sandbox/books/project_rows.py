@@ -11,7 +11,7 @@ from datetime import date
 from itertools import product
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import EMPLOYEE_GROUPS, EMPLOYEES
+from tests.sandbox.books.agreement import EMPLOYEES
 from tests.sandbox.books.money import kr, share
 from tests.sandbox.books.projects import (
     ACTIVITIES,
@@ -288,9 +288,3 @@ def _mileage_prices(world: World) -> Iterator[Row]:
             "salesPrice": kr(_hours_price(trip, _DISTANCE_PRICE)),
             "salesRate": kr(_DISTANCE_PRICE),
         }
-
-
-@listing("projectsapi:/project-employeegroups")
-def _employee_groups(world: World) -> Iterator[Row]:
-    for number, name in EMPLOYEE_GROUPS:
-        yield {"number": number, "name": name, "objectVersion": version(number, name)}
