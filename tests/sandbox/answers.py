@@ -75,7 +75,8 @@ def _now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _encoded(body: dict[str, Any]) -> bytes:
+def encoded(body: dict[str, Any]) -> bytes:
+    """A body as JSON."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -90,7 +91,7 @@ def rest_error(status: int, message: str, *, hint: str | None = None, **more: An
         "logTime": _now(),
         **{name: value for name, value in more.items() if name != "errorCode"},
     }
-    return Answer(status, _encoded(body))
+    return Answer(status, encoded(body))
 
 
 def rest_filter_error(message: str, endpoint: Endpoint) -> Answer:
@@ -128,7 +129,7 @@ def problem(
         "traceTimeUtc": _now(),
         "errorCode": code or _CODES.get(status),
     }
-    return Answer(status, _encoded({k: v for k, v in body.items() if v is not None}), PROBLEM)
+    return Answer(status, encoded({k: v for k, v in body.items() if v is not None}), PROBLEM)
 
 
 def bad_request(message: str, code: str, property_: str | None = None) -> Answer:

@@ -61,6 +61,11 @@ class Call:
         owner = (id(self.company), endpoint.name, self.parents)
         return Listing(endpoint, rows, self.renderer.zone, self.memory, owner)
 
+    def picked(self, listing: Listing) -> Indexes:
+        """The rows that the path picks, or all where it picks none."""
+        by = self.by
+        return listing.where(tuple(by), tuple(by.values())) if by else range(len(listing.rows))
+
     def text(self, listing: Listing, indexes: Indexes) -> str:
         """Rows as the inside of a JSON array."""
         return self.renderer.rows(listing.page(indexes))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from typing_extensions import Self
 
 from .alterations import Pages
 from .budget import Budget
-from .connection import Connection, OpenSockets, Request, Server
+from .connection import Connection, Request, Server
 from .faults import Faults
 from .grants import Grant
 from .service import Service
-from .webhooks import Webhooks
 from .zones import ZONES
 
 
@@ -58,7 +59,7 @@ class Sandbox:
         self.log: list[Request] = []
         self.defects: list[Exception] = []
         self.stopping = threading.Event()
-        self.connections = OpenSockets()
+        self.connections: set[socket.socket] = set()
         self.pages = Pages()
         self.tls = None if certificate is None else _tls(certificate)
         self._listening = threading.Lock()
@@ -66,19 +67,11 @@ class Sandbox:
         self._server = self._listen(port)
         self.port = self._server.server_address[1]
         self.url = f"http{'' if certificate is None else 's'}://127.0.0.1:{self.port}"
+        self.grants = grants  # may be changed while it runs
         self.service = Service(
             self.url, self.app_secret, grants, zone, budget or Budget(), clock=clock
         )
-
-    @property
-    def grants(self) -> dict[str, Grant]:
-        """Token to grant; may be changed while it runs."""
-        return self.service.grants
-
-    @property
-    def webhooks(self) -> Webhooks:
-        """What is known of webhooks beyond their rows."""
-        return self.service.webhooks
+        self.webhooks = self.service.webhooks
 
     @property
     def budget(self) -> Budget:
@@ -115,7 +108,9 @@ class Sandbox:
         self.stopping.set()
         with self._listening:
             self._unlisten()
-        self.connections.drop()
+        for connection in list(self.connections):
+            with suppress(OSError):  # it has closed by itself meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
         if self.defects:
             raise self.defects[0]
 

@@ -10,7 +10,6 @@ from . import approval, openapi, rest
 from .answers import Answer, error, is_openapi, problem
 from .budget import Budget
 from .calls import Call
-from .facts import Endpoint
 from .grants import Grant
 from .listing import Memory
 from .query import Query
@@ -120,17 +119,13 @@ class Service:
 
     def _call(self, found: Match, query: Query, path: str, grant: Grant) -> Answer:
         endpoint = found.route.endpoint
-        renderer = self._renderer(endpoint)
+        renderer = self._renderers.get(endpoint.name)
+        if renderer is None:
+            renderer = Renderer(endpoint, self.base_url, self.zone)
+            self._renderers[endpoint.name] = renderer
         company = grant.seen if endpoint.name == "rest:/self" else grant.company
         call = Call(found, query, company, self.base_url, path, renderer, self._memory)
         return rest.answer(call) if endpoint.is_rest else openapi.answer(call)
-
-    def _renderer(self, endpoint: Endpoint) -> Renderer:
-        known = self._renderers.get(endpoint.name)
-        if known is None:
-            known = Renderer(endpoint, self.base_url, self.zone)
-            self._renderers[endpoint.name] = known
-        return known
 
     def _metered(self, answer: Answer, agreement: int, cost: int) -> Answer:
         answer.headers.update(self.budget.told(agreement, cost))
