@@ -36,7 +36,7 @@ PARENTS = {
         "number",
     ),
 }
-LISTINGS = [name for name, fact in FACTS.items() if fact.kind in ("collection", "cursor", "paged")]
+LISTINGS = [name for name, fact in FACTS.items() if fact.kind != "singleton"]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def read(sandbox: Sandbox, name: str, params: tuple[str, ...]) -> list[Any]:
                 return rows
             cursor = body["cursor"]
     size, pages = (1000, "pagesize") if fact.is_rest else (100, "pageSize")
-    target = path(fact, fact.path if fact.is_rest else fact.paged or "", params)
+    target = path(fact, fact.path if fact.is_rest else fact.paged or fact.path, params)
     for number in range(101):
         page = get(sandbox, f"{target}?{pages}={size}&skippages={number}").rows
         rows += page

@@ -188,8 +188,7 @@ class Connection(socketserver.BaseRequestHandler):
         if fault is not None and kind == "reset" and fault.after is None:
             return self.reset()
         body, headers = answer.body, {**answer.headers, **(fault.headers if fault else {})}
-        packs = self.sandbox.compress and "gzip" in request.headers.get("accept-encoding", "")
-        if packs or kind == "cut_gzip":
+        if kind == "cut_gzip":
             body, headers = gzip.compress(body, 1), {**headers, "Content-Encoding": "gzip"}
         after = len(body) if fault is None else _after(fault, body)
         if kind in ("cut", "cut_gzip"):

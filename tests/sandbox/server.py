@@ -31,7 +31,6 @@ class Sandbox:
         latency: seconds by which every answer is late.
         zone: ``utc``, or ``copenhagen`` to serve Danish local time as if it were UTC.
         budget: how calls are metered; the default never refuses in practice.
-        compress: whether to gzip answers for clients that accept it.
         clock: what the Date header tells, in seconds since the epoch.
         certificate: a file with a certificate and its key: the sandbox speaks TLS.
     """
@@ -46,14 +45,12 @@ class Sandbox:
         latency: float = 0.0,
         zone: str = "utc",
         budget: Budget | None = None,
-        compress: bool = False,
         clock: Callable[[], float] = time.time,
         certificate: Path | None = None,
     ) -> None:
         if zone not in ZONES:
             raise ValueError(f"zone must be one of {ZONES}")
         self.latency = latency
-        self.compress = compress
         self.clock = clock
         self.faults = Faults()
         self.log: list[Request] = []
