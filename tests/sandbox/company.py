@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from random import Random
-from typing import Protocol
 
 from tests.sandbox.books import (  # noqa: F401  each of them has listings
     agreement_rows,
@@ -51,16 +50,6 @@ _MODULES = {
 _WITHOUT_MODULE = {"projectsapi:/Employees", "projectsapi:/EmployeeGroups"}
 
 
-class Tell(Protocol):
-    """Takes the news that something has happened."""
-
-    def __call__(self, event: str, /, *, deleted: bool = False, **fields: str | int) -> None: ...
-
-
-def _tell_nobody(event: str, /, *, deleted: bool = False, **fields: str | int) -> None:
-    pass
-
-
 class Company:
     """A company and its listings.
 
@@ -81,7 +70,7 @@ class Company:
         self.modules = world.modules
         self._kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
         self._undone: dict[int, tuple[tuple[Entry, Entry], tuple[int, int]]] = {}
-        self.tell: Tell = _tell_nobody
+        self.tell: Callable[..., None] = lambda *_, **__: None
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
         """All rows of a listing in its default order.
@@ -103,11 +92,12 @@ class Company:
         kept = self._kept.get((endpoint, params))
         if kept is not None:
             return kept
-        shown = self._balances_shown()
+        balances = self.world.balance_rows, self.world.customer_rows
+        shown = sum(map(len, balances))
         listed = LISTINGS[endpoint](self.world, *params) if self._has_module(endpoint) else []
         rows = listed if isinstance(listed, Lazy) else list(listed)
         self._kept[endpoint, params] = rows
-        if self._balances_shown() != shown:
+        if sum(map(len, balances)) != shown:
             self._move_balances()
         return rows
 
@@ -364,19 +354,17 @@ class Company:
                 del self._kept[kept]
         self._move_balances()
 
-    def _balances_shown(self) -> int:
-        return len(self.world.balance_rows) + len(self.world.customer_rows)
-
     def _move_balances(self) -> None:
         chart.move_balances(self.world)
         customer_rows.move_balances(self.world)
 
 
 def _place(documents: Sequence[Document], number: int) -> int:
-    for index, document in enumerate(documents):
-        if document.number == number:
-            return index
-    raise KeyError(number)
+    """Raises: KeyError: there is no such document."""
+    numbers = [document.number for document in documents]
+    if number not in numbers:
+        raise KeyError(number)
+    return numbers.index(number)
 
 
 def build_company(
