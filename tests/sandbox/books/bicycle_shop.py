@@ -15,7 +15,7 @@ from typing import ClassVar
 from tests.sandbox.books import chart, postings
 from tests.sandbox.books.calendar import month_after
 from tests.sandbox.books.customers import Customer
-from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.ledger import Entry, dkk
 from tests.sandbox.books.money import to_base
 from tests.sandbox.books.products import Catalogue, Product
 from tests.sandbox.books.sales import Document, Line, make_line
@@ -107,10 +107,10 @@ class BicycleShop(Story):
             self.month = after
         for due in [due for due in self.due_to_state if due <= day]:
             owed = self.due_to_state.pop(due)
-            entries = [Entry(account, -base, -base) for account, base in owed.items() if base]
+            entries = [dkk(account, -base) for account, base in owed.items() if base]
             total = sum(owed.values())
             text = "A-skat" if chart.TAX in owed else "Momsafregning"
-            self.book.book(day, text, [*entries, Entry(chart.BANK, total, total)])
+            self.book.book(day, text, [*entries, dkk(chart.BANK, total)])
 
     def _close_month(self, day: date) -> None:
         while day.weekday() >= 5:
@@ -129,19 +129,16 @@ class BicycleShop(Story):
             self.due_to_state[month_after(day, 3)] = vat
             self.office.release(day, -totals.get(chart.DEFERRED, 0) // 3)
             worn = round(6_000 * self.size) * 100
-            entries = [Entry(chart.DEPRECIATION, worn, worn), Entry(chart.EQUIPMENT, -worn, -worn)]
+            entries = [dkk(chart.DEPRECIATION, worn), dkk(chart.EQUIPMENT, -worn)]
             self.book.book(day, "Afskrivning, kvartal", entries)
             spare = totals.get(chart.BANK_EUR, 0) - self._opening()[chart.BANK_EUR]
             if spare > 0:
                 euro = postings.foreign_cost(day, chart.BANK_EUR, -spare, "EUR")
-                self.book.book(day, "Veksling", [euro, Entry(chart.BANK, spare, spare)])
+                self.book.book(day, "Veksling", [euro, dkk(chart.BANK, spare)])
 
     def _use_stock(self, day: date) -> None:
         """Goods that were sold become a cost."""
-        entries = [
-            Entry(chart.GOODS, self.cost, self.cost),
-            Entry(chart.STOCK, -self.cost, -self.cost),
-        ]
+        entries = [dkk(chart.GOODS, self.cost), dkk(chart.STOCK, -self.cost)]
         self.book.book(day, f"Vareforbrug {day:%m/%Y}", entries)
         self.cost = 0
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from operator import attrgetter
+from typing import Any
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.calendar import Year
@@ -88,6 +89,11 @@ class Entry:
         owed = self.customer is not None or self.supplier is not None
         if owed and self.type in _OPEN_TYPES:
             self.remainder, self.remainder_base = self.amount, self.base
+
+
+def dkk(account: int, amount: int, **more: Any) -> Entry:
+    """An entry in the base currency."""
+    return Entry(account, amount, amount, **more)
 
 
 _number = attrgetter("number")
@@ -250,7 +256,7 @@ class Ledger:
                 booked[entry.account] = booked.get(entry.account, 0) + entry.base
         wanted = self.opening(year)
         entries = [
-            Entry(account, amount, amount, type=TRANSFERRED)
+            dkk(account, amount, type=TRANSFERRED)
             for account in sorted(wanted.keys() | booked.keys())
             if (amount := wanted.get(account, 0) - booked.get(account, 0))
         ]

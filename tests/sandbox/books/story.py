@@ -18,7 +18,7 @@ from typing import ClassVar
 from tests.sandbox.books import chart, ledger, postings
 from tests.sandbox.books.customers import Customer
 from tests.sandbox.books.invoices import number_of
-from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.ledger import Entry, dkk
 from tests.sandbox.books.money import rate_on
 from tests.sandbox.books.office import DIMENSIONS, PLAIN, Office
 from tests.sandbox.books.products import Catalogue
@@ -131,7 +131,7 @@ class Story:
         self.book.book(
             day,
             "Valutatermin (kontrakt nr. 7)",
-            [Entry(chart.FORWARDS, huge, huge), Entry(chart.FORWARDS_OWED, -huge, -huge)],
+            [dkk(chart.FORWARDS, huge), dkk(chart.FORWARDS_OWED, -huge)],
         )
 
     def _year_end(self, day: date) -> None:
@@ -147,11 +147,9 @@ class Story:
             self.book.open_year(year)
             if year == 1:
                 last = start - timedelta(days=1)
-                fee = Entry(chart.DEPRECIATION, 16_000_00, 16_000_00)
+                fee = dkk(chart.DEPRECIATION, 16_000_00)
                 self.book.book(
-                    last,
-                    "Revisors efterpostering",
-                    [fee, Entry(chart.EQUIPMENT, -16_000_00, -16_000_00)],
+                    last, "Revisors efterpostering", [fee, dkk(chart.EQUIPMENT, -16_000_00)]
                 )
                 self.book.open_year(year)
 
