@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from http.client import HTTPConnection, HTTPException
@@ -26,22 +27,19 @@ from tests.sandbox.values import Link, Row
 ENTRIES = "/bookedEntriesapi/v4.0.0/booked-entries"
 
 
+@dataclass
 class Books:
-    """A company of a handful of rows; what is not given is an empty listing."""
+    """A company of a handful of rows; what is not given is an empty listing.
 
-    def __init__(
-        self,
-        agreement_number: int = 1,
-        modules: frozenset[str] = frozenset({"Project", "Dimension", "Subscription"}),
-    ) -> None:
-        self.agreement_number = agreement_number
-        self.modules = modules
-        self.kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
+    ``kept`` holds them by endpoint, below a parent by the parent's key as well.
+    """
+
+    agreement_number: int = 1
+    modules: frozenset[str] = frozenset({"Project", "Dimension", "Subscription"})
+    kept: dict[str | tuple[str, ...], Sequence[Row]] = field(default_factory=dict)
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
-        if params:
-            return self.kept[endpoint, params]
-        return self.kept.setdefault((endpoint, ()), [])
+        return self.kept[(endpoint, *params)] if params else self.kept.setdefault(endpoint, [])
 
 
 def entry(number: int) -> Row:
@@ -76,34 +74,34 @@ def product(number: str, **more: object) -> Row:
 
 
 def books() -> Books:
-    kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {
-        ("rest:/self", ()): [{"agreementNumber": 1, "signupDate": date(2016, 2, 17)}],
-        ("rest:/customers", ()): [customer(number) for number in range(1, 46)],
-        ("rest:/orders/drafts", ()): [{"orderNumber": 1, "lines": []}],
-        ("rest:/accounting-years", ()): [{"year": "2025/2026", "fromDate": date(2025, 7, 1)}],
-        ("rest:/accounting-years/{accountingYear}/periods", ("2025/2026",)): [{"periodNumber": 1}],
-        ("rest:/products", ()): [product("A"), product("TEST-19:34"), product("b")],
-        ("rest:/invoices/booked/{bookedInvoiceNumber}", ("7",)): [{"bookedInvoiceNumber": 7}],
-        ("rest:/journals/{journalNumber}/entries", ("1",)): [
+    kept: dict[str | tuple[str, ...], Sequence[Row]] = {
+        "rest:/self": [{"agreementNumber": 1, "signupDate": date(2016, 2, 17)}],
+        "rest:/customers": [customer(number) for number in range(1, 46)],
+        "rest:/orders/drafts": [{"orderNumber": 1, "lines": []}],
+        "rest:/accounting-years": [{"year": "2025/2026", "fromDate": date(2025, 7, 1)}],
+        ("rest:/accounting-years/{accountingYear}/periods", "2025/2026"): [{"periodNumber": 1}],
+        "rest:/products": [product("A"), product("TEST-19:34"), product("b")],
+        ("rest:/invoices/booked/{bookedInvoiceNumber}", "7"): [{"bookedInvoiceNumber": 7}],
+        ("rest:/journals/{journalNumber}/entries", "1"): [
             {"journalEntryNumber": 3, "self": Link("/journals/1/entries/3")}
         ],
-        ("bookedEntriesapi:/booked-entries", ()): Lazy(range(1, 2501), entry),
-        ("customersapi:/Customers", ()): [
+        "bookedEntriesapi:/booked-entries": Lazy(range(1, 2501), entry),
+        "customersapi:/Customers": [
             {"customerNumber": number, "barred": number == 2} for number in (1, 2, 3)
         ],
-        ("journalsapi:/journals", ()): [{"number": 1, "name": "Kasse"}],
-        ("accountingyearsapi:/AccountingYears", ()): [
+        "journalsapi:/journals": [{"number": 1, "name": "Kasse"}],
+        "accountingyearsapi:/AccountingYears": [
             {"year": "2025/2026", "dateFrom": date(2025, 7, 1)}
         ],
-        ("projectsapi:/project-employees", ()): [{"number": 1, "cutOffDate": date(2022, 5, 31)}],
-        ("productsapi:/products", ()): [
+        "projectsapi:/project-employees": [{"number": 1, "cutOffDate": date(2022, 5, 31)}],
+        "productsapi:/products": [
             {"productNumber": "A", "lastUpdated": datetime(2024, 7, 1, 22, 0, tzinfo=timezone.utc)}
         ],
-        ("q2capi:/orders/{documentStatus}/lines", ("sent",)): [
+        ("q2capi:/orders/{documentStatus}/lines", "sent"): [
             {"documentId": document, "number": number} for document in (1, 2) for number in (1, 2)
         ],
-        ("webhooksapi:/EventTypes", ()): [{"name": "INVOICE_BOOKED"}],
-        ("dimensionsapi:/dimension-data/booked-entries/changelog", ()): [
+        "webhooksapi:/EventTypes": [{"name": "INVOICE_BOOKED"}],
+        "dimensionsapi:/dimension-data/booked-entries/changelog": [
             {
                 "entryNumber": number,
                 "dimension": 1,
@@ -112,21 +110,18 @@ def books() -> Books:
             for number in range(12_000, 0, -1)
         ],
     }
-    company = Books()
-    company.kept.update(kept)
-    return company
+    return Books(kept=kept)
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Sandbox]:
     """One sandbox for the tests that only read."""
     company = books()
-    poor = Books(2, modules=frozenset())
     grants = {
         "demo": Grant(company),
         "sales": Grant(company, role="Sales"),
         "bookkeeping": Grant(company, role="Bookkeeping"),
-        "no-modules": Grant(poor),
+        "no-modules": Grant(Books(2, frozenset())),
     }
     with Sandbox(grants) as sandbox:
         yield sandbox
@@ -405,7 +400,7 @@ class TestRestPages:
             assert "nextPage" not in pagination
 
     def test_rows_added_while_it_runs_are_served(self, sandbox: Sandbox, company: Books) -> None:
-        kept = company.kept["rest:/customers", ()]
+        kept = company.kept["rest:/customers"]
         assert isinstance(kept, list)
         kept.append(customer(99))
         assert get(sandbox, "/customers?skippages=2").numbers[-1] == 99
@@ -458,7 +453,7 @@ class TestBodies:
         self, sandbox: Sandbox, company: Books
     ) -> None:
         moment = datetime(2024, 1, 1, 8, 30, 5, 120_000, tzinfo=timezone.utc)
-        company.kept["productsapi:/products", ()] = [{"productNumber": "A", "lastUpdated": moment}]
+        company.kept["productsapi:/products"] = [{"productNumber": "A", "lastUpdated": moment}]
         path, text = "/productsapi/v2.0.0/products", "lastUpdated$gte:2024-01-01T08:30:05.12Z"
         assert filtered(sandbox, path, text).rows[0]["lastUpdated"] == "2024-01-01T08:30:05.12"
 
@@ -490,12 +485,12 @@ class TestCursors:
         assert len(get(shared, f"{ENTRIES}?cursor=2001").numbers) == 500
 
     def test_rows_come_by_identifier(self, sandbox: Sandbox, company: Books) -> None:
-        company.kept["customersapi:/Customers", ()] = [{"customerNumber": n} for n in (5, 3, 9)]
+        company.kept["customersapi:/Customers"] = [{"customerNumber": n} for n in (5, 3, 9)]
         assert get(sandbox, CUSTOMERS).numbers == [3, 5, 9]
 
     def test_a_row_deleted_between_pages_loses_none(self, sandbox: Sandbox, company: Books) -> None:
         rows: list[Row] = [{"customerNumber": n} for n in range(1, 1003)]
-        company.kept["customersapi:/Customers", ()] = rows
+        company.kept["customersapi:/Customers"] = rows
         cursor = get(sandbox, CUSTOMERS).json["cursor"]
         del rows[0], rows[999]  # the first, and the one that the cursor names
         rest = get(sandbox, f"{CUSTOMERS}?cursor={cursor}")
@@ -503,7 +498,7 @@ class TestCursors:
 
     def test_a_compound_key_makes_a_cursor(self, sandbox: Sandbox, company: Books) -> None:
         rows: list[Row] = [{"documentId": 1 + n // 600, "number": n} for n in range(1200)]
-        company.kept["q2capi:/invoices/booked/lines", ()] = rows
+        company.kept["q2capi:/invoices/booked/lines"] = rows
         path = "/q2capi/v5.3.0/invoices/booked/lines"
         cursor = get(sandbox, path).json["cursor"]
         following = get(sandbox, f"{path}?cursor={quote(cursor)}").json["items"]
@@ -576,7 +571,7 @@ class TestFilters:
     def test_escapes(
         self, sandbox: Sandbox, company: Books, name: str, text: str, found: bool
     ) -> None:
-        company.kept["rest:/customers", ()] = [customer(1, name=name)]
+        company.kept["rest:/customers"] = [customer(1, name=name)]
         assert filtered(sandbox, "/customers", text).numbers == ([1] if found else [])
 
     @pytest.mark.parametrize(
@@ -819,6 +814,6 @@ class TestTheServer:
             assert probe.connect_ex(("127.0.0.1", sandbox.port)) != 0
 
     def test_a_defect_of_the_sandbox_fails_the_test_that_met_it(self, company: Books) -> None:
-        company.kept["rest:/customers", ()] = [{"customerNumber": object()}]
+        company.kept["rest:/customers"] = [{"customerNumber": object()}]
         with pytest.raises(KeyError), Sandbox({"demo": Grant(company)}) as sandbox:
             assert get(sandbox, "/customers").status == 500
