@@ -28,6 +28,7 @@ ENTRIES = "rest:/accounting-years/{accountingYear}/entries"
 TOTALS = "rest:/accounting-years/{accountingYear}/totals"
 PERIODS = "rest:/accounting-years/{accountingYear}/periods"
 PERIOD_TOTALS = PERIODS + "/{accountingYearPeriod}/totals"
+BLOCKED = "blockDirectEntries=isBlockedForDirectEntries"
 BOOKED = "bookedEntriesapi:/booked-entries"
 MATCHES = "bookedEntriesapi:/booked-entries/matched-pairs"
 MARKS = "dimensionsapi:/dimension-data/booked-entries"
@@ -432,8 +433,7 @@ def test_supplier_remainders_add_up_to_what_is_owed(company: Company) -> None:
         (
             "accounts",
             "accountsapi:/Accounts",
-            "accountNumber=number name barred=isBarred "
-            "blockDirectEntries=isBlockedForDirectEntries",
+            f"accountNumber=number name barred=isBarred {BLOCKED}",
         ),
         (
             "accounting-years",

@@ -31,10 +31,10 @@ from tests.sandbox.books.calendar import TODAY
 from tests.sandbox.books.customers import build_customers
 from tests.sandbox.books.journals import write_drafts
 from tests.sandbox.books.ledger import Entry, Ledger
-from tests.sandbox.books.money import ore, rate_on
+from tests.sandbox.books.money import ore
 from tests.sandbox.books.products import build_products, build_special_prices
 from tests.sandbox.books.rows import DERIVED, LISTINGS, Lazy
-from tests.sandbox.books.sales import Document, make_document, make_line
+from tests.sandbox.books.sales import Document, add_line, make_document
 from tests.sandbox.books.story import Story
 from tests.sandbox.books.world import World
 from tests.sandbox.values import Row
@@ -146,11 +146,10 @@ class Company:
         world = self.world
         day = day or world.today
         customer = world.customer_numbered(str(customer_number))
-        rate = rate_on(customer.currency, day)
         product = world.product_numbered(product_number)
-        line = make_line(world.next_line, 1, product, customer, 1_000, rate=rate, start=day)
-        world.next_line += 1
-        return self._book_invoice(make_document("booked", 0, customer, day, [line]), number)
+        invoice = make_document("booked", 0, customer, day)
+        add_line(invoice, world.new_line(), product, 1_000)
+        return self._book_invoice(invoice, number)
 
     def book_draft(self, draft_number: int, *, number: int | None = None) -> int:
         """Book a draft invoice, which leaves the drafts; returns the booked invoice number.
@@ -187,20 +186,17 @@ class Company:
         world = self.world
         customer = world.customer_numbered(str(customer_number))
         product = world.product_numbered(product_number)
-        rate = rate_on(customer.currency, world.today)
         number = _FIRST_DRAFT + world.next_document
-        line = make_line(world.next_document_line, 1, product, customer, 1_000, rate=rate)
         document = make_document(
             "drafts",
             number,
             customer,
             world.today,
-            [line],
             handle=world.next_document,
             changed=self._this_minute(),
         )
         world.next_document += 1
-        world.next_document_line += 1
+        add_line(document, world.new_document_line(), product, 1_000, accrues=False)
         self._documents(kind, "drafts").append(document)
         self._changed(world.today)
         self._tell_document(kind, number)

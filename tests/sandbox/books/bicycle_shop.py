@@ -14,11 +14,10 @@ from typing import ClassVar
 
 from tests.sandbox.books import chart, postings
 from tests.sandbox.books.calendar import month_after
-from tests.sandbox.books.customers import Customer
 from tests.sandbox.books.ledger import Entry, dkk
 from tests.sandbox.books.money import to_base
 from tests.sandbox.books.products import Catalogue, Product
-from tests.sandbox.books.sales import Document, Line, make_line
+from tests.sandbox.books.sales import Document, add_line
 from tests.sandbox.books.story import Story
 from tests.sandbox.books.suppliers import Supplier
 from tests.sandbox.books.world import World
@@ -144,8 +143,8 @@ class BicycleShop(Story):
 
     # -- sales
 
-    def _lines(self, day: date, customer: Customer, rate: int) -> list[Line]:
-        """Some small things, and as much of a large one as the plan has room for."""
+    def _fill(self, invoice: Document) -> None:
+        """Sell some small things, and as much of a large one as the plan has room for."""
         random, discount = self.random, (0, 0, 1000, 500)[self.sales % 4]
         picked = [
             (random.choice(self.cheap), random.randrange(1, 9)) for _ in range(self.sales % 3)
@@ -153,25 +152,11 @@ class BicycleShop(Story):
         left = self.planned - sum(product.price * quantity for product, quantity in picked)
         dear = random.choice(self.dear)
         picked.append((dear, max(1, round(left / dear.price))))
-        lines = [
-            make_line(
-                self._line_number(),
-                position,
-                product,
-                customer,
-                quantity * 100,
-                rate=rate,
-                discount=discount,
-                start=day,
-            )
-            for position, (product, quantity) in enumerate(picked, 1)
-        ]
-        self._count(lines, rate)
-        return lines
-
-    def _count(self, lines: list[Line], rate: int) -> None:
-        for line in lines:
-            self.planned -= to_base(line.net, rate)
+        for product, quantity in picked:
+            number = self.world.new_line()
+            add_line(invoice, number, product, quantity * 100, discount=discount)
+        for line in invoice.lines:
+            self.planned -= to_base(line.net, invoice.rate)
             if line.product and line.product.group.number in _GOODS:
                 cost = line.product.cost * line.quantity // 100
                 self.cost += cost

@@ -20,13 +20,13 @@ from tests.sandbox.books.rows import instant, listing
 from tests.sandbox.books.sales import (
     Document,
     accrual_part,
+    add_line,
+    add_text,
     common_body,
     document_version,
     line_row,
     make_document,
-    make_line,
     pdf,
-    text_line,
 )
 from tests.sandbox.books.world import World
 from tests.sandbox.values import Link, Row
@@ -64,78 +64,46 @@ QUOTE = Kind(
 )
 
 
-class Drafter:
-    """Writes documents, giving out ids and line numbers."""
-
-    def __init__(self, world: World, random: Random) -> None:
-        self.world = world
-        self.random = random
-        self.next_id = world.next_document
-        self.next_line = world.next_document_line
-
-    def write(self, number: int, turn: int, status: str) -> Document:
-        """A document to the customer whose turn it is; the first customer's shows everything."""
-        world, random = self.world, self.random
-        customer = world.customers[turn * 3 % len(world.customers)]
-        day = world.today - timedelta(days=3 + turn * 5 % 200)
-        document = make_document(
-            status,
-            number,
-            customer,
-            day,
-            [],
-            handle=self.next_id,
-            full=customer.full,
-            project=project_of(world, turn),
-            changed=instant(self.next_id, world.today, minute=True),
-        )
-        self.next_id += 1 + turn % 2
-        for position in range(1, 3 + turn % 2):
-            product = world.products[random.randrange(len(world.products))]
-            if position == 1:
-                product = world.first_product(accruing=turn % 2 == 0)
-            quantity = (100, 250, 1200)[random.randrange(3)]
-            document.lines.append(
-                make_line(
-                    self._line(),
-                    position,
-                    product,
-                    customer,
-                    quantity,
-                    rate=document.rate,
-                    discount=1000 * (turn % 2),
-                    start=day,
-                )
-            )
-        if turn % 4 == 0:
-            document.lines.append(text_line(self._line(), len(document.lines) + 1, "Bemærk!"))
-        return document
-
-    def _line(self) -> int:
-        self.next_line += 1
-        return self.next_line - 1
-
-    def close(self) -> None:
-        """Let the world go on where the ids and line numbers end."""
-        self.world.next_document, self.world.next_document_line = self.next_id, self.next_line
+def _write(world: World, random: Random, number: int, turn: int, status: str) -> Document:
+    """A document to the customer whose turn it is; the first customer's shows everything."""
+    customer = world.customers[turn * 3 % len(world.customers)]
+    document = make_document(
+        status,
+        number,
+        customer,
+        world.today - timedelta(days=3 + turn * 5 % 200),
+        handle=world.next_document,
+        full=customer.full,
+        project=project_of(world, turn),
+        changed=instant(world.next_document, world.today, minute=True),
+    )
+    world.next_document += 1 + turn % 2
+    for position in range(1, 3 + turn % 2):
+        product = world.products[random.randrange(len(world.products))]
+        if position == 1:
+            product = world.first_product(accruing=turn % 2 == 0)
+        quantity = (100, 250, 1200)[random.randrange(3)]
+        discount = 1000 * (turn % 2)
+        add_line(document, world.new_document_line(), product, quantity, discount=discount)
+    if turn % 4 == 0:
+        add_text(document, world.new_document_line(), "Bemærk!")
+    return document
 
 
 def write_documents(world: World, random: Random, entries: int) -> None:
     """Fill the world with draft invoices, orders and quotes in proportion to its ledger."""
-    drafter = Drafter(world, random)
+    write = partial(_write, world, random)
     if world.sparse:
-        world.draft_invoices = [drafter.write(1, 1, "drafts")]
-        drafter.close()
+        world.draft_invoices = [write(1, 1, "drafts")]
         return
     count = min(2_500, max(4, entries // 200))
-    world.draft_invoices = [drafter.write(30_001 + turn, turn, "drafts") for turn in range(count)]
+    world.draft_invoices = [write(30_001 + turn, turn, "drafts") for turn in range(count)]
     number = 0
     for kind, documents in ((ORDER, world.orders), (QUOTE, world.quotes)):
         for status in STATUSES:
-            made = [drafter.write(number + turn, turn, status) for turn in range(1 + count // 2)]
+            made = [write(number + turn, turn, status) for turn in range(1 + count // 2)]
             documents[status] = made
             number += len(made) + (7 if kind is ORDER else 0)
-    drafter.close()
 
 
 def _body(kind: Kind, document: Document) -> Row:

@@ -97,14 +97,13 @@ def make_document(
     number: int,
     customer: Customer,
     day: date,
-    lines: list[Line],
     *,
     handle: int | None = None,
     full: bool = False,
     project: int | None = None,
     changed: datetime | None = None,
 ) -> Document:
-    """A document of that day, on the customer's terms and in its currency.
+    """A document of that day without lines, on the customer's terms and in its currency.
 
     ``handle`` is its id where that is not its number.
     """
@@ -117,36 +116,35 @@ def make_document(
         customer.terms.due(day),
         customer.currency,
         rate_on(customer.currency, day),
-        lines,
+        [],
         full,
         project,
         changed,
     )
 
 
-def make_line(
+def add_line(
+    document: Document,
     number: int,
-    position: int,
     product: Product,
-    customer: Customer,
     quantity: int,
     *,
-    rate: int = BASE_RATE,
     discount: int = 0,
-    start: date | None = None,
-) -> Line:
-    """A line that sells a product to a customer at the list price.
+    accrues: bool = True,
+) -> None:
+    """Sell a product at the list price.
 
     Domestic customers pay 25 % VAT, all others none. A product of a group that accrues is sold for
-    the year from ``start`` on.
+    the year that begins on the document's day.
     """
+    customer, day, rate = document.customer, document.day, document.rate
     price = product.price if rate == BASE_RATE else max(1, from_base(product.price, rate))
     net = share(price * quantity, 10_000 - discount, 1_000_000)
     vat_rate = 2_500 if customer.zone == 1 else 0
-    accrues = product.group.accrual is not None and start is not None
-    return Line(
+    accrues = accrues and product.group.accrual is not None
+    line = Line(
         number,
-        position,
+        len(document.lines) + 1,
         product,
         product.name,
         quantity,
@@ -158,13 +156,16 @@ def make_line(
         share(net, vat_rate, 10_000),
         product.group.sales_account(customer.zone),
         product.department,
-        (start, start + timedelta(days=364)) if accrues and start else None,
+        (day, day + timedelta(days=364)) if accrues else None,
     )
+    document.lines.append(line)
 
 
-def text_line(number: int, position: int, description: str) -> Line:
-    """A line that only says something."""
-    return Line(number, position, None, description, 0, 0, 0, 0, 0, 0, 0, None, None)
+def add_text(document: Document, number: int, description: str) -> None:
+    """Add a line that only says something."""
+    position = len(document.lines) + 1
+    line = Line(number, position, None, description, 0, 0, 0, 0, 0, 0, 0, None, None)
+    document.lines.append(line)
 
 
 def _recipient(document: Document, kind: str) -> Row:

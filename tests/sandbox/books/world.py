@@ -45,7 +45,7 @@ class World:
     quotes: dict[str, list[Document]] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    next_invoice: int = 1
+    next_invoice: int = 10_001
     next_line: int = 1
     next_document: int = 1
     next_document_line: int = 1
@@ -66,6 +66,16 @@ class World:
     def current_year(self) -> int:
         """The index of the accounting year that today falls in."""
         return next(i for i, year in enumerate(self.years) if year.start <= self.today <= year.end)
+
+    def new_line(self) -> int:
+        """The number of a new line of a booked invoice."""
+        self.next_line += 1
+        return self.next_line - 1
+
+    def new_document_line(self) -> int:
+        """The number of a new line of any other document."""
+        self.next_document_line += 1
+        return self.next_document_line - 1
 
     def first_product(self, *, accruing: bool) -> Product:
         """A product that shows much (a second unit, a department) and accrues, or does not."""
