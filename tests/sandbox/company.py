@@ -160,8 +160,7 @@ class Company:
         """
         world = self.world
         draft = self._take_draft(draft_number)
-        lines = [replace(ln, number=world.next_line + i) for i, ln in enumerate(draft.lines)]
-        world.next_line += len(lines)
+        lines = [replace(line, number=world.new_line()) for line in draft.lines]
         booked = replace(draft, status="booked", lines=lines, changed=None)
         return self._book_invoice(booked, number)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from tests.sandbox.books.rows import listing, path_of, ref, version
+from tests.sandbox.books.rows import linked, listing, path_of, ref, version
 from tests.sandbox.books.world import World
-from tests.sandbox.values import Link, Row
+from tests.sandbox.values import Row
 
 TODAY = date(2026, 11, 15)
 
@@ -109,11 +109,7 @@ def _rest_years(world: World) -> Iterator[Row]:
             "toDate": year.end,
             "closed": year.closed,
             "year": year.name,
-            "periods": Link(f"{path}/periods"),
-            "entries": Link(f"{path}/entries"),
-            "totals": Link(f"{path}/totals"),
-            "vouchers": Link(f"{path}/vouchers"),
-            "self": Link(path),
+            **linked(path, "periods", "entries", "totals", "vouchers"),
         }
 
 
@@ -128,9 +124,7 @@ def _rest_periods(world: World, name: str) -> Iterator[Row]:
             "fromDate": period.start,
             "toDate": period.end,
             "closed": period.closed,
-            "entries": Link(f"{path}/entries"),
-            "totals": Link(f"{path}/totals"),
-            "self": Link(path),
+            **linked(path, "entries", "totals"),
         }
 
 

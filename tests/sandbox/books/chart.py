@@ -178,21 +178,8 @@ BY_NUMBER = {account.number: account for account in ACCOUNTS}
 VAT_CODE_ACCOUNTS = {"U25": VAT_OUT, "I25": VAT_IN, "Rep": VAT_IN, "IY25": VAT_IN}
 
 
-def balances(world: World) -> dict[int, int]:
-    """The balance of every account, totals included, in øre of the base currency."""
-    return _with_totals(world.ledger.year_totals(world.current_year))
-
-
-def draft_balances(world: World) -> dict[int, int]:
-    """As ``balances``, with the entries in journals added."""
-    totals = world.ledger.year_totals(world.current_year)
-    for draft in world.drafts:
-        for number, amount in draft.effects():
-            totals[number] = totals.get(number, 0) + amount
-    return _with_totals(totals)
-
-
 def _with_totals(totals: dict[int, int]) -> dict[int, int]:
+    """The balance of every account, totals included, in øre of the base currency."""
     out = {}
     for account in ACCOUNTS:
         spans: tuple[tuple[int, int], ...] = ()
@@ -309,7 +296,12 @@ def _key_figure_codes(world: World) -> Iterator[Row]:
 
 def move_balances(world: World) -> None:
     """Bring every account row that was handed out up to the ledger."""
-    booked, drafted = balances(world), draft_balances(world)
+    totals = world.ledger.year_totals(world.current_year)
+    booked = _with_totals(totals)
+    for draft in world.drafts:
+        for number, amount in draft.effects():
+            totals[number] = totals.get(number, 0) + amount
+    drafted = _with_totals(totals)
     for row, number in world.balance_rows:
         row["balance"] = kr(booked[number])
         if "draftBalance" in row:

@@ -12,7 +12,7 @@ from datetime import date
 from tests.sandbox.books import chart
 from tests.sandbox.books.customers import GROUPS, Customer, contact_ref, location_ref, ref_of_first
 from tests.sandbox.books.money import kr
-from tests.sandbox.books.rows import listing, path_of, ref, ref_or_none, version
+from tests.sandbox.books.rows import linked, listing, path_of, ref, ref_or_none, version
 from tests.sandbox.books.world import World
 from tests.sandbox.values import Link, Row
 
@@ -71,11 +71,7 @@ def _rest_customer(world: World, customer: Customer) -> Row:
             "booked": Link(f"/invoices/totals/booked/customers/{customer.number}"),
             "self": Link(f"{path}/totals"),
         },
-        "invoices": {
-            "drafts": Link(f"{path}/invoices/drafts"),
-            "booked": Link(f"{path}/invoices/booked"),
-            "self": Link(f"{path}/invoices"),
-        },
+        "invoices": linked(f"{path}/invoices", "drafts", "booked"),
         "self": Link(path),
     }
     world.customer_rows[customer.number] = row

@@ -35,18 +35,6 @@ _PERIOD_FILTERS = (
 )
 
 
-def remainder(invoice: Document) -> int:
-    return invoice.entry.remainder if invoice.entry else 0
-
-
-def remainder_base(invoice: Document) -> int:
-    return invoice.entry.remainder_base if invoice.entry else 0
-
-
-def is_paid(invoice: Document) -> bool:
-    return remainder(invoice) == 0
-
-
 def invoice_numbered(world: World, number: str) -> Document | None:
     if not number.isdecimal():
         return None
@@ -62,8 +50,8 @@ def _header(invoice: Document) -> Row:
         # The order it came from, which is gone by now.
         "orderNumber": 400 + invoice.lines[0].number if invoice.full else None,
         **common_body(invoice, "booked"),
-        "remainder": wide(remainder(invoice)),
-        "remainderInBaseCurrency": wide(remainder_base(invoice)),
+        "remainder": wide(invoice.remainder),
+        "remainderInBaseCurrency": wide(invoice.remainder_base),
         "pdf": pdf(path),
         "sent": Link(f"{path}/sent"),
         "self": Link(path),
@@ -130,26 +118,24 @@ def _all(world: World) -> Lazy[Document]:
     return Lazy(world.invoices, _header)
 
 
-def is_overdue(world: World, invoice: Document) -> bool:
-    return not is_paid(invoice) and invoice.due < world.today
-
-
-def is_not_due(world: World, invoice: Document) -> bool:
-    return not is_paid(invoice) and invoice.due >= world.today
-
-
-def _view(wanted: Callable[[World, Document], bool], world: World) -> Lazy[Document]:
-    return Lazy([invoice for invoice in world.invoices if wanted(world, invoice)], _header)
-
-
 _VIEWS: dict[str, Callable[[World, Document], bool]] = {
-    "paid": lambda _, invoice: is_paid(invoice),
-    "unpaid": lambda _, invoice: not is_paid(invoice),
-    "overdue": is_overdue,
-    "not-due": is_not_due,
+    "paid": lambda _, invoice: invoice.remainder == 0,
+    "unpaid": lambda _, invoice: invoice.remainder != 0,
+    "overdue": lambda world, invoice: invoice.remainder != 0 and invoice.due < world.today,
+    "not-due": lambda world, invoice: invoice.remainder != 0 and invoice.due >= world.today,
 }
-for _name, _wanted in _VIEWS.items():
-    listing(f"rest:/invoices/{_name}")(partial(_view, _wanted))
+
+
+def _those(view: str, world: World) -> list[Document]:
+    return [invoice for invoice in world.invoices if _VIEWS[view](world, invoice)]
+
+
+def _view(view: str, world: World) -> Lazy[Document]:
+    return Lazy(_those(view, world), _header)
+
+
+for _name in _VIEWS:
+    listing(f"rest:/invoices/{_name}")(partial(_view, _name))
 
 
 @listing("rest:/invoices/sent", derived=True)
@@ -177,17 +163,18 @@ def _sent(world: World) -> Iterator[Row]:
 @listing("rest:/invoices/totals", derived=True)
 def _totals(world: World) -> Iterator[Row]:
     base = "/invoices/totals"
-    unpaid = [invoice for invoice in world.invoices if not is_paid(invoice)]
-    paid = [invoice for invoice in world.invoices if is_paid(invoice)]
-    overdue = [invoice for invoice in unpaid if is_overdue(world, invoice)]
-    not_due = [invoice for invoice in unpaid if not is_overdue(world, invoice)]
-    owed = _block(unpaid, "unpaid", f"{base}/booked/unpaid", open_part=True)
+    owed = _block(_those("unpaid", world), "unpaid", f"{base}/booked/unpaid", open_part=True)
     owed["overdue"] = _block(
-        overdue, "unpaid and overdue", f"{base}/booked/unpaid/overdue", open_part=True
+        _those("overdue", world),
+        "unpaid and overdue",
+        f"{base}/booked/unpaid/overdue",
+        open_part=True,
     )
-    owed["notOverdue"] = _block(not_due, "unpaid, not overdue", f"{base}/booked/unpaid/not-overdue")
+    owed["notOverdue"] = _block(
+        _those("not-due", world), "unpaid, not overdue", f"{base}/booked/unpaid/not-overdue"
+    )
     booked = _block(world.invoices, "booked", f"{base}/booked")
-    booked["paid"] = _block(paid, "paid", f"{base}/booked/paid")
+    booked["paid"] = _block(_those("paid", world), "paid", f"{base}/booked/paid")
     booked["unpaid"] = owed
     yield {
         "drafts": _block(world.draft_invoices, "draft", f"{base}/drafts"),
@@ -211,5 +198,5 @@ def _block(invoices: Sequence[Document], what: str, path: str, *, open_part: boo
         "self": Link(path),
     }
     if open_part:
-        row["grossRemainderInBaseCurrency"] = kr(sum(map(remainder_base, invoices)))
+        row["grossRemainderInBaseCurrency"] = kr(sum(i.remainder_base for i in invoices))
     return row

@@ -15,7 +15,7 @@ from tests.sandbox.books.ledger import (
     VOUCHER,
 )
 from tests.sandbox.books.money import kr, rate_value, to_base
-from tests.sandbox.books.rows import listing, padded, path_of, ref, ref_or_none, version
+from tests.sandbox.books.rows import linked, listing, padded, path_of, ref, ref_or_none, version
 from tests.sandbox.books.world import World
 from tests.sandbox.values import Link, Row, path_part
 
@@ -42,11 +42,7 @@ def _rest_journals(world: World) -> Iterator[Row]:
             "settings": settings,
             "vouchers": Link(f"{path}/vouchers"),
             "entries": Link(f"{path}/entries"),
-            "templates": {
-                "financeVoucher": Link(f"{path}/templates/financeVoucher"),
-                "manualCustomerInvoice": Link(f"{path}/templates/manualCustomerInvoice"),
-                "self": Link(f"{path}/templates"),
-            },
+            "templates": linked(f"{path}/templates", "financeVoucher", "manualCustomerInvoice"),
             "journalNumber": journal.number,
             "self": Link(path),
         }

@@ -117,22 +117,15 @@ def write_drafts(world: World, entries: int) -> list[Draft]:
     the larger the company is.
     """
     count = 1 if world.sparse else min(3_000, max(40, entries // 150))
-    dimension, project = "Dimension" in world.modules, "Project" in world.modules
     drafts: list[Draft] = []
     for turn in range(count):
         draft = _draft(world, turn)
         if turn < 10 and not world.sparse:
-            draft = replace(
-                draft,
-                project=1 if project else None,
-                cost_type=1 if project else None,
-                employee=1 if project else None,
-                department=(1, 100)[turn % 2] if dimension else None,
-                unit1=3 if dimension else None,
-                quantity1=1250 if dimension else None,
-                unit2=2 if dimension else None,
-                quantity2=100 if dimension else None,
-            )
+            if "Project" in world.modules:
+                draft = replace(draft, project=1, cost_type=1, employee=1)
+            if "Dimension" in world.modules:
+                draft = replace(draft, department=(1, 100)[turn % 2])
+                draft = replace(draft, unit1=3, quantity1=1250, unit2=2, quantity2=100)
         drafts.append(draft)
     return drafts
 

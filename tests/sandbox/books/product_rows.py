@@ -16,7 +16,7 @@ from tests.sandbox.books.products import (
     Product,
     group_numbered,
 )
-from tests.sandbox.books.rows import listing, path_of, ref, version
+from tests.sandbox.books.rows import linked, listing, path_of, ref, version
 from tests.sandbox.books.world import World
 from tests.sandbox.values import Link, Row
 
@@ -57,11 +57,7 @@ def _rest_product(product: Product, group: Row) -> Row:
         "productGroup": group,
         "unit": unit_body(product.unit) if product.unit else None,
         "departmentalDistribution": distribution_ref(product.department, with_kind=True),
-        "invoices": {
-            "drafts": Link(f"{path}/invoices/drafts"),
-            "booked": Link(f"{path}/invoices/booked"),
-            "self": Link(f"{path}/invoices"),
-        },
+        "invoices": linked(f"{path}/invoices", "drafts", "booked"),
         "pricing": {
             "currencySpecificSalesPrices": Link(f"{path}/pricing/currency-specific-sales-prices")
         },

@@ -1,4 +1,4 @@
-"""What every domain needs to write rows: references with links, versions, instants, lazy lists."""
+"""What every domain needs to write rows: references with linked, versions, instants, lazy lists."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ def path_of(key: str, value: str | int) -> str:
 def ref(key: str, value: str | int) -> Row:
     """A legacy REST reference object: the entity's key and a link to it."""
     return {key: value, "self": Link(path_of(key, value))}
+
+
+def linked(path: str, *names: str) -> Row:
+    """Links to what lies below a path, under its own name, and to the path itself."""
+    return {**{name: Link(f"{path}/{name}") for name in names}, "self": Link(path)}
 
 
 def ref_or_none(key: str, value: str | int | None) -> Row | None:

@@ -80,6 +80,14 @@ class Document:
         return sum(line.net + line.vat for line in self.lines)
 
     @property
+    def remainder(self) -> int:
+        return self.entry.remainder if self.entry else 0
+
+    @property
+    def remainder_base(self) -> int:
+        return self.entry.remainder_base if self.entry else 0
+
+    @property
     def net_base(self) -> int:
         return to_base(self.net, self.rate)
 
