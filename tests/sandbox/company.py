@@ -126,7 +126,8 @@ class Company:
         entries = [Entry(account, ore(amount), ore(amount)) for account, amount in lines]
         voucher = self.world.ledger.book(day, text, entries, first_number=first_number)
         self._changed(day)
-        self._tell_booked(entries[0].number, entries[-1].number)
+        first, last = entries[0].number, entries[-1].number
+        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
         return voucher
 
     def sell(
@@ -159,7 +160,7 @@ class Company:
             ValueError: the ``number`` picked by hand is taken.
         """
         world = self.world
-        draft = self._take_draft(draft_number)
+        draft = self._take("invoices", "drafts", draft_number)
         lines = [replace(line, number=world.new_line()) for line in draft.lines]
         booked = replace(draft, status="booked", lines=lines, changed=None)
         return self._book_invoice(booked, number)
@@ -170,7 +171,7 @@ class Company:
         Raises:
             KeyError: there is no such draft.
         """
-        self._take_draft(draft_number)
+        self._take("invoices", "drafts", draft_number)
         self._changed(self.world.today)
 
     def draft(self, kind: str, customer_number: int, product_number: str) -> int:
@@ -207,8 +208,9 @@ class Company:
         Raises:
             KeyError: there is no such document.
         """
-        documents = self._documents(kind, status)
-        document = documents[_place(documents, number)]
+        document = next((d for d in self._documents(kind, status) if d.number == number), None)
+        if document is None:
+            raise KeyError(number)
         document.due, document.changed = day, self._this_minute()
         self._changed(self.world.today)
         self._tell_document(kind, number)
@@ -219,8 +221,7 @@ class Company:
         Raises:
             KeyError: there is no such document.
         """
-        documents = self._documents(kind, status)
-        document = documents.pop(_place(documents, number))
+        document = self._take(kind, status, number)
         if to is not None:
             document.status, document.changed = to, self._this_minute()
             self._documents(kind, to).append(document)
@@ -262,7 +263,8 @@ class Company:
         first = ledger.next_number
         postings.receive(ledger, day, invoice.customer, [(invoice.entry, paid)])
         self._changed(day)
-        self._tell_booked(first, ledger.next_number - 1)
+        last = ledger.next_number - 1
+        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
 
     def unmatch(self, invoice_number: int) -> None:
         """Undo an invoice's latest match with a payment or credit note: both are open again.
@@ -303,9 +305,13 @@ class Company:
         self.world.changes.append(dimensions.Change(entry_number, dimension, had, key, at))
         self._changed(self.world.today)
 
-    def _take_draft(self, number: int) -> Document:
-        drafts = self.world.draft_invoices
-        return drafts.pop(_place(drafts, number))
+    def _take(self, kind: str, status: str, number: int) -> Document:
+        """Raises: KeyError: there is no such document."""
+        documents = self._documents(kind, status)
+        numbers = [document.number for document in documents]
+        if number not in numbers:
+            raise KeyError(number)
+        return documents.pop(numbers.index(number))
 
     def _documents(self, kind: str, status: str) -> list[Document]:
         if kind == "invoices":
@@ -331,9 +337,6 @@ class Company:
         self.tell("INVOICE_BOOKED", INVOICENO=number)
         return number
 
-    def _tell_booked(self, first: int, last: int) -> None:
-        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
-
     def _tell_document(self, kind: str, number: int, *, deleted: bool = False) -> None:
         if kind != "invoices":  # of drafts of invoices there is no event
             event = {"orders": "ORDER_UPDATED", "quotes": "QUOTE_UPDATED"}[kind]
@@ -352,14 +355,6 @@ class Company:
     def _move_balances(self) -> None:
         chart.move_balances(self.world)
         customer_rows.move_balances(self.world)
-
-
-def _place(documents: Sequence[Document], number: int) -> int:
-    """Raises: KeyError: there is no such document."""
-    numbers = [document.number for document in documents]
-    if number not in numbers:
-        raise KeyError(number)
-    return numbers.index(number)
 
 
 def build_company(
