@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from .facts import Endpoint
-from .grants import CompanyLike
+from .grants import Grant
 from .listing import Indexes, Listing, Memory
 from .query import Query
 from .render import Renderer
@@ -28,7 +28,7 @@ class Call:
 
     match: Match
     query: Query
-    company: CompanyLike
+    grant: Grant
     base_url: str
     path: str
     renderer: Renderer
@@ -57,8 +57,8 @@ class Call:
         """
         endpoint = self.endpoint
         with _COMPANIES:
-            rows = self.company.rows(endpoint.name, self.parents)
-        owner = (id(self.company), endpoint.name, self.parents)
+            rows = self.grant.rows(endpoint.name, self.parents)
+        owner = (id(self.grant.company), endpoint.name, self.parents)
         return Listing(endpoint, rows, self.renderer.zone, self.memory, owner)
 
     def picked(self, listing: Listing) -> Indexes:

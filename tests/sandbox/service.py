@@ -123,8 +123,7 @@ class Service:
         if renderer is None:
             renderer = Renderer(endpoint, self.base_url, self.zone)
             self._renderers[endpoint.name] = renderer
-        company = grant.seen if endpoint.name == "rest:/self" else grant.company
-        call = Call(found, query, company, self.base_url, path, renderer, self._memory)
+        call = Call(found, query, grant, self.base_url, path, renderer, self._memory)
         return rest.answer(call) if endpoint.is_rest else openapi.answer(call)
 
     def _metered(self, answer: Answer, agreement: int, cost: int) -> Answer:
