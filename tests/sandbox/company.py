@@ -10,19 +10,16 @@ from decimal import Decimal
 from random import Random
 
 from tests.sandbox.books import (  # noqa: F401  each of them has listings
-    agreement_rows,
+    agreement,
     budgets,
     calendar,
     chart,
-    customer_rows,
+    customers,
     dimensions,
     documents,
     invoices,
-    journal_rows,
-    ledger_rows,
     postings,
-    product_rows,
-    project_rows,
+    projects,
     subscriptions,
     suppliers,
 )
@@ -36,6 +33,7 @@ from tests.sandbox.books.products import build_products, build_special_prices
 from tests.sandbox.books.rows import DERIVED, LISTINGS, Lazy
 from tests.sandbox.books.sales import Document, add_line, make_document
 from tests.sandbox.books.story import Story
+from tests.sandbox.books.suppliers import build_suppliers
 from tests.sandbox.books.world import World
 from tests.sandbox.values import Row
 
@@ -354,7 +352,7 @@ class Company:
 
     def _move_balances(self) -> None:
         chart.move_balances(self.world)
-        customer_rows.move_balances(self.world)
+        customers.move_balances(self.world)
 
 
 def build_company(
@@ -375,14 +373,7 @@ def build_company(
     """
     years = calendar.build_years()
     count = min(8_000, max(4 if sparse else 16, entries // 18))
-    customers = build_customers(Random(f"{seed}/customers"), count, today, sparse=sparse)
-    bought_from = suppliers.build_suppliers(
-        Random(f"{seed}/suppliers"),
-        min(1_000, max(2 if sparse else 8, entries // 200)),
-        today,
-        sparse=sparse,
-    )
-    products = build_products(
+    sold = build_products(
         Random(f"{seed}/products"),
         count,
         today,
@@ -398,10 +389,15 @@ def build_company(
         modules,
         years,
         Ledger(years, finance_remainders=finance_remainders),
-        customers,
-        bought_from,
-        products,
-        [] if sparse else build_special_prices(products),
+        build_customers(Random(f"{seed}/customers"), count, today, sparse=sparse),
+        build_suppliers(
+            Random(f"{seed}/suppliers"),
+            min(1_000, max(2 if sparse else 8, entries // 200)),
+            today,
+            sparse=sparse,
+        ),
+        sold,
+        [] if sparse else build_special_prices(sold),
     )
     story(world, Random(f"{seed}/story"), entries).tell()
     documents.write_documents(world, Random(f"{seed}/documents"), entries)
