@@ -18,6 +18,7 @@ from tests.sandbox.company import Company
 
 AGREEMENT = 1234567
 
+
 def invoice(number: int) -> NewEvent:
     """An invoice was booked."""
     return NewEvent(AGREEMENT, "INVOICE_BOOKED", {"invoiceno": number})
