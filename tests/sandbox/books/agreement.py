@@ -71,23 +71,24 @@ CURRENCIES = (
     ("SEK", "Svenske kroner", "752"),
     ("USD", "Amerikanske dollar", "840"),
 )
-# Name, and whether it is barred, by number; so are the tables below, each with its own values.
+# By number: the name, and whether it is barred.
 DEPARTMENTS = {
     1: ("Salg", False),
     2: ("Værksted", False),
     3: ("Marked, web & PR", False),
     9: ("Nedlagt", True),
 }
-# A distribution of the company's own; departments get one each, under their own number.
+# Distributions of the company's own; departments get one each, under their own number.
 DISTRIBUTIONS = ((100, "60/40 salg og værksted", ((1, 60), (2, 40))),)
 _OWN = {number: (name, parts) for number, name, parts in DISTRIBUTIONS}
+# By number: the name, and whether it is deleted.
 LAYOUTS = {
     19: ("DK. std. m. bankoplys. 1.5", False),
     20: ("Dansk, uden logo", False),
     21: ("Eng. std. m. bankoplys.", False),
     22: ("Gammelt layout", True),
 }
-# With what each of them needs beside itself.
+# By number: the name, and what the type needs beside itself.
 PAYMENT_TYPES: dict[int, tuple[str, Row]] = {
     1: ("+71", {"fiSupplierNo": "81234567", "ocrLine": "000123456789012"}),
     2: ("+73", {"fiSupplierNo": "81234567", "message": "Faktura æ/7"}),
@@ -98,7 +99,7 @@ PAYMENT_TYPES: dict[int, tuple[str, Row]] = {
 }
 UNITS = {1: "stk.", 2: "timer", 3: "km", 4: "m²", 5: "à 1/2 kg"}
 VAT_TYPES = {1: "Udgående afgift, indland", 2: "Indgående afgift, indland", 5: "Erhvervelse"}
-# Name, and whether it is for customers and for suppliers.
+# By number: the name, whether customers and whether suppliers have it.
 VAT_ZONES = {
     1: ("Indland", True, True),
     2: ("EU", True, True),
