@@ -7,27 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import random
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from tap_visma_economic.webhooks.inbox import Inbox, NewEvent
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from tests.sandbox.company import Company
+from tests.sandbox.company import Company
 
 AGREEMENT = 1234567
-
-NAMED = {
-    "rest:/customers": ("CUSTOMER_UPDATED", "customerNumber"),
-    "rest:/suppliers": ("SUPPLIER_UPDATED", "supplierNumber"),
-    "rest:/products": ("PRODUCT_UPDATED", "productNumber"),
-    "projectsapi:/Projects": ("PROJECT_UPDATED", "number"),
-}
-"""Listings of rows with a name, whose edits an event reports."""
 
 
 def invoice(number: int) -> NewEvent:
@@ -53,37 +42,18 @@ class Hooks:
     """
 
     def __init__(self, company: Company) -> None:
-        self._company = company
-        self._before = self._seen()
+        self._told: list[NewEvent] = []
+        company.tell = self._tell
 
     def events(self) -> list[NewEvent]:
         """The events since the last call."""
-        before, self._before = self._before, self._seen()
-        now = self._before
-        changed = [thing for thing in {**before, **now} if before.get(thing) != now.get(thing)]
-        booked = [number for kind, number in changed if kind == "INVOICE_BOOKED"]
-        events = [invoice(number) for number in booked]
-        if not booked and ("JOURNAL_BOOKED", 0) in changed:
-            events.append(journal())
-        events += [
-            updated(kind.removesuffix("_UPDATED"), number)
-            for kind, number in changed
-            if kind.endswith("_UPDATED")
-        ]
-        return events
+        told, self._told = self._told, []
+        return told
 
-    def _seen(self) -> dict[tuple[str, Any], Any]:
-        world = self._company.world
-        seen: dict[tuple[str, Any], Any] = {}
-        for listing, (kind, key) in NAMED.items():
-            rows: Any = self._company.rows(listing)
-            seen |= {(kind, row[key]): row["name"] for row in rows}
-        for kind, documents in (("ORDER_UPDATED", world.orders), ("QUOTE_UPDATED", world.quotes)):
-            for status, some in documents.items():
-                seen |= {(kind, one.number): (status, one.due) for one in some}
-        seen |= {("INVOICE_BOOKED", one.number): True for one in world.invoices}
-        seen["JOURNAL_BOOKED", 0] = len(world.ledger.entries)
-        return seen
+    def _tell(self, event: str, /, *, deleted: bool = False, **fields: str | int) -> None:
+        # Whether a deletion has a new number is not known: here it is the old one.
+        numbers = {name.lower(): value or fields["OLDNUMBER"] for name, value in fields.items()}
+        self._told.append(NewEvent(AGREEMENT, event, numbers))
 
 
 class Disorder:

@@ -195,7 +195,7 @@ class YearOfEvents:
 
 def test_after_every_event_run_of_some_days_the_named_rows_equal_the_books(tmp_path: Path) -> None:
     """And after every nightly run all rows do."""
-    year = YearOfEvents(tmp_path, days=3, seed=7)
+    year = YearOfEvents(tmp_path, days=3, seed=3)
     year.pass_by()
     assert year.named > 3
     assert year.quiet

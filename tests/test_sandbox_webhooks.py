@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
-from contextlib import contextmanager
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.life import Life
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.client import Answer, get
-from tests.sandbox.company import build_company
-from tests.sandbox.deliveries import FORMS, Deliveries, Disorder
+from tests.sandbox.company import Company, build_company
+from tests.sandbox.deliveries import FORMS, Deliveries, Delivery, Disorder
 from tests.sandbox.webhooks import EVENT_TYPES, LISTING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.sandbox.company import Company
 
 API = "/webhooksapi/v1.0.0"
 HOOK = {
@@ -146,10 +139,7 @@ def test_what_is_read_only_stays(sandbox: Sandbox, company: Company) -> None:
     write(sandbox, "POST", HOOK)
     sandbox.webhooks.read_only.add((company.agreement_number, "INVOICE_BOOKED"))
     (hook,) = listed(sandbox)
-    for answer in (
-        write(sandbox, "PUT", hook),
-        write(sandbox, "DELETE", event="INVOICE_BOOKED"),
-    ):
+    for answer in (write(sandbox, "PUT", hook), write(sandbox, "DELETE", event="INVOICE_BOOKED")):
         assert answer.json["errorCode"] == "WebhookReadOnly"
     assert listed(sandbox) == [hook]
 
@@ -192,45 +182,27 @@ def test_a_write_whose_answer_is_lost_is_done_and_one_that_failed_is_not(sandbox
 # Firing
 
 
-class Receiver:
-    """What comes in over HTTP, and what is answered."""
+class Fired(Deliveries):
+    """Deliveries of what happens to a company, to a receiver that keeps them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, sandbox: Sandbox, company: Company, disorder: Disorder | None = None
+    ) -> None:
+        super().__init__(sandbox.webhooks, {}, disorder)
+        self.watch(company)
         self.status = 200
-        self.got: list[tuple[str, str, dict[str, str], str]] = []
-
-    @contextmanager
-    def listening(self) -> Iterator[str]:
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-                receiver.got.append((self.command, self.path, dict(self.headers), body))
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_GET = do_POST  # noqa: N815
-
-            def log_message(self, *_: Any) -> None: ...
-
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-            server.shutdown()
-            thread.join()
+        self.got: list[Delivery] = []
 
     @property
     def bodies(self) -> list[str]:
-        return [body for _, _, _, body in self.got]
+        return [one.body.decode() for one in self.got]
+
+    def _send(self, one: Delivery) -> int:
+        self.got.append(one)
+        return self.status
 
 
-@contextmanager
-def fired(
-    sandbox: Sandbox, company: Company, disorder: Disorder | None = None
-) -> Iterator[tuple[Deliveries, Receiver]]:
+def fired(sandbox: Sandbox, company: Company, disorder: Disorder | None = None) -> Fired:
     """A webhook for each event, and a receiver for them."""
     types: Any = company.rows(EVENT_TYPES)
     for row in types:
@@ -242,52 +214,45 @@ def fired(
             "postData": "\n".join(f"{name}=[{name}]" for name in fields),
         }
         assert write(sandbox, "POST", hook).status == 201
-    receiver = Receiver()
-    with receiver.listening() as url:
-        routes = {"https://hooks.example.dk": url}
-        deliveries = Deliveries(sandbox.webhooks, routes, disorder)
-        deliveries.watch(company)
-        yield deliveries, receiver
+    return Fired(sandbox, company, disorder)
 
 
 def test_what_happens_is_sent_as_the_webhook_says(sandbox: Sandbox, company: Company) -> None:
-    with fired(sandbox, company) as (deliveries, receiver):
-        customer = company.world.customers[0].number
-        number = company.sell(customer, company.world.products[0].number)
-        assert receiver.got == [], "not at once"
-        deliveries.deliver()
-        ((method, path, headers, body),) = receiver.got
-        assert (method, path) == ("POST", "/1234567/INVOICE_BOOKED")
-        assert body == f"INVOICENO={number}"
-        assert (headers["X-Secret"], headers["Content-Type"]) == ("s3cr3t", "text/plain")
-        company.book(company.world.today, "Bilag", [(3410, Decimal(1)), (5820, Decimal(-1))])
-        order = company.draft("orders", customer, company.world.products[0].number)
-        company.draft("invoices", customer, company.world.products[0].number)  # no event
-        company.rename_project(1, "Nyt navn")
-        deliveries.deliver()
-        last = company.world.ledger.next_number - 1
-        assert receiver.bodies[1:] == [
-            f"DAYBOOKNO=1\nFROMSERIALNO={last - 1}\nTOSERIALNO={last}",
-            f"OLDNUMBER={order}\nNEWNUMBER={order}",
-            "OLDNUMBER=1\nNEWNUMBER=1",
-        ]
+    deliveries = fired(sandbox, company)
+    customer = company.world.customers[0].number
+    number = company.sell(customer, company.world.products[0].number)
+    assert deliveries.got == [], "not at once"
+    deliveries.deliver()
+    (one,) = deliveries.got
+    assert (one.method, one.url) == ("POST", "https://hooks.example.dk/1234567/INVOICE_BOOKED")
+    assert one.body.decode() == f"INVOICENO={number}"
+    assert one.headers == {"X-Secret": "s3cr3t", "Content-Type": "text/plain"}
+    company.book(company.world.today, "Bilag", [(3410, Decimal(1)), (5820, Decimal(-1))])
+    order = company.draft("orders", customer, company.world.products[0].number)
+    company.draft("invoices", customer, company.world.products[0].number)  # no event
+    company.rename_project(1, "Nyt navn")
+    deliveries.deliver()
+    last = company.world.ledger.next_number - 1
+    assert deliveries.bodies[1:] == [
+        f"DAYBOOKNO=1\nFROMSERIALNO={last - 1}\nTOSERIALNO={last}",
+        f"OLDNUMBER={order}\nNEWNUMBER={order}",
+        "OLDNUMBER=1\nNEWNUMBER=1",
+    ]
 
 
 def test_a_life_fires_every_kind_of_event() -> None:
     life = Life(3, entries=300)
     life.company.rows(LISTING).clear()  # type: ignore[attr-defined]
-    with (
-        Sandbox({"demo": Grant(life.company)}) as sandbox,
-        fired(sandbox, life.company) as (deliveries, receiver),
-    ):
-        for _ in range(60):
-            life.dawns()
-            for _ in range(3):
-                life.happens()
-        deliveries.deliver()
-        types: Any = life.company.rows(EVENT_TYPES)
-        assert {one.event for one in deliveries.done} == {row["name"] for row in types}
-        assert any("NEWNUMBER=" in body.splitlines() for body in receiver.bodies), "deletions"
+    with Sandbox({"demo": Grant(life.company)}) as sandbox:
+        deliveries = fired(sandbox, life.company)
+    for _ in range(60):
+        life.dawns()
+        for _ in range(3):
+            life.happens()
+    deliveries.deliver()
+    types: Any = life.company.rows(EVENT_TYPES)
+    assert {one.event for one in deliveries.done} == {row["name"] for row in types}
+    assert any("NEWNUMBER=" in body.splitlines() for body in deliveries.bodies), "deletions"
 
 
 def sold(company: Company, times: int = 60) -> list[str]:
@@ -298,92 +263,86 @@ def sold(company: Company, times: int = 60) -> list[str]:
 
 def test_events_are_lost_doubled_late_and_reordered(sandbox: Sandbox, company: Company) -> None:
     disorder = Disorder(lost=0.2, doubled=0.2, late=0.5, reordered=True, seed=5)
-    with fired(sandbox, company, disorder) as (deliveries, receiver):
-        right = sold(company)
-        deliveries.deliver()
-        assert deliveries.waiting, "some are late"
-        before = len(receiver.got)
-        deliveries.deliver(everything=True)
-        assert len(receiver.got) > before
-        assert deliveries.waiting == []
-        got = receiver.bodies
-        assert deliveries.lost
-        lost = {one.body.decode() for one in deliveries.lost}
-        assert set(got) == set(right) - lost
-        assert len(got) > len(set(got)), "some are doubled"
-        assert got != sorted(got, key=right.index)
+    deliveries = fired(sandbox, company, disorder)
+    right = sold(company)
+    deliveries.deliver()
+    assert deliveries.waiting, "some are late"
+    before = len(deliveries.got)
+    deliveries.deliver(everything=True)
+    assert len(deliveries.got) > before
+    assert deliveries.waiting == []
+    got = deliveries.bodies
+    assert deliveries.lost
+    lost = {one.body.decode() for one in deliveries.lost}
+    assert set(got) == set(right) - lost
+    assert len(got) > len(set(got)), "some are doubled"
+    assert got != sorted(got, key=right.index)
 
 
 def test_bodies_come_in_every_form(sandbox: Sandbox, company: Company) -> None:
-    with fired(sandbox, company, Disorder(forms=FORMS)) as (deliveries, receiver):
-        number = sold(company)[0].removeprefix("INVOICENO=")
-        deliveries.deliver()
-        first = {body.replace(number, "N") for body in receiver.bodies}
-        assert len(first) > 3
-        kinds = {headers.get("Content-Type") for _, _, headers, _ in receiver.got}
-        assert kinds == {
-            "text/plain",
-            "application/json",
-            "application/json; charset=utf-8",
-            "application/x-www-form-urlencoded",
-            None,
-        }
-        assert any("?INVOICENO=" in path for _, path, _, _ in receiver.got)
-        assert any(body.startswith("invoiceno=") for body in receiver.bodies)
+    deliveries = fired(sandbox, company, Disorder(forms=FORMS))
+    number = sold(company)[0].removeprefix("INVOICENO=")
+    deliveries.deliver()
+    first = {body.replace(number, "N") for body in deliveries.bodies}
+    assert len(first) > 3
+    kinds = {one.headers.get("Content-Type") for one in deliveries.got}
+    assert kinds == {
+        "text/plain",
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/x-www-form-urlencoded",
+        None,
+    }
+    assert any("?INVOICENO=" in one.url for one in deliveries.got)
+    assert any(body.startswith("invoiceno=") for body in deliveries.bodies)
 
 
 def test_a_webhook_whose_receiver_fails_is_repeated_and_then_switched_off(
     sandbox: Sandbox, company: Company
 ) -> None:
-    with fired(sandbox, company, Disorder(tries=3, disables_after=5)) as (deliveries, receiver):
-        receiver.status = 503
-        sold(company, 2)
-        for _ in range(3):
-            deliveries.deliver()
-        assert [one.statuses for one in deliveries.done] == [[503] * 3] * 2
-        hook = get(sandbox, f"{API}/webhooks/INVOICE_BOOKED").json
-        assert (hook["isDisabled"], "lastDisabledDate" in hook) == (True, True)
-        receiver.status = 200
-        sold(company, 1)
-        assert deliveries.waiting == [], "nothing is sent of what happens while it is off"
-        del hook["isDisabled"]
-        assert write(sandbox, "PUT", hook).status == 204
-        (body,) = sold(company, 1)
+    deliveries = fired(sandbox, company, Disorder(tries=3, disables_after=5))
+    deliveries.status = 503
+    sold(company, 2)
+    for _ in range(3):
         deliveries.deliver()
-        assert receiver.bodies[-1] == body
+    assert [one.statuses for one in deliveries.done] == [[503] * 3] * 2
+    hook = get(sandbox, f"{API}/webhooks/INVOICE_BOOKED").json
+    assert (hook["isDisabled"], "lastDisabledDate" in hook) == (True, True)
+    deliveries.status = 200
+    sold(company, 1)
+    assert deliveries.waiting == [], "nothing is sent of what happens while it is off"
+    del hook["isDisabled"]
+    assert write(sandbox, "PUT", hook).status == 204
+    (body,) = sold(company, 1)
+    deliveries.deliver()
+    assert deliveries.bodies[-1] == body
 
 
 def test_whether_deletions_are_events_is_not_known(sandbox: Sandbox, company: Company) -> None:
     customer, product = company.world.customers[0].number, company.world.products[0].number
-    with fired(sandbox, company) as (deliveries, receiver):
-        order = company.draft("orders", customer, product)
-        company.forward("orders", "drafts", order, None)
-        deliveries.deliver()
-        assert receiver.bodies[-1] == f"OLDNUMBER={order}\nNEWNUMBER="
-        deliveries.disorder.deletions = False
-        order = company.draft("orders", customer, product)
-        company.forward("orders", "drafts", order, None)
-        deliveries.deliver()
-        assert receiver.bodies[-1] == f"OLDNUMBER={order}\nNEWNUMBER={order}"
+    deliveries = fired(sandbox, company)
+    order = company.draft("orders", customer, product)
+    company.forward("orders", "drafts", order, None)
+    deliveries.deliver()
+    assert deliveries.bodies[-1] == f"OLDNUMBER={order}\nNEWNUMBER="
+    deliveries.disorder.deletions = False
+    order = company.draft("orders", customer, product)
+    company.forward("orders", "drafts", order, None)
+    deliveries.deliver()
+    assert deliveries.bodies[-1] == f"OLDNUMBER={order}\nNEWNUMBER={order}"
 
 
 def test_webhooks_made_by_hand_fire_too(sandbox: Sandbox, company: Company) -> None:
-    by_hand = {
-        **HOOK,
-        "url": "https://hooks.example.dk/hmac/1234567/INVOICE_BOOKED?n=[INVOICENO]",
-        "customHeaders": [],
-    }
+    url = "https://hooks.example.dk/hmac/1234567/INVOICE_BOOKED?n=[INVOICENO]"
+    by_hand = {**HOOK, "url": url, "customHeaders": []}
     sandbox.webhooks.unlisted[1234567, "INVOICE_BOOKED"] = by_hand
-    receiver = Receiver()
-    with receiver.listening() as url:
-        deliveries = Deliveries(sandbox.webhooks, {"https://hooks.example.dk": url})
-        deliveries.watch(company)
-        (body,) = sold(company, 1)
-        deliveries.deliver()
-        deliveries.disorder.forms = ("query",)
-        sold(company, 1)
-        deliveries.deliver()
-        number = body.removeprefix("INVOICENO=")
-        path = f"/hmac/1234567/INVOICE_BOOKED?n={number}"
-        assert receiver.got[0][:2] == ("POST", path)
-        assert receiver.got[1][0] == "GET"
+    deliveries = Fired(sandbox, company)
+    (body,) = sold(company, 1)
+    deliveries.deliver()
+    deliveries.disorder.forms = ("query",)
+    sold(company, 1)
+    deliveries.deliver()
+    posted, gotten = deliveries.got
+    number = body.removeprefix("INVOICENO=")
+    assert (posted.method, posted.url) == ("POST", url.replace("[INVOICENO]", number))
+    assert gotten.method == "GET"

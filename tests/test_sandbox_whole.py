@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -15,15 +16,10 @@ import pytest
 
 from tests.sandbox import Sandbox
 from tests.sandbox.client import get
-from tests.sandbox.facts import FACTS
+from tests.sandbox.facts import FACTS, Endpoint
 from tests.sandbox.matching import getter
 from tests.sandbox.standard import standard_grants
 from tests.sandbox.values import path_part
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.sandbox.facts import Endpoint
 
 # A parent's listing and the property whose value stands in the path, per path parameter.
 PARENTS = {
@@ -40,7 +36,7 @@ PARENTS = {
         "number",
     ),
 }
-LISTINGS = [name for name, fact in FACTS.items() if fact.kind in ("collection", "cursor", "paged")]
+LISTINGS = [name for name, fact in FACTS.items() if fact.kind != "singleton"]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +93,7 @@ def read(sandbox: Sandbox, name: str, params: tuple[str, ...]) -> list[Any]:
                 return rows
             cursor = body["cursor"]
     size, pages = (1000, "pagesize") if fact.is_rest else (100, "pageSize")
-    target = path(fact, fact.path if fact.is_rest else fact.paged or "", params)
+    target = path(fact, fact.path if fact.is_rest else fact.paged or fact.path, params)
     for number in range(101):
         page = get(sandbox, f"{target}?{pages}={size}&skippages={number}").rows
         rows += page

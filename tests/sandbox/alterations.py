@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from .answers import Answer, error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .faults import Fault
-    from .service import Service
+from .faults import Fault
+from .service import Service
 
 WEB_PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 _HTML = "text/html; charset=UTF-8"
+_PAGES = {"same_cursor", "next_page", "page_before", "rows_again", "last_page", "empty_page"}
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -68,14 +65,13 @@ def altered(
         return Answer(status, b"", _HTML, {**answer.headers, "Location": fault.to})
     if fault.kind == "status":
         return _failed(answer, fault, path, service)
-    change = _PAGES.get(fault.kind)
-    if change is None or answer.status != HTTPStatus.OK:
+    if fault.kind not in _PAGES or answer.status != HTTPStatus.OK:
         return answer
     page = _decode(answer.body)
     if isinstance(page, int) or not (isinstance(page, list) or _name_of_rows(page) in page):
         return answer  # a count or a single row
     query_of = dict(parse_qsl(query))
-    changed = change(page, fault, query_of, _decode(before) if before else None)
+    changed = _changed(page, fault, query_of, _decode(before) if before else None)
     return Answer(answer.status, _encode(changed), answer.content_type, answer.headers)
 
 
@@ -92,44 +88,31 @@ def _failed(answer: Answer, fault: Fault, path: str, service: Service) -> Answer
     return changed
 
 
-def _same_cursor(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
-    return {**page, "cursor": query.get("cursor", "1")} if "items" in page else page
-
-
-def _next_page(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
+def _changed(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
+    """The page that a fault makes of the right one; the same where it has nothing to change."""
     pagination = page.get("pagination") if isinstance(page, dict) else None
-    if pagination is None:
-        return page
-    to = fault.to or pagination.get("firstPage")
-    return {**page, "pagination": {**pagination, "nextPage": to}}
-
-
-def _page_before(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
-    if before is None:
-        return page
-    old, own = _rows(before), _rows(page)
-    rows = old if fault.rows is None else [*old[-fault.rows :], *own][: len(own)]
-    return _with_rows(page, rows)
-
-
-def _rows_again(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
-    if before is None:
-        return page
-    return _with_rows(page, [*_rows(before)[-(fault.rows or 1) :], *_rows(page)])
-
-
-def _last_page(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
-    last = {name: value for name, value in page.items() if name != "cursor"}
-    if "pagination" in last:
-        last["pagination"] = {k: v for k, v in last["pagination"].items() if k != "nextPage"}
-    return last
-
-
-def _empty_page(page: Any, fault: Fault, query: dict[str, str], before: Any) -> Any:
-    followed = isinstance(page, dict) and (
-        page.get("cursor") or page.get("pagination", {}).get("nextPage")
-    )
-    return _with_rows(page, []) if followed else page
+    changed = page
+    match fault.kind:
+        case "same_cursor" if "items" in page:
+            changed = {**page, "cursor": query.get("cursor", "1")}
+        case "next_page" if pagination:
+            to = fault.to or pagination.get("firstPage")
+            changed = {**page, "pagination": {**pagination, "nextPage": to}}
+        case "page_before" if before is not None:
+            old, own = _rows(before), _rows(page)
+            rows = old if fault.rows is None else [*old[-fault.rows :], *own][: len(own)]
+            changed = _with_rows(page, rows)
+        case "rows_again" if before is not None:
+            changed = _with_rows(page, [*_rows(before)[-(fault.rows or 1) :], *_rows(page)])
+        case "last_page":
+            changed = {name: value for name, value in page.items() if name != "cursor"}
+            if pagination:
+                last = {name: value for name, value in pagination.items() if name != "nextPage"}
+                changed["pagination"] = last
+        case "empty_page" if isinstance(page, dict):
+            if page.get("cursor") or (pagination or {}).get("nextPage"):
+                changed = _with_rows(page, [])
+    return changed
 
 
 def _rows(page: Any) -> list[Any]:
@@ -142,13 +125,3 @@ def _with_rows(page: Any, rows: list[Any]) -> Any:
 
 def _name_of_rows(page: dict[str, Any]) -> str:
     return "items" if "items" in page else "collection"
-
-
-_PAGES: dict[str, Callable[[Any, Fault, dict[str, str], Any], Any]] = {
-    "same_cursor": _same_cursor,
-    "next_page": _next_page,
-    "page_before": _page_before,
-    "rows_again": _rows_again,
-    "last_page": _last_page,
-    "empty_page": _empty_page,
-}

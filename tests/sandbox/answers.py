@@ -6,34 +6,25 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .facts import FACTS
-
-if TYPE_CHECKING:
-    from .facts import Endpoint
+from .facts import FACTS, Endpoint
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
-_SECTIONS = {
-    400: "15.5.1",
-    401: "15.5.2",
-    403: "15.5.4",
-    404: "15.5.5",
-    405: "15.5.6",
-    410: "15.5.11",
-}
+# Titles, and the sections of RFC 9110 that the errors of the OpenAPI family cite.
 _TITLES = {
-    400: "Bad request.",
-    401: "Unauthorized access.",
-    403: "Access forbidden.",
-    404: "Resource not found.",
-    405: "Method not allowed.",
-    410: "Gone.",
-    429: "Too many requests.",
-    500: "Internal server error.",
+    400: ("Bad request.", "15.5.1"),
+    401: ("Unauthorized access.", "15.5.2"),
+    403: ("Access forbidden.", "15.5.4"),
+    404: ("Resource not found.", "15.5.5"),
+    405: ("Method not allowed.", "15.5.6"),
+    410: ("Gone.", "15.5.11"),
+    429: ("Too many requests.", "15.6.1"),
+    500: ("Internal server error.", "15.6.1"),
 }
+_OTHER = ("Error.", "15.6.1")
 _CODES = {404: "ResourceNotFound"}
 _OPERATORS = {
     "Equals": "$eq:",
@@ -78,7 +69,8 @@ def _now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _encoded(body: dict[str, Any]) -> bytes:
+def encoded(body: dict[str, Any]) -> bytes:
+    """A body as JSON."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -93,7 +85,7 @@ def rest_error(status: int, message: str, *, hint: str | None = None, **more: An
         "logTime": _now(),
         **{name: value for name, value in more.items() if name != "errorCode"},
     }
-    return Answer(status, _encoded(body))
+    return Answer(status, encoded(body))
 
 
 def rest_filter_error(message: str, endpoint: Endpoint) -> Answer:
@@ -120,10 +112,10 @@ def problem(
     errors: list[dict[str, Any]] | None = None,
 ) -> Answer:
     """An error of the OpenAPI family (``application/problem+json``)."""
-    section = _SECTIONS.get(status, "15.6.1")
+    usual, section = _TITLES.get(status, _OTHER)
     body = {
         "type": f"https://tools.ietf.org/html/rfc9110#section-{section}",
-        "title": title or _TITLES.get(status, "Error."),
+        "title": title or usual,
         "status": status,
         "detail": detail,
         "errors": errors or [],
@@ -131,7 +123,7 @@ def problem(
         "traceTimeUtc": _now(),
         "errorCode": code or _CODES.get(status),
     }
-    return Answer(status, _encoded({k: v for k, v in body.items() if v is not None}), PROBLEM)
+    return Answer(status, encoded({k: v for k, v in body.items() if v is not None}), PROBLEM)
 
 
 def bad_request(message: str, code: str, property_: str | None = None) -> Answer:
@@ -149,4 +141,4 @@ def error(path: str, status: int, message: str = "") -> Answer:
     """An error in the form of the API that the path belongs to."""
     if is_openapi(path):
         return problem(status, detail=message)
-    return rest_error(status, message or _TITLES.get(status, "Error."))
+    return rest_error(status, message or _TITLES.get(status, _OTHER)[0])

@@ -11,17 +11,14 @@ administrator of all of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from .answers import Answer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .grants import Grant
-    from .query import Query
+from .grants import Grant
+from .query import Query
 
 PATH = "/secure/api1/requestaccess.aspx"
 APP_NAME = "Warehouse sync"

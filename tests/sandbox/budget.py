@@ -10,12 +10,9 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Literal
 
 DEFAULT_FORM = "token-limit-{limit}-per-{window}-seconds: {figure}/{limit}"
 
@@ -35,7 +32,7 @@ class Budget:
         window: seconds in which an empty bucket fills up again.
         form: the header's text, with ``{limit}``, ``{window}`` and ``{figure}``.
         counts: what the figure says: tokens used, or tokens left.
-        retry_after: how a 429 tells when to come back: in seconds, as an HTTP date, or not at all.
+        retry_after: whether a 429 tells in how many seconds to come back.
         headers: whether answers carry the two headers.
         enabled: whether calls are refused when the bucket is empty.
         call_cost: a fixed text for X-CallCost in place of the cost (``L`` was seen).
@@ -45,7 +42,7 @@ class Budget:
     window: float = 60
     form: str = DEFAULT_FORM
     counts: Literal["used", "left"] = "used"
-    retry_after: Literal["seconds", "date"] | None = None
+    retry_after: Literal["seconds"] | None = None
     headers: bool = True
     enabled: bool = True
     call_cost: str | None = None
@@ -101,6 +98,4 @@ class Budget:
             return {}
         missing = self.used(agreement) + cost - self.limit
         seconds = max(1, math.ceil(missing * self.window / self.limit))
-        if self.retry_after == "seconds":
-            return {"Retry-After": str(seconds)}
-        return {"Retry-After": formatdate(time.time() + seconds, usegmt=True)}
+        return {"Retry-After": str(seconds)}

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from .listing import Listing
-
-if TYPE_CHECKING:
-    from .facts import Endpoint
-    from .grants import CompanyLike
-    from .listing import Indexes, Memory
-    from .query import Query
-    from .render import Renderer
-    from .routes import Match
-
+from .facts import Endpoint
+from .grants import Grant
+from .listing import Indexes, Listing, Memory
+from .query import Query
+from .render import Renderer
+from .routes import Match
 
 # A company makes a listing when it is first asked for, and must not make it twice.
 _COMPANIES = Lock()
@@ -33,7 +28,7 @@ class Call:
 
     match: Match
     query: Query
-    company: CompanyLike
+    grant: Grant
     base_url: str
     path: str
     renderer: Renderer
@@ -62,9 +57,14 @@ class Call:
         """
         endpoint = self.endpoint
         with _COMPANIES:
-            rows = self.company.rows(endpoint.name, self.parents)
-        owner = (id(self.company), endpoint.name, self.parents)
+            rows = self.grant.rows(endpoint.name, self.parents)
+        owner = (id(self.grant.company), endpoint.name, self.parents)
         return Listing(endpoint, rows, self.renderer.zone, self.memory, owner)
+
+    def picked(self, listing: Listing) -> Indexes:
+        """The rows that the path picks, or all where it picks none."""
+        by = self.by
+        return listing.where(tuple(by), tuple(by.values())) if by else range(len(listing.rows))
 
     def text(self, listing: Listing, indexes: Indexes) -> str:
         """Rows as the inside of a JSON array."""

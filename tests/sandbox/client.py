@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .server import Sandbox
+from .server import Sandbox
 
 
 @dataclass(frozen=True)

@@ -3,63 +3,41 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from datetime import date, datetime
+from decimal import Decimal
+from random import Random
 
-from tests.sandbox.books import (
-    agreement_rows,
+from tests.sandbox.books import (  # noqa: F401  each of them has listings
+    agreement,
     budgets,
     calendar,
     chart,
-    customer_rows,
+    customers,
     dimensions,
     documents,
     invoices,
-    journal_rows,
-    ledger_rows,
     postings,
-    product_rows,
-    project_rows,
+    projects,
     subscriptions,
     suppliers,
 )
-from tests.sandbox.books.agreement import ALL_MODULES
+from tests.sandbox.books.agreement import MODULES
 from tests.sandbox.books.calendar import TODAY
-from tests.sandbox.books.documents import STATUSES
-from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.customers import build_customers
+from tests.sandbox.books.journals import write_drafts
+from tests.sandbox.books.ledger import Entry, Ledger
 from tests.sandbox.books.money import ore
-from tests.sandbox.books.sales import Document, make_line
+from tests.sandbox.books.products import build_products, build_special_prices
+from tests.sandbox.books.rows import DERIVED, LISTINGS, Lazy
+from tests.sandbox.books.sales import Document, add_line, make_document
 from tests.sandbox.books.story import Story
-from tests.sandbox.books.world import build_world
+from tests.sandbox.books.suppliers import build_suppliers
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
-    from decimal import Decimal
-
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
-
-ALL = ALL_MODULES
-_DOMAINS = (
-    agreement_rows,
-    budgets,
-    calendar,
-    chart,
-    customer_rows,
-    dimensions,
-    documents,
-    invoices,
-    journal_rows,
-    ledger_rows,
-    product_rows,
-    project_rows,
-    subscriptions,
-    suppliers,
-)
-LISTINGS: dict[str, Listing] = {key: f for domain in _DOMAINS for key, f in domain.LISTINGS.items()}
-
-
+ALL = frozenset(MODULES)
 _FIRST_DRAFT = 50_000  # above the numbers that the documents of the past have
 # The paid module that a whole API needs, and what it serves without.
 _MODULES = {
@@ -68,35 +46,6 @@ _MODULES = {
     "subscriptionsapi": "Subscription",
 }
 _WITHOUT_MODULE = {"projectsapi:/Employees", "projectsapi:/EmployeeGroups"}
-# Listings that follow from the ledger or the documents: an event makes them anew.
-_DERIVED = frozenset(
-    {
-        "rest:/accounting-years/{accountingYear}/totals",
-        "rest:/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals",
-        "rest:/invoices/drafts",
-        "q2capi:/invoices/drafts",
-        "q2capi:/invoices/drafts/lines",
-        "q2capi:/orders/{documentStatus}/lines",
-        "q2capi:/quotes/{documentStatus}/lines",
-        *(f"rest:/{kind}/{status}" for kind in ("orders", "quotes") for status in STATUSES),
-        "rest:/invoices/booked/{bookedInvoiceNumber}",
-        "rest:/invoices/sent",
-        "rest:/invoices/totals",
-        "projectsapi:/Projects",
-        "dimensionsapi:/dimension-data/sales-document-lines",
-        *calendar.LISTINGS,
-    }
-)
-
-
-class Tell(Protocol):
-    """Takes the news that something has happened."""
-
-    def __call__(self, event: str, /, *, deleted: bool = False, **fields: str | int) -> None: ...
-
-
-def _tell_nobody(event: str, /, *, deleted: bool = False, **fields: str | int) -> None:
-    pass
 
 
 class Company:
@@ -119,7 +68,7 @@ class Company:
         self.modules = world.modules
         self._kept: dict[tuple[str, tuple[str, ...]], Sequence[Row]] = {}
         self._undone: dict[int, tuple[tuple[Entry, Entry], tuple[int, int]]] = {}
-        self.tell: Tell = _tell_nobody
+        self.tell: Callable[..., None] = lambda *_, **__: None
 
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
         """All rows of a listing in its default order.
@@ -141,11 +90,12 @@ class Company:
         kept = self._kept.get((endpoint, params))
         if kept is not None:
             return kept
-        shown = self._balances_shown()
-        listed = LISTINGS[endpoint]
-        rows = listed(self.world, params) if self._has_module(endpoint) else []
+        balances = self.world.balance_rows, self.world.customer_rows
+        shown = sum(map(len, balances))
+        listed = LISTINGS[endpoint](self.world, *params) if self._has_module(endpoint) else []
+        rows = listed if isinstance(listed, Lazy) else list(listed)
         self._kept[endpoint, params] = rows
-        if self._balances_shown() != shown:
+        if sum(map(len, balances)) != shown:
             self._move_balances()
         return rows
 
@@ -174,7 +124,8 @@ class Company:
         entries = [Entry(account, ore(amount), ore(amount)) for account, amount in lines]
         voucher = self.world.ledger.book(day, text, entries, first_number=first_number)
         self._changed(day)
-        self._tell_booked(entries[0].number, entries[-1].number)
+        first, last = entries[0].number, entries[-1].number
+        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
         return voucher
 
     def sell(
@@ -194,17 +145,10 @@ class Company:
         world = self.world
         day = day or world.today
         customer = world.customer_numbered(str(customer_number))
-        rate = postings.rate_on(customer.currency, day)
         product = world.product_numbered(product_number)
-        line = make_line(world.next_line, 1, product, customer, 1_000, rate=rate, start=day)
-        world.next_line += 1
-        due = customer.terms.due(day)
-        return self._book_invoice(
-            Document(
-                0, 0, "booked", customer, day, due, customer.currency, rate, [line], False, None
-            ),
-            number,
-        )
+        invoice = make_document("booked", 0, customer, day)
+        add_line(invoice, world.new_line(), product, 1_000)
+        return self._book_invoice(invoice, number)
 
     def book_draft(self, draft_number: int, *, number: int | None = None) -> int:
         """Book a draft invoice, which leaves the drafts; returns the booked invoice number.
@@ -214,9 +158,8 @@ class Company:
             ValueError: the ``number`` picked by hand is taken.
         """
         world = self.world
-        draft = self._take_draft(draft_number)
-        lines = [replace(ln, number=world.next_line + i) for i, ln in enumerate(draft.lines)]
-        world.next_line += len(lines)
+        draft = self._take("invoices", "drafts", draft_number)
+        lines = [replace(line, number=world.new_line()) for line in draft.lines]
         booked = replace(draft, status="booked", lines=lines, changed=None)
         return self._book_invoice(booked, number)
 
@@ -226,7 +169,7 @@ class Company:
         Raises:
             KeyError: there is no such draft.
         """
-        self._take_draft(draft_number)
+        self._take("invoices", "drafts", draft_number)
         self._changed(self.world.today)
 
     def draft(self, kind: str, customer_number: int, product_number: str) -> int:
@@ -241,25 +184,17 @@ class Company:
         world = self.world
         customer = world.customer_numbered(str(customer_number))
         product = world.product_numbered(product_number)
-        rate = postings.rate_on(customer.currency, world.today)
         number = _FIRST_DRAFT + world.next_document
-        line = make_line(world.next_document_line, 1, product, customer, 1_000, rate=rate)
-        document = Document(
-            world.next_document,
-            number,
+        document = make_document(
             "drafts",
+            number,
             customer,
             world.today,
-            customer.terms.due(world.today),
-            customer.currency,
-            rate,
-            [line],
-            False,
-            None,
-            self._this_minute(),
+            handle=world.next_document,
+            changed=self._this_minute(),
         )
         world.next_document += 1
-        world.next_document_line += 1
+        add_line(document, world.new_document_line(), product, 1_000, accrues=False)
         self._documents(kind, "drafts").append(document)
         self._changed(world.today)
         self._tell_document(kind, number)
@@ -271,8 +206,9 @@ class Company:
         Raises:
             KeyError: there is no such document.
         """
-        documents = self._documents(kind, status)
-        document = documents[_place(documents, number)]
+        document = next((d for d in self._documents(kind, status) if d.number == number), None)
+        if document is None:
+            raise KeyError(number)
         document.due, document.changed = day, self._this_minute()
         self._changed(self.world.today)
         self._tell_document(kind, number)
@@ -283,8 +219,7 @@ class Company:
         Raises:
             KeyError: there is no such document.
         """
-        documents = self._documents(kind, status)
-        document = documents.pop(_place(documents, number))
+        document = self._take(kind, status, number)
         if to is not None:
             document.status, document.changed = to, self._this_minute()
             self._documents(kind, to).append(document)
@@ -326,7 +261,8 @@ class Company:
         first = ledger.next_number
         postings.receive(ledger, day, invoice.customer, [(invoice.entry, paid)])
         self._changed(day)
-        self._tell_booked(first, ledger.next_number - 1)
+        last = ledger.next_number - 1
+        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
 
     def unmatch(self, invoice_number: int) -> None:
         """Undo an invoice's latest match with a payment or credit note: both are open again.
@@ -367,9 +303,13 @@ class Company:
         self.world.changes.append(dimensions.Change(entry_number, dimension, had, key, at))
         self._changed(self.world.today)
 
-    def _take_draft(self, number: int) -> Document:
-        drafts = self.world.draft_invoices
-        return drafts.pop(_place(drafts, number))
+    def _take(self, kind: str, status: str, number: int) -> Document:
+        """Raises: KeyError: there is no such document."""
+        documents = self._documents(kind, status)
+        numbers = [document.number for document in documents]
+        if number not in numbers:
+            raise KeyError(number)
+        return documents.pop(numbers.index(number))
 
     def _documents(self, kind: str, status: str) -> list[Document]:
         if kind == "invoices":
@@ -395,9 +335,6 @@ class Company:
         self.tell("INVOICE_BOOKED", INVOICENO=number)
         return number
 
-    def _tell_booked(self, first: int, last: int) -> None:
-        self.tell("JOURNAL_BOOKED", DAYBOOKNO=1, FROMSERIALNO=first, TOSERIALNO=last)
-
     def _tell_document(self, kind: str, number: int, *, deleted: bool = False) -> None:
         if kind != "invoices":  # of drafts of invoices there is no event
             event = {"orders": "ORDER_UPDATED", "quotes": "QUOTE_UPDATED"}[kind]
@@ -409,23 +346,13 @@ class Company:
         for year in range(world.ledger.year_of(day) + 1, world.current_year + 1):
             world.ledger.open_year(year)
         for kept in list(self._kept):
-            if kept[0] in _DERIVED or not isinstance(self._kept[kept], list):
+            if kept[0] in DERIVED or not isinstance(self._kept[kept], list):
                 del self._kept[kept]
         self._move_balances()
 
-    def _balances_shown(self) -> int:
-        return len(self.world.balance_rows) + len(self.world.customer_rows)
-
     def _move_balances(self) -> None:
         chart.move_balances(self.world)
-        customer_rows.move_balances(self.world)
-
-
-def _place(documents: Sequence[Document], number: int) -> int:
-    for index, document in enumerate(documents):
-        if document.number == number:
-            return index
-    raise KeyError(number)
+        customers.move_balances(self.world)
 
 
 def build_company(
@@ -440,17 +367,40 @@ def build_company(
     finance_remainders: bool = False,
     story: type[Story] = Story,
 ) -> Company:
-    """A company with about ``entries`` ledger entries; the same arguments make the same rows."""
-    return Company(
-        build_world(
-            agreement_number,
-            name,
-            seed=seed,
-            entries=entries,
-            today=today,
-            sparse=sparse,
-            modules=modules,
-            finance_remainders=finance_remainders,
-            story=story,
-        )
+    """Set up the master data and tell the story, about ``entries`` ledger entries long.
+
+    The same arguments make the same rows.
+    """
+    years = calendar.build_years()
+    count = min(8_000, max(4 if sparse else 16, entries // 18))
+    sold = build_products(
+        Random(f"{seed}/products"),
+        count,
+        today,
+        sparse=sparse,
+        modules=modules,
+        catalogue=story.catalogue,
     )
+    world = World(
+        agreement_number,
+        name,
+        today,
+        sparse,
+        modules,
+        years,
+        Ledger(years, finance_remainders=finance_remainders),
+        build_customers(Random(f"{seed}/customers"), count, today, sparse=sparse),
+        build_suppliers(
+            Random(f"{seed}/suppliers"),
+            min(1_000, max(2 if sparse else 8, entries // 200)),
+            today,
+            sparse=sparse,
+        ),
+        sold,
+        [] if sparse else build_special_prices(sold),
+    )
+    story(world, Random(f"{seed}/story"), entries).tell()
+    documents.write_documents(world, Random(f"{seed}/documents"), entries)
+    world.drafts = write_drafts(world, entries)
+    world.changes = dimensions.write_changes(world)
+    return Company(world)

@@ -10,9 +10,7 @@ import gzip
 import socket
 import socketserver
 import struct
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -57,13 +55,13 @@ class Request:
     query: dict[str, str]
     grant: str
     headers: Mapping[str, str]
-    fault: str | None
+    body: bytes
     started: float
+    fault: str | None = None
     agreement_number: int | None = None
     endpoint: str | None = None
     status: int = 0
     ended: float | None = None
-    body: bytes = b""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -79,37 +77,6 @@ class Server(socketserver.ThreadingTCPServer):
     ) -> None:
         self.sandbox = sandbox
         super().__init__(address, handler)
-
-
-class OpenSockets:
-    """The connections that are open."""
-
-    def __init__(self) -> None:
-        self._sockets: set[socket.socket] = set()
-        self._lock = threading.Lock()
-
-    def add(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._sockets.add(connection)
-
-    def discard(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._sockets.discard(connection)
-
-    def drop(self) -> None:
-        """Shut all of them down."""
-        with self._lock:
-            for connection in self._sockets:
-                with suppress(OSError):  # it has closed by itself meanwhile
-                    connection.shutdown(socket.SHUT_RDWR)
-
-
-@dataclass(frozen=True)
-class _Head:
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
 
 
 class Connection(socketserver.BaseRequestHandler):
@@ -132,8 +99,8 @@ class Connection(socketserver.BaseRequestHandler):
         self.sandbox.connections.add(self.request)
         try:
             while not self.sandbox.stopping.is_set():
-                head = self.read()
-                if head is None or not self.serve(head):
+                request = self.read()
+                if request is None or not self.serve(request):
                     return
         except OSError:  # the client has gone, or the sandbox is closing
             return
@@ -142,13 +109,11 @@ class Connection(socketserver.BaseRequestHandler):
             if self.sandbox.tls is not None:  # the server closes what it has accepted only
                 self.request.close()
 
-    def read(self) -> _Head | None:
+    def read(self) -> Request | None:
         """The next request; None when the client has closed the connection."""
         while b"\r\n\r\n" not in self.buffer:
-            data = self.request.recv(65_536)
-            if not data or len(self.buffer) > _MAX_HEAD:
+            if len(self.buffer) > _MAX_HEAD or not self.receive():
                 return None
-            self.buffer += data
         text, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
         line, *lines = text.decode("latin-1").split("\r\n")
         method, target, _ = line.split(" ", 2)
@@ -156,68 +121,64 @@ class Connection(socketserver.BaseRequestHandler):
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         length = int(headers.get("content-length", "0"))
         while len(self.buffer) < length:
-            data = self.request.recv(65_536)
-            if not data:
+            if not self.receive():
                 return None
-            self.buffer += data
         body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return _Head(method, target, headers, body)
+        path, _, query = target.partition("?")
+        parameters = {name.lower(): value for name, value in Query.parse(query).pairs}
+        token = headers.get("x-agreementgranttoken", "")
+        started = time.perf_counter()
+        return Request(method, path, target, parameters, token, headers, body, started)
 
-    def serve(self, head: _Head) -> bool:
+    def receive(self) -> bool:
+        data = self.request.recv(65_536)
+        self.buffer += data
+        return bool(data)
+
+    def serve(self, request: Request) -> bool:
         """Answer one request; False when the connection is not to be used again."""
-        sandbox, started = self.sandbox, time.perf_counter()
-        token = head.headers.get("x-agreementgranttoken", "")
-        fault = sandbox.faults.strike(head.target, token)
-        path, _, query = head.target.partition("?")
-        entry = Request(
-            method=head.method,
-            path=path,
-            target=head.target,
-            query={name.lower(): value for name, value in Query.parse(query).pairs},
-            grant=token,
-            headers=head.headers,
-            fault=None if fault is None else fault.kind,
-            started=started,
-            body=head.body,
-        )
-        sandbox.log.append(entry)
+        sandbox = self.sandbox
+        fault = sandbox.faults.strike(request.target, request.grant)
+        request.fault = None if fault is None else fault.kind
+        sandbox.log.append(request)
         if sandbox.latency:
             sandbox.stopping.wait(sandbox.latency)
-        undone = head.method != "GET" and fault is not None and fault.kind in _INSTEAD
-        right = Answer(200, b"") if undone else self.answer(head, entry)
-        answer = self.altered(right, head, fault)
-        if fault is None or fault.kind not in _SILENT:
-            entry.status = answer.status
-        entry.ended = time.perf_counter()
-        return self.send(head, answer, fault)
+        undone = request.method != "GET" and request.fault in _INSTEAD
+        right = Answer(200, b"") if undone else self.answer(request)
+        answer = self.altered(right, request, fault)
+        if request.fault not in _SILENT:
+            request.status = answer.status
+        request.ended = time.perf_counter()
+        return self.send(request, answer, fault)
 
-    def answer(self, head: _Head, entry: Request) -> Answer:
+    def answer(self, request: Request) -> Answer:
         """The right answer; a defect of the sandbox answers 500 and is remembered."""
-        service = self.sandbox.service
+        service, headers = self.sandbox.service, request.headers
         try:
-            grant = service.grant(head.headers)
-            answer, found = service.answer(head.method, head.target, grant, head.headers, head.body)
+            grant = service.grant(headers)
+            answer, found = service.answer(
+                request.method, request.target, grant, headers, request.body
+            )
         except Exception as defect:  # noqa: BLE001  told by Sandbox.close
             self.sandbox.defects.append(defect)
             return Answer(500, repr(defect).encode(), "text/plain")
-        entry.agreement_number = None if grant is None else grant.company.agreement_number
-        entry.endpoint = None if found is None else found.route.endpoint.name
+        request.agreement_number = None if grant is None else grant.company.agreement_number
+        request.endpoint = None if found is None else found.route.endpoint.name
         return answer
 
-    def altered(self, answer: Answer, head: _Head, fault: Fault | None) -> Answer:
+    def altered(self, answer: Answer, request: Request, fault: Fault | None) -> Answer:
         """The answer as a fault changes it, after the wait that a fault imposes."""
         sandbox = self.sandbox
         before = None
         if sandbox.faults.look_back and answer.status == HTTPStatus.OK:
-            token = head.headers.get("x-agreementgranttoken", "")
-            before = sandbox.pages.swap(head.target, token, answer)
+            before = sandbox.pages.swap(request.target, request.grant, answer)
         if fault is None:
             return answer
         if fault.kind in ("delay", "hang"):
             sandbox.stopping.wait(fault.seconds if fault.kind == "delay" else None)
-        return altered(answer, fault, head.target, sandbox.service, before)
+        return altered(answer, fault, request.target, sandbox.service, before)
 
-    def send(self, head: _Head, answer: Answer, fault: Fault | None) -> bool:
+    def send(self, request: Request, answer: Answer, fault: Fault | None) -> bool:
         kind = None if fault is None else fault.kind
         if kind in ("hang", "close"):
             return False
@@ -227,13 +188,12 @@ class Connection(socketserver.BaseRequestHandler):
         if fault is not None and kind == "reset" and fault.after is None:
             return self.reset()
         body, headers = answer.body, {**answer.headers, **(fault.headers if fault else {})}
-        packs = self.sandbox.compress and "gzip" in head.headers.get("accept-encoding", "")
-        if packs or kind == "cut_gzip":
+        if kind == "cut_gzip":
             body, headers = gzip.compress(body, 1), {**headers, "Content-Encoding": "gzip"}
         after = len(body) if fault is None else _after(fault, body)
         if kind in ("cut", "cut_gzip"):
             body = body[:after]
-        close = head.headers.get("connection", "").lower() == "close"
+        close = request.headers.get("connection", "").lower() == "close"
         length = after if kind == "short_length" else len(body)
         ahead = fault.seconds if fault is not None and kind == "clock" else 0.0
         start = self.start(answer, headers, length, close=close, ahead=ahead)
@@ -242,7 +202,7 @@ class Connection(socketserver.BaseRequestHandler):
         if kind in ("truncate", "reset"):
             self.request.sendall(start + body[:after])
             return self.reset() if kind == "reset" else False
-        self.request.sendall(start if head.method == "HEAD" else start + body)
+        self.request.sendall(start if request.method == "HEAD" else start + body)
         return not close
 
     def drip(self, start: bytes, body: bytes, fault: Fault) -> bool:
@@ -257,13 +217,7 @@ class Connection(socketserver.BaseRequestHandler):
         return True
 
     def start(
-        self,
-        answer: Answer,
-        headers: dict[str, str],
-        length: int,
-        *,
-        close: bool,
-        ahead: float,
+        self, answer: Answer, headers: dict[str, str], length: int, *, close: bool, ahead: float
     ) -> bytes:
         """The status line and headers."""
         every = {

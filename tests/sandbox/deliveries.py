@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .company import Company
-    from .webhooks import Hook, Webhooks
+from .company import Company
+from .webhooks import Hook, Webhooks
 
 Form = Literal[
     "template",  # the webhook's own `postData` and content type

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ class Endpoint:
         subcollections: names of further listings that a REST listing links to.
     """
 
-    name: str
     api: str
     path: str
     kind: str
@@ -67,6 +66,7 @@ class Endpoint:
     properties: dict[str, Property]
     roles: frozenset[str]
     module: str | None
+    name: str = ""
     version: str = ""
     paged: str | None = None
     count: str | None = None
@@ -90,35 +90,11 @@ class Endpoint:
         return self.path.count("{")
 
 
-_TUPLES = ("key", "sort500", "subcollections")
-_SETS = ("roles", "sends_false")
-
-
-def _property(values: dict[str, Any]) -> Property:
-    enum = {label.lower(): number for label, number in values.get("enum", {}).items()}
-    return Property(**{**values, "filter": tuple(values.get("filter", ())), "enum": enum})
-
-
-def _endpoint(name: str, fact: dict[str, Any]) -> Endpoint:
-    fact = dict(fact)
-    fact["properties"] = {
-        dotted: _property(values) for dotted, values in fact["properties"].items()
-    }
-    for attribute in _TUPLES:
-        fact[attribute] = tuple(fact.get(attribute, ()))
-    for attribute in _SETS:
-        fact[attribute] = frozenset(fact.get(attribute, ()))
-    for attribute in ("items", "arrays"):
-        fact[attribute] = tuple(
-            Lookup(lookup["path"], tuple(lookup["by"])) for lookup in fact.get(attribute, ())
-        )
-    return Endpoint(name=name, **fact)
-
-
 def load_facts() -> dict[str, Endpoint]:
     """Read every endpoint, by name."""
-    text = Path(__file__).with_name("facts.json").read_text(encoding="utf-8")
-    return {name: _endpoint(name, fact) for name, fact in json.loads(text).items()}
+    text = Path(__file__).with_name("facts.json").read_bytes()
+    facts = msgspec.json.decode(text, type=dict[str, Endpoint])
+    return {name: replace(fact, name=name) for name, fact in facts.items()}
 
 
 FACTS = load_facts()

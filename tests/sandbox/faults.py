@@ -13,11 +13,9 @@ from __future__ import annotations
 import random
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 Kind = Literal[
     # The answer is another one.

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from .values import Link
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .values import Row
-
+from .values import Link, Row
 
 ROLES = {"Bookkeeping": 1, "SuperUser": 2, "Sales": 3, "ProjectEmployee": 5}
 """The roles of apps, and their numbers."""
@@ -29,26 +24,6 @@ class CompanyLike(Protocol):
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]: ...
 
 
-class _AsAppOf:
-    """A company as an app of another role than SuperUser sees it: `/self` names that role."""
-
-    def __init__(self, company: CompanyLike, role: str) -> None:
-        self._company, self._role = company, role
-        self.agreement_number, self.modules = company.agreement_number, company.modules
-
-    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
-        rows = self._company.rows(endpoint, params)
-        if endpoint != "rest:/self":
-            return rows
-        number = ROLES[self._role]
-        told = {"roleNumber": number, "name": self._role, "self": Link(f"/app-roles/{number}")}
-        apps: list[Any] = [row.get("application") or {} for row in rows]
-        return [
-            {**row, "application": {**app, "requiredRoles": [told]}}
-            for row, app in zip(rows, apps, strict=True)
-        ]
-
-
 @dataclass(frozen=True)
 class Grant:
     """Access to one company.
@@ -63,10 +38,18 @@ class Grant:
     role: str = "SuperUser"
     modules: frozenset[str] | None = None
 
-    @property
-    def seen(self) -> CompanyLike:
-        """The company as the grant's app sees it."""
-        return self.company if self.role == "SuperUser" else _AsAppOf(self.company, self.role)
+    def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Sequence[Row]:
+        """The company's rows as the grant's app sees them: ``/self`` names the app's role."""
+        rows = self.company.rows(endpoint, params)
+        if endpoint != "rest:/self" or self.role == "SuperUser":
+            return rows
+        number = ROLES[self.role]
+        told = {"roleNumber": number, "name": self.role, "self": Link(f"/app-roles/{number}")}
+        apps: list[Any] = [row.get("application") or {} for row in rows]
+        return [
+            {**row, "application": {**app, "requiredRoles": [told]}}
+            for row, app in zip(rows, apps, strict=True)
+        ]
 
     def has(self, module: str | None) -> bool:
         """Whether a paid module is there; None asks for no module."""

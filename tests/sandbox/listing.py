@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .facts import Endpoint
 from .filters import parse_filter
 from .matching import compile_filter, getter
-from .sorting import in_order, parse_sort
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .facts import Endpoint
-    from .sorting import Term
-    from .values import Row
+from .sorting import Term, in_order, parse_sort
+from .values import Row
 
 Indexes = Sequence[int]
 _SMALL = (

@@ -12,15 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from .filters import Condition, FilterError, Group
+from .facts import Endpoint, Property
+from .filters import Condition, FilterError, Group, Literal, Node
 from .values import Row
 from .zones import served
-
-if TYPE_CHECKING:
-    from .facts import Endpoint, Property
-    from .filters import Literal, Node
 
 Predicate = Callable[[Row], bool]
 Getter = Callable[[Row], object]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 from .answers import Answer, Refused, bad_request, problem
+from .calls import Call
 from .filters import FilterError
+from .listing import Listing
 from .matching import PublishedButBroken
 from .sorting import SortError
-
-if TYPE_CHECKING:
-    from .calls import Call
-    from .listing import Listing
 
 CURSOR_PAGE = 1000
 MAX_PAGE = 100
@@ -22,6 +20,7 @@ MAX_SKIP = 100
 MAX_ROWS = 10_000  # classic pages end here, whatever there is
 MAX_CURSOR = 50  # characters
 _STATUSES = ("drafts", "sent", "archived")
+_NOTHING = {"cursor": '{"items":[]}', "paged": "[]", "count": "0", "array": "[]"}
 
 
 def answer(call: Call) -> Answer:
@@ -66,12 +65,17 @@ def missing_module(module: str) -> Answer:
     return problem(403, title=f"Missing modules: {module}", code=code)
 
 
-def _rows(call: Call) -> Listing | None:
-    """The listing; None below an unknown parent, which is an empty listing and no error here."""
+def _listing(call: Call) -> Listing:
+    """The listing. Below an unknown parent it is empty, which is no error here.
+
+    Raises:
+        Refused: there is no such parent.
+    """
     try:
         return call.listing()
     except KeyError:
-        return None
+        nothing = _NOTHING.get(call.match.route.kind)
+        raise Refused(_json(nothing) if nothing else not_found()) from None
 
 
 def _json(text: str) -> Answer:
@@ -79,10 +83,7 @@ def _json(text: str) -> Answer:
 
 
 def _cursor(call: Call) -> Answer:
-    listing = _rows(call)
-    if listing is None:
-        return _json('{"items":[]}')
-    cursor = call.query.get("cursor")
+    listing, cursor = _listing(call), call.query.get("cursor")
     selected = listing.select(call.query.get("filter"), anew=not cursor)
     indexes = listing.ascending(selected)
     start = bisect_left(indexes, _position(call, cursor), key=listing.key) if cursor else 0
@@ -110,50 +111,40 @@ def _position(call: Call, cursor: str) -> tuple[Any, ...]:
 
 
 def _whole(call: Call, name: str, default: int, low: int, high: int) -> int:
-    text = call.query.get(name.lower(), str(default))
-    if text.isdecimal() and low <= int(text) <= high:
-        return int(text)
-    message = f"The field {name} must be between {low} and {high}"
-    raise Refused(bad_request(message, "BadRequest", name))
+    number = call.query.whole(name.lower(), default, low, high)
+    if number is None:
+        message = f"The field {name} must be between {low} and {high}"
+        raise Refused(bad_request(message, "BadRequest", name))
+    return number
 
 
 def _paged(call: Call) -> Answer:
     size = _whole(call, "PageSize", 20, 1, MAX_PAGE)
     skip = _whole(call, "SkipPages", 0, 0, MAX_SKIP)
-    listing = _rows(call)
-    if listing is None:
-        return _json("[]")
+    listing = _listing(call)
     selected = listing.select(call.query.get("filter"), call.query.get("sort"), anew=skip == 0)
     page = selected[:MAX_ROWS][skip * size : (skip + 1) * size]
     return _json(f"[{call.text(listing, page)}]")
 
 
 def _count(call: Call) -> Answer:
-    listing = _rows(call)
-    return _json(str(len(listing.select(call.query.get("filter"))) if listing else 0))
+    return _json(str(len(_listing(call).select(call.query.get("filter")))))
 
 
 def _array(call: Call) -> Answer:
-    listing = _rows(call)
-    if listing is None:
-        return _json("[]")
-    by = call.by
-    if by:
-        wanted = set(listing.where(tuple(by), tuple(by.values())))
+    listing = _listing(call)
+    page = call.picked(listing)
+    if call.by:
+        wanted = set(page)
         selected = listing.select(call.query.get("filter"), call.query.get("sort"))
-        return _json(f"[{call.text(listing, [i for i in selected if i in wanted])}]")
-    return _json(f"[{call.text(listing, range(len(listing.rows)))}]")
+        page = [index for index in selected if index in wanted]
+    return _json(f"[{call.text(listing, page)}]")
 
 
 def _single(call: Call) -> Answer:
-    listing = _rows(call)
-    if listing is None:
-        return not_found()
-    by = call.by
-    found = listing.where(tuple(by), tuple(by.values())) if by else range(len(listing.rows))
-    if not found:
-        return not_found()
-    return _json(call.renderer.row(listing.rows[found[0]]))
+    listing = _listing(call)
+    found = call.picked(listing)
+    return _json(call.renderer.row(listing.rows[found[0]])) if found else not_found()
 
 
 _ANSWERS = {

@@ -38,6 +38,11 @@ class Query:
         """The first value of a parameter."""
         return next((v for n, v in self.pairs if n.lower() == name), default)
 
+    def whole(self, name: str, default: int, low: int, high: float) -> int | None:
+        """A whole number within bounds; None where a parameter is anything else."""
+        text = self.get(name, str(default))
+        return int(text) if text.isdecimal() and low <= int(text) <= high else None
+
     def with_(self, **values: int) -> Query:
         """The same query with some values replaced where they stand, or added at the end."""
         left = dict(values)

@@ -6,19 +6,15 @@ are left out, and so are false booleans, except those that the endpoint is known
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .values import Link, Raw
+from .facts import Endpoint
+from .values import Link, Raw, Row
 from .zones import served
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from .facts import Endpoint
-    from .values import Row
 
 _quoted: Callable[[str], str] = encode_basestring
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import Any
 
-from .answers import Answer, Refused, rest_error, rest_filter_error
+from .answers import Answer, Refused, encoded, rest_error, rest_filter_error
+from .calls import Call
 from .filters import FilterError
+from .listing import Listing
 from .matching import PublishedButBroken
 from .sorting import SortError
-
-if TYPE_CHECKING:
-    from .calls import Call
-    from .values import Row
+from .values import Row
 
 MAX_PAGE = 1000
 _NO_LINKS = "Pagination links are suppressed when there are no results."
@@ -61,46 +60,43 @@ def forbidden(role: str) -> Answer:
     return rest_error(403, "Access denied (Forbidden).", hint=hint)
 
 
-def _whole(call: Call, name: str, default: int, low: int, high: int | None) -> int:
-    text = call.query.get(name, str(default))
-    if text.isdecimal() and low <= int(text) and (high is None or int(text) <= high):
-        return int(text)
-    upper = f" and {high}" if high else " and more"
-    message = f"The query parameter {name} must be a whole number between {low}{upper}."
-    raise Refused(rest_error(400, message, errorCode="E04810"))
+def _whole(call: Call, name: str, default: int, low: int, high: float) -> int:
+    number = call.query.whole(name, default, low, high)
+    if number is None:
+        upper = " and more" if high == inf else f" and {high}"
+        message = f"The query parameter {name} must be a whole number between {low}{upper}."
+        raise Refused(rest_error(400, message, errorCode="E04810"))
+    return number
+
+
+def _listing(call: Call) -> Listing:
+    """Raises: Refused: there is no such parent."""
+    try:
+        return call.listing()
+    except KeyError:
+        raise Refused(not_found()) from None
 
 
 def _collection(call: Call) -> Answer:
     size = _whole(call, "pagesize", 20, 1, MAX_PAGE)
-    skip = _whole(call, "skippages", 0, 0, None)
-    try:
-        listing = call.listing()
-    except KeyError:
-        return not_found()
+    skip = _whole(call, "skippages", 0, 0, inf)
+    listing = _listing(call)
     selected = listing.select(call.query.get("filter"), call.query.get("sort"), anew=skip == 0)
     page = selected[skip * size : (skip + 1) * size]
     if call.endpoint.deletes:
-        rows = [_with_meta(call, row) for row in listing.page(page)]
-        text = call.renderer.rows(rows)
+        text = call.renderer.rows(_with_meta(call, row) for row in listing.page(page))
     else:
         text = call.text(listing, page)
-    results = len(selected)
-    pagination: dict[str, Any] = {
+    pagination = {
         "skipPages": skip,
         "pageSize": size,
         "maxPageSizeAllowed": MAX_PAGE,
-        "results": results,
+        "results": len(selected),
         "resultsWithoutFilter": len(listing.rows),
-        **_links(call, skip, size, results),
+        **_links(call, skip, size, len(selected)),
     }
-    tail = {"pagination": pagination, **_extras(call), "self": _url(call)}
-    body = (
-        '{"collection":['
-        + text
-        + "],"
-        + json.dumps(tail, ensure_ascii=False, separators=(",", ":"))[1:]
-    )
-    return Answer(200, body.encode())
+    tail = encoded({"pagination": pagination, **_extras(call), "self": _url(call)})
+    return Answer(200, b'{"collection":[' + text.encode() + b"]," + tail[1:])
 
 
 def _url(call: Call, **pages: int) -> str:
@@ -125,7 +121,7 @@ def _links(call: Call, skip: int, size: int, results: int) -> dict[str, str]:
 def _extras(call: Call) -> dict[str, Any]:
     endpoint = call.endpoint
     if endpoint.subcollections:
-        links = {name: f"{_path_url(call)}/{name}" for name in endpoint.subcollections}
+        links = {name: f"{call.base_url}{call.path}/{name}" for name in endpoint.subcollections}
         return {"subCollections": links}
     if endpoint.creates is None:
         return {}
@@ -135,21 +131,12 @@ def _extras(call: Call) -> dict[str, Any]:
     return {"metaData": {"create": {**create, "httpMethod": "post"}}}
 
 
-def _path_url(call: Call) -> str:
-    return f"{call.base_url}{call.path}"
-
-
 def _single(call: Call) -> Answer:
-    try:
-        listing = call.listing()
-    except KeyError:
-        return not_found()
-    by = call.by
-    found = listing.where(tuple(by), tuple(by.values())) if by else range(len(listing.rows))
+    listing = _listing(call)
+    found = call.picked(listing)
     if not found:
         return not_found()
-    row = _with_meta(call, listing.rows[found[0]])
-    return Answer(200, call.renderer.row(row).encode())
+    return Answer(200, call.renderer.row(_with_meta(call, listing.rows[found[0]])).encode())
 
 
 def _with_meta(call: Call, row: Row) -> Row:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from .facts import FACTS
+from .facts import FACTS, Endpoint
 from .values import decode_path_part
-
-if TYPE_CHECKING:
-    from .facts import Endpoint, Lookup
 
 _VERSION = re.compile(r"v(\d+\.\d+\.\d+)", re.IGNORECASE)
 
@@ -70,26 +67,21 @@ class _Tree:
         return found
 
 
-def _below(endpoint: Endpoint, lookups: tuple[Lookup, ...], kind: str) -> list[tuple[str, Route]]:
-    return [(lookup.path, Route(endpoint, kind, lookup.by)) for lookup in lookups]
-
-
-def _routes(endpoint: Endpoint) -> list[tuple[str, Route]]:
-    found = []
+def _routes(endpoint: Endpoint) -> Iterator[tuple[str | None, Route]]:
     if endpoint.kind != "paged":
-        found.append((endpoint.path, Route(endpoint, endpoint.kind)))
-    if endpoint.paged:
-        found.append((endpoint.paged, Route(endpoint, "paged")))
-    if endpoint.count:
-        found.append((endpoint.count, Route(endpoint, "count")))
-    found += _below(endpoint, endpoint.items, "item")
-    return found + _below(endpoint, endpoint.arrays, "array")
+        yield endpoint.path, Route(endpoint, endpoint.kind)
+    yield endpoint.paged, Route(endpoint, "paged")
+    yield endpoint.count, Route(endpoint, "count")
+    for kind, lookups in (("item", endpoint.items), ("array", endpoint.arrays)):
+        for lookup in lookups:
+            yield lookup.path, Route(endpoint, kind, lookup.by)
 
 
 _TREES: dict[str, _Tree] = {}
 for _endpoint in FACTS.values():
     for _path, _route in _routes(_endpoint):
-        _TREES.setdefault(_endpoint.api.lower(), _Tree()).add(_path, _route)
+        if _path is not None:
+            _TREES.setdefault(_endpoint.api.lower(), _Tree()).add(_path, _route)
 
 
 def match(path: str) -> Match | None:

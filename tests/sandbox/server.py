@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from typing_extensions import Self
 
 from .alterations import Pages
 from .budget import Budget
-from .connection import Connection, OpenSockets, Server
+from .connection import Connection, Request, Server
 from .faults import Faults
+from .grants import Grant
 from .service import Service
 from .zones import ZONES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from typing_extensions import Self
-
-    from .connection import Request
-    from .grants import Grant
-    from .webhooks import Webhooks
 
 
 class Sandbox:
@@ -35,7 +31,6 @@ class Sandbox:
         latency: seconds by which every answer is late.
         zone: ``utc``, or ``copenhagen`` to serve Danish local time as if it were UTC.
         budget: how calls are metered; the default never refuses in practice.
-        compress: whether to gzip answers for clients that accept it.
         clock: what the Date header tells, in seconds since the epoch.
         certificate: a file with a certificate and its key: the sandbox speaks TLS.
     """
@@ -50,20 +45,18 @@ class Sandbox:
         latency: float = 0.0,
         zone: str = "utc",
         budget: Budget | None = None,
-        compress: bool = False,
         clock: Callable[[], float] = time.time,
         certificate: Path | None = None,
     ) -> None:
         if zone not in ZONES:
             raise ValueError(f"zone must be one of {ZONES}")
         self.latency = latency
-        self.compress = compress
         self.clock = clock
         self.faults = Faults()
         self.log: list[Request] = []
         self.defects: list[Exception] = []
         self.stopping = threading.Event()
-        self.connections = OpenSockets()
+        self.connections: set[socket.socket] = set()
         self.pages = Pages()
         self.tls = None if certificate is None else _tls(certificate)
         self._listening = threading.Lock()
@@ -71,19 +64,11 @@ class Sandbox:
         self._server = self._listen(port)
         self.port = self._server.server_address[1]
         self.url = f"http{'' if certificate is None else 's'}://127.0.0.1:{self.port}"
+        self.grants = grants  # may be changed while it runs
         self.service = Service(
             self.url, self.app_secret, grants, zone, budget or Budget(), clock=clock
         )
-
-    @property
-    def grants(self) -> dict[str, Grant]:
-        """Token to grant; may be changed while it runs."""
-        return self.service.grants
-
-    @property
-    def webhooks(self) -> Webhooks:
-        """What is known of webhooks beyond their rows."""
-        return self.service.webhooks
+        self.webhooks = self.service.webhooks
 
     @property
     def budget(self) -> Budget:
@@ -120,7 +105,9 @@ class Sandbox:
         self.stopping.set()
         with self._listening:
             self._unlisten()
-        self.connections.drop()
+        for connection in list(self.connections):
+            with suppress(OSError):  # it has closed by itself meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
         if self.defects:
             raise self.defects[0]
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from . import approval, openapi, rest
-from .answers import error, is_openapi, problem
+from .answers import Answer, error, is_openapi, problem
 from .budget import Budget
 from .calls import Call
+from .grants import Grant
 from .listing import Memory
 from .query import Query
 from .render import Renderer
-from .routes import match
+from .routes import Match, match
 from .webhooks import LISTING, Webhooks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .answers import Answer
-    from .facts import Endpoint
-    from .grants import Grant
-    from .routes import Match
 
 LISTING_COST = 3  # seen live for a page of entries; other costs are not known
 OTHER_COST = 1
@@ -126,17 +119,12 @@ class Service:
 
     def _call(self, found: Match, query: Query, path: str, grant: Grant) -> Answer:
         endpoint = found.route.endpoint
-        renderer = self._renderer(endpoint)
-        company = grant.seen if endpoint.name == "rest:/self" else grant.company
-        call = Call(found, query, company, self.base_url, path, renderer, self._memory)
+        renderer = self._renderers.get(endpoint.name)
+        if renderer is None:
+            renderer = Renderer(endpoint, self.base_url, self.zone)
+            self._renderers[endpoint.name] = renderer
+        call = Call(found, query, grant, self.base_url, path, renderer, self._memory)
         return rest.answer(call) if endpoint.is_rest else openapi.answer(call)
-
-    def _renderer(self, endpoint: Endpoint) -> Renderer:
-        known = self._renderers.get(endpoint.name)
-        if known is None:
-            known = Renderer(endpoint, self.base_url, self.zone)
-            self._renderers[endpoint.name] = known
-        return known
 
     def _metered(self, answer: Answer, agreement: int, cost: int) -> Answer:
         answer.headers.update(self.budget.told(agreement, cost))

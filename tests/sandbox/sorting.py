@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .facts import Endpoint
 from .matching import PublishedButBroken, comparable, getter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .facts import Endpoint
-    from .values import Row
+from .values import Row
 
 
 class SortError(Exception):

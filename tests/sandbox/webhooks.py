@@ -11,18 +11,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from .answers import Answer, bad_request, problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .grants import CompanyLike, Grant
+from .grants import CompanyLike, Grant
 
 LISTING, EVENT_TYPES = "webhooksapi:/webhooks", "webhooksapi:/EventTypes"
 _REQUIRED = ("eventType", "name", "url", "contentType")
@@ -32,12 +29,6 @@ _HOUR = 3600
 _MOST_HEADERS, _LONGEST_HEADERS = 5, 1000
 
 Hook = dict[str, Any]
-
-
-class _Invalid(Exception):  # noqa: N818  carries an answer
-    def __init__(self, message: str, code: str, property_: str) -> None:
-        super().__init__(message)
-        self.answer = bad_request(message, code, property_)
 
 
 @dataclass
@@ -111,9 +102,14 @@ class Webhooks:
         if not headers.get("content-type", "").lower().startswith("application/json"):
             return problem(415, title="Unsupported media type.")
         try:
-            hook = _checked(body, {row["name"] for row in types})
-        except _Invalid as invalid:
-            return invalid.answer
+            sent = json.loads(body)
+        except ValueError:
+            return bad_request("The body is not JSON.", "BadRequest", "")
+        flaw = next(_flaws(sent, {row["name"] for row in types}), None)
+        if flaw is not None:
+            return bad_request(*flaw)
+        # What is unknown or can only be read is passed over.
+        hook = {name: sent[name] for name in (*_WRITABLE, "objectVersion") if name in sent}
         written = self._post if method == "POST" else self._put
         return written(company, rows, hook)
 
@@ -167,51 +163,46 @@ def _read_only() -> Answer:
     return bad_request(message, "WebhookReadOnly", "eventType")
 
 
-def _checked(body: bytes, events: set[str]) -> Hook:
-    """The webhook in a body; what is unknown or can only be read is passed over."""
-    try:
-        sent = json.loads(body)
-    except ValueError:
-        raise _Invalid("The body is not JSON.", "BadRequest", "") from None
+def _flaws(sent: Any, events: set[str]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a webhook as it was sent: message, error code and property."""
     if not isinstance(sent, dict):
-        raise _Invalid("The body is not an object.", "BadRequest", "")
-    hook = {name: sent[name] for name in (*_WRITABLE, "objectVersion") if name in sent}
+        yield "The body is not an object.", "BadRequest", ""
     for name in _REQUIRED:
-        if not hook.get(name):
-            raise _Invalid(f"The field {name} is required.", "ValidationError", name)
-    for name, value in hook.items():
+        if not sent.get(name):
+            yield f"The field {name} is required.", "ValidationError", name
+    for name in (*_WRITABLE, "objectVersion"):
+        value = sent.get(name, "")
         if value is None:
-            raise _Invalid(f"The field {name} must not be null.", "ValidationError", name)
+            yield f"The field {name} must not be null.", "ValidationError", name
         if name in _LONGEST and (not isinstance(value, str) or len(value) > _LONGEST[name]):
-            raise _Invalid(f"The field {name} is too long.", "ValidationError", name)
-    if hook["eventType"] not in events:
-        raise _Invalid("Unknown event type.", "WebhookInvalidType", "eventType")
-    _check_url(hook["url"])
-    _check_headers(hook.get("customHeaders", []))
-    return hook
+            yield f"The field {name} is too long.", "ValidationError", name
+    if sent["eventType"] not in events:
+        yield "Unknown event type.", "WebhookInvalidType", "eventType"
+    yield from _flaws_of_url(sent["url"])
+    yield from _flaws_of_headers(sent.get("customHeaders", []))
 
 
-def _check_url(url: str) -> None:
+def _flaws_of_url(url: str) -> Iterator[tuple[str, str, str]]:
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
         host = None
     if not host or re.search(r"[\s<>\"]", url):
-        raise _Invalid("The URL has invalid format.", "WebhookInvalidUrl", "url")
+        yield "The URL has invalid format.", "WebhookInvalidUrl", "url"
     if parts.scheme != "https":
-        raise _Invalid("Only HTTPS is allowed.", "WebhookInvalidUrlScheme", "url")
+        yield "Only HTTPS is allowed.", "WebhookInvalidUrlScheme", "url"
 
 
-def _check_headers(headers: Any) -> None:
+def _flaws_of_headers(headers: Any) -> Iterator[tuple[str, str, str]]:
     if len(headers) > _MOST_HEADERS:
         message = "At most 5 custom headers are allowed."
-        raise _Invalid(message, "WebhookCustomHeadersTooMany", "customHeaders")
+        yield message, "WebhookCustomHeadersTooMany", "customHeaders"
     if len(json.dumps(headers)) > _LONGEST_HEADERS:
         message = "Custom headers exceed the maximum allowed length."
-        raise _Invalid(message, "WebhookCustomHeadersTooLong", "customHeaders")
+        yield message, "WebhookCustomHeadersTooLong", "customHeaders"
     for header in headers:
         text = f"{header.get('key')}{header.get('value')}"
         if not header.get("key") or not text.isascii() or not text.isprintable():
             message = "Custom headers contain invalid characters."
-            raise _Invalid(message, "WebhookCustomHeaderInvalid", "customHeaders")
+            yield message, "WebhookCustomHeaderInvalid", "customHeaders"

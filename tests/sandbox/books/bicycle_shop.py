@@ -9,23 +9,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from random import Random
+from typing import ClassVar
 
 from tests.sandbox.books import chart, postings
 from tests.sandbox.books.calendar import month_after
-from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.ledger import Entry, dkk
 from tests.sandbox.books.money import to_base
-from tests.sandbox.books.sales import make_line
+from tests.sandbox.books.products import Catalogue, Product
+from tests.sandbox.books.sales import Document, add_line
 from tests.sandbox.books.story import Story
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.products import Catalogue, Product
-    from tests.sandbox.books.sales import Document, Line
-    from tests.sandbox.books.suppliers import Supplier
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.suppliers import Supplier
+from tests.sandbox.books.world import World
 
 _DAILY_SALES = 6_700_00  # without VAT, of a company of 2,000 entries in 2023
 # In per cent of an ordinary month, of 2023, and of what it would have been otherwise.
@@ -111,10 +106,10 @@ class BicycleShop(Story):
             self.month = after
         for due in [due for due in self.due_to_state if due <= day]:
             owed = self.due_to_state.pop(due)
-            entries = [Entry(account, -base, -base) for account, base in owed.items() if base]
+            entries = [dkk(account, -base) for account, base in owed.items() if base]
             total = sum(owed.values())
             text = "A-skat" if chart.TAX in owed else "Momsafregning"
-            self.book.book(day, text, [*entries, Entry(chart.BANK, total, total)])
+            self.book.book(day, text, [*entries, dkk(chart.BANK, total)])
 
     def _close_month(self, day: date) -> None:
         while day.weekday() >= 5:
@@ -133,29 +128,23 @@ class BicycleShop(Story):
             self.due_to_state[month_after(day, 3)] = vat
             self.office.release(day, -totals.get(chart.DEFERRED, 0) // 3)
             worn = round(6_000 * self.size) * 100
-            entries = [
-                Entry(chart.DEPRECIATION, worn, worn),
-                Entry(chart.EQUIPMENT, -worn, -worn),
-            ]
+            entries = [dkk(chart.DEPRECIATION, worn), dkk(chart.EQUIPMENT, -worn)]
             self.book.book(day, "Afskrivning, kvartal", entries)
             spare = totals.get(chart.BANK_EUR, 0) - self._opening()[chart.BANK_EUR]
             if spare > 0:
                 euro = postings.foreign_cost(day, chart.BANK_EUR, -spare, "EUR")
-                self.book.book(day, "Veksling", [euro, Entry(chart.BANK, spare, spare)])
+                self.book.book(day, "Veksling", [euro, dkk(chart.BANK, spare)])
 
     def _use_stock(self, day: date) -> None:
         """Goods that were sold become a cost."""
-        entries = [
-            Entry(chart.GOODS, self.cost, self.cost),
-            Entry(chart.STOCK, -self.cost, -self.cost),
-        ]
+        entries = [dkk(chart.GOODS, self.cost), dkk(chart.STOCK, -self.cost)]
         self.book.book(day, f"Vareforbrug {day:%m/%Y}", entries)
         self.cost = 0
 
     # -- sales
 
-    def _lines(self, day: date, customer: Customer, rate: int) -> list[Line]:
-        """Some small things, and as much of a large one as the plan has room for."""
+    def _fill(self, invoice: Document) -> None:
+        """Sell some small things, and as much of a large one as the plan has room for."""
         random, discount = self.random, (0, 0, 1000, 500)[self.sales % 4]
         picked = [
             (random.choice(self.cheap), random.randrange(1, 9)) for _ in range(self.sales % 3)
@@ -163,25 +152,11 @@ class BicycleShop(Story):
         left = self.planned - sum(product.price * quantity for product, quantity in picked)
         dear = random.choice(self.dear)
         picked.append((dear, max(1, round(left / dear.price))))
-        lines = [
-            make_line(
-                self._line_number(),
-                position,
-                product,
-                customer,
-                quantity * 100,
-                rate=rate,
-                discount=discount,
-                start=day,
-            )
-            for position, (product, quantity) in enumerate(picked, 1)
-        ]
-        self._count(lines, rate)
-        return lines
-
-    def _count(self, lines: list[Line], rate: int) -> None:
-        for line in lines:
-            self.planned -= to_base(line.net, rate)
+        for product, quantity in picked:
+            number = self.world.new_line()
+            add_line(invoice, number, product, quantity * 100, discount=discount)
+        for line in invoice.lines:
+            self.planned -= to_base(line.net, invoice.rate)
             if line.product and line.product.group.number in _GOODS:
                 cost = line.product.cost * line.quantity // 100
                 self.cost += cost

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
 from tests.sandbox.books import chart
 from tests.sandbox.books.calendar import month_after
 from tests.sandbox.books.ledger import SUPPLIER_INVOICE
 from tests.sandbox.books.money import kr
-from tests.sandbox.books.rows import version
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import listing, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
 _BUDGETED = ((chart.SALES, -150_000_00), (chart.GOODS, 60_000_00), (chart.WAGES, 45_000_00))
 
@@ -46,9 +42,10 @@ def figures(world: World) -> list[Figure]:
     return made
 
 
-def _figures(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("budgetsapi:/budget-figures")
+def _figures(world: World) -> Iterator[Row]:
+    for figure in figures(world):
+        yield {
             "number": figure.number,
             "accountNumber": figure.account,
             "fromDate": figure.first,
@@ -57,32 +54,23 @@ def _figures(world: World, _: tuple[str, ...]) -> list[Row]:
             "text": "Budget, 1. udkast" if figure.number % 3 == 0 else None,
             "objectVersion": version(figure),
         }
-        for figure in figures(world)
-    ]
 
 
-def _attached(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("documentsapi:/AttachedDocuments")
+def _attached(world: World) -> Iterator[Row]:
     """The scan of every second supplier invoice, by the voucher it was booked on."""
     if world.sparse:
-        return []
+        return
     bills = [
         entry
         for entry in world.ledger.entries
         if entry.type == SUPPLIER_INVOICE and entry.supplier is not None
     ]
-    return [
-        {
+    for index, entry in enumerate(bills[::2]):
+        yield {
             "number": 101 + index * 3,
             "note": f"Skannet: {entry.supplier_invoice}" if index % 2 == 0 else None,
             "pageCount": 1 + index % 4,
             "voucherNumber": entry.voucher,
             "accountingYear": world.years[entry.year].name,
         }
-        for index, entry in enumerate(bills[::2])
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "budgetsapi:/budget-figures": _figures,
-    "documentsapi:/AttachedDocuments": _attached,
-}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
-from tests.sandbox.books.rows import path_of, ref, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import linked, listing, path_of, ref, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
 TODAY = date(2026, 11, 15)
 
@@ -79,18 +76,6 @@ def _year(before: list[Year], name: str, start: date, months: int, *, closed: bo
     return Year(name, start, periods[-1].end, closed, periods)
 
 
-def year_index(years: list[Year], day: date) -> int:
-    """Which year a day falls in.
-
-    Raises:
-        ValueError: no year covers the day.
-    """
-    for index, year in enumerate(years):
-        if year.start <= day <= year.end:
-            return index
-    raise ValueError(f"no accounting year covers {day}")
-
-
 def year_named(world: World, name: str) -> tuple[int, Year]:
     """A year and its index, by name.
 
@@ -115,78 +100,56 @@ def period_numbered(year: Year, number: str) -> Period:
     raise KeyError(number)
 
 
-def _rest_years(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/accounting-years", derived=True)
+def _rest_years(world: World) -> Iterator[Row]:
     for year in world.years:
         path = path_of("year", year.name)
-        rows.append(
-            {
-                "fromDate": year.start,
-                "toDate": year.end,
-                "closed": year.closed,
-                "year": year.name,
-                "periods": Link(f"{path}/periods"),
-                "entries": Link(f"{path}/entries"),
-                "totals": Link(f"{path}/totals"),
-                "vouchers": Link(f"{path}/vouchers"),
-                "self": Link(path),
-            }
-        )
-    return rows
+        yield {
+            "fromDate": year.start,
+            "toDate": year.end,
+            "closed": year.closed,
+            "year": year.name,
+            **linked(path, "periods", "entries", "totals", "vouchers"),
+        }
 
 
-def _rest_periods(world: World, params: tuple[str, ...]) -> list[Row]:
-    _, year = year_named(world, params[0])
-    rows: list[Row] = []
+@listing("rest:/accounting-years/{accountingYear}/periods", derived=True)
+def _rest_periods(world: World, name: str) -> Iterator[Row]:
+    _, year = year_named(world, name)
     for period in year.periods:
         path = f"{path_of('year', year.name)}/periods/{period.number}"
-        rows.append(
-            {
-                "periodNumber": period.number,
-                "accountingYear": ref("year", year.name),
-                "fromDate": period.start,
-                "toDate": period.end,
-                "closed": period.closed,
-                "entries": Link(f"{path}/entries"),
-                "totals": Link(f"{path}/totals"),
-                "self": Link(path),
-            }
-        )
-    return rows
+        yield {
+            "periodNumber": period.number,
+            "accountingYear": ref("year", year.name),
+            "fromDate": period.start,
+            "toDate": period.end,
+            "closed": period.closed,
+            **linked(path, "entries", "totals"),
+        }
 
 
-def _years(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("accountingyearsapi:/AccountingYears", derived=True)
+def _years(world: World) -> Iterator[Row]:
+    for year in world.years:
+        yield {
             "year": year.name,
             "dateFrom": year.start,
             "dateTo": year.end,
             "isClosed": year.closed,
             "objectVersion": version(year.name, year.closed),
         }
-        for year in world.years
-    ]
 
 
-def _periods(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "periodNumber": period.number,
-            "year": year.name,
-            "dateFrom": period.start,
-            "dateTo": period.end,
-            "isClosed": period.closed,
-            "isBarred": period.barred,
-            "objectVersion": version(period.number, period.closed, period.barred),
-        }
-        for year in world.years
-        for period in year.periods
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/accounting-years": _rest_years,
-    "rest:/accounting-years/{accountingYear}/periods": _rest_periods,
-    "accountingyearsapi:/AccountingYears": _years,
-    "accountingyearsapi:/accountingYears/periods": _periods,
-}
+@listing("accountingyearsapi:/accountingYears/periods", derived=True)
+def _periods(world: World) -> Iterator[Row]:
+    for year in world.years:
+        for period in year.periods:
+            yield {
+                "periodNumber": period.number,
+                "year": year.name,
+                "dateFrom": period.start,
+                "dateTo": period.end,
+                "isClosed": period.closed,
+                "isBarred": period.barred,
+                "objectVersion": version(period.number, period.closed, period.barred),
+            }

@@ -9,16 +9,14 @@ documents no more than "the current balance"; this reading is the sandbox's own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tests.sandbox.books.agreement import department_body, distribution_body
 from tests.sandbox.books.money import kr
-from tests.sandbox.books.rows import instant, padded, ref, ref_or_none, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import instant, listing, padded, ref, ref_or_none, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 KINDS = {
     "profitAndLoss": 1,
@@ -180,21 +178,8 @@ BY_NUMBER = {account.number: account for account in ACCOUNTS}
 VAT_CODE_ACCOUNTS = {"U25": VAT_OUT, "I25": VAT_IN, "Rep": VAT_IN, "IY25": VAT_IN}
 
 
-def balances(world: World) -> dict[int, int]:
-    """The balance of every account, totals included, in øre of the base currency."""
-    return _with_totals(world.ledger.year_totals(world.current_year))
-
-
-def draft_balances(world: World) -> dict[int, int]:
-    """As ``balances``, with the entries in journals added."""
-    totals = world.ledger.year_totals(world.current_year)
-    for draft in world.drafts:
-        for number, amount in draft.effects():
-            totals[number] = totals.get(number, 0) + amount
-    return _with_totals(totals)
-
-
 def _with_totals(totals: dict[int, int]) -> dict[int, int]:
+    """The balance of every account, totals included, in øre of the base currency."""
     out = {}
     for account in ACCOUNTS:
         spans: tuple[tuple[int, int], ...] = ()
@@ -216,6 +201,8 @@ def account_body(world: World, number: int) -> Row:
     The world keeps hold of the row and moves its balances whenever something is booked.
     """
     account = BY_NUMBER[number]
+    dimensions = "Dimension" in world.modules
+    department, split = (account.department, account.distribution) if dimensions else (None, None)
     row: Row = {
         "accountNumber": number,
         "accountType": account.kind,
@@ -225,8 +212,9 @@ def account_body(world: World, number: int) -> Row:
         "blockDirectEntries": account.blocked,
         "contraAccount": ref_or_none("accountNumber", account.contra),
         "debitCredit": "credit" if account.credit else "debit",
-        "department": world.department_body(account.department),
-        "departmentalDistribution": world.distribution_body(account.distribution),
+        "department": department_body(department) if department else None,
+        # Only the listing tells whether it is barred.
+        "departmentalDistribution": distribution_body(split) | {"barred": None} if split else None,
         "name": account.name,
         "vatAccount": ref_or_none("vatCode", account.vat),
         "accountsSummed": [
@@ -238,7 +226,7 @@ def account_body(world: World, number: int) -> Row:
         "accountingYears": Link(f"/accounts/{number}/accounting-years"),
         "self": Link(f"/accounts/{number}"),
     }
-    world.keep_balance(row, number)
+    world.balance_rows.append((row, number))
     return row
 
 
@@ -247,79 +235,74 @@ def account_extract(world: World, number: int) -> Row:
     body = account_body(world, number)
     wanted = ("accountNumber", "accountType", "balance", "blockDirectEntries", "debitCredit")
     row = {key: body[key] for key in (*wanted, "name", "accountingYears", "self")}
-    world.keep_balance(row, number)
+    world.balance_rows.append((row, number))
     return row
 
 
-def _rest_accounts(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [account_body(world, account.number) for account in ACCOUNTS]
+@listing("rest:/accounts")
+def _rest_accounts(world: World) -> Iterator[Row]:
+    for account in ACCOUNTS:
+        yield account_body(world, account.number)
 
 
-def _accounts(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("accountsapi:/Accounts")
+def _accounts(world: World) -> Iterator[Row]:
     for index, account in enumerate(ACCOUNTS):
         changed = instant(index, world.today)
-        rows.append(
-            {
-                "number": account.number,
-                "name": account.name,
-                "isBarred": account.barred,
-                "type": KINDS[account.kind],
-                "vatAccountNumber": VAT_CODE_ACCOUNTS.get(account.vat or ""),
-                "contraAccountNumber": account.contra,
-                "totalFromAccountNumber": account.total_from,
-                "openingAccountNumber": account.number if account.kind == ST else None,
-                "realisationAccountNumber": EXCHANGE if account.currency else None,
-                "totalIntervals": ",".join(f"{a}-{b}" for a, b in account.summed) or None,
-                "isBlockedForDirectEntries": account.blocked,
-                "isCredit": account.credit,
-                "currency": account.currency,
-                "assetGroupNumber": account.asset_group,
-                "displayNumber": str(account.number),
-                "isDepartmentMandatory": account.number == MARKETING,
-                "isUnitMandatory": account.number == TRAVEL,
-                "keyFigureCodeNumber": account.key_figure,
-                "vatCode": padded(account.vat) if account.vat else None,
-                "lastUpdated": changed,
-                "note": account.note,
-                "objectVersion": version(account, changed),
-            }
-        )
-    return rows
+        yield {
+            "number": account.number,
+            "name": account.name,
+            "isBarred": account.barred,
+            "type": KINDS[account.kind],
+            "vatAccountNumber": VAT_CODE_ACCOUNTS.get(account.vat or ""),
+            "contraAccountNumber": account.contra,
+            "totalFromAccountNumber": account.total_from,
+            "openingAccountNumber": account.number if account.kind == ST else None,
+            "realisationAccountNumber": EXCHANGE if account.currency else None,
+            "totalIntervals": ",".join(f"{a}-{b}" for a, b in account.summed) or None,
+            "isBlockedForDirectEntries": account.blocked,
+            "isCredit": account.credit,
+            "currency": account.currency,
+            "assetGroupNumber": account.asset_group,
+            "displayNumber": str(account.number),
+            "isDepartmentMandatory": account.number == MARKETING,
+            "isUnitMandatory": account.number == TRAVEL,
+            "keyFigureCodeNumber": account.key_figure,
+            "vatCode": padded(account.vat) if account.vat else None,
+            "lastUpdated": changed,
+            "note": account.note,
+            "objectVersion": version(account, changed),
+        }
 
 
-def _total_intervals(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("accountsapi:/TotalIntervals")
+def _total_intervals(world: World) -> Iterator[Row]:
     for account in ACCOUNTS:
         for first, last in account.summed:
-            rows.append(
-                {
-                    "accountNumber": account.number,
-                    "fromAccountNumber": first,
-                    "toAccountNumber": last,
-                    "objectVersion": version(account.number, first, last),
-                }
-            )
-    return rows
+            yield {
+                "accountNumber": account.number,
+                "fromAccountNumber": first,
+                "toAccountNumber": last,
+                "objectVersion": version(account.number, first, last),
+            }
 
 
-def _key_figure_codes(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("accountsapi:/KeyFigureCodes")
+def _key_figure_codes(world: World) -> Iterator[Row]:
     names = ("number", "name", "sumFrom1", "sum1Text", "sumFrom2", "sum2Text", "isBalance")
-    return [dict(zip(names, code, strict=True)) for code in _KEY_FIGURES]
+    for code in _KEY_FIGURES:
+        yield dict(zip(names, code, strict=True))
 
 
 def move_balances(world: World) -> None:
     """Bring every account row that was handed out up to the ledger."""
-    booked, drafted = balances(world), draft_balances(world)
+    totals = world.ledger.year_totals(world.current_year)
+    booked = _with_totals(totals)
+    for draft in world.drafts:
+        for number, amount in draft.effects():
+            totals[number] = totals.get(number, 0) + amount
+    drafted = _with_totals(totals)
     for row, number in world.balance_rows:
         row["balance"] = kr(booked[number])
         if "draftBalance" in row:
             row["draftBalance"] = kr(drafted[number])
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/accounts": _rest_accounts,
-    "accountsapi:/Accounts": _accounts,
-    "accountsapi:/TotalIntervals": _total_intervals,
-    "accountsapi:/KeyFigureCodes": _key_figure_codes,
-}

@@ -8,23 +8,19 @@ tells. Its newest line agrees with what the entry carries now.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books import budgets
 from tests.sandbox.books.agreement import DEPARTMENTS, DISTRIBUTIONS
 from tests.sandbox.books.chart import ACCOUNTS
-from tests.sandbox.books.rows import Lazy, version
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.sandbox.books.ledger import Entry
-    from tests.sandbox.books.sales import Document, Line
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.rows import Lazy, listing, version
+from tests.sandbox.books.sales import Document, Line
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
 _DIMENSIONS = ((1, "Afdeling", True), (2, "Kampagne/år", True), (3, "Region (nedlagt)", False))
 _CAMPAIGNS = ((201, "Forår 2024", True), (202, "Jul & nytår", True), (203, "Udgået", False))
@@ -89,66 +85,65 @@ def _mark_row(mark: Mark, names: Iterable[tuple[str, int]]) -> Row:
     }
 
 
-def _dimensions(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {"number": number, "name": name, "active": active, "objectVersion": version(number, name)}
-        for number, name, active in _DIMENSIONS
-    ]
+@listing("dimensionsapi:/dimensions")
+def _dimensions(world: World) -> Iterator[Row]:
+    for number, name, active in _DIMENSIONS:
+        yield {
+            "number": number,
+            "name": name,
+            "active": active,
+            "objectVersion": version(number, name),
+        }
 
 
-def _values(world: World, _: tuple[str, ...]) -> list[Row]:
-    values = [(1, number, name, not barred) for number, name, barred in DEPARTMENTS]
+@listing("dimensionsapi:/values")
+def _values(world: World) -> Iterator[Row]:
+    values = [(1, number, name, not barred) for number, (name, barred) in DEPARTMENTS.items()]
     values += [(2, key, name, active) for key, name, active in _CAMPAIGNS]
-    return [
-        {
+    for dimension, key, name, active in values:
+        yield {
             "dimensionNumber": dimension,
             "key": key,
             "name": name,
             "active": active,
             "objectVersion": version(dimension, key, name),
         }
-        for dimension, key, name, active in values
-    ]
 
 
-def _distributions(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("dimensionsapi:/distributions")
+def _distributions(world: World) -> Iterator[Row]:
     rows = [(1, *row) for row in DISTRIBUTIONS] + [(2, *_CAMPAIGN_SPLIT)]
-    return [
-        {
+    for dimension, key, name, parts in rows:
+        yield {
             "dimensionNumber": dimension,
             "key": key,
             "name": name,
             "active": True,
             "distributions": [
-                {
-                    "key": part,
-                    "percent": Decimal(percent),
-                    "objectVersion": version(key, part),
-                }
+                {"key": part, "percent": Decimal(percent), "objectVersion": version(key, part)}
                 for part, percent in parts
             ],
             "objectVersion": version(dimension, key, name),
         }
-        for dimension, key, name, parts in rows
-    ]
 
 
-def _accounts(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows = []
+@listing("dimensionsapi:/dimension-data/accounts")
+def _accounts(world: World) -> Iterator[Row]:
     for account in ACCOUNTS:
         key = account.department or account.distribution
         if key is not None:
             mark = (1, key, is_distribution(1, key))
-            rows.append(_mark_row(mark, (("accountNumber", account.number),)))
-    return rows
+            yield _mark_row(mark, (("accountNumber", account.number),))
 
 
-def _entries(world: World, _: tuple[str, ...]) -> Lazy[tuple[Entry, Mark]]:
+@listing("dimensionsapi:/dimension-data/booked-entries")
+def _entries(world: World) -> Lazy[tuple[Entry, Mark]]:
     marks = [(entry, mark) for entry in world.ledger.entries for mark in entry.more.dimensions]
     return Lazy(marks, lambda pair: _mark_row(pair[1], (("entryNumber", pair[0].number),)))
 
 
-def _changelog(world: World, _: tuple[str, ...]) -> Lazy[Change]:
+@listing("dimensionsapi:/dimension-data/booked-entries/changelog")
+def _changelog(world: World) -> Lazy[Change]:
     return Lazy(world.changes[::-1], _change)
 
 
@@ -171,7 +166,8 @@ def _line_marks(line: Line) -> list[Mark]:
     return marks
 
 
-def _invoice_lines(world: World, _: tuple[str, ...]) -> Lazy[tuple[Document, Line, Mark]]:
+@listing("dimensionsapi:/dimension-data/booked-invoice-lines")
+def _invoice_lines(world: World) -> Lazy[tuple[Document, Line, Mark]]:
     marks = [
         (invoice, line, mark)
         for invoice in world.invoices
@@ -186,49 +182,34 @@ def _invoice_line(item: tuple[Document, Line, Mark]) -> Row:
     return _mark_row(mark, (("invoiceNumber", invoice.number), ("lineNumber", line.number)))
 
 
-def _document_lines(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("dimensionsapi:/dimension-data/sales-document-lines", derived=True)
+def _document_lines(world: World) -> Iterator[Row]:
     documents = [*world.draft_invoices]
     for kind in (world.orders, world.quotes):
         for made in kind.values():
             documents += made
-    return [
-        _mark_row(mark, (("documentNumber", document.id), ("lineNumber", line.number)))
-        for document in sorted(documents, key=lambda document: document.id)
-        for line in document.lines
-        for mark in _line_marks(line)
-    ]
+    for document in sorted(documents, key=lambda document: document.id):
+        for line in document.lines:
+            for mark in _line_marks(line):
+                yield _mark_row(
+                    mark, (("documentNumber", document.id), ("lineNumber", line.number))
+                )
 
 
-def _budget_figures(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        _mark_row(
+@listing("dimensionsapi:/dimension-data/budget-figures")
+def _budget_figures(world: World) -> Iterator[Row]:
+    for figure in budgets.figures(world)[::2]:
+        yield _mark_row(
             (1, 100, True) if figure.number % 8 == 1 else (1, 2, False),
             (("budgetFigureNumber", figure.number),),
         )
-        for figure in budgets.figures(world)[::2]
-    ]
 
 
-def _draft_entries(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        _mark_row(
-            (1, draft.department, is_distribution(1, draft.department)),
-            (("journalNumber", draft.journal), ("entryNumber", draft.number)),
-        )
-        for draft in sorted(world.drafts, key=lambda draft: (draft.journal, draft.number))
-        if draft.department is not None
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "dimensionsapi:/dimensions": _dimensions,
-    "dimensionsapi:/values": _values,
-    "dimensionsapi:/distributions": _distributions,
-    "dimensionsapi:/dimension-data/accounts": _accounts,
-    "dimensionsapi:/dimension-data/booked-entries": _entries,
-    "dimensionsapi:/dimension-data/booked-entries/changelog": _changelog,
-    "dimensionsapi:/dimension-data/booked-invoice-lines": _invoice_lines,
-    "dimensionsapi:/dimension-data/budget-figures": _budget_figures,
-    "dimensionsapi:/dimension-data/draft-entries": _draft_entries,
-    "dimensionsapi:/dimension-data/sales-document-lines": _document_lines,
-}
+@listing("dimensionsapi:/dimension-data/draft-entries")
+def _draft_entries(world: World) -> Iterator[Row]:
+    for draft in sorted(world.drafts, key=lambda draft: (draft.journal, draft.number)):
+        if draft.department is not None:
+            yield _mark_row(
+                (1, draft.department, is_distribution(1, draft.department)),
+                (("journalNumber", draft.journal), ("entryNumber", draft.number)),
+            )

@@ -8,30 +8,28 @@ as an empty array, whatever lines there are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from random import Random
 
 from tests.sandbox.books.money import kr, rate_value
-from tests.sandbox.books.postings import rate_on
-from tests.sandbox.books.rows import instant
+from tests.sandbox.books.projects import project_of
+from tests.sandbox.books.rows import instant, listing
 from tests.sandbox.books.sales import (
     Document,
     accrual_part,
+    add_line,
+    add_text,
     common_body,
     document_version,
     line_row,
-    make_line,
+    make_document,
     pdf,
-    text_line,
 )
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 STATUSES = ("drafts", "sent", "archived")
 
@@ -66,82 +64,46 @@ QUOTE = Kind(
 )
 
 
-class Drafter:
-    """Writes documents, giving out ids and line numbers."""
-
-    def __init__(self, world: World, random: Random) -> None:
-        self.world = world
-        self.random = random
-        self.next_id = world.next_document
-        self.next_line = world.next_document_line
-
-    def write(self, number: int, turn: int, status: str) -> Document:
-        """A document to the customer whose turn it is; the first customer's shows everything."""
-        world, random = self.world, self.random
-        customer = world.customers[turn * 3 % len(world.customers)]
-        day = world.today - timedelta(days=3 + turn * 5 % 200)
-        rate = rate_on(customer.currency, day)
-        document = Document(
-            self.next_id,
-            number,
-            status,
-            customer,
-            day,
-            customer.terms.due(day),
-            customer.currency,
-            rate,
-            [],
-            customer.full,
-            world.project_of(turn),
-            instant(self.next_id, world.today, minute=True),
-        )
-        self.next_id += 1 + turn % 2
-        for position in range(1, 3 + turn % 2):
-            product = world.products[random.randrange(len(world.products))]
-            if position == 1:
-                product = world.first_product(accruing=turn % 2 == 0)
-            quantity = (100, 250, 1200)[random.randrange(3)]
-            document.lines.append(
-                make_line(
-                    self._line(),
-                    position,
-                    product,
-                    customer,
-                    quantity,
-                    rate=rate,
-                    discount=1000 * (turn % 2),
-                    start=day,
-                )
-            )
-        if turn % 4 == 0:
-            document.lines.append(text_line(self._line(), len(document.lines) + 1, "Bemærk!"))
-        return document
-
-    def _line(self) -> int:
-        self.next_line += 1
-        return self.next_line - 1
-
-    def close(self) -> None:
-        """Let the world go on where the ids and line numbers end."""
-        self.world.next_document, self.world.next_document_line = self.next_id, self.next_line
+def _write(world: World, random: Random, number: int, turn: int, status: str) -> Document:
+    """A document to the customer whose turn it is; the first customer's shows everything."""
+    customer = world.customers[turn * 3 % len(world.customers)]
+    document = make_document(
+        status,
+        number,
+        customer,
+        world.today - timedelta(days=3 + turn * 5 % 200),
+        handle=world.next_document,
+        full=customer.full,
+        project=project_of(world, turn),
+        changed=instant(world.next_document, world.today, minute=True),
+    )
+    world.next_document += 1 + turn % 2
+    for position in range(1, 3 + turn % 2):
+        product = world.products[random.randrange(len(world.products))]
+        if position == 1:
+            product = world.first_product(accruing=turn % 2 == 0)
+        quantity = (100, 250, 1200)[random.randrange(3)]
+        discount = 1000 * (turn % 2)
+        add_line(document, world.new_document_line(), product, quantity, discount=discount)
+    if turn % 4 == 0:
+        add_text(document, world.new_document_line(), "Bemærk!")
+    return document
 
 
 def write_documents(world: World, random: Random, entries: int) -> None:
     """Fill the world with draft invoices, orders and quotes in proportion to its ledger."""
-    drafter = Drafter(world, random)
+    write = partial(_write, world, random)
     if world.sparse:
-        world.draft_invoices = [drafter.write(1, 1, "drafts")]
-        drafter.close()
+        world.draft_invoices = [write(1, 1, "drafts")]
         return
     count = min(2_500, max(4, entries // 200))
-    world.draft_invoices = [drafter.write(30_001 + turn, turn, "drafts") for turn in range(count)]
+    world.draft_invoices = [write(30_001 + turn, turn, "drafts") for turn in range(count)]
     number = 0
     for kind, documents in ((ORDER, world.orders), (QUOTE, world.quotes)):
         for status in STATUSES:
-            made = [drafter.write(number + turn, turn, status) for turn in range(1 + count // 2)]
+            made = [write(number + turn, turn, status) for turn in range(1 + count // 2)]
             documents[status] = made
             number += len(made) + (7 if kind is ORDER else 0)
-    drafter.close()
 
 
 def _body(kind: Kind, document: Document) -> Row:
@@ -168,12 +130,16 @@ def _body(kind: Kind, document: Document) -> Row:
     return row
 
 
-def _rest_drafts(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [_body(DRAFT, document) for document in world.draft_invoices]
+@listing("rest:/invoices/drafts", derived=True)
+def _rest_drafts(world: World) -> Iterator[Row]:
+    for document in world.draft_invoices:
+        yield _body(DRAFT, document)
 
 
-def _drafts(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [_draft(document) for document in world.draft_invoices]
+@listing("q2capi:/invoices/drafts", derived=True)
+def _drafts(world: World) -> Iterator[Row]:
+    for document in world.draft_invoices:
+        yield _draft(document)
 
 
 def _draft(document: Document) -> Row:
@@ -240,14 +206,15 @@ def _external_id(document: Document) -> str | None:
     return f"shop/{document.number}" if document.full else None
 
 
-def _draft_lines(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        line_row(document, line, "draftInvoiceNumber", margins=True)
-        | accrual_part(line)
-        | {"objectVersion": document_version(document)}
-        for document in world.draft_invoices
-        for line in document.lines
-    ]
+@listing("q2capi:/invoices/drafts/lines", derived=True)
+def _draft_lines(world: World) -> Iterator[Row]:
+    for document in world.draft_invoices:
+        for line in document.lines:
+            yield (
+                line_row(document, line, "draftInvoiceNumber", margins=True)
+                | accrual_part(line)
+                | {"objectVersion": document_version(document)}
+            )
 
 
 def _of(world: World, kind: Kind, status: str) -> list[Document]:
@@ -257,24 +224,22 @@ def _of(world: World, kind: Kind, status: str) -> list[Document]:
     return (world.orders if kind is ORDER else world.quotes).get(status, [])
 
 
-def _rest_listing(kind: Kind, status: str) -> Listing:
-    return lambda world, _: [_body(kind, document) for document in _of(world, kind, status)]
+def _listed(kind: Kind, status: str, world: World) -> Iterator[Row]:
+    for document in _of(world, kind, status):
+        yield _body(kind, document)
 
 
-def _lines_listing(kind: Kind) -> Listing:
-    return lambda world, params: [
-        line_row(document, line, kind.number, margins=True)
-        for document in _of(world, kind, params[0])
-        for line in document.lines
-    ]
+def _lines(kind: Kind, world: World, status: str) -> Iterator[Row]:
+    for document in _of(world, kind, status):
+        for line in document.lines:
+            yield line_row(document, line, kind.number, margins=True)
 
 
-LISTINGS: dict[str, Listing] = {
-    "rest:/invoices/drafts": _rest_drafts,
-    "q2capi:/invoices/drafts": _drafts,
-    "q2capi:/invoices/drafts/lines": _draft_lines,
-    "q2capi:/orders/{documentStatus}/lines": _lines_listing(ORDER),
-    "q2capi:/quotes/{documentStatus}/lines": _lines_listing(QUOTE),
-    **{f"rest:/orders/{status}": _rest_listing(ORDER, status) for status in STATUSES},
-    **{f"rest:/quotes/{status}": _rest_listing(QUOTE, status) for status in STATUSES},
-}
+for _kind in (ORDER, QUOTE):
+    listing(f"q2capi:/{_kind.collection}/{{documentStatus}}/lines", derived=True)(
+        partial(_lines, _kind)
+    )
+    for _status in STATUSES:
+        listing(f"rest:/{_kind.collection}/{_status}", derived=True)(
+            partial(_listed, _kind, _status)
+        )

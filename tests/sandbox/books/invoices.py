@@ -7,57 +7,32 @@ when its remainder is zero, overdue when it is not and the due date lies before 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books.agreement import distribution_ref, unit_body
 from tests.sandbox.books.chart import ONGOING
 from tests.sandbox.books.customers import contact_ref
 from tests.sandbox.books.money import kr, wide
-from tests.sandbox.books.rows import Lazy, ref
+from tests.sandbox.books.rows import Lazy, listing, ref
 from tests.sandbox.books.sales import (
+    Document,
+    Line,
     accrual_part,
     common_body,
     delivery_date,
     line_row,
     pdf,
 )
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from tests.sandbox.books.sales import (
-        Document,
-        Line,
-    )
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 number_of = attrgetter("number")
 _PERIOD_FILTERS = (
-    "lastFifteenDays",
-    "lastMonth",
-    "lastSevenDays",
-    "lastThirtyDays",
-    "lastWeek",
-    "lastYear",
-    "thisMonth",
-    "thisWeek",
-    "thisYear",
+    "lastFifteenDays lastMonth lastSevenDays lastThirtyDays lastWeek lastYear "
+    "thisMonth thisWeek thisYear"
 )
-
-
-def remainder(invoice: Document) -> int:
-    return invoice.entry.remainder if invoice.entry else 0
-
-
-def remainder_base(invoice: Document) -> int:
-    return invoice.entry.remainder_base if invoice.entry else 0
-
-
-def is_paid(invoice: Document) -> bool:
-    return remainder(invoice) == 0
 
 
 def invoice_numbered(world: World, number: str) -> Document | None:
@@ -75,8 +50,8 @@ def _header(invoice: Document) -> Row:
         # The order it came from, which is gone by now.
         "orderNumber": 400 + invoice.lines[0].number if invoice.full else None,
         **common_body(invoice, "booked"),
-        "remainder": wide(remainder(invoice)),
-        "remainderInBaseCurrency": wide(remainder_base(invoice)),
+        "remainder": wide(invoice.remainder),
+        "remainderInBaseCurrency": wide(invoice.remainder_base),
         "pdf": pdf(path),
         "sent": Link(f"{path}/sent"),
         "self": Link(path),
@@ -107,10 +82,11 @@ def _rest_line(invoice: Document, line: Line) -> Row:
     }
 
 
-def _document(world: World, params: tuple[str, ...]) -> list[Row]:
-    invoice = invoice_numbered(world, params[0])
+@listing("rest:/invoices/booked/{bookedInvoiceNumber}", derived=True)
+def _document(world: World, number: str) -> Iterator[Row]:
+    invoice = invoice_numbered(world, number)
     if invoice is None:
-        return []
+        return
     row = _header(invoice)
     if invoice.full and invoice.customer.contacts:
         # The single document names the contact without its customer.
@@ -119,10 +95,11 @@ def _document(world: World, params: tuple[str, ...]) -> list[Row]:
         references["customerContact"] = contact_ref(invoice.customer, invoice.customer.contacts[0])
         row["references"] = references
     row["lines"] = [_rest_line(invoice, line) for line in invoice.lines]
-    return [row]
+    yield row
 
 
-def _lines(world: World, _: tuple[str, ...]) -> Lazy[tuple[Document, Line]]:
+@listing("q2capi:/invoices/booked/lines")
+def _lines(world: World) -> Lazy[tuple[Document, Line]]:
     return Lazy([(invoice, line) for invoice in world.invoices for line in invoice.lines], _line)
 
 
@@ -136,81 +113,81 @@ def _line(pair: tuple[Document, Line]) -> Row:
     return row
 
 
-def _all(world: World, _: tuple[str, ...]) -> Lazy[Document]:
+@listing("rest:/invoices/booked")
+def _all(world: World) -> Lazy[Document]:
     return Lazy(world.invoices, _header)
 
 
-def _view(wanted: Callable[[World, Document], bool]) -> Listing:
-    def listing(world: World, _: tuple[str, ...]) -> Lazy[Document]:
-        return Lazy([inv for inv in world.invoices if wanted(world, inv)], _header)
-
-    return listing
-
-
-def is_overdue(world: World, invoice: Document) -> bool:
-    return not is_paid(invoice) and invoice.due < world.today
+_VIEWS: dict[str, Callable[[World, Document], bool]] = {
+    "paid": lambda _, invoice: invoice.remainder == 0,
+    "unpaid": lambda _, invoice: invoice.remainder != 0,
+    "overdue": lambda world, invoice: invoice.remainder != 0 and invoice.due < world.today,
+    "not-due": lambda world, invoice: invoice.remainder != 0 and invoice.due >= world.today,
+}
 
 
-def is_not_due(world: World, invoice: Document) -> bool:
-    return not is_paid(invoice) and invoice.due >= world.today
+def _those(view: str, world: World) -> list[Document]:
+    return [invoice for invoice in world.invoices if _VIEWS[view](world, invoice)]
 
 
-def _sent(world: World, _: tuple[str, ...]) -> list[Row]:
+def _view(view: str, world: World) -> Lazy[Document]:
+    return Lazy(_those(view, world), _header)
+
+
+for _name in _VIEWS:
+    listing(f"rest:/invoices/{_name}")(partial(_view, _name))
+
+
+@listing("rest:/invoices/sent", derived=True)
+def _sent(world: World) -> Iterator[Row]:
     """Electronic invoices: what customers with an EAN or a MobilePay number were sent."""
-    rows: list[Row] = []
-    for invoice in world.invoices:
-        customer = invoice.customer
-        if customer.ean is None or customer.mobile is None or world.sparse:
-            continue
-        number = len(rows) + 1
-        by_ean = number % 3 != 0
-        rows.append(
-            {
-                "id": number,
-                "invoice": ref("bookedInvoiceNumber", invoice.number),
-                "status": "sent" if number % 5 else "failed",
-                "sendBy": "ean" if by_ean else "mobilePay",
-                "creationDate": invoice.day,
-                "createdBy": "ASE",
-                "recipient": {
-                    "name": customer.name,
-                    "mobilePhone": None if by_ean else customer.mobile,
-                    "ean": customer.ean if by_ean else None,
-                },
-                "self": Link(f"/invoices/sent/{number}"),
-            }
-        )
-    return rows
-
-
-def _totals(world: World, _: tuple[str, ...]) -> list[Row]:
-    base = "/invoices/totals"
-    unpaid = [invoice for invoice in world.invoices if not is_paid(invoice)]
-    paid = [invoice for invoice in world.invoices if is_paid(invoice)]
-    overdue = [invoice for invoice in unpaid if is_overdue(world, invoice)]
-    not_due = [invoice for invoice in unpaid if not is_overdue(world, invoice)]
-    owed = _block(unpaid, "unpaid", f"{base}/booked/unpaid", open_part=True)
-    owed["overdue"] = _block(
-        overdue, "unpaid and overdue", f"{base}/booked/unpaid/overdue", open_part=True
-    )
-    owed["notOverdue"] = _block(not_due, "unpaid, not overdue", f"{base}/booked/unpaid/not-overdue")
-    booked = _block(world.invoices, "booked", f"{base}/booked")
-    booked["paid"] = _block(paid, "paid", f"{base}/booked/paid")
-    booked["unpaid"] = owed
-    return [
-        {
-            "drafts": _block(world.draft_invoices, "draft", f"{base}/drafts"),
-            "booked": booked,
-            "predefinedPeriodFilters": {
-                name: {
-                    "description": f"The totals of {name}",
-                    "self": Link(f"{base}?filter=date$eq:{name}"),
-                }
-                for name in _PERIOD_FILTERS
+    sent = (i for i in world.invoices if i.customer.ean and i.customer.mobile and not world.sparse)
+    for number, invoice in enumerate(sent, 1):
+        customer, by_ean = invoice.customer, number % 3 != 0
+        yield {
+            "id": number,
+            "invoice": ref("bookedInvoiceNumber", invoice.number),
+            "status": "sent" if number % 5 else "failed",
+            "sendBy": "ean" if by_ean else "mobilePay",
+            "creationDate": invoice.day,
+            "createdBy": "ASE",
+            "recipient": {
+                "name": customer.name,
+                "mobilePhone": None if by_ean else customer.mobile,
+                "ean": customer.ean if by_ean else None,
             },
-            "self": Link(base),
+            "self": Link(f"/invoices/sent/{number}"),
         }
-    ]
+
+
+@listing("rest:/invoices/totals", derived=True)
+def _totals(world: World) -> Iterator[Row]:
+    base = "/invoices/totals"
+    owed = _block(_those("unpaid", world), "unpaid", f"{base}/booked/unpaid", open_part=True)
+    owed["overdue"] = _block(
+        _those("overdue", world),
+        "unpaid and overdue",
+        f"{base}/booked/unpaid/overdue",
+        open_part=True,
+    )
+    owed["notOverdue"] = _block(
+        _those("not-due", world), "unpaid, not overdue", f"{base}/booked/unpaid/not-overdue"
+    )
+    booked = _block(world.invoices, "booked", f"{base}/booked")
+    booked["paid"] = _block(_those("paid", world), "paid", f"{base}/booked/paid")
+    booked["unpaid"] = owed
+    yield {
+        "drafts": _block(world.draft_invoices, "draft", f"{base}/drafts"),
+        "booked": booked,
+        "predefinedPeriodFilters": {
+            name: {
+                "description": f"The totals of {name}",
+                "self": Link(f"{base}?filter=date$eq:{name}"),
+            }
+            for name in _PERIOD_FILTERS.split()
+        },
+        "self": Link(base),
+    }
 
 
 def _block(invoices: Sequence[Document], what: str, path: str, *, open_part: bool = False) -> Row:
@@ -221,18 +198,5 @@ def _block(invoices: Sequence[Document], what: str, path: str, *, open_part: boo
         "self": Link(path),
     }
     if open_part:
-        row["grossRemainderInBaseCurrency"] = kr(sum(map(remainder_base, invoices)))
+        row["grossRemainderInBaseCurrency"] = kr(sum(i.remainder_base for i in invoices))
     return row
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/invoices/booked": _all,
-    "rest:/invoices/booked/{bookedInvoiceNumber}": _document,
-    "rest:/invoices/paid": _view(lambda _, invoice: is_paid(invoice)),
-    "rest:/invoices/unpaid": _view(lambda _, invoice: not is_paid(invoice)),
-    "rest:/invoices/overdue": _view(is_overdue),
-    "rest:/invoices/not-due": _view(is_not_due),
-    "rest:/invoices/sent": _sent,
-    "rest:/invoices/totals": _totals,
-    "q2capi:/invoices/booked/lines": _lines,
-}

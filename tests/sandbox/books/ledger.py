@@ -1,4 +1,4 @@
-"""The ledger: compact entries and the totals they add up to.
+"""The ledger: compact entries, the totals they add up to, and their rows in both APIs' shapes.
 
 Amounts are øre: ``amount`` in the entry's currency, ``base`` in the base currency; debit is
 positive. Every voucher sums to zero in the base currency, and so does every year, because the
@@ -10,17 +10,19 @@ any other has the remainder 0, or its amount where the company keeps ``finance_r
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tests.sandbox.books import chart
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.sandbox.books.calendar import Year
+from tests.sandbox.books.agreement import distribution_ref, payment_details
+from tests.sandbox.books.calendar import Period, Year, period_numbered, year_named
+from tests.sandbox.books.money import kr
+from tests.sandbox.books.rows import Lazy, listing, padded, path_of, ref, ref_or_none, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 TYPES = (
     "all",
@@ -62,66 +64,41 @@ class More:
 NOTHING_MORE = More()
 
 
+@dataclass(slots=True, eq=False)
 class Entry:
     """One booked entry. ``year`` is the index of its accounting year."""
 
-    __slots__ = (
-        "account",
-        "amount",
-        "base",
-        "currency",
-        "customer",
-        "date",
-        "due",
-        "invoice",
-        "more",
-        "number",
-        "remainder",
-        "remainder_base",
-        "supplier",
-        "supplier_invoice",
-        "text",
-        "type",
-        "vat",
-        "voucher",
-        "year",
-    )
+    account: int
+    amount: int
+    base: int
+    _: KW_ONLY
+    currency: str = "DKK"
+    vat: str | None = None
+    customer: int | None = None
+    invoice: int | None = None
+    supplier: int | None = None
+    supplier_invoice: str | None = None
+    due: date | None = None
+    more: More = NOTHING_MORE
+    type: int = VOUCHER
+    remainder: int = field(init=False, default=0)
+    remainder_base: int = field(init=False, default=0)
+    # The ledger fills in the rest when it books the entry.
+    number: int = field(init=False, default=0)
+    voucher: int = field(init=False, default=0)
+    year: int = field(init=False, default=0)
+    text: str = field(init=False, default="")
+    date: date = field(init=False, default=date.min)
 
-    def __init__(
-        self,
-        account: int,
-        amount: int,
-        base: int,
-        *,
-        currency: str = "DKK",
-        vat: str | None = None,
-        customer: int | None = None,
-        invoice: int | None = None,
-        supplier: int | None = None,
-        supplier_invoice: str | None = None,
-        due: date | None = None,
-        more: More = NOTHING_MORE,
-        type: int = VOUCHER,  # noqa: A002  # e-conomic's word
-    ) -> None:
-        self.account = account
-        self.amount = amount
-        self.base = base
-        self.currency = currency
-        self.vat = vat
-        self.customer = customer
-        self.invoice = invoice
-        self.supplier = supplier
-        self.supplier_invoice = supplier_invoice
-        self.due = due
-        self.more = more
-        self.type = type
-        open_item = (customer is not None or supplier is not None) and type in _OPEN_TYPES
-        self.remainder = amount if open_item else 0
-        self.remainder_base = base if open_item else 0
-        # The ledger fills in the rest when it books the entry.
-        self.number = self.voucher = self.year = 0
-        self.text = ""
-        self.date = date.min
+    def __post_init__(self) -> None:
+        owed = self.customer is not None or self.supplier is not None
+        if owed and self.type in _OPEN_TYPES:
+            self.remainder, self.remainder_base = self.amount, self.base
+
+
+def dkk(account: int, amount: int, **more: Any) -> Entry:
+    """An entry in the base currency."""
+    return Entry(account, amount, amount, **more)
 
 
 _number = attrgetter("number")
@@ -213,10 +190,9 @@ class Ledger:
 
     def find(self, number: int) -> Entry:
         """Raises: KeyError: there is no such entry."""
-        at = bisect_left(self.entries, number, key=_number)
-        if at == len(self.entries) or self.entries[at].number != number:
+        if not self.has(number):
             raise KeyError(number)
-        return self.entries[at]
+        return self.entries[bisect_left(self.entries, number, key=_number)]
 
     def has(self, number: int) -> bool:
         at = bisect_left(self.entries, number, key=_number)
@@ -285,9 +261,140 @@ class Ledger:
                 booked[entry.account] = booked.get(entry.account, 0) + entry.base
         wanted = self.opening(year)
         entries = [
-            Entry(account, amount, amount, type=TRANSFERRED)
+            dkk(account, amount, type=TRANSFERRED)
             for account in sorted(wanted.keys() | booked.keys())
             if (amount := wanted.get(account, 0) - booked.get(account, 0))
         ]
         if entries:
             self.book(self.years[year].start, "Primo", entries, voucher=0)
+
+
+def _rest_entry(year: Year, entry: Entry) -> Row:
+    more = entry.more
+    path = path_of("year", year.name)
+    row: Row = {
+        "account": ref("accountNumber", entry.account),
+        "amount": kr(entry.amount),
+        "amountInBaseCurrency": kr(entry.base),
+        "currency": entry.currency,
+        "date": entry.date,
+        "dueDate": entry.due,
+        "entryNumber": entry.number,
+        "text": entry.text,
+        "entryType": TYPES[entry.type],
+        "vatAccount": ref_or_none("vatCode", entry.vat),
+        "customer": ref_or_none("customerNumber", entry.customer),
+        "voucherNumber": entry.voucher,
+        "bookedInvoice": ref_or_none(
+            "bookedInvoiceNumber", entry.invoice if entry.type == INVOICE else None
+        ),
+        # The schema says string; the server sends a number.
+        "invoiceNumber": entry.invoice,
+        "supplierInvoiceNumber": entry.supplier_invoice,
+        "remainder": kr(entry.remainder),
+        "remainderInBaseCurrency": kr(entry.remainder_base),
+        "self": Link(f"{path}/entries/{entry.number}"),
+    }
+    if entry.supplier is not None:
+        row["supplier"] = {
+            **ref("supplierNumber", entry.supplier),
+            "supplierGroup": ref(
+                "supplierGroupNumber", 2 if entry.account == chart.CREDITORS_ABROAD else 1
+            ),
+        }
+    if more is not NOTHING_MORE:
+        row["departmentalDistribution"] = distribution_ref(more.department)
+        row["project"] = ref_or_none("projectNumber", more.project)
+        row["costType"] = ref_or_none("costTypeNumber", more.cost_type)
+        row["unit1"] = ref_or_none("unitNumber", more.unit1)
+        row["unit2"] = ref_or_none("unitNumber", more.unit2)
+        row["quantity1"] = None if more.quantity1 is None else kr(more.quantity1)
+        row["quantity2"] = None if more.quantity2 is None else kr(more.quantity2)
+        row["paymentDetails"] = payment_details(more.payment_type)
+    return row
+
+
+def _booked_entry(entry: Entry) -> Row:
+    return {
+        "entryNumber": entry.number,
+        "accountNumber": entry.account,
+        "projectNumber": entry.more.project,
+        "amount": kr(entry.amount),
+        "amountInBaseCurrency": kr(entry.base),
+        "currencyCode": entry.currency,
+        "date": entry.date,
+        "dueDate": entry.due,
+        "text": entry.text,
+        "type": entry.type,
+        # Named after the account, it holds the VAT code, in a field of fixed width.
+        "vatAccountNumber": None if entry.vat is None else padded(entry.vat),
+        "voucherNumber": entry.voucher,
+        "customerNumber": entry.customer,
+        "customerInvoiceNumber": entry.invoice,
+        "supplierNumber": entry.supplier,
+        "supplierInvoiceNumber": entry.supplier_invoice,
+        "remainder": kr(entry.remainder),
+        "objectVersion": version(entry.number, entry.remainder),
+    }
+
+
+def _matched_pair(pair: tuple[Entry, Entry]) -> Row:
+    first, second = pair
+    # Each side shows the whole amount of its entry, not the part that was matched.
+    return {
+        "fromEntry": first.number,
+        "fromEntryDate": first.date,
+        "fromEntryAmount": kr(first.amount),
+        "fromEntryAmountDKK": kr(first.base),
+        "toEntry": second.number,
+        "toEntryDate": second.date,
+        "toEntryAmount": kr(second.amount),
+        "toEntryAmountDKK": kr(second.base),
+    }
+
+
+def _total(year: Year, period: Period | None, account: int, base: int) -> Row:
+    start, end, path = year.start, year.end, ""
+    if period:
+        start, end, path = period.start, period.end, f"/periods/{period.number}"
+    return {
+        "totalInBaseCurrency": kr(base),
+        "account": ref("accountNumber", account),
+        "fromDate": start,
+        "toDate": end,
+        "self": Link(f"/accounts/{account}{path_of('year', year.name)}{path}/totals"),
+    }
+
+
+@listing("rest:/accounting-years/{accountingYear}/totals", derived=True)
+def _year_totals(world: World, name: str) -> Iterator[Row]:
+    index, year = year_named(world, name)
+    totals = sorted(world.ledger.year_totals(index).items())
+    for account, base in totals:
+        yield _total(year, None, account, base)
+
+
+@listing(
+    "rest:/accounting-years/{accountingYear}/periods/{accountingYearPeriod}/totals", derived=True
+)
+def _period_totals(world: World, name: str, number: str) -> Iterator[Row]:
+    _, year = year_named(world, name)
+    period = period_numbered(year, number)
+    for account, base in sorted(world.ledger.period_sums[period.number].items()):
+        yield _total(year, period, account, base)
+
+
+@listing("rest:/accounting-years/{accountingYear}/entries")
+def _rest_entries(world: World, name: str) -> Lazy[Entry]:
+    index, year = year_named(world, name)
+    return Lazy(world.ledger.by_year[index], lambda entry: _rest_entry(year, entry))
+
+
+@listing("bookedEntriesapi:/booked-entries")
+def _booked_entries(world: World) -> Lazy[Entry]:
+    return Lazy(world.ledger.entries, _booked_entry)
+
+
+@listing("bookedEntriesapi:/booked-entries/matched-pairs")
+def _matched_pairs(world: World) -> Lazy[tuple[Entry, Entry]]:
+    return Lazy(world.ledger.sorted_matches(), _matched_pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 # Kroner per 100 units of a currency, in 1/10,000 kroner, as e-conomic writes exchange rates.
@@ -44,6 +45,11 @@ def rate_of(currency: str, month: int = 0) -> int:
         return BASE_RATE
     rate = _RATES[currency]
     return rate + (month * 37 % 11 - 5) * (rate // 4000)
+
+
+def rate_on(currency: str, day: date) -> int:
+    """The rate of a day, see ``rate_of``."""
+    return rate_of(currency, (day.year - 2023) * 12 + day.month)
 
 
 def to_base(amount: int, rate: int) -> int:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import date
+from random import Random
 
 from tests.sandbox.books import chart, postings
-from tests.sandbox.books.ledger import Entry, More
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
-    from random import Random
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.customers import Customer
+from tests.sandbox.books.ledger import Entry, More, dkk
+from tests.sandbox.books.projects import project_of
+from tests.sandbox.books.world import World
 
 DIMENSIONS = (
     More(dimensions=((1, 1, False), (2, 201, False))),
@@ -28,10 +25,7 @@ class Office:
     """Writes one voucher after the other; ``plan`` arranges that a customer pays."""
 
     def __init__(
-        self,
-        world: World,
-        random: Random,
-        plan: Callable[[Customer, Entry, date, int], None],
+        self, world: World, random: Random, plan: Callable[[Customer, Entry, date, int], None]
     ) -> None:
         self.world = world
         self.book = world.ledger
@@ -62,9 +56,9 @@ class Office:
             day,
             f"Løn {day:%m/%Y}",
             [
-                Entry(chart.WAGES, gross, gross, more=self._dimension()),
-                Entry(chart.TAX, -tax, -tax),
-                Entry(chart.BANK, tax - gross, tax - gross),
+                dkk(chart.WAGES, gross, more=self._dimension()),
+                dkk(chart.TAX, -tax),
+                dkk(chart.BANK, tax - gross),
             ],
         )
 
@@ -76,9 +70,9 @@ class Office:
             day,
             "Husleje",
             [
-                Entry(chart.RENT, net, net, vat="I25"),
-                Entry(chart.VAT_IN, net // 4, net // 4),
-                Entry(chart.BANK, -net * 5 // 4, -net * 5 // 4),
+                dkk(chart.RENT, net, vat="I25"),
+                dkk(chart.VAT_IN, net // 4),
+                dkk(chart.BANK, -net * 5 // 4),
             ],
         )
 
@@ -92,7 +86,7 @@ class Office:
         more = PLAIN
         if {"Dimension", "Project"} <= self.world.modules:
             more = More(
-                project=self.world.project_of(self.notes * 3),
+                project=project_of(self.world, self.notes * 3),
                 cost_type=1,
                 unit1=3,
                 quantity1=(self.notes % 90 + 10) * 100,
@@ -100,14 +94,12 @@ class Office:
                 quantity2=125,
                 dimensions=((1, 2, False),),
             )
-        bank = Entry(chart.BANK, -amount, -amount)
-        self.book.book(
-            day, "Kørsel, km-godtgørelse", [Entry(chart.TRAVEL, amount, amount, more=more), bank]
-        )
+        bank = dkk(chart.BANK, -amount)
+        self.book.book(day, "Kørsel, km-godtgørelse", [dkk(chart.TRAVEL, amount, more=more), bank])
 
     def _pennies(self, day: date) -> None:
-        parts = [Entry(chart.PENNIES, 10, 10), Entry(chart.PENNIES, 20, 20)]
-        self.book.book(day, "Øreafrunding 0,1 + 0,2", [*parts, Entry(chart.CASH, -30, -30)])
+        parts = [dkk(chart.PENNIES, 10), dkk(chart.PENNIES, 20)]
+        self.book.book(day, "Øreafrunding 0,1 + 0,2", [*parts, dkk(chart.CASH, -30)])
 
     def _manual_invoice(self, day: date) -> None:
         customer = self.world.customers[self.notes * 5 % len(self.world.customers)]
@@ -120,7 +112,7 @@ class Office:
         self.book.book(
             day,
             "Periodisering, andel",
-            [Entry(chart.DEFERRED, amount, amount), Entry(1020, -amount, -amount, vat="U25")],
+            [dkk(chart.DEFERRED, amount), dkk(1020, -amount, vat="U25")],
         )
 
     def _on_account(self, day: date) -> None:
@@ -133,9 +125,9 @@ class Office:
             day,
             "Restaurant - 3 pers. (“Noma”)",
             [
-                Entry(chart.MEALS, net, net, vat="Rep"),
-                Entry(chart.VAT_IN, vat, vat),
+                dkk(chart.MEALS, net, vat="Rep"),
+                dkk(chart.VAT_IN, vat),
                 postings.foreign_cost(day, chart.OFFICE, 75_00, "USD"),
-                Entry(chart.BANK, -net - vat - 75_00, -net - vat - 75_00),
+                dkk(chart.BANK, -net - vat - 75_00),
             ],
         )

@@ -6,25 +6,16 @@ company's story and, later, to play events on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
 
 from tests.sandbox.books import chart, ledger
-from tests.sandbox.books.ledger import NOTHING_MORE, Entry, More
-from tests.sandbox.books.money import from_base, rate_of, share, to_base
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.ledger import Ledger
-    from tests.sandbox.books.sales import Document
-    from tests.sandbox.books.suppliers import Supplier
-
-
-def rate_on(currency: str, day: date) -> int:
-    return rate_of(currency, (day.year - 2023) * 12 + day.month)
+from tests.sandbox.books.customers import Customer
+from tests.sandbox.books.ledger import NOTHING_MORE, Entry, Ledger, More, dkk
+from tests.sandbox.books.money import from_base, rate_on, share, to_base
+from tests.sandbox.books.sales import Document
+from tests.sandbox.books.suppliers import Supplier
 
 
 def book_invoice(book: Ledger, invoice: Document, more: More = NOTHING_MORE) -> Entry:
@@ -140,7 +131,7 @@ def _pay(book: Ledger, day: date, side: _Side, paid: Sequence[tuple[Entry, int]]
     entries = [bank, payment]
     if moved != settled:
         difference = settled - moved
-        entries.append(Entry(chart.EXCHANGE, difference, difference, type=ledger.SYSTEM))
+        entries.append(dkk(chart.EXCHANGE, difference, type=ledger.SYSTEM))
     book.book(day, side.text, entries)
     for entry, part, base in parts:
         book.match(entry, payment, part, base)
@@ -155,10 +146,8 @@ def _part(entry: Entry, amount: int) -> int:
 def receive_on_account(book: Ledger, day: date, customer: Customer, amount: int) -> Entry:
     """A customer pays an amount of the base currency that nobody has matched yet."""
     number = customer.number
-    payment = Entry(
-        customer.control_account, -amount, -amount, customer=number, type=ledger.PAYMENT
-    )
-    bank = Entry(chart.BANK, amount, amount, type=ledger.PAYMENT)
+    payment = dkk(customer.control_account, -amount, customer=number, type=ledger.PAYMENT)
+    bank = dkk(chart.BANK, amount, type=ledger.PAYMENT)
     book.book(day, f"Aconto {number}", [bank, payment])
     return payment
 
@@ -199,8 +188,8 @@ def book_supplier_invoice(
     else:
         # Services from abroad: the buyer owes the VAT and deducts it at once.
         owed = share(net_base, 25, 100)
-        entries.append(Entry(chart.VAT_IN, owed, owed, type=ledger.SYSTEM))
-        entries.append(Entry(chart.VAT_OUT, -owed, -owed, type=ledger.SYSTEM))
+        entries.append(dkk(chart.VAT_IN, owed, type=ledger.SYSTEM))
+        entries.append(dkk(chart.VAT_OUT, -owed, type=ledger.SYSTEM))
     book.book(day, f"Lev.faktura {reference}", entries)
     return creditor
 
@@ -208,16 +197,10 @@ def book_supplier_invoice(
 def book_reminder(book: Ledger, day: date, customer: Customer, number: int, fee: int) -> Entry:
     """A reminder with a fee, in the base currency."""
     kind = ledger.REMINDER
-    debtor = Entry(
-        customer.control_account,
-        fee,
-        fee,
-        customer=customer.number,
-        invoice=number,
-        due=day,
-        type=kind,
+    debtor = dkk(
+        customer.control_account, fee, customer=customer.number, invoice=number, due=day, type=kind
     )
-    book.book(day, f"Rykker {number}", [debtor, Entry(chart.FEES, -fee, -fee, type=kind)])
+    book.book(day, f"Rykker {number}", [debtor, dkk(chart.FEES, -fee, type=kind)])
     return debtor
 
 

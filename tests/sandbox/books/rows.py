@@ -1,19 +1,39 @@
-"""What every domain needs to write rows: references with links, versions, instants, lazy lists."""
+"""What every domain needs to write rows: references with linked, versions, instants, lazy lists."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta, timezone
+from typing import Generic, TypeVar, overload
 
 from tests.sandbox.values import Link, Row, path_part
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import date
-
 T = TypeVar("T")
+
+LISTINGS: dict[str, Callable[..., Iterable[Row]]] = {}
+"""What lists the rows of each endpoint, of a world and the values of the path parameters."""
+
+DERIVED: set[str] = set()
+"""Listings that follow from the ledger or the documents: an event makes them anew."""
+
+Lister = TypeVar("Lister", bound=Callable[..., Iterable[Row]])
+
+
+def listing(endpoint: str, *, derived: bool = False) -> Callable[[Lister], Lister]:
+    """Mark the function that lists the rows of an endpoint, such as ``rest:/customers``.
+
+    It takes the world and the decoded path parameters, and raises KeyError for an unknown parent.
+    """
+
+    def mark(lister: Lister) -> Lister:
+        LISTINGS[endpoint] = lister
+        if derived:
+            DERIVED.add(endpoint)
+        return lister
+
+    return mark
+
 
 # The collection that holds an entity, by the name of its key.
 _COLLECTIONS = {
@@ -52,6 +72,11 @@ def path_of(key: str, value: str | int) -> str:
 def ref(key: str, value: str | int) -> Row:
     """A legacy REST reference object: the entity's key and a link to it."""
     return {key: value, "self": Link(path_of(key, value))}
+
+
+def linked(path: str, *names: str) -> Row:
+    """Links to what lies below a path, under its own name, and to the path itself."""
+    return {**{name: Link(f"{path}/{name}") for name in names}, "self": Link(path)}
 
 
 def ref_or_none(key: str, value: str | int | None) -> Row | None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, datetime, timedelta
 
 from tests.sandbox.books.agreement import terms_body, zone_body
-from tests.sandbox.books.customers import contact_ref, location_ref, ref_of_first
-from tests.sandbox.books.money import BASE_RATE, from_base, kr, rate_value, share, to_base, wide
+from tests.sandbox.books.customers import Customer, contact_ref, location_ref, ref_of_first
+from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.money import (
+    BASE_RATE,
+    from_base,
+    kr,
+    rate_on,
+    rate_value,
+    share,
+    to_base,
+    wide,
+)
+from tests.sandbox.books.products import Product
 from tests.sandbox.books.rows import ref, ref_or_none, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.ledger import Entry
-    from tests.sandbox.books.products import Product
-    from tests.sandbox.values import Row
+from tests.sandbox.values import Link, Row
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Document:
     lines: list[Line]
     full: bool
     project: int | None
-    changed: datetime | None = None
+    changed: datetime | None
     entry: Entry | None = None
 
     @property
@@ -78,6 +80,14 @@ class Document:
         return sum(line.net + line.vat for line in self.lines)
 
     @property
+    def remainder(self) -> int:
+        return self.entry.remainder if self.entry else 0
+
+    @property
+    def remainder_base(self) -> int:
+        return self.entry.remainder_base if self.entry else 0
+
+    @property
     def net_base(self) -> int:
         return to_base(self.net, self.rate)
 
@@ -90,29 +100,59 @@ class Document:
         return sum(to_base(share(ln.cost, ln.quantity, 100), self.rate) for ln in self.lines)
 
 
-def make_line(
+def make_document(
+    status: str,
     number: int,
-    position: int,
-    product: Product,
     customer: Customer,
+    day: date,
+    *,
+    handle: int | None = None,
+    full: bool = False,
+    project: int | None = None,
+    changed: datetime | None = None,
+) -> Document:
+    """A document of that day without lines, on the customer's terms and in its currency.
+
+    ``handle`` is its id where that is not its number.
+    """
+    return Document(
+        number if handle is None else handle,
+        number,
+        status,
+        customer,
+        day,
+        customer.terms.due(day),
+        customer.currency,
+        rate_on(customer.currency, day),
+        [],
+        full,
+        project,
+        changed,
+    )
+
+
+def add_line(
+    document: Document,
+    number: int,
+    product: Product,
     quantity: int,
     *,
-    rate: int = BASE_RATE,
     discount: int = 0,
-    start: date | None = None,
-) -> Line:
-    """A line that sells a product to a customer at the list price.
+    accrues: bool = True,
+) -> None:
+    """Sell a product at the list price.
 
     Domestic customers pay 25 % VAT, all others none. A product of a group that accrues is sold for
-    the year from ``start`` on.
+    the year that begins on the document's day.
     """
+    customer, day, rate = document.customer, document.day, document.rate
     price = product.price if rate == BASE_RATE else max(1, from_base(product.price, rate))
     net = share(price * quantity, 10_000 - discount, 1_000_000)
     vat_rate = 2_500 if customer.zone == 1 else 0
-    accrues = product.group.accrual is not None and start is not None
-    return Line(
+    accrues = accrues and product.group.accrual is not None
+    line = Line(
         number,
-        position,
+        len(document.lines) + 1,
         product,
         product.name,
         quantity,
@@ -124,13 +164,16 @@ def make_line(
         share(net, vat_rate, 10_000),
         product.group.sales_account(customer.zone),
         product.department,
-        (start, start + timedelta(days=364)) if accrues and start else None,
+        (day, day + timedelta(days=364)) if accrues else None,
     )
+    document.lines.append(line)
 
 
-def text_line(number: int, position: int, description: str) -> Line:
-    """A line that only says something."""
-    return Line(number, position, None, description, 0, 0, 0, 0, 0, 0, 0, None, None)
+def add_text(document: Document, number: int, description: str) -> None:
+    """Add a line that only says something."""
+    position = len(document.lines) + 1
+    line = Line(number, position, None, description, 0, 0, 0, 0, 0, 0, 0, None, None)
+    document.lines.append(line)
 
 
 def _recipient(document: Document, kind: str) -> Row:

@@ -12,22 +12,19 @@ from __future__ import annotations
 from bisect import insort
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import TYPE_CHECKING, ClassVar
+from random import Random
+from typing import ClassVar
 
 from tests.sandbox.books import chart, ledger, postings
+from tests.sandbox.books.customers import Customer
 from tests.sandbox.books.invoices import number_of
-from tests.sandbox.books.ledger import Entry
+from tests.sandbox.books.ledger import Entry, dkk
 from tests.sandbox.books.office import DIMENSIONS, PLAIN, Office
-from tests.sandbox.books.sales import Document, make_line, text_line
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.sandbox.books.customers import Customer
-    from tests.sandbox.books.products import Catalogue
-    from tests.sandbox.books.sales import Line
-    from tests.sandbox.books.suppliers import Supplier
-    from tests.sandbox.books.world import World
+from tests.sandbox.books.products import Catalogue
+from tests.sandbox.books.projects import project_of
+from tests.sandbox.books.sales import Document, add_line, add_text, make_document
+from tests.sandbox.books.suppliers import Supplier
+from tests.sandbox.books.world import World
 
 LEAP_DAY = date(2024, 2, 29)
 _OPENED = timedelta(days=20)
@@ -54,8 +51,6 @@ class Story:
         # In a small company every exception must happen within a few dozen documents.
         self.rhythm = 1 if entries < 2_000 else 4
         self.sales = self.purchases = 0
-        self.next_invoice = 10_001
-        self.next_line = 1
         self.due_in: dict[date, list[tuple[Customer, Entry, int]]] = {}
         self.due_out: dict[date, list[tuple[Supplier, Entry]]] = {}
         self.office = Office(world, random, self._plan)
@@ -133,7 +128,7 @@ class Story:
         self.book.book(
             day,
             "Valutatermin (kontrakt nr. 7)",
-            [Entry(chart.FORWARDS, huge, huge), Entry(chart.FORWARDS_OWED, -huge, -huge)],
+            [dkk(chart.FORWARDS, huge), dkk(chart.FORWARDS_OWED, -huge)],
         )
 
     def _year_end(self, day: date) -> None:
@@ -149,11 +144,9 @@ class Story:
             self.book.open_year(year)
             if year == 1:
                 last = start - timedelta(days=1)
-                fee = Entry(chart.DEPRECIATION, 16_000_00, 16_000_00)
+                fee = dkk(chart.DEPRECIATION, 16_000_00)
                 self.book.book(
-                    last,
-                    "Revisors efterpostering",
-                    [fee, Entry(chart.EQUIPMENT, -16_000_00, -16_000_00)],
+                    last, "Revisors efterpostering", [fee, dkk(chart.EQUIPMENT, -16_000_00)]
                 )
                 self.book.open_year(year)
 
@@ -187,58 +180,40 @@ class Story:
             customers = world.customers
             at = turn - 1 if turn <= len(customers) else random.randrange(len(customers))
             customer = customers[at]
-        rate = postings.rate_on(customer.currency, day)
-        lines = self._lines(day, customer, rate)
+        invoice = self._invoice(day, customer)
+        self._fill(invoice)
         if turn % 6 == 1:
-            lines.append(text_line(self._line_number(), len(lines) + 1, "Leveret efter aftale. Æ"))
-        invoice = self._invoice(day, customer, lines, rate)
+            add_text(invoice, world.new_line(), "Leveret efter aftale. Æ")
         more = PLAIN
         if "Dimension" in world.modules and turn % 2:
             more = DIMENSIONS[turn // 2 % 4]
         self._arrange(invoice, postings.book_invoice(self.book, invoice, more), turn)
         return invoice
 
-    def _lines(self, day: date, customer: Customer, rate: int) -> list[Line]:
-        """What an invoice of that day is about."""
-        turn, random, products = self.sales, self.random, self.world.products
-        return [
-            make_line(
-                self._line_number(),
-                position,
-                products[random.randrange(len(products))],
-                customer,
-                (100, 200, 150, 1000, 33)[random.randrange(5)],
-                rate=rate,
-                discount=(0, 0, 1000, 250)[turn % 4],
-                start=day,
-            )
-            for position in range(1, 2 + turn % 3)
-        ]
+    def _fill(self, invoice: Document) -> None:
+        """Write the lines of an invoice."""
+        random, products = self.random, self.world.products
+        for _ in range(1 + self.sales % 3):
+            product = products[random.randrange(len(products))]
+            quantity = (100, 200, 150, 1000, 33)[random.randrange(5)]
+            discount = (0, 0, 1000, 250)[self.sales % 4]
+            add_line(invoice, self.world.new_line(), product, quantity, discount=discount)
 
-    def _line_number(self) -> int:
-        self.next_line += 1
-        return self.next_line - 1
-
-    def _invoice(self, day: date, customer: Customer, lines: list[Line], rate: int) -> Document:
-        first = customer is self.world.customers[0]
+    def _invoice(self, day: date, customer: Customer) -> Document:
+        world, first = self.world, customer is self.world.customers[0]
         # The tenth invoice takes a number that somebody picked by hand.
-        number = 900_001 if self.sales == 10 and not self.world.sparse else self.next_invoice
-        if number == self.next_invoice:
-            self.next_invoice += 1
-        invoice = Document(
-            number,
-            number,
+        number = 900_001 if self.sales == 10 and not world.sparse else world.next_invoice
+        if number == world.next_invoice:
+            world.next_invoice += 1
+        invoice = make_document(
             "booked",
+            number,
             customer,
             day,
-            customer.terms.due(day),
-            customer.currency,
-            rate,
-            lines,
-            customer.full and (first or self.sales % 2 == 1),
-            self.world.project_of(0 if first else self.sales),
+            full=customer.full and (first or self.sales % 2 == 1),
+            project=project_of(world, 0 if first else self.sales),
         )
-        insort(self.world.invoices, invoice, key=number_of)
+        insort(world.invoices, invoice, key=number_of)
         return invoice
 
     def _arrange(self, invoice: Document, entry: Entry, turn: int) -> None:
@@ -264,16 +239,15 @@ class Story:
         first = invoice.lines[0]
         if first.product is None:
             return
-        line = make_line(
-            self._line_number(),
-            1,
+        credit = self._invoice(invoice.day, invoice.customer)
+        add_line(
+            credit,
+            self.world.new_line(),
             first.product,
-            invoice.customer,
             -first.quantity,
-            rate=invoice.rate,
             discount=first.discount,
+            accrues=False,
         )
-        credit = self._invoice(invoice.day, invoice.customer, [line], invoice.rate)
         postings.set_off(self.book, entry, postings.book_invoice(self.book, credit))
 
     def _payments(self, day: date) -> None:
@@ -317,5 +291,3 @@ class Story:
         """The last days: an invoice that is overdue and two that are not due yet, all unpaid."""
         for past in (50, 3, 0):
             self._sell(day - timedelta(days=past), self.world.customers[0])
-        self.world.next_invoice = self.next_invoice
-        self.world.next_line = self.next_line

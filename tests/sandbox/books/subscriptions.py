@@ -2,76 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from tests.sandbox.books.money import kr
-from tests.sandbox.books.rows import instant, version
-
-if TYPE_CHECKING:
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.rows import instant, listing, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Row
 
 # Number, name, interval (5 monthly, 6 quarterly, 9 yearly), collection (1 proportional).
 _SUBSCRIPTIONS = ((1, 'Serviceaftale "Guld"', 5, 1), (2, "Hosting, kvartal", 6, 0), (4, "År", 9, 0))
 
 
-def _subscriptions(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("subscriptionsapi:/Subscriptions")
+def _subscriptions(world: World) -> Iterator[Row]:
     for index, (number, name, interval, collection) in enumerate(_SUBSCRIPTIONS):
         changed = instant(index, world.today)
-        rows.append(
-            {
-                "number": number,
-                "name": name,
-                "description": "Løbende aftale; 3 mdr. opsigelse" if index == 0 else None,
-                "interval": interval,
-                "isCalendarBased": index == 0,
-                "collection": collection,
-                "includeName": index == 0,
-                "includePeriod": index == 0,
-                "allowMoreThanOnePerCustomer": index == 1,
-                "accrue": index == 0,
-                "isBarred": index == 2,
-                "lastUpdated": changed,
-                "objectVersion": version(number, changed),
-            }
-        )
-    return rows
+        yield {
+            "number": number,
+            "name": name,
+            "description": "Løbende aftale; 3 mdr. opsigelse" if index == 0 else None,
+            "interval": interval,
+            "isCalendarBased": index == 0,
+            "collection": collection,
+            "includeName": index == 0,
+            "includePeriod": index == 0,
+            "allowMoreThanOnePerCustomer": index == 1,
+            "accrue": index == 0,
+            "isBarred": index == 2,
+            "lastUpdated": changed,
+            "objectVersion": version(number, changed),
+        }
 
 
-def _lines(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("subscriptionsapi:/subscriptionlines")
+def _lines(world: World) -> Iterator[Row]:
     """Two lines each: a product, and a text without one."""
-    rows: list[Row] = []
     for index, (subscription, name, _interval, _collection) in enumerate(_SUBSCRIPTIONS):
         product = world.products[index * 3 % len(world.products)]
-        number = len(rows) + 1
-        rows.append(
-            {
-                "number": number,
-                "subscriptionNumber": subscription,
-                "productNumber": product.number,
-                "description": product.name,
-                "quantity": kr(100),
-                "specialPrice": kr(99_95) if index == 0 else None,
-                "departmentNumber": 1 if index == 0 and "Dimension" in world.modules else None,
-                "objectVersion": version(number, product.number),
-            }
-        )
-        rows.append(
-            {
-                "number": number + 1,
-                "subscriptionNumber": subscription,
-                "description": f"Periode for {name}",
-                "objectVersion": version(number + 1),
-            }
-        )
-    return rows
+        number = 1 + index * 2
+        yield {
+            "number": number,
+            "subscriptionNumber": subscription,
+            "productNumber": product.number,
+            "description": product.name,
+            "quantity": kr(100),
+            "specialPrice": kr(99_95) if index == 0 else None,
+            "departmentNumber": 1 if index == 0 and "Dimension" in world.modules else None,
+            "objectVersion": version(number, product.number),
+        }
+        yield {
+            "number": number + 1,
+            "subscriptionNumber": subscription,
+            "description": f"Periode for {name}",
+            "objectVersion": version(number + 1),
+        }
 
 
-def _subscribers(world: World, _: tuple[str, ...]) -> list[Row]:
+@listing("subscriptionsapi:/Subscribers")
+def _subscribers(world: World) -> Iterator[Row]:
     """Every fourth customer; the first has everything, some were invoiced already."""
-    rows: list[Row] = []
     for index, customer in enumerate(world.customers[::4]):
         start = date(2026, 1 + index % 10, 1)
         changed = instant(index, world.today)
@@ -103,12 +93,4 @@ def _subscribers(world: World, _: tuple[str, ...]) -> list[Row]:
                 "extraTextForInvoice": "Tak for samarbejdet",
                 "comments": "Ring før fornyelse; (vigtigt)",
             }
-        rows.append(row)
-    return rows
-
-
-LISTINGS: dict[str, Listing] = {
-    "subscriptionsapi:/Subscriptions": _subscriptions,
-    "subscriptionsapi:/subscriptionlines": _lines,
-    "subscriptionsapi:/Subscribers": _subscribers,
-}
+        yield row

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from random import Random
 
 from tests.sandbox.books import chart
-from tests.sandbox.books.agreement import TERMS
-from tests.sandbox.books.rows import instant, path_of, ref, version
-from tests.sandbox.values import Link
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
-    from random import Random
-
-    from tests.sandbox.books.agreement import Terms
-    from tests.sandbox.books.world import Listing, World
-    from tests.sandbox.values import Row
+from tests.sandbox.books.agreement import TERMS, Terms
+from tests.sandbox.books.rows import instant, listing, path_of, ref, version
+from tests.sandbox.books.world import World
+from tests.sandbox.values import Link, Row
 
 GROUPS = {1: ("Varekøb", chart.CREDITORS), 2: ("Udland", chart.CREDITORS_ABROAD)}
 _NAMES = ("Sylvest og Co", "Trælast & Træ A/S", "Strøm (el) ApS", 'Firma "Fragt"', "Kaffe, te m.m.")
@@ -95,8 +90,8 @@ def _contact_ref(supplier: Supplier, contact: SupplierContact) -> Row:
     }
 
 
-def _rest_suppliers(world: World, _: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
+@listing("rest:/suppliers")
+def _rest_suppliers(world: World) -> Iterator[Row]:
     for supplier in world.suppliers:
         path = path_of("supplierNumber", supplier.number)
         row: Row = {
@@ -138,57 +133,45 @@ def _rest_suppliers(world: World, _: tuple[str, ...]) -> list[Row]:
                 "supplierContact": _contact_ref(supplier, supplier.contacts[0]),
                 "zip": "8000",
             }
-        rows.append(row)
-    return rows
+        yield row
 
 
-def _rest_groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("rest:/supplier-groups")
+def _rest_groups(world: World) -> Iterator[Row]:
+    for number, (name, account) in GROUPS.items():
+        yield {
             "supplierGroupNumber": number,
             "name": name,
             "account": ref("accountNumber", account),
             "self": Link(path_of("supplierGroupNumber", number)),
         }
-        for number, (name, account) in GROUPS.items()
-    ]
 
 
-def _groups(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
+@listing("suppliersapi:/Groups")
+def _groups(world: World) -> Iterator[Row]:
+    for number, (name, account) in GROUPS.items():
+        yield {
             "number": number,
             "name": name,
             "accountNumber": account,
             "objectVersion": version(number, name, account),
         }
-        for number, (name, account) in GROUPS.items()
-    ]
 
 
-def _contacts(world: World, _: tuple[str, ...]) -> list[Row]:
-    return [
-        {
-            "number": contact.number,
-            "supplierNumber": supplier.number,
-            "userInterfaceNumber": contact.position,
-            "name": contact.name,
-            "email": contact.email,
-            "phone": contact.phone,
-            "notes": contact.notes,
-            "lastUpdated": contact.changed,
-            "objectVersion": version(contact),
-            "isDeleted": contact.deleted,
-            "active": not contact.deleted,
-        }
-        for supplier in world.suppliers
-        for contact in supplier.contacts
-    ]
-
-
-LISTINGS: dict[str, Listing] = {
-    "rest:/suppliers": _rest_suppliers,
-    "rest:/supplier-groups": _rest_groups,
-    "suppliersapi:/Groups": _groups,
-    "suppliersapi:/Contacts": _contacts,
-}
+@listing("suppliersapi:/Contacts")
+def _contacts(world: World) -> Iterator[Row]:
+    for supplier in world.suppliers:
+        for contact in supplier.contacts:
+            yield {
+                "number": contact.number,
+                "supplierNumber": supplier.number,
+                "userInterfaceNumber": contact.position,
+                "name": contact.name,
+                "email": contact.email,
+                "phone": contact.phone,
+                "notes": contact.notes,
+                "lastUpdated": contact.changed,
+                "objectVersion": version(contact),
+                "isDeleted": contact.deleted,
+                "active": not contact.deleted,
+            }
