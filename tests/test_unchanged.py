@@ -17,9 +17,9 @@ from tests.nights import Nights
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import Altered, always, served
+from tests.support import Altered, always, served, wait_until
 from tests.test_events import Companies
-from tests.test_stopping import ended, start, wait_until, waiting_bytes
+from tests.test_stopping import ended, start, waiting_bytes
 from tests.warehouse import key_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Run
     from tests.sandbox.company import Company
+    from tests.support import Firm
 
 STREAMS = ("agreements", "booked_entries", "customers", "departments", "products", "units")
 SKIP: dict[str, Any] = {"skip_unchanged": "upsert", "resend_days": 365}
@@ -253,7 +254,7 @@ def test_digests_that_cannot_be_read_are_none(loaded: Job) -> None:
     for state in damaged(whole):
         loaded.state = state
         assert sent(loaded()) == FULL
-        assert sent(loaded()) == set()
+    assert sent(loaded()) == set()
 
 
 def test_streams_of_another_version_in_the_state_do_not_matter(loaded: Job) -> None:
@@ -328,9 +329,9 @@ def test_everything_is_sent_again_once_in_these_days_a_part_each_night(
     ],
 )
 def test_settings_that_cannot_work_are_rejected_with_the_reason(
-    warm_tap: TapRunner, sandbox: Sandbox, settings: dict[str, Any], words: str
+    sandbox: Firm, settings: dict[str, Any], words: str
 ) -> None:
-    run = warm_tap.read(sandbox, code=1, **{**SKIP, **settings})
+    run = sandbox.read(code=1, **{**SKIP, **settings})
     assert run.messages == []
     assert words in run.errors[-1]
 
