@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ANY = ""
 BY_POSITION = r"/products\?.*skippages=[1-9]"
-BY_CURSOR = r"/booked-entries\?.*cursor="
+BY_CURSOR = r"/bookedEntriesapi/.*/booked-entries\?.*cursor="
 SEVERAL_PAGES = r"/(customers|products|booked|entries)\?.*pagesize=1000"
 FIREWALL = {"body": b"<html>Attention Required!</html>", "headers": {"Content-Type": "text/html"}}
 
