@@ -104,6 +104,7 @@ class EconomicStream(RESTStream["Query"]):
         in_doubt: agreements that may have rows that were not read.
         uncounted: agreements whose key columns were read without e-conomic's count, with the number
             of rows.
+        misread: agreements whose key columns had another number of rows when they were read again.
         unsorted: e-conomic does not sort the listing as requested.
         served: HTTP clients of the agreements of which e-conomic returned a page.
     """
@@ -132,6 +133,7 @@ class EconomicStream(RESTStream["Query"]):
         self._row_types: dict[tuple[str, ...], RowType] = {}
         self.in_doubt: set[int] = set()
         self.uncounted: dict[int, int] = {}
+        self.misread: set[int] = set()
         self.unsorted = False
         self.served: set[HttpClient] = set()
         include_links = bool(run.config.get("include_links"))
@@ -368,8 +370,14 @@ class EconomicStream(RESTStream["Query"]):
         )
 
     def knows_parents(self, agreement: Agreement) -> bool:
-        """Return whether each parent listing has the row count that e-conomic reports."""
-        return all(above.is_as_counted(agreement) for above in self.ancestors)
+        """Return whether each parent listing has, and always had, the count e-conomic reports.
+
+        Children may have been read for rows of an earlier reading.
+        """
+        return all(
+            agreement.number not in above.misread and above.is_as_counted(agreement)
+            for above in self.ancestors
+        )
 
     def is_as_counted(self, agreement: Agreement) -> bool:
         """Return whether `keys` yielded the number of rows that e-conomic counts."""
@@ -444,6 +452,8 @@ class EconomicStream(RESTStream["Query"]):
                 raise BadAnswerError(f"a row of {self.name} has no {', '.join(columns)}")
             rows, is_counted = rows + len(found), is_counted and page.results is not None
             yield from found
+        if filter_ is None and self.uncounted.get(agreement.number, rows) != rows:
+            self.misread.add(agreement.number)
         if is_counted:
             self.uncounted.pop(agreement.number, None)
         elif filter_ is None:

@@ -19,7 +19,7 @@ import pytest
 from tests import warm
 from tests.sandbox.server import Sandbox
 from tests.sandbox.standard import standard_grants
-from tests.support import GRANT, canary_sandbox, small_grants
+from tests.support import APP, GRANT, Firm, small_grants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -248,9 +248,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def firm() -> Iterator[Sandbox]:
+def firm(warm_tap: TapRunner) -> Iterator[Firm]:
     """A small company of a test's own, whose tokens can be searched for."""
-    with canary_sandbox(small_grants(GRANT)) as running:
+    with Firm(warm_tap, small_grants(GRANT), app_secret=APP) as running:
         yield running
 
 

@@ -127,10 +127,12 @@ class Tables:
             for statement in statements:
                 connection.execute(statement)
 
-    def build(self, *arguments: str, **variables: Any) -> Built:
-        """Run `dbt build`."""
+    def build(self, *arguments: str, code: int | None = 0, **variables: Any) -> Built:
+        """Run `dbt build` to this exit code; None: to any."""
         project = Project(self.folder, "duckdb", {"ECONOMIC_DUCKDB": str(self.database)})
-        return project.build(*arguments, **variables)
+        built = project.build(*arguments, **variables)
+        assert code in {None, built.exit_code}, built.text
+        return built
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a query over the reports answers."""

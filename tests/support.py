@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import time
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.sandbox.company import ALL, build_company
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tests.conftest import Run
+    from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
     from tests.sandbox.faults import Fault
     from tests.sandbox.grants import CompanyLike
@@ -38,6 +39,35 @@ NUMBER = 1234567
 
 VERSIONS: dict[str, Any] = {"emit_activate_version_messages": True}
 """The setting with which a target deletes rows."""
+
+
+class Firm(Sandbox):
+    """A sandbox with the tap beside it.
+
+    Args:
+        tap: the command line.
+        grants: token to grant.
+        app_secret: the app's token.
+    """
+
+    def __init__(
+        self, tap: TapRunner, grants: dict[str, Grant], *, app_secret: str = Sandbox.app_secret
+    ) -> None:
+        super().__init__(grants)
+        self.app_secret = self.service.app_secret = app_secret
+        self.tap = tap
+
+    def read(self, *streams: str, **options: Any) -> Run:
+        """Read its companies; see `TapRunner.read`."""
+        return self.tap.read(self, *streams, **options)
+
+    def test(self, **options: Any) -> Run:
+        """Run `--test`."""
+        return self.tap.test(self, **options)
+
+    def always(self, pattern: str, status: int, body: Any = None, **how: Any) -> Fault:
+        """Answer requests with this; see the function."""
+        return always(self, pattern, status, body, **how)
 
 
 def canary_sandbox(grants: dict[str, Grant] | None = None, **options: Any) -> Sandbox:
@@ -80,8 +110,8 @@ def served(build: Callable[[], Company]) -> tuple[Any, Any]:
         return build()
 
     @pytest.fixture
-    def sandbox(company: Company) -> Iterator[Sandbox]:
-        with Sandbox({"demo": Grant(company)}) as running:
+    def sandbox(warm_tap: TapRunner, company: Company) -> Iterator[Firm]:
+        with Firm(warm_tap, {"demo": Grant(company)}) as running:
             yield running
 
     return company, sandbox
@@ -139,6 +169,14 @@ class Altered:
     def rows(self, endpoint: str, params: tuple[str, ...] = ()) -> Any:
         rows = self._company.rows(endpoint, params)
         return self._alter(rows) if endpoint == self._endpoint else rows
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    """Wait for something that happens in another process or thread."""
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def now() -> dt.datetime:

@@ -25,18 +25,18 @@ from tests.sandbox.faults import KINDS
 from tests.support import (
     GRANT,
     Watched,
-    always,
     canary_sandbox,
     keeps_secrets,
     now,
     says_one_thing,
     small_grants,
+    wait_until,
 )
 from tests.test_retries_e2e import PASSING
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
-    from tests.sandbox import Sandbox
+    from tests.support import Firm
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 
@@ -96,7 +96,7 @@ def broken_and_completed(tap: TapRunner, case: Case, **how: Any) -> tuple[Run, R
         first = tap.read(sandbox, "accounts", case.stream, code=1, **settings)
         seconds = time.monotonic() - began
         sandbox.faults.clear()
-        until_it_listens(sandbox.port)
+        wait_until(lambda: listens(sandbox.port))
         second = tap.read(sandbox, "accounts", case.stream, state=first.state, **settings)
     assert rule.applied >= 1
     assert case.says in first.errors[-2]
@@ -116,14 +116,9 @@ def test_a_fault_that_stays_fails_its_stream_and_the_next_run_completes_it(
     keeps_secrets(first)
 
 
-def until_it_listens(port: int) -> None:
-    end = time.monotonic() + 10
-    while True:
-        assert time.monotonic() < end
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("rows", [None, 30])
@@ -191,7 +186,8 @@ def test_a_date_to_wait_until_is_told_by_the_clock_of_e_conomic(
         return time.time() + hours * 3600
 
     with canary_sandbox(small_grants(GRANT), clock=clock) as sandbox:
-        until = formatdate(clock() + 3, usegmt=True)
+        warm_tap.catalog_of("units")  # which takes time once
+        until = formatdate(clock() + 4, usegmt=True)
         sandbox.faults.add("/units", "status", status=429, retry_after=until)
         began = time.monotonic()
         run = warm_tap.read(sandbox, "units")
@@ -202,11 +198,9 @@ def test_a_date_to_wait_until_is_told_by_the_clock_of_e_conomic(
     assert seconds < 10
 
 
-def test_a_collection_that_answers_403_is_skipped_and_named(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
-    always(firm, "/customers", 403)
-    run = warm_tap.read(firm, "accounts", "customers")
+def test_a_collection_that_answers_403_is_skipped_and_named(firm: Firm) -> None:
+    firm.always("/customers", 403)
+    run = firm.read("accounts", "customers")
     assert "customers: access denied (403)" in run.warnings[-1]
     assert set(run.records) == {"accounts"}
 
@@ -248,19 +242,17 @@ def test_what_belongs_to_a_row_deleted_meanwhile_is_skipped_and_counted(
 
 
 @pytest.mark.parametrize("hours", [-30, 30])
-def test_a_clock_that_is_wrong_hides_no_later_change(
-    warm_tap: TapRunner, firm: Sandbox, hours: int
-) -> None:
+def test_a_clock_that_is_wrong_hides_no_later_change(firm: Firm, hours: int) -> None:
     contacts: Any = firm.grants[GRANT].company.rows("customersapi:/Contacts")
     for row in contacts:  # stamped by the clock that is wrong
         row["lastUpdated"] = now() + timedelta(hours=hours)
     firm.faults.add("", "clock", seconds=hours * 3600, times=None)
-    first = warm_tap.read(firm, "customer_contacts")
+    first = firm.read("customer_contacts")
     contacts[2].update(name="Ændret", lastUpdated=now() + timedelta(hours=hours))
-    second = warm_tap.read(firm, "customer_contacts", state=first.state)
+    second = firm.read("customer_contacts", state=first.state)
     firm.faults.clear()
     contacts[5].update(name="Rettet", lastUpdated=now() + timedelta(minutes=1))
-    third = warm_tap.read(firm, "customer_contacts", state=second.state)
+    third = firm.read("customer_contacts", state=second.state)
     assert "Ændret" in [record["name"] for record in second.records["customer_contacts"]]
     assert "Rettet" in [record["name"] for record in third.records["customer_contacts"]]
 
@@ -304,12 +296,10 @@ def test_a_certificate_that_the_settings_trust_is_as_good_as_any(
     assert len(run.records["units"]) == 5
 
 
-def test_a_host_that_stays_unavailable_is_not_waited_for_by_every_stream(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
-    always(firm, "^/(?!self)", 503)
+def test_a_host_that_stays_unavailable_is_not_waited_for_by_every_stream(firm: Firm) -> None:
+    firm.always("^/(?!self)", 503)
     began = time.monotonic()
-    run = warm_tap.read(firm, code=1, max_wait_minutes=0.05)
+    run = firm.read(code=1, max_wait_minutes=0.05)
     assert time.monotonic() - began < 15
     assert len([line for line in run.errors if "Failed: " in line]) > 80
 

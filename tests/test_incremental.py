@@ -12,13 +12,14 @@ from tests.conftest import settings_for
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
 from tests.sandbox.server import Sandbox
-from tests.support import always, filters, served
+from tests.support import filters, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Run, TapRunner
     from tests.sandbox.company import Company
+    from tests.support import Firm
 
     Read = Callable[..., Run]
 
@@ -32,18 +33,18 @@ company, sandbox = served(
 
 
 @pytest.fixture
-def read(warm_tap: TapRunner, sandbox: Sandbox) -> Read:
+def read(sandbox: Firm) -> Read:
     """Reads these streams, with an empty log of requests."""
 
     def run(*streams: str, **options: Any) -> Run:
         sandbox.log.clear()
-        return warm_tap.read(sandbox, *streams, **options)
+        return sandbox.read(*streams, **options)
 
     return run
 
 
 @pytest.fixture
-def read_by(warm_tap: TapRunner, sandbox: Sandbox) -> Read:
+def read_by(warm_tap: TapRunner, sandbox: Firm) -> Read:
     """Reads a stream by another replication than its own."""
 
     def run(stream: str, state: Any = None, *, start: str | None = None, **entry: str) -> Run:
@@ -82,7 +83,7 @@ def test_the_agreements_that_were_read_are_in_the_state(read: Read) -> None:
 
 
 def test_an_instant_stream_is_read_from_its_bookmark_less_the_look_back(
-    read: Read, sandbox: Sandbox
+    read: Read, sandbox: Firm
 ) -> None:
     first = read("customer_contacts")
     contacts = first.records["customer_contacts"]
@@ -116,13 +117,13 @@ def test_a_bookmark_never_runs_ahead_of_the_servers_clock(
 
 
 def test_a_bookmark_waits_for_rows_that_were_counted_and_not_read(
-    read: Read, sandbox: Sandbox, company: Company
+    read: Read, sandbox: Firm, company: Company
 ) -> None:
     """They may be older than it: the next run would not ask for them."""
     contacts: Any = company.rows(CONTACTS)
     contacts[:] = [{**contacts[n % 40], "number": n} for n in range(1, 1501)]
     rest = {"items": [{"number": n} for n in range(1001, 1400)]}
-    always(sandbox, r"/Contacts\?cursor=", 200, rest)
+    sandbox.always(r"/Contacts\?cursor=", 200, rest)
     short = read("customer_contacts", code=1)
     sandbox.faults.clear()
     assert (
@@ -134,7 +135,7 @@ def test_a_bookmark_waits_for_rows_that_were_counted_and_not_read(
     assert "replication_key_value" in run.bookmark("customer_contacts")
 
 
-def test_rest_filters_take_an_instant_with_its_zone(read_by: Read, sandbox: Sandbox) -> None:
+def test_rest_filters_take_an_instant_with_its_zone(read_by: Read, sandbox: Firm) -> None:
     first = read_by("customers", replication_method="INCREMENTAL")
     read_by("customers", first.state, replication_method="INCREMENTAL")
     latest = first.bookmark("customers")["replication_key_value"]
@@ -192,7 +193,7 @@ def test_equal_instants_across_a_page_boundary_are_not_lost(warm_tap: TapRunner)
 
 
 def test_a_number_stream_is_read_from_a_thousand_numbers_before_its_bookmark(
-    read: Read, sandbox: Sandbox
+    read: Read, sandbox: Firm
 ) -> None:
     first = read("booked_entries")
     highest = max(record["entryNumber"] for record in first.records["booked_entries"])
@@ -205,10 +206,8 @@ def test_a_number_stream_is_read_from_a_thousand_numbers_before_its_bookmark(
     assert all(record["remainder"] for record in second[len(expected) :])
 
 
-def test_a_bookmark_moves_page_by_page_where_a_listing_is_sorted(
-    read: Read, sandbox: Sandbox
-) -> None:
-    always(sandbox, r"/booked-entries\?cursor", 400)
+def test_a_bookmark_moves_page_by_page_where_a_listing_is_sorted(read: Read, sandbox: Firm) -> None:
+    sandbox.always(r"/booked-entries\?cursor", 400)
     run = read("booked_entries", code=1)
     numbers = [record["entryNumber"] for record in run.records["booked_entries"]]
     assert len(numbers) == 1000
@@ -216,9 +215,9 @@ def test_a_bookmark_moves_page_by_page_where_a_listing_is_sorted(
 
 
 def test_numbers_that_interleave_across_years_move_the_bookmark_at_the_very_end(
-    read: Read, sandbox: Sandbox, company: Company
+    read: Read, sandbox: Firm, company: Company
 ) -> None:
-    always(sandbox, "/accounting-years/2024/entries", 400)
+    sandbox.always("/accounting-years/2024/entries", 400)
     run = read("entries", code=1)
     assert run.records["entries"]
     assert "replication_key_value" not in run.bookmark("entries")
@@ -311,16 +310,16 @@ def test_an_earlier_start_date_starts_a_stream_of_instants_over(
 
 
 def test_an_earlier_start_date_is_kept_in_mind_until_all_has_been_read(
-    read: Read, sandbox: Sandbox, company: Company
+    read: Read, sandbox: Firm, company: Company
 ) -> None:
     late = read("customer_contacts", start_date="2026-06-01")
-    always(sandbox, "/Contacts", 400, times=1)
+    sandbox.always("/Contacts", 400, times=1)
     broken = read("customer_contacts", state=late.state, code=1)
     run = read("customer_contacts", state=broken.state)
     assert len(run.records["customer_contacts"]) == len(company.rows(CONTACTS))
 
 
-def test_a_later_start_date_starts_no_stream_of_instants_over(read: Read, sandbox: Sandbox) -> None:
+def test_a_later_start_date_starts_no_stream_of_instants_over(read: Read, sandbox: Firm) -> None:
     first = read("customer_contacts", start_date="2026-01-01")
     read("customer_contacts", state=first.state, start_date="2026-02-01")
     latest = first.bookmark("customer_contacts")["replication_key_value"]
@@ -328,7 +327,7 @@ def test_a_later_start_date_starts_no_stream_of_instants_over(read: Read, sandbo
 
 
 def test_the_count_up_to_the_bookmark_is_bound_by_the_start_date_too(
-    read: Read, sandbox: Sandbox
+    read: Read, sandbox: Firm
 ) -> None:
     first = read("booked_entries", start_date="2025-01-01")
     second = read("booked_entries", state=first.state, start_date="2025-01-01")

@@ -11,6 +11,7 @@ import yaml
 
 from tests.conftest import clean_environment
 from tests.documents import blocks
+from tests.support import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,14 +45,9 @@ def runs(project: Path) -> list[str]:
     return [line.removeprefix("run tap-visma-economic target-postgres ") for line in lines]
 
 
-def wait_for(project: Path, count: int) -> None:
-    while len(runs(project)) < count:
-        pass
-
-
 def test_an_event_run_is_skipped_while_another_run_is_going(project: Path) -> None:
     night = start(project, "night")
-    wait_for(project, 1)
+    wait_until(lambda: runs(project))
     assert start(project, "events").wait(10) == 0
     assert night.wait(10) == 0
     assert runs(project) == ["false"]
@@ -59,7 +55,7 @@ def test_an_event_run_is_skipped_while_another_run_is_going(project: Path) -> No
 
 def test_the_nightly_run_waits_for_an_event_run(project: Path) -> None:
     events = start(project, "events")
-    wait_for(project, 1)
+    wait_until(lambda: runs(project))
     night = start(project, "night")
     assert runs(project) == ["true"]
     assert events.wait(10) == 0

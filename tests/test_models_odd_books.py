@@ -19,7 +19,6 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     made = Books(tmp_path_factory.mktemp("odd"))
     made.tell_totals()
     built = made.build()
-    assert built.exit_code == 0, built.text
     assert set(built.statuses.values()) == {"success", "pass"}, built.text
     return made
 
@@ -138,7 +137,6 @@ def test_deleted_customers_and_entries_without_one_are_no_trouble(tmp_path: Path
     books.book(1, 1002, 1, account=1010, amount=-125, **invoice)
     books.tell_totals()
     built = books.build(as_of_date="2025-02-28")
-    assert built.exit_code == 0, built.text
     (warned,) = built.of("warn")
     assert "customer_number" in warned
     assert books.rows(
@@ -156,8 +154,7 @@ def test_a_renumbered_account_is_noticed(tmp_path: Path) -> None:
             f"UPDATE economic.{table} SET accountnumber = 1015 "
             "WHERE accountnumber = 1010 AND agreementnumber = 1"
         )
-    built = books.build()
-    assert built.exit_code == 1
+    built = books.build(code=1)
     assert "trial_balance_equals_accounting_year_totals" in built.of("fail")
     assert any(name.startswith("refers_to_general_ledger_") for name in built.of("fail"))
 
@@ -170,8 +167,7 @@ def test_a_start_date_in_a_year_that_is_not_opened_fails_the_checks(tmp_path: Pa
     books.run("DELETE FROM economic.booked_entries WHERE date < '2025-01-01'")
     books.run("DELETE FROM economic.booked_entries WHERE agreementnumber = 2")
     books.run("DELETE FROM economic.accounting_year_totals WHERE agreementnumber = 2")
-    built = books.build()
-    assert built.exit_code == 1
+    built = books.build(code=1)
     assert built.of("fail") == ["what_came_before_is_carried_over"]
 
 
@@ -198,8 +194,7 @@ def test_what_settled_an_entry_must_be_known_for_a_day_in_the_past(
     else:
         books.run("DROP TABLE economic.matched_entries")
     only = ("--select", "+receivables_open_items", "--exclude-resource-type", "test")
-    built = books.build(*only, as_of_date="2025-02-28")
-    assert built.exit_code == 0, built.text
+    books.build(*only, as_of_date="2025-02-28")
     assert ("there is no table matched_entries" in books.log()) is not matched
     found = books.rows("SELECT entry_number, open_amount, is_exact FROM receivables_open_items")
     assert found == wanted

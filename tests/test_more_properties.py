@@ -9,11 +9,11 @@ import pytest
 from tests.conftest import settings_for
 from tests.sandbox import Grant
 from tests.sandbox.company import build_company
-from tests.support import GRANT, NUMBER, always, canary_sandbox
+from tests.support import GRANT, NUMBER, canary_sandbox
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
-    from tests.sandbox import Sandbox
+    from tests.support import Firm
 
 NEW = {"type": ["number", "null"]}
 
@@ -63,7 +63,7 @@ def test_a_number_that_is_added_has_the_form_of_all_numbers(warm_tap: TapRunner)
     assert run.records["customers"][1]["score"] == "12.50"
 
 
-def test_a_token_cannot_be_added(warm_tap: TapRunner, firm: Sandbox) -> None:
+def test_a_token_cannot_be_added(warm_tap: TapRunner, firm: Firm) -> None:
     application = {"type": "object", "properties": {"appPublicToken": {"type": "string"}}}
     catalog = extended(warm_tap, "agreements", {"application": application})
     run = warm_tap(settings_for(firm, GRANT), catalog=catalog)
@@ -78,16 +78,14 @@ ADDED = {
 
 
 @pytest.mark.parametrize("version", ["5.0.0", "6.0.0", "7.0.0", "7.1.0"])
-def test_what_a_newer_version_is_known_to_add_is_a_column(
-    warm_tap: TapRunner, firm: Sandbox, version: str
-) -> None:
+def test_what_a_newer_version_is_known_to_add_is_a_column(firm: Firm, version: str) -> None:
     entry = {"entryNumber": 1, "accountNumber": 1010, "costTypeNumber": 7}
-    always(firm, "/booked-entries$", 200, {"items": [entry]})
+    firm.always("/booked-entries$", 200, {"items": [entry]})
     amounts = {"matchedAmount": 10.50, "effectiveMatchDate": "2026-01-31T00:00:00"}
     pair = {"entryNumber1": 1, "entryNumber2": 2, **amounts}
-    always(firm, "/booked-entries/matched-pairs$", 200, {"items": [pair]})
+    firm.always("/booked-entries/matched-pairs$", 200, {"items": [pair]})
     versions = {"openapi_versions": {"bookedEntriesapi": version}}
-    run = warm_tap.read(firm, "booked_entries", "matched_entries", code=None, **versions)
+    run = firm.read("booked_entries", "matched_entries", code=None, **versions)
     for (stream, column), (since, value) in ADDED.items():
         described = run.schemas[stream]["schema"]["properties"]
         assert (column in described) == (version >= since), (stream, column)

@@ -16,19 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faulty import company_for, keys, truth
-from tests.sandbox import Grant, Sandbox, listing, rest
+from tests.sandbox import Grant, listing, rest
 from tests.sandbox.company import build_company
 from tests.sandbox.values import Raw
-from tests.support import (
-    VERSIONS,
-    Altered,
-    activated,
-    always,
-    filters,
-    now,
-    served,
-    told,
-)
+from tests.support import VERSIONS, Altered, Firm, activated, filters, now, served, told
 
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
@@ -45,9 +36,9 @@ NO_SORT = {"message": "Could not parse query string sort parameter"}
 company, sandbox = served(lambda: build_company(NUMBER, "Åbne Spørgsmål ApS", seed=5, entries=1300))
 
 
-def serving(company: CompanyLike) -> Sandbox:
+def serving(tap: TapRunner, company: CompanyLike) -> Firm:
     """A sandbox of another company than the module's own."""
-    return Sandbox({"demo": Grant(company)})
+    return Firm(tap, {"demo": Grant(company)})
 
 
 # How an instant stands in a filter: the newer API documents a day only
@@ -63,16 +54,16 @@ ANY_SINCE = r"%24gte%3A\d{4}-"
     ids=["days alone", "neither"],
 )
 def test_what_has_changed_arrives_however_it_may_be_asked_for(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company, refused: str, last: str | None
+    sandbox: Firm, company: Company, refused: str, last: str | None
 ) -> None:
-    first = warm_tap.read(sandbox, "customer_contacts")
+    first = sandbox.read("customer_contacts")
     bookmark = first.bookmark("customer_contacts")["replication_key_value"]
     since = dt.datetime.fromisoformat(bookmark[:-1]) - dt.timedelta(minutes=180)
     contact: Any = company.rows(CONTACTS)[3]
     contact.update(name="Ny Kontakt", lastUpdated=now())
     sandbox.log.clear()
-    always(sandbox, f"/Contacts.*{refused}", 400, NO_FILTER)
-    run = warm_tap.read(sandbox, "customer_contacts", state=first.state)
+    sandbox.always(f"/Contacts.*{refused}", 400, NO_FILTER)
+    run = sandbox.read("customer_contacts", state=first.state)
     assert (contact["number"], "Ny Kontakt") in {
         (record["number"], record["name"]) for record in run.records["customer_contacts"]
     }
@@ -85,24 +76,24 @@ def test_what_has_changed_arrives_however_it_may_be_asked_for(
 
 
 def test_a_start_date_that_may_not_be_asked_for_leaves_out_nothing(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
-    always(sandbox, f"/Contacts.*{ANY_SINCE}", 400, NO_FILTER)
-    run = warm_tap.read(sandbox, "customer_contacts", start_date="2026-01-01")
+    sandbox.always(f"/Contacts.*{ANY_SINCE}", 400, NO_FILTER)
+    run = sandbox.read("customer_contacts", start_date="2026-01-01")
     assert len(run.records["customer_contacts"]) == len(company.rows(CONTACTS))
 
 
 @pytest.mark.parametrize("refused", [INSTANT, ANY_SINCE], ids=["days alone", "neither"])
 def test_edited_dimensions_arrive_however_the_changelog_may_be_asked_for(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company, refused: str
+    sandbox: Firm, company: Company, refused: str
 ) -> None:
     streams = ("booked_entry_dimensions", "booked_entry_dimension_changes")
-    first = warm_tap.read(sandbox, *streams)
+    first = sandbox.read(*streams)
     oldest, *_, newest = first.records["booked_entry_dimensions"]
     assert oldest["entryNumber"] + 1000 < newest["entryNumber"]
     company.redimension(oldest["entryNumber"], oldest["dimensionNumber"], 2, now())
-    always(sandbox, f"/changelog.*{refused}", 400, NO_FILTER)
-    run = warm_tap.read(sandbox, *streams, state=first.state)
+    sandbox.always(f"/changelog.*{refused}", 400, NO_FILTER)
+    run = sandbox.read(*streams, state=first.state)
     for stream in streams:
         assert oldest["entryNumber"] in {row["entryNumber"] for row in run.records[stream]}
 
@@ -125,12 +116,10 @@ SORTED = (
 )
 
 
-def test_listings_that_are_not_sorted_are_read_all_the_same(
-    warm_tap: TapRunner, sandbox: Sandbox
-) -> None:
-    expected = warm_tap.read(sandbox, *SORTED).records
-    always(sandbox, r"[?&]sort=", 400, NO_SORT)
-    run = warm_tap.read(sandbox, *SORTED)
+def test_listings_that_are_not_sorted_are_read_all_the_same(sandbox: Firm) -> None:
+    expected = sandbox.read(*SORTED).records
+    sandbox.always(r"[?&]sort=", 400, NO_SORT)
+    run = sandbox.read(*SORTED)
     for stream in SORTED:
         assert by_content(run.records[stream]) == by_content(expected[stream]), stream
         assert told(run, f"tap-visma-economic.{stream} "), stream
@@ -141,13 +130,11 @@ def by_content(records: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(record, sort_keys=True, default=str) for record in records)
 
 
-def test_a_changelog_that_is_not_sorted_is_read_from_its_newest_row_on(
-    warm_tap: TapRunner, sandbox: Sandbox
-) -> None:
+def test_a_changelog_that_is_not_sorted_is_read_from_its_newest_row_on(sandbox: Firm) -> None:
     name = "booked_entry_dimension_changes"
-    expected = warm_tap.read(sandbox, name).records
-    always(sandbox, r"[?&]sort=", 400, NO_FILTER)
-    run = warm_tap.read(sandbox, name)
+    expected = sandbox.read(name).records
+    sandbox.always(r"[?&]sort=", 400, NO_FILTER)
+    run = sandbox.read(name)
     assert by_content(run.records[name]) == by_content(expected[name]) != []
 
 
@@ -167,12 +154,14 @@ def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
 ) -> None:
     """The sort is refused, or ignored; a first page may rise by chance."""
     company: Any = company_for("customers")
-    with serving(Altered(company, "rest:/customers", order) if order else company) as sandbox:
+    with serving(
+        warm_tap, Altered(company, "rest:/customers", order) if order else company
+    ) as sandbox:
         if order:
             monkeypatch.setattr(listing, "parse_sort", lambda *_: ())
         else:
-            always(sandbox, r"[?&]sort=", 400, NO_SORT)
-        run = warm_tap.read(sandbox, "customers")
+            sandbox.always(r"[?&]sort=", 400, NO_SORT)
+        run = sandbox.read("customers")
         pages = [seen.target for seen in sandbox.requests("^/customers")]
     assert keys(run, "customers") == truth("customers")
     assert len(told(run, "e-conomic does not sort /customers as requested")) == 1
@@ -180,17 +169,17 @@ def test_a_long_listing_that_is_not_sorted_by_its_key_is_read_by_position(
 
 
 def test_a_new_invoice_arrives_where_invoices_are_not_sorted(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
-    always(sandbox, r"[?&]sort=", 400, NO_SORT)
-    first = warm_tap.read(sandbox, "invoices_booked")
+    sandbox.always(r"[?&]sort=", 400, NO_SORT)
+    first = sandbox.read("invoices_booked")
     invoices: Any = company.rows("rest:/invoices/booked")
     whole = sorted(row["bookedInvoiceNumber"] for row in invoices)
     read = sorted(record["bookedInvoiceNumber"] for record in first.records["invoices_booked"])
     assert read == whole
     state = first.bookmark("invoices_booked")
     assert (state["replication_key_value"], state["rows_to_bookmark"]) == (whole[-1], len(whole))
-    second = warm_tap.read(sandbox, "invoices_booked", state=first.state)
+    second = sandbox.read("invoices_booked", state=first.state)
     assert second.bookmark("invoices_booked") == state
 
 
@@ -210,9 +199,9 @@ def test_entries_without_a_remainder_are_not_taken_for_open_ones(
             for row in rows
         ]
 
-    with serving(Altered(company, ENTRIES, bare)) as sandbox:
-        first = warm_tap.read(sandbox, "booked_entries")
-        second = warm_tap.read(sandbox, "booked_entries", state=first.state)
+    with serving(warm_tap, Altered(company, ENTRIES, bare)) as sandbox:
+        first = sandbox.read("booked_entries")
+        second = sandbox.read("booked_entries", state=first.state)
     read = {record["entryNumber"] for record in second.records["booked_entries"]}
     assert read == {*open_ones, *(n for n in keys(first, "booked_entries") if n >= latest - 1000)}
     assert open_ones[0] < latest - 1000
@@ -231,12 +220,12 @@ def test_an_open_invoice_that_is_not_listed_as_unpaid_is_read_by_its_number(
     def some(rows: Any) -> Any:
         return [row for row in rows if row["bookedInvoiceNumber"] not in left_out]
 
-    with serving(Altered(company, "rest:/invoices/unpaid", some)) as sandbox:
-        first = warm_tap.read(sandbox, "invoices_booked")
-        again = warm_tap.read(sandbox, "invoices_booked", state=first.state)
+    with serving(warm_tap, Altered(company, "rest:/invoices/unpaid", some)) as sandbox:
+        first = sandbox.read("invoices_booked")
+        again = sandbox.read("invoices_booked", state=first.state)
         for number in unpaid:
             company.pay(number)
-        last = warm_tap.read(sandbox, "invoices_booked", state=again.state)
+        last = sandbox.read("invoices_booked", state=again.state)
     remainders = {
         record["bookedInvoiceNumber"]: record["remainder"]
         for run in (first, again, last)
@@ -254,10 +243,10 @@ def test_an_open_invoice_that_is_not_listed_as_unpaid_is_read_by_its_number(
 def test_a_listing_that_is_not_counted_is_read_to_its_end(warm_tap: TapRunner) -> None:
     """And without a count to compare with, nothing counts as deleted."""
     stream = "booked_entries"
-    with serving(company_for(stream)) as sandbox:
-        always(sandbox, "/booked-entries/count", 404)
-        first = warm_tap.read(sandbox, stream, **VERSIONS)
-        second = warm_tap.read(sandbox, stream, state=first.state)
+    with serving(warm_tap, company_for(stream)) as sandbox:
+        sandbox.always("/booked-entries/count", 404)
+        first = sandbox.read(stream, **VERSIONS)
+        second = sandbox.read(stream, state=first.state)
     for run in (first, second):
         assert {*keys(run, stream)} == {*truth(stream)}
     assert told(first, "cannot be compared with e-conomic's own count")
@@ -279,8 +268,8 @@ def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
         return replace(whole, body=body)
 
     monkeypatch.setattr(rest, "answer", bare)
-    with serving(company_for("customers")) as sandbox:
-        run = warm_tap.read(sandbox, "customers")
+    with serving(warm_tap, company_for("customers")) as sandbox:
+        run = sandbox.read("customers")
     assert keys(run, "customers") == truth("customers")
     assert told(run, "/customers does not report its number of rows")
 
@@ -290,41 +279,37 @@ def test_a_rest_listing_that_tells_nothing_of_its_pages_is_read_to_its_end(
 
 @pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"null"), (404, None)])
 def test_a_group_without_settings_is_no_failure_however_that_is_told(
-    warm_tap: TapRunner, sandbox: Sandbox, status: int, body: bytes | None
+    sandbox: Firm, status: int, body: bytes | None
 ) -> None:
     """The sandbox answers 404; what e-conomic answers is not known."""
     stream = "product_group_accrual_settings"
-    whole = warm_tap.read(sandbox, stream).records[stream]
+    whole = sandbox.read(stream).records[stream]
     first = whole[0]["productGroupNumber"]
-    always(sandbox, f"/productgroups/{first}/accrualsettings", status, body)
-    assert warm_tap.read(sandbox, stream).records[stream] == whole[1:]
+    sandbox.always(f"/productgroups/{first}/accrualsettings", status, body)
+    assert sandbox.read(stream).records[stream] == whole[1:]
 
 
 # What says that a module is missing
 
 
-def test_a_missing_module_is_a_skip_whatever_the_status_it_is_told_with(
-    warm_tap: TapRunner, sandbox: Sandbox
-) -> None:
+def test_a_missing_module_is_a_skip_whatever_the_status_it_is_told_with(sandbox: Firm) -> None:
     says = {"title": "Bad request.", "errors": [{"errorCode": "DimensionIncorrectModule"}]}
-    always(sandbox, "^/dimensionsapi", 400, says)
-    run = warm_tap.read(sandbox, "dimensions", "booked_entry_dimensions")
+    sandbox.always("^/dimensionsapi", 400, says)
+    run = sandbox.read("dimensions", "booked_entry_dimensions")
     assert "Skipped for" in run.stderr
     assert "DimensionIncorrectModule" in run.stderr
-    report = warm_tap.test(sandbox)
+    report = sandbox.test()
     assert re.search(r"\n  dimensions +no +module: Bad request. DimensionIncorrect", report.text)
 
 
 # A day that is more than a day
 
 
-def test_a_day_with_a_time_of_day_is_that_day_and_is_told(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
-) -> None:
+def test_a_day_with_a_time_of_day_is_that_day_and_is_told(sandbox: Firm, company: Company) -> None:
     projects: Any = company.rows("projectsapi:/Projects")
     projects[0]["closedDate"] = Raw('"2026-03-31T14:05:00"')
     projects[1]["closedDate"] = Raw('"2026-03-31T22:00:00Z"')
-    run = warm_tap.read(sandbox, "projects")
+    run = sandbox.read("projects")
     closed = {record["number"]: record.get("closedDate") for record in run.records["projects"]}
     assert closed[projects[0]["number"]] == "2026-03-31"
     assert closed[projects[1]["number"]] == "2026-04-01", "when it is in Denmark"
@@ -349,8 +334,8 @@ def test_rows_with_the_same_key_are_told(
         return [*rows, {**rows[0], **other}, {**rows[1], **other}]
 
     assert len(company.rows(endpoint)) < 1000, "all rows are on one page"
-    with serving(Altered(company, endpoint, twice)) as sandbox:
-        run = warm_tap.read(sandbox, stream)
+    with serving(warm_tap, Altered(company, endpoint, twice)) as sandbox:
+        run = sandbox.read(stream)
     (line,) = told(run, "the key is that of another row")
     assert line.endswith("keeps one of them (2 rows)")
 
@@ -367,16 +352,16 @@ def test_rows_with_the_same_key_arrive_wherever_a_page_ends(
     endpoint = "dimensionsapi:/dimension-data/booked-entries"
     count = len(company.rows(endpoint))
     assert count > 1_000
-    with serving(Altered(company, endpoint, with_a_twin)) as sandbox:
-        run = warm_tap.read(sandbox, "booked_entry_dimensions")
+    with serving(warm_tap, Altered(company, endpoint, with_a_twin)) as sandbox:
+        run = sandbox.read("booked_entry_dimensions")
     assert len(run.records["booked_entry_dimensions"]) > count, "a repeated row is no loss"
 
 
 def test_edits_behind_a_changelog_that_did_not_stand_still_are_asked_for_again(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
     """It is read by position where it may not be sorted, and rows then slip between its pages."""
-    state = warm_tap.read(sandbox, "booked_entry_dimensions").state
+    state = sandbox.read("booked_entry_dimensions").state
     (partition,) = state["bookmarks"]["booked_entry_dimensions"]["partitions"]
     partition["changes_since"] = "2020-01-01T00:00:00Z"
     readings = iter(range(10_000))
@@ -387,7 +372,7 @@ def test_edits_behind_a_changelog_that_did_not_stand_still_are_asked_for_again(
 
     endpoint = "dimensionsapi:/dimension-data/booked-entries/changelog"
     sandbox.grants["demo"] = Grant(Altered(company, endpoint, moving))
-    always(sandbox, r"changelog.*[?&]sort=", 400, NO_SORT)
-    run = warm_tap.read(sandbox, "booked_entry_dimensions", state=state)
+    sandbox.always(r"changelog.*[?&]sort=", 400, NO_SORT)
+    run = sandbox.read("booked_entry_dimensions", state=state)
     assert told(run, "kept changing during")
     assert run.bookmark("booked_entry_dimensions")["changes_since"] == "2020-01-01T00:00:00Z"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import defaultdict
 from datetime import date
@@ -30,6 +29,7 @@ from scripts.trial_balance import trial_balance
 from tests import chromium
 from tests.books_of import Books
 from tests.conftest import ROOT, WarmTapRunner
+from tests.dbt import on_ci
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,9 +188,7 @@ def test_the_page_needs_nothing_from_the_net(page: Path) -> None:
 def test_a_browser_shows_the_drawing_that_fits(page: Path, tmp_path: Path) -> None:
     programs = chromium.find()
     if programs is None:
-        if os.environ.get("CI", "").lower() in {"1", "true"}:
-            pytest.fail(chromium.MISSING)
-        pytest.skip(chromium.MISSING)
+        (pytest.fail if on_ci() else pytest.skip)(chromium.MISSING)
     with chromium.Browser(programs, tmp_path) as browser:
         seen: dict[Any, str] = {}
         for width in (1200, 390):

@@ -10,8 +10,7 @@ import pytest
 
 from tests.sandbox.company import build_company
 from tests.sandbox.grants import Grant
-from tests.sandbox.server import Sandbox
-from tests.support import Altered, Watched, always, served
+from tests.support import Altered, Firm, Watched, served
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
@@ -26,8 +25,8 @@ company, sandbox = served(
 )
 
 
-def reconcile(tap: TapRunner, sandbox: Sandbox, how: str, **options: Any) -> Run:
-    return tap.read(sandbox, "booked_entries", reconcile=how, **options)
+def reconcile(sandbox: Firm, how: str, **options: Any) -> Run:
+    return sandbox.read("booked_entries", reconcile=how, **options)
 
 
 def spoil(company: Company) -> dict[str, Any]:
@@ -39,18 +38,16 @@ def spoil(company: Company) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("how", ["warn", "fail"])
-def test_a_ledger_that_reconciles_is_reported(
-    warm_tap: TapRunner, sandbox: Sandbox, how: str
-) -> None:
-    run = reconcile(warm_tap, sandbox, how)
+def test_a_ledger_that_reconciles_is_reported(sandbox: Firm, how: str) -> None:
+    run = reconcile(sandbox, how)
     assert "The ledger of agreement 1234567 (Nordlys Cykler & Fritid ApS) reconciles" in run.stderr
 
 
 def test_a_difference_of_one_oere_is_reported_with_both_amounts(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
     row = spoil(company)
-    run = reconcile(warm_tap, sandbox, "warn")
+    run = reconcile(sandbox, "warn")
     account = row["account"]["accountNumber"]
     total = row["totalInBaseCurrency"]
     assert (
@@ -60,9 +57,7 @@ def test_a_difference_of_one_oere_is_reported_with_both_amounts(
     assert run.stderr.count("differs: ") == 1
 
 
-def test_floating_point_noise_is_not_a_difference(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
-) -> None:
+def test_floating_point_noise_is_not_a_difference(sandbox: Firm, company: Company) -> None:
     """The newer API documents its amounts as doubles."""
     rows: Any = company.rows(ENTRIES)
     noisy = [
@@ -70,16 +65,14 @@ def test_floating_point_noise_is_not_a_difference(
         for row in rows
     ]
     sandbox.grants["demo"] = Grant(Altered(company, ENTRIES, lambda _: noisy))
-    run = reconcile(warm_tap, sandbox, "fail")
+    run = reconcile(sandbox, "fail")
     served = {record["amountInBaseCurrency"] for record in run.records["booked_entries"]}
     assert served == {row["amountInBaseCurrency"] for row in noisy}, "records keep every digit"
 
 
-def test_reconcile_fail_exits_with_code_1(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
-) -> None:
+def test_reconcile_fail_exits_with_code_1(sandbox: Firm, company: Company) -> None:
     spoil(company)
-    run = reconcile(warm_tap, sandbox, "fail", code=1)
+    run = reconcile(sandbox, "fail", code=1)
     assert "the ledger differs from e-conomic's totals in 1 account" in run.stderr
     assert run.records["booked_entries"], "what was read has been written"
 
@@ -97,30 +90,26 @@ def test_a_voucher_booked_during_reconciliation_is_not_a_difference(
                 company.book(dt.date(2026, 11, 14), "Midt i det hele", lines)
 
     watched = Watched(company, book_before_the_second_reading)
-    with Sandbox({"demo": Grant(watched)}) as sandbox:
-        reconcile(warm_tap, sandbox, "fail")
+    with Firm(warm_tap, {"demo": Grant(watched)}) as sandbox:
+        reconcile(sandbox, "fail")
     assert len(asked) == 2
 
 
-def test_years_before_the_start_date_are_left_out(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
-) -> None:
+def test_years_before_the_start_date_are_left_out(sandbox: Firm, company: Company) -> None:
     spoil(company)
-    reconcile(warm_tap, sandbox, "fail", start_date="2025-01-01")
+    reconcile(sandbox, "fail", start_date="2025-01-01")
 
 
 def test_with_full_refresh_days_the_ledger_is_reconciled_when_a_full_read_is_due(
-    warm_tap: TapRunner, sandbox: Sandbox
+    sandbox: Firm,
 ) -> None:
-    first = reconcile(warm_tap, sandbox, "warn", full_refresh_days=7)
+    first = reconcile(sandbox, "warn", full_refresh_days=7)
     assert "reconciles with" in first.stderr
-    second = reconcile(warm_tap, sandbox, "warn", full_refresh_days=7, state=first.state)
+    second = reconcile(sandbox, "warn", full_refresh_days=7, state=first.state)
     assert "reconciles with" not in second.stderr
 
 
-def test_a_grant_that_cannot_read_the_totals_is_reported(
-    warm_tap: TapRunner, sandbox: Sandbox
-) -> None:
-    always(sandbox, "/totals", 403)
-    run = reconcile(warm_tap, sandbox, "warn")
+def test_a_grant_that_cannot_read_the_totals_is_reported(sandbox: Firm) -> None:
+    sandbox.always("/totals", 403)
+    run = reconcile(sandbox, "warn")
     assert "was not reconciled: access denied (403)" in run.stderr

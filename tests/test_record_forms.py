@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import WarmTapRunner
-from tests.support import always
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
     from tests.sandbox.server import Sandbox
+    from tests.support import Firm
 
 MAPPED = {"stream_maps": {"currencies": {"mapped": "1"}}}
 DECIMAL = {
@@ -113,7 +113,7 @@ def test_every_number_has_the_form_that_is_asked_for(
     assert checked > 10_000
 
 
-def test_numbers_are_plain_texts_with_all_their_digits(warm_tap: TapRunner, firm: Sandbox) -> None:
+def test_numbers_are_plain_texts_with_all_their_digits(firm: Firm) -> None:
     texts = {
         "1e5": "100000",
         "0.00000000": "0.00000000",
@@ -123,8 +123,8 @@ def test_numbers_are_plain_texts_with_all_their_digits(warm_tap: TapRunner, firm
         '"2.5e-9"': "0.0000000025",
     }
     rows = [f'{{"entryNumber": {n}, "amount": {sent}}}' for n, sent in enumerate(texts, 1)]
-    always(firm, "/booked-entries$", 200, f'{{"items": [{", ".join(rows)}]}}'.encode())
-    run = warm_tap.read(firm, "booked_entries", decimals="string")
+    firm.always("/booked-entries$", 200, f'{{"items": [{", ".join(rows)}]}}'.encode())
+    run = firm.read("booked_entries", decimals="string")
     assert [row["amount"] for row in run.records["booked_entries"]] == list(texts.values())
 
 

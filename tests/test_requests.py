@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import TapRunner
     from tests.sandbox import Request
+    from tests.support import Firm
 
 COMPANY = build_company(NUMBER, "Firma", seed=7, entries=2_000)
 ONE_CALL_EACH_IS_TOO_MANY = (
@@ -108,11 +109,9 @@ def elsewhere() -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(
-    warm_tap: TapRunner, firm: Sandbox, elsewhere: Sandbox, status: int
-) -> None:
-    always(firm, "/customers", status, headers={"Location": f"{elsewhere.url}/customers"})
-    run = warm_tap.read(firm, "customers", "units", code=1)
+def test_redirects_are_not_followed(firm: Firm, elsewhere: Sandbox, status: int) -> None:
+    firm.always("/customers", status, headers={"Location": f"{elsewhere.url}/customers"})
+    run = firm.read("customers", "units", code=1)
     assert elsewhere.log == []
     assert set(run.records) == {"units"}
     assert f"e-conomic returned {status}" in run.errors[0]
@@ -121,13 +120,13 @@ def test_redirects_are_not_followed(
 
 @pytest.mark.parametrize("stream", ["customers", "vat_zones"])
 def test_a_next_page_elsewhere_is_asked_for_at_e_conomic(
-    warm_tap: TapRunner, firm: Sandbox, elsewhere: Sandbox, stream: str
+    firm: Firm, elsewhere: Sandbox, stream: str
 ) -> None:
     path = "/" + stream.replace("_", "-")
     row = {"customerNumber": 1, "vatZoneNumber": 1, "name": "A"}
     pagination = {"results": 2, "nextPage": f"{elsewhere.url}/{stream}?skippages=1&pagesize=1000"}
-    always(firm, path, 200, {"collection": [row], "pagination": pagination}, times=1)
-    warm_tap.read(firm, stream)
+    firm.always(path, 200, {"collection": [row], "pagination": pagination}, times=1)
+    firm.read(stream)
     assert elsewhere.log == []
     assert len([request for request in firm.log if request.path == path]) >= 2
 

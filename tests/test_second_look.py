@@ -13,12 +13,13 @@ import pytest
 
 from tests.sandbox import Grant, Sandbox
 from tests.sandbox.company import build_company
-from tests.support import VERSIONS, Altered, Watched, activated, always, served
+from tests.support import VERSIONS, Altered, Watched, activated, served
 from tests.warehouse import Target
 
 if TYPE_CHECKING:
     from tests.conftest import TapRunner
     from tests.sandbox.company import Company
+    from tests.support import Firm
 
 UNCOUNTED = {
     "matched_entries": ("/booked-entries/matched-pairs", b'{"items": []}'),
@@ -50,26 +51,29 @@ def keys(target: Target, stream: str) -> set[tuple[str, ...]]:
     return set(target.tables[stream])
 
 
-@pytest.mark.parametrize("stream", [*UNCOUNTED, *COUNTED])
 @pytest.mark.parametrize("versions", [False, True])
 def test_an_answer_without_rows_is_not_believed_where_there_were_some(
-    warm_tap: TapRunner, sandbox: Sandbox, stream: str, versions: bool
+    warm_tap: TapRunner, sandbox: Firm, versions: bool
 ) -> None:
+    answers = {**UNCOUNTED, **COUNTED}
     settings = {"emit_activate_version_messages": versions, "full_refresh_days": 1}
-    path, body = {**UNCOUNTED, **COUNTED}[stream]
-    target = Target(warm_tap, sandbox, stream, **settings)
+    target = Target(warm_tap, sandbox, *answers, **settings)
     first = target.run()
-    assert first.records[stream]
-    for bookmark in first.state["bookmarks"][stream].get("partitions", []):  # the full read is due
-        if "full_read_at" in bookmark:
-            bookmark["full_read_at"] = "2026-01-01T00:00:00Z"
-    before = keys(target, stream)
-    rule = always(sandbox, path, 200, body, times=1)
+    assert first.records.keys() == answers.keys()
+    for stream in answers:  # the full read is due
+        for bookmark in first.state["bookmarks"][stream].get("partitions", []):
+            if "full_read_at" in bookmark:
+                bookmark["full_read_at"] = "2026-01-01T00:00:00Z"
+    before = {stream: keys(target, stream) for stream in answers}
+    rules = {
+        stream: sandbox.always(path, 200, body, times=1) for stream, (path, body) in answers.items()
+    }
     second = target.run()
-    assert rule.applied == 1
-    assert by_content(second.records[stream]) >= by_content(first.records[stream])
-    assert keys(target, stream) == before
-    assert activated(second) == ({stream} if versions else set())
+    for stream, rule in rules.items():
+        assert rule.applied == 1, stream
+        assert by_content(second.records[stream]) >= by_content(first.records[stream]), stream
+        assert keys(target, stream) == before[stream], stream
+    assert activated(second) == (answers.keys() if versions else set())
 
 
 def by_content(records: list[dict[str, Any]]) -> set[str]:
@@ -93,7 +97,7 @@ PARTS = {
     ],
 )
 def test_a_part_of_a_listing_is_not_believed(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company, stream: str, state: str
+    warm_tap: TapRunner, sandbox: Firm, company: Company, stream: str, state: str
 ) -> None:
     """Nor where no state tells its rows: an older version kept no counts, or the state was lost."""
     target = Target(warm_tap, sandbox, stream, **VERSIONS)
@@ -105,7 +109,7 @@ def test_a_part_of_a_listing_is_not_believed(
         for partition in first.state["bookmarks"]["agreements"]["partitions"]:
             del partition["full_read_rows"]
     path, endpoint = PARTS[stream]
-    rule = always(sandbox, path, 200, {"items": company.rows(endpoint)[:-1]}, times=1)
+    rule = sandbox.always(path, 200, {"items": company.rows(endpoint)[:-1]}, times=1)
     second = target.run()
     assert rule.applied == 1
     assert keys(target, stream) == before
@@ -113,7 +117,7 @@ def test_a_part_of_a_listing_is_not_believed(
 
 
 def test_rows_that_are_gone_go_and_no_third_look_is_needed(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    warm_tap: TapRunner, sandbox: Firm, company: Company
 ) -> None:
     target = Target(warm_tap, sandbox, "matched_entries", "customer_groups", **VERSIONS)
     first = target.run()
@@ -129,14 +133,14 @@ def test_rows_that_are_gone_go_and_no_third_look_is_needed(
     assert calls(sandbox) == {PAIRS: 1, "rest:/customer-groups": 1}, "it was empty last time"
 
 
-def calls(sandbox: Sandbox) -> dict[str, int]:
+def calls(sandbox: Firm) -> dict[str, int]:
     asked = [seen.endpoint for seen in sandbox.log if seen.endpoint and seen.path != "/self"]
     return {endpoint: asked.count(endpoint) for endpoint in asked}
 
 
 @pytest.mark.parametrize("versions", [False, True])
 def test_what_is_always_empty_costs_one_call(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company, versions: bool
+    warm_tap: TapRunner, sandbox: Firm, company: Company, versions: bool
 ) -> None:
     """Most companies leave most of e-conomic unused."""
     nothing: Any = company
@@ -152,24 +156,25 @@ def test_what_is_always_empty_costs_one_call(
     assert calls(sandbox) == dict.fromkeys(endpoints, 1)
 
 
-@pytest.mark.parametrize("stream", ["customer_contacts", "time_entries"])
 def test_nothing_new_is_believed_at_once_and_moves_no_bookmark(
-    warm_tap: TapRunner, sandbox: Sandbox, stream: str
+    warm_tap: TapRunner, sandbox: Firm
 ) -> None:
-    target = Target(warm_tap, sandbox, stream)
+    streams = ("customer_contacts", "time_entries")
+    target = Target(warm_tap, sandbox, *streams)
     first = target.run()
-    always(sandbox, "lastUpdated", 200, {"items": []})
+    sandbox.always("lastUpdated", 200, {"items": []})
     second = target.run()
-    assert len(sandbox.log) == 2, "/self and a page"
-    assert second.bookmark(stream) == first.bookmark(stream)
+    assert len(sandbox.log) == 3, "/self and a page of each"
+    for stream in streams:
+        assert second.bookmark(stream) == first.bookmark(stream)
 
 
 def test_an_earlier_start_date_is_not_taken_for_read_by_an_answer_without_rows(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    warm_tap: TapRunner, sandbox: Firm, company: Company
 ) -> None:
     target = Target(warm_tap, sandbox, "customer_contacts")
     assert target.run(start_date="2026-01-01").records["customer_contacts"], "some"
-    always(sandbox, "/Contacts", 200, {"items": []}, times=1)
+    sandbox.always("/Contacts", 200, {"items": []}, times=1)
     second = target.run(start_date="2015-01-01")
     assert len(second.records["customer_contacts"]) == len(company.rows("customersapi:/Contacts"))
 
@@ -205,31 +210,30 @@ def test_a_document_that_moves_back_while_it_is_looked_for_keeps_its_lines(
     assert len(asked) - 1 == 5
 
 
-@pytest.mark.parametrize(
-    "stream", ["accounting_periods", "accounting_year_totals", "accounting_period_totals"]
-)
 def test_rows_below_parents_that_are_not_counted_are_looked_at_twice(
-    warm_tap: TapRunner, sandbox: Sandbox, stream: str
+    warm_tap: TapRunner, sandbox: Firm
 ) -> None:
-    target = Target(warm_tap, sandbox, stream, **VERSIONS)
+    """By a stream too whose own parents were listed before theirs were read again."""
+    streams = ("accounting_periods", "accounting_year_totals", "accounting_period_totals")
+    target = Target(warm_tap, sandbox, *streams, **VERSIONS)
     target.run()
-    before = keys(target, stream)
+    before = {stream: keys(target, stream) for stream in streams}
     body = {"collection": [{"year": "2023"}]}  # one of four years, and no pagination
-    rule = always(sandbox, r"^/accounting-years\?", 200, body, times=1)
+    rule = sandbox.always(r"^/accounting-years\?", 200, body, times=1)
     second = target.run()
     assert rule.applied == 1
-    assert keys(target, stream) == before
-    assert activated(second) == {stream}
+    assert {stream: keys(target, stream) for stream in streams} == before
+    assert activated(second) == {*streams}
 
 
 def test_a_count_that_may_not_be_read_is_no_reason_to_skip_the_rows(
-    warm_tap: TapRunner, sandbox: Sandbox
+    warm_tap: TapRunner, sandbox: Firm
 ) -> None:
     stream = "booked_entry_dimensions"
     target = Target(warm_tap, sandbox, stream)
     first = target.run()
     denied = {"message": "Access denied", "errorCode": "AccessDenied"}
-    rule = always(sandbox, "/count", 403, denied)
+    rule = sandbox.always("/count", 403, denied)
     second = target.run()
     assert rule.applied
     assert by_content(second.records[stream]) == by_content(first.records[stream])

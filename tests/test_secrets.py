@@ -23,7 +23,6 @@ from tap_visma_economic.config import SETTINGS
 from tap_visma_economic.errors import ConfigError
 from tap_visma_economic.tap import TapVismaEconomic
 from tests.conftest import clean_environment, settings_for
-from tests.sandbox import Grant
 from tests.sandbox.certificate import make_certificate
 from tests.support import (
     APP,
@@ -32,7 +31,6 @@ from tests.support import (
     GRANT_2,
     GRANT_3,
     NUMBER,
-    Altered,
     always,
     canary_sandbox,
     keeps_secrets,
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import TapRunner
     from tests.sandbox import Sandbox
+    from tests.support import Firm
 
 AWKWARD = CANARY + "a\\b'c\"d"
 """A token that changes when it is quoted."""
@@ -105,12 +104,10 @@ def test_no_variable_shows_a_token_that_stands_in_it(
 
 
 @pytest.mark.parametrize("known", [GRANT, f"{CANARY}unknown-Zq81xW", f"{CANARY}UNKNOWN9"])
-def test_no_name_of_a_setting_or_variable_shows_a_token(
-    warm_tap: TapRunner, firm: Sandbox, known: str
-) -> None:
+def test_no_name_of_a_setting_or_variable_shows_a_token(firm: Firm, known: str) -> None:
     env = {PREFIX + known: "1", PREFIX + known.upper(): "1"}
     unknown: dict[str, Any] = {known: 1}
-    run = warm_tap.read(firm, "units", extra=["--config=ENV"], env=env, **unknown)
+    run = firm.read("units", extra=["--config=ENV"], env=env, **unknown)
     assert len([line for line in run.warnings if "Ignoring unknown setting" in line]) == 3
     assert CANARY not in run.stderr.lower()
 
@@ -197,65 +194,53 @@ def test_a_run_with_faults_that_tells_all_it_can_shows_no_token(
 )
 @pytest.mark.parametrize("structured", [False, True])
 def test_a_run_with_stream_maps_shows_neither_their_texts_nor_what_they_give(
-    warm_tap: TapRunner, firm: Sandbox, option: dict[str, Any], structured: bool
+    warm_tap: TapRunner, firm: Firm, option: dict[str, Any], structured: bool
 ) -> None:
     """The SDK tells filters as news, and in debug output what an expression gave."""
     maps, salt = {"units": option}, {"salt": f"{CANARY}salt"}
     env = debugging(warm_tap.folder, "", structured=structured)
-    run = warm_tap.read(firm, "units", env=env, stream_maps=maps, stream_map_config=salt)
+    run = firm.read("units", env=env, stream_maps=maps, stream_map_config=salt)
     assert len(run.records["units"]) == 5
     assert CANARY not in run.stderr
     assert CANARY not in str(run.messages)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "arrives"),
-    [
-        (
-            "customHeaders",
-            [{"key": "X-Api-Key", "value": f"{CANARY}1"}, {"key": "X-2", "value": f"{CANARY}2"}],
-            [{"key": "X-Api-Key", "value": "***"}, {"key": "X-2", "value": "***"}],
-        ),
-        ("url", f"https://a.dk/hook?key={CANARY}1&n=[NR]", "https://a.dk/hook?key=***&n=[NR]"),
-        ("url", f"https://u:{CANARY}1@a.dk/hook", "https://***@a.dk/hook"),
-        ("url", f"https://a.dk/?{CANARY}1", "https://a.dk/?***"),
-        ("url", f"https://a.dk/?{CANARY}1==", "https://a.dk/?***"),
-        ("url", f"https://a.dk/x#{CANARY}1", "https://a.dk/x"),
-        ("postData", f"n=[NEWNUMBER]&key={CANARY}1", "n=[NEWNUMBER]&key=***"),
-        ("postData", f"n=[NEWNUMBER]{CANARY}", "n=***"),
-        ("postData", f'{{"n": "[NEWNUMBER]", "key": "{CANARY}1=="}}', "***"),
-        ("postData", None, None),
-    ],
-)
-def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(
-    warm_tap: TapRunner, name: str, value: Any, arrives: Any
-) -> None:
+HEADERS = [{"key": "X-Api-Key", "value": f"{CANARY}1"}, {"key": "X-2", "value": f"{CANARY}2"}]
+MASKED: list[tuple[str, Any, Any]] = [
+    ("customHeaders", HEADERS, [{**header, "value": "***"} for header in HEADERS]),
+    ("url", f"https://a.dk/hook?key={CANARY}1&n=[NR]", "https://a.dk/hook?key=***&n=[NR]"),
+    ("url", f"https://u:{CANARY}1@a.dk/hook", "https://***@a.dk/hook"),
+    ("url", f"https://a.dk/?{CANARY}1", "https://a.dk/?***"),
+    ("url", f"https://a.dk/?{CANARY}1==", "https://a.dk/?***"),
+    ("url", f"https://a.dk/x#{CANARY}1", "https://a.dk/x"),
+    ("postData", f"n=[NEWNUMBER]&key={CANARY}1", "n=[NEWNUMBER]&key=***"),
+    ("postData", f"n=[NEWNUMBER]{CANARY}", "n=***"),
+    ("postData", f'{{"n": "[NEWNUMBER]", "key": "{CANARY}1=="}}', "***"),
+    ("postData", None, None),
+]
+
+
+def test_what_a_receiver_of_webhooks_knows_its_sender_by_is_masked(firm: Firm) -> None:
     """Names and merge fields stay."""
-    company = small_grants(GRANT)[GRANT].company
-
-    def alter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**rows[0], name: value}]
-
-    grants = {GRANT: Grant(Altered(company, "webhooksapi:/webhooks", alter))}
-    with canary_sandbox(grants) as sandbox:
-        run = warm_tap.read(sandbox, "webhooks")
-    (record,) = run.records["webhooks"]
-    assert record.get(name) == arrives
+    (row, *_) = firm.grants[GRANT].company.rows("webhooksapi:/webhooks")
+    rows = [{**row, "eventType": str(n), name: value} for n, (name, value, _) in enumerate(MASKED)]
+    firm.always("/webhooks$", 200, {"items": rows})
+    run = firm.read("webhooks")
+    found = zip(run.records["webhooks"], MASKED, strict=True)
+    assert [record.get(name) for record, (name, _, _) in found] == [it[2] for it in MASKED]
     keeps_secrets(run)
 
 
-def test_a_webhook_listing_that_cannot_be_read_puts_no_secret_into_the_log(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
+def test_a_webhook_listing_that_cannot_be_read_puts_no_secret_into_the_log(firm: Firm) -> None:
     body = f'{{"items": [{{"eventType": "X", "postData": "{CANARY}1'.encode()
-    always(firm, "/webhooks", 200, body)
-    keeps_secrets(warm_tap.read(firm, "webhooks", code=1, max_wait_minutes=0.01))
+    firm.always("/webhooks", 200, body)
+    keeps_secrets(firm.read("webhooks", code=1, max_wait_minutes=0.01))
 
 
 @pytest.mark.parametrize("structured", [False, True])
 @pytest.mark.parametrize("wrong", ["ca_bundle", "bookmark", "catalog", "alias"])
 def test_a_token_in_the_wrong_place_is_not_repeated(
-    warm_tap: TapRunner, firm: Sandbox, wrong: str, structured: bool
+    warm_tap: TapRunner, firm: Firm, wrong: str, structured: bool
 ) -> None:
     """What is no setting is told as it was typed, but for a token of this run."""
     catalog = warm_tap.catalog_of("openapi_accounts", "units")
@@ -303,7 +288,7 @@ def test_the_debug_output_of_http_client_would_show_tokens_otherwise(tmp_path: P
 
 @pytest.mark.parametrize("structured", [False, True])
 def test_a_defect_of_the_tap_shows_where_it_is_and_no_token(
-    run_tap: TapRunner, firm: Sandbox, structured: bool
+    run_tap: TapRunner, firm: Firm, structured: bool
 ) -> None:
     env = debugging(run_tap.folder, BROKEN, structured=structured)
     run = run_tap.read(firm, "units", code=1, env=env)
@@ -339,7 +324,7 @@ sys.addaudithook(watch)
 """
 
 
-def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner, firm: Sandbox) -> None:
+def test_nobody_is_called_but_the_configured_hosts(run_tap: TapRunner, firm: Firm) -> None:
     run_tap.read(firm, env=debugging(run_tap.folder, WATCH, structured=False))
     here = f"127.0.0.1 {firm.port}"
     reached = set((run_tap.folder / "reached").read_text().splitlines())
@@ -384,10 +369,10 @@ def test_plain_http_to_pandiums_host_is_rejected(monkeypatch: pytest.MonkeyPatch
         TapVismaEconomic(config=TOKENS)
 
 
-def test_a_login_of_the_machine_is_not_sent_along(warm_tap: TapRunner, firm: Sandbox) -> None:
+def test_a_login_of_the_machine_is_not_sent_along(warm_tap: TapRunner, firm: Firm) -> None:
     login = warm_tap.folder / ".netrc"
     login.write_text(f"machine 127.0.0.1 login me password {CANARY}login\n")
-    warm_tap.read(firm, "units", env={"HOME": str(warm_tap.folder), "NETRC": str(login)})
+    firm.read("units", env={"HOME": str(warm_tap.folder), "NETRC": str(login)})
     assert len(firm.log) == 2
     assert not [request for request in firm.log if "authorization" in request.headers]
 
@@ -472,13 +457,11 @@ def test_a_proxy_sees_no_token_and_its_password_is_not_shown(
         assert "the proxy refused the connection to e-conomic.test" in run.stderr
 
 
-def test_an_address_of_this_machine_is_not_asked_for_through_a_proxy(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
+def test_an_address_of_this_machine_is_not_asked_for_through_a_proxy(firm: Firm) -> None:
     with Proxy(firm.port) as proxy:
         address = f"http://127.0.0.1:{proxy.port}"
         env = {"HTTP_PROXY": address, "http_proxy": address, "ALL_PROXY": address, "NO_PROXY": ""}
-        warm_tap.read(firm, "units", env=env)
+        firm.read("units", env=env)
     assert proxy.seen == []
 
 

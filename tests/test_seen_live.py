@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sandbox import Grant, Sandbox
+from tests.sandbox import Grant
 from tests.sandbox.client import filtered, get
 from tests.sandbox.company import build_company
-from tests.support import NUMBER, Altered, served
+from tests.support import NUMBER, Altered, Firm, served
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
@@ -37,10 +37,10 @@ company, sandbox = served(lambda: build_company(NUMBER, "Set Live ApS", seed=5, 
 
 
 def test_a_balance_that_moves_without_last_updated_arrives_with_the_next_run(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
     def customers(state: Any = None) -> tuple[Run, dict[int, Any]]:
-        run = warm_tap.read(sandbox, "customers", state=state)
+        run = sandbox.read("customers", state=state)
         return run, {row["customerNumber"]: row for row in run.records["customers"]}
 
     first, before = customers()
@@ -55,9 +55,9 @@ def test_a_balance_that_moves_without_last_updated_arrives_with_the_next_run(
 
 
 def test_all_streams_of_years_read_a_year_whose_name_ends_in_a_letter(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
-    run = warm_tap.read(sandbox, *OF_YEARS)
+    run = sandbox.read(*OF_YEARS)
     for stream, column in OF_YEARS.items():
         assert YEAR in {row[column] for row in run.records[stream]}, stream
     paths = {seen.path for seen in sandbox.log}
@@ -69,14 +69,12 @@ def test_all_streams_of_years_read_a_year_whose_name_ends_in_a_letter(
     assert sorted(of_year) == [row["entryNumber"] for row in rows]
 
 
-def test_a_year_whose_name_ends_in_a_letter_is_reconciled(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
-) -> None:
-    run = warm_tap.read(sandbox, "booked_entries", reconcile="fail")
+def test_a_year_whose_name_ends_in_a_letter_is_reconciled(sandbox: Firm, company: Company) -> None:
+    run = sandbox.read("booked_entries", reconcile="fail")
     assert "reconciles with" in run.stderr
     totals: Any = company.rows("rest:/accounting-years/{accountingYear}/totals", (YEAR,))
     totals[0]["totalInBaseCurrency"] += Decimal("0.01")
-    again = warm_tap.read(sandbox, "booked_entries", reconcile="warn")
+    again = sandbox.read("booked_entries", reconcile="warn")
     assert YEAR in "".join(again.warnings)
 
 
@@ -85,7 +83,7 @@ def test_a_year_whose_name_ends_in_a_letter_is_reconciled(
 
 @pytest.mark.parametrize("filter_", ["remainder$ne:0", "account.accountNumber$eq:1010"])
 def test_the_entries_of_a_year_refuse_filters_on_remainder_and_account(
-    sandbox: Sandbox, filter_: str
+    sandbox: Firm, filter_: str
 ) -> None:
     answer = filtered(sandbox, "/accounting-years/2024/entries", filter_)
     assert answer.status == 400
@@ -95,10 +93,10 @@ def test_the_entries_of_a_year_refuse_filters_on_remainder_and_account(
 
 @pytest.mark.parametrize("settings", [{}, {"start_date": "2024-03-01"}])
 def test_the_tap_asks_the_entries_of_a_year_for_nothing_they_refuse(
-    warm_tap: TapRunner, sandbox: Sandbox, settings: dict[str, Any]
+    sandbox: Firm, settings: dict[str, Any]
 ) -> None:
-    first = warm_tap.read(sandbox, "entries", **settings)
-    warm_tap.read(sandbox, "entries", state=first.state, **settings)
+    first = sandbox.read("entries", **settings)
+    sandbox.read("entries", state=first.state, **settings)
     asked = [seen for seen in sandbox.log if seen.path.endswith("/entries")]
     assert any("entryNumber$" in (seen.query.get("filter") or "") for seen in asked)
     assert {seen.status for seen in asked} == {200}
@@ -109,18 +107,18 @@ def test_the_tap_asks_the_entries_of_a_year_for_nothing_they_refuse(
 
 @pytest.mark.parametrize("settings", [{}, {"start_date": "2026-01-01"}])
 def test_what_is_booked_later_under_an_earlier_date_arrives(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company, settings: dict[str, Any]
+    sandbox: Firm, company: Company, settings: dict[str, Any]
 ) -> None:
     """Credits and invoices made anew are booked a month later under the date of the first."""
     streams = ("booked_entries", "entries", "invoices_booked")
-    first = warm_tap.read(sandbox, *streams, **settings)
+    first = sandbox.read(*streams, **settings)
     newest = max(row["date"] for row in first.records["booked_entries"])
     customer = min(row.number for row in company.world.customers if not row.barred)
     day = dt.date(2026, 2, 10)
     assert str(day) < newest
     invoice = company.sell(customer, company.world.products[0].number, day=day)
     voucher = company.book(day, "Kreditering", [(1010, Decimal(100)), (5600, Decimal(-100))])
-    second = warm_tap.read(sandbox, *streams, state=first.state, **settings)
+    second = sandbox.read(*streams, state=first.state, **settings)
     for stream in ("booked_entries", "entries"):
         told = [r for r in second.records[stream] if r["text"] == "Kreditering"]
         assert [row["date"] for row in told] == [str(day)] * 2, stream
@@ -130,13 +128,13 @@ def test_what_is_booked_later_under_an_earlier_date_arrives(
 
 
 def test_what_is_paid_later_under_an_earlier_date_is_settled(
-    warm_tap: TapRunner, sandbox: Sandbox, company: Company
+    sandbox: Firm, company: Company
 ) -> None:
     customer = min(row.number for row in company.world.customers if not row.barred)
     invoice = company.sell(customer, company.world.products[0].number)
-    first = warm_tap.read(sandbox, "invoices_booked")
+    first = sandbox.read("invoices_booked")
     company.pay(invoice, day=dt.date(2026, 2, 10))
-    second = warm_tap.read(sandbox, "invoices_booked", state=first.state)
+    second = sandbox.read("invoices_booked", state=first.state)
     left = {r["bookedInvoiceNumber"]: r["remainder"] for r in second.records["invoices_booked"]}
     assert left[invoice] == 0
 
@@ -156,30 +154,30 @@ def test_sales_invoices_of_either_entry_type_arrive_and_are_settled(
         ]
 
     altered = Altered(company, "bookedEntriesapi:/booked-entries", half)
-    with Sandbox({"demo": Grant(altered)}) as sandbox:
-        first = warm_tap.read(sandbox, "booked_entries")
+    with Firm(warm_tap, {"demo": Grant(altered)}) as sandbox:
+        first = sandbox.read("booked_entries")
         rows = first.records["booked_entries"]
         assert {1, 10} <= {row["type"] for row in rows}
         manual = next(r for r in rows if r["type"] == 10 and r["remainder"] and r["customerNumber"])
         company.pay(int(manual["customerInvoiceNumber"]))
-        second = warm_tap.read(sandbox, "booked_entries", state=first.state)
+        second = sandbox.read("booked_entries", state=first.state)
     left = {row["entryNumber"]: row["remainder"] for row in second.records["booked_entries"]}
     assert left[manual["entryNumber"]] == 0
 
 
-def test_a_text_that_ends_in_cr_lf_arrives_as_it_is(warm_tap: TapRunner, sandbox: Sandbox) -> None:
-    rows = warm_tap.read(sandbox, "invoices_booked").records["invoices_booked"]
+def test_a_text_that_ends_in_cr_lf_arrives_as_it_is(sandbox: Firm) -> None:
+    rows = sandbox.read("invoices_booked").records["invoices_booked"]
     texts = [row["notes"]["textLine1"] for row in rows if (row.get("notes") or {}).get("textLine1")]
     assert [text for text in texts if text.endswith("\r\n")]
 
 
 def test_a_contact_has_its_number_and_is_deleted_false_whether_that_is_sent_or_not(
-    warm_tap: TapRunner, sandbox: Sandbox
+    sandbox: Firm,
 ) -> None:
     served = get(sandbox, "/customersapi/v3.1.0/Contacts").json["items"]
     there = [item for item in served if not item["isDeleted"]]
     assert there, "false is sent"
-    run = warm_tap.read(sandbox, "customer_contacts", "supplier_contacts")
+    run = sandbox.read("customer_contacts", "supplier_contacts")
     found = {row["number"]: row["isDeleted"] for row in run.records["customer_contacts"]}
     assert found == {item["number"]: item["isDeleted"] for item in served}
     assert {row["isDeleted"] for row in run.records["supplier_contacts"]} >= {False}
@@ -194,8 +192,8 @@ def test_an_id_beside_the_number_of_a_booked_invoice_hides_nothing(
         "rest:/invoices/booked",
         lambda rows: [{**row, "id": row["bookedInvoiceNumber"] + 1} for row in rows],
     )
-    with Sandbox({"demo": Grant(altered)}) as sandbox:
-        run = warm_tap.read(sandbox, "invoices_booked")
+    with Firm(warm_tap, {"demo": Grant(altered)}) as sandbox:
+        run = sandbox.read("invoices_booked")
     numbers = [(row["bookedInvoiceNumber"], row["id"]) for row in run.records["invoices_booked"]]
     booked: list[Any] = [
         row["bookedInvoiceNumber"] for row in company.rows("rest:/invoices/booked")

@@ -8,10 +8,10 @@ from tests.conftest import settings_for
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
-    from tests.sandbox import Sandbox
+    from tests.support import Firm
 
 
-def read(tap: TapRunner, firm: Sandbox, *selected: str) -> Run:
+def read(tap: TapRunner, firm: Firm, *selected: str) -> Run:
     """Read with the whole catalog, of which these streams alone are selected."""
     catalog = tap.discover({"all_streams": True})
     for entry in catalog["streams"]:
@@ -20,15 +20,13 @@ def read(tap: TapRunner, firm: Sandbox, *selected: str) -> Run:
     return tap(settings_for(firm, *firm.grants, all_streams=True), catalog=catalog)
 
 
-def test_a_selection_that_matches_nothing_is_reported_last(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
+def test_a_selection_that_matches_nothing_is_reported_last(warm_tap: TapRunner, firm: Firm) -> None:
     run = read(warm_tap, firm, "booked_entry")
     assert run.exit_code == 0
     assert "No streams are selected, so nothing was read" in run.stderr.splitlines()[-1]
 
 
-def test_deselected_streams_take_one_line(warm_tap: TapRunner, firm: Sandbox) -> None:
+def test_deselected_streams_take_one_line(warm_tap: TapRunner, firm: Firm) -> None:
     run = read(warm_tap, firm, "units")
     assert set(run.records) == {"units"}
     assert "Selected: 1 of 111 streams" in run.stderr
@@ -36,8 +34,8 @@ def test_deselected_streams_take_one_line(warm_tap: TapRunner, firm: Sandbox) ->
     assert "Skipping parse of env var settings" not in run.stderr
 
 
-def test_a_single_row_is_not_plural(warm_tap: TapRunner, firm: Sandbox) -> None:
-    run = warm_tap.read(firm, "agreements")
+def test_a_single_row_is_not_plural(firm: Firm) -> None:
+    run = firm.read("agreements")
     assert run.stderr.rstrip().endswith("Complete: 1 row from 1 stream, 1 company")
 
 

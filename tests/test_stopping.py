@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import Run, clean_environment, settings_for
 from tests.sandbox import Grant
 from tests.sandbox.company import build_company
-from tests.support import GRANT, NUMBER, Watched, canary_sandbox, keeps_secrets
+from tests.support import GRANT, NUMBER, Watched, canary_sandbox, keeps_secrets, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,13 +190,6 @@ def test_a_target_that_goes_away_ends_the_run_without_a_traceback(
     assert "The target closed the pipe before the run ended" in run.errors[-1]
     assert "BrokenPipeError" not in run.stderr
     keeps_secrets(run)
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def waiting_bytes(process: subprocess.Popen[bytes]) -> int:

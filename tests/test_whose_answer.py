@@ -19,7 +19,7 @@ from tests.test_access import told
 
 if TYPE_CHECKING:
     from tests.conftest import Run, TapRunner
-    from tests.sandbox import Sandbox
+    from tests.support import Firm
 
 TEXT = {"Content-Type": "text/plain"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -60,36 +60,30 @@ def is_gateways(line: str, status: int, words: str = FORMS["Envoy"][2]) -> None:
     assert "rest_url, openapi_url and openapi_versions" in line
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_gateways_refusal_is_a_failure_that_quotes_it(
-    warm_tap: TapRunner, firm: Sandbox, status: int, form: str
-) -> None:
-    body, headers, words = FORMS[form]
-    rule = always(firm, "^/units", status, body, headers=headers)
-    run = warm_tap.read(firm, "accounts", "units", code=1, **QUICK)
-    assert rule.applied
-    assert len(run.records["accounts"]) > 10, "after a 401 too: the grant was not refused"
-    (line,) = failures(run)
-    assert line.startswith(f"Failed: units, agreement {NUMBER}")
-    is_gateways(line, status, words)
+def test_a_gateways_refusal_is_a_failure_that_quotes_it(firm: Firm, status: int) -> None:
+    streams = ("departments", "employees", "layouts", "units", "vat_zones")
+    for stream, (body, headers, _) in zip(streams, FORMS.values(), strict=True):
+        firm.always("^/" + stream.replace("_", "-"), status, body, headers=headers)
+    run = firm.read("accounts", *streams, code=1, **QUICK)
+    assert run.records.keys() == {"accounts"}, "after a 401 too: the grant was not refused"
+    lines = {line.removeprefix("Failed: ").partition(",")[0]: line for line in failures(run)}
+    for stream, (_, _, words) in zip(streams, FORMS.values(), strict=True):
+        is_gateways(lines.pop(stream), status, words)
+    assert lines == {}
     keeps_secrets(run)
 
 
-def test_a_gateways_refusal_is_tried_again_five_times_in_all(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
-    rule = always(firm, "^/units", 403, times=4, **ENVOY)
-    run = warm_tap.read(firm, "units")
+def test_a_gateways_refusal_is_tried_again_five_times_in_all(firm: Firm) -> None:
+    rule = firm.always("^/units", 403, times=4, **ENVOY)
+    run = firm.read("units")
     assert rule.applied == 4
     assert len(run.records["units"]) == 5
 
 
-def test_a_gateway_that_refuses_all_but_self_is_no_complete_run(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
-    always(firm, ALL_BUT_SELF, 403, **ENVOY)
-    run = warm_tap.read(firm, code=1, max_wait_minutes=0.05)
+def test_a_gateway_that_refuses_all_but_self_is_no_complete_run(firm: Firm) -> None:
+    firm.always(ALL_BUT_SELF, 403, **ENVOY)
+    run = firm.read(code=1, max_wait_minutes=0.05)
     assert len(failures(run)) > 80
     for line in failures(run):
         is_gateways(line, 403)
@@ -116,19 +110,15 @@ def test_an_agreement_of_which_nothing_but_self_may_be_read_is_not_complete(
     assert {row["agreementNumber"] for row in run.records["units"]} == {NUMBER + 1}
 
 
-def test_a_company_without_the_only_module_that_was_asked_for_is_complete(
-    warm_tap: TapRunner, firm: Sandbox
-) -> None:
-    always(firm, "^/projectsapi", 403)
-    assert "Skipped for" in warm_tap.read(firm, "agreements", "projects").stderr
+def test_a_company_without_the_only_module_that_was_asked_for_is_complete(firm: Firm) -> None:
+    firm.always("^/projectsapi", 403)
+    assert "Skipped for" in firm.read("agreements", "projects").stderr
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_what_a_gateway_says_of_a_fault_is_quoted(
-    warm_tap: TapRunner, firm: Sandbox, status: int
-) -> None:
-    always(firm, "^/units", status, b"no healthy upstream", headers=TEXT)
-    (line,) = failures(warm_tap.read(firm, "units", code=1, **QUICK))
+def test_what_a_gateway_says_of_a_fault_is_quoted(firm: Firm, status: int) -> None:
+    firm.always("^/units", status, b"no healthy upstream", headers=TEXT)
+    (line,) = failures(firm.read("units", code=1, **QUICK))
     assert f"returned {status} " in line
     assert 'The message: "no healthy upstream' in line
 
@@ -141,21 +131,17 @@ NESTED = {
 
 
 @pytest.mark.parametrize("stream", NESTED)
-def test_a_gateways_404_does_not_say_that_something_is_gone(
-    warm_tap: TapRunner, firm: Sandbox, stream: str
-) -> None:
-    always(firm, NESTED[stream], 404, b"<h1>404</h1>", headers=HTML)
-    run = warm_tap.read(firm, stream, code=1, **QUICK)
+def test_a_gateways_404_does_not_say_that_something_is_gone(firm: Firm, stream: str) -> None:
+    firm.always(NESTED[stream], 404, b"<h1>404</h1>", headers=HTML)
+    run = firm.read(stream, code=1, **QUICK)
     is_gateways(failures(run)[0], 404, "404")
     assert "because the parent was deleted" not in run.stderr
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_the_connection_test_takes_a_gateways_word_for_a_failure(
-    warm_tap: TapRunner, firm: Sandbox, status: int
-) -> None:
-    always(firm, "^/(units|accounts)", status, **ENVOY)
-    table = told(warm_tap.test(firm, code=1, **QUICK))
+def test_the_connection_test_takes_a_gateways_word_for_a_failure(firm: Firm, status: int) -> None:
+    firm.always("^/(units|accounts)", status, **ENVOY)
+    table = told(firm.test(code=1, **QUICK))
     for stream in ("units", "accounts"):
         access, why = table[stream]
         assert access == "failed"
@@ -164,11 +150,9 @@ def test_the_connection_test_takes_a_gateways_word_for_a_failure(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_gateway_in_front_of_self_says_nothing_of_the_grant(
-    warm_tap: TapRunner, firm: Sandbox, status: int
-) -> None:
-    always(firm, "^/self", status, **ENVOY)
-    run = warm_tap.read(firm, code=1, **QUICK)
+def test_a_gateway_in_front_of_self_says_nothing_of_the_grant(firm: Firm, status: int) -> None:
+    firm.always("^/self", status, **ENVOY)
+    run = firm.read(code=1, **QUICK)
     assert run.messages == []
     is_gateways(run.errors[0], status)
     assert "agreement_grant_token" not in run.errors[0].split("agreement_grant_token: ", 1)[-1]
@@ -182,19 +166,20 @@ OWN: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("body", OWN, ids=lambda body: str(list(body)[-1]))
-def test_e_conomics_own_403_is_a_skip(
-    warm_tap: TapRunner, firm: Sandbox, body: dict[str, Any]
-) -> None:
-    rule = always(firm, "^/units", 403, body)
-    run = warm_tap.read(firm, "accounts", "units")
-    assert rule.applied == 1
-    assert "units: access denied (403)" in run.warnings[-1]
+def test_e_conomics_own_403_is_a_skip(firm: Firm) -> None:
+    streams = ("departments", "employees", "units", "vat_zones")
+    for stream, body in zip(streams, OWN, strict=True):
+        firm.always("^/" + stream.replace("_", "-"), 403, body)
+    run = firm.read("accounts", *streams)
+    skipped = " ".join(line for line in run.warnings if "Skipped for" in line)
+    assert skipped.count("access denied (403)") == len(streams)
+    assert all(stream in skipped for stream in streams)
 
 
-@pytest.mark.parametrize("before", [0, 85, 95])
-def test_a_token_that_a_gateway_repeats_is_not_shown(
-    warm_tap: TapRunner, firm: Sandbox, before: int
-) -> None:
-    always(firm, "^/units", 403, f"<p>{'x' * before}{GRANT}</p>".encode(), headers=HTML)
-    keeps_secrets(warm_tap.read(firm, "units", code=1, **QUICK))
+def test_a_token_that_a_gateway_repeats_is_not_shown(firm: Firm) -> None:
+    streams = {"departments": 0, "employees": 85, "units": 95}
+    for stream, before in streams.items():
+        firm.always(f"^/{stream}", 403, f"<p>{'x' * before}{GRANT}</p>".encode(), headers=HTML)
+    run = firm.read(*streams, code=1, **QUICK)
+    assert len(failures(run)) == len(streams)
+    keeps_secrets(run)
