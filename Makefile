@@ -17,13 +17,13 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-help: ## Say what there is
+help: ## List these commands
 	@sed -n "s/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p" Makefile
 
 demo: $(READY) ## Read a whole company through Meltano and check the books; LIVE=1 reads the demo company of e-conomic
 	@$(BIN)/python -m scripts.demo $(if $(LIVE),--live)
 
-live-check: $(READY) ## Ask e-conomic what its documents leave open, 60 calls at most
+live-check: $(READY) ## Test what e-conomic's documents leave open, with 60 calls at most
 	@$(BIN)/python -m scripts.live_check
 
 test: lint ## Lint, types, layers and the whole suite but for the slow tests

@@ -47,7 +47,7 @@ class EconomicAuthenticator(AuthBase):
         self._origins = frozenset(origins)
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the tokens on a request.
+        """Put the tokens on a request, which `requests` is preparing: see `EconomicStream.ask`.
 
         Raises:
             ConfigError: the request goes somewhere else than e-conomic.

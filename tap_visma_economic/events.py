@@ -4,6 +4,10 @@ The inbox has numbers, not rows. An event run reads the rows that unread events 
 streams that have them; a nightly run reads everything, which corrects what events missed. How far
 an agreement's events have been read is in the state, so that they count as read only when the
 target has confirmed their rows.
+
+`Events.find` turns unread events into work, by `RULES`. `Events.steps` yields the pages of it, in
+which `NamedRows` reads rows by their numbers. `Events.end`, or `end_night` after a nightly run,
+puts into the state how far events have been read.
 """
 
 from __future__ import annotations
@@ -64,28 +68,28 @@ class Rule:
         field: the merge field with the number of the row.
         rows: groups of streams, in one of each of which the row is.
         lines: the stream with the lines of that row, which are read by its number.
-        anew: streams that are read as in a nightly run.
+        nightly: streams that are read as in a nightly run.
         customer: the customer that the row names is read too.
     """
 
     field: str = "newnumber"
     rows: tuple[tuple[str, ...], ...] = ()
     lines: str = ""
-    anew: tuple[str, ...] = ()
+    nightly: tuple[str, ...] = ()
     customer: bool = False
 
 
 _INVOICE = Rule(
     "invoiceno",
     rows=(("invoices_booked",),),
-    anew=("invoices_booked", "invoices_booked_lines", "booked_entries"),
+    nightly=("invoices_booked", "invoices_booked_lines", "booked_entries"),
     customer=True,
 )
-_JOURNAL = Rule(anew=("booked_entries", "draft_entries", "attached_documents"))
+_JOURNAL = Rule(nightly=("booked_entries", "draft_entries", "attached_documents"))
 _ORDER = Rule(rows=(("orders_drafts", "orders_sent", "orders_archived"),), lines="orders_lines")
 _QUOTE = Rule(rows=(("quotes_drafts", "quotes_sent", "quotes_archived"),), lines="quotes_lines")
 
-RULES = {
+RULES: dict[str, Rule] = {
     "INVOICE_BOOKED": _INVOICE,
     "JOURNAL_BOOKED": _JOURNAL,
     "DAYBOOK_BOOKED": _JOURNAL,
@@ -144,7 +148,7 @@ class _Work:
         events: how many are read.
         named: events with the number of a row, and since when the row has been requested.
         keys: numbers of rows to read, by stream; none yet where they are in rows of another.
-        anew: streams that are read as in a nightly run.
+        nightly: streams that are read as in a nightly run.
         found: streams and numbers of rows that e-conomic returned.
         valued: those of them that have an amount.
     """
@@ -153,27 +157,27 @@ class _Work:
     events: int = 0
     named: dict[tuple[str, str], datetime] = field(default_factory=dict)
     keys: dict[str, set[str]] = field(default_factory=dict)
-    anew: set[str] = field(default_factory=set)
+    nightly: set[str] = field(default_factory=set)
     found: set[tuple[str, str]] = field(default_factory=set)
     valued: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def streams(self) -> set[str]:
         """The streams to read, as far as is known by now."""
-        return self.anew | {stream for stream, keys in [*self.keys.items()] if keys}
+        return self.nightly | {stream for stream, keys in [*self.keys.items()] if keys}
 
     def add(
         self, rule: Rule, name: str, key: str, since: datetime, selected: AbstractSet[str]
     ) -> None:
         """Add what an event names."""
-        self.anew |= selected & {*rule.anew}
+        self.nightly |= selected & {*rule.nightly}
         if not key:  # of a deleted row, perhaps
             return
         for stream in selected & {rule.lines, *(one for group in rule.rows for one in group)}:
             self.keys.setdefault(stream, set()).add(key)
             self.named[name, key] = min(since, self.named.get((name, key), since))
         if rule.customer and not selected & {*rule.rows[0]}:  # nothing has the numbers
-            self.anew |= selected & _CUSTOMERS
+            self.nightly |= selected & _CUSTOMERS
 
 
 class Events:
@@ -296,7 +300,7 @@ class Events:
                 key = str(event.numbers.get(rule.field, ""))
                 work.add(rule, event.name, key, self._now, self._streams.keys())
             else:
-                work.anew |= self._streams.keys()
+                work.nightly |= self._streams.keys()
                 logger.warning(
                     "Agreement %d: event %s is unknown, so this run reads all its streams",
                     number,
@@ -321,7 +325,7 @@ class Events:
         self._run.known = {
             grant.token: number
             for grant, number in numbers.items()
-            if number in self._work and "agreements" not in self._work[number].anew  # `/self`
+            if number in self._work and "agreements" not in self._work[number].nightly  # `/self`
         }
 
     def includes(self, agreement: int, stream: str | None = None) -> bool:
@@ -329,7 +333,7 @@ class Events:
         work = self._work.get(agreement)
         if work is None or stream is None:
             return work is not None
-        return stream in work.anew or bool(work.keys.get(stream))
+        return stream in work.nightly or bool(work.keys.get(stream))
 
     def phases(self) -> Iterator[list[EconomicStream]]:
         """Yield the streams to read, first those whose rows have numbers by which others are."""
@@ -353,7 +357,7 @@ class Events:
         work = self._work[agreement.number]
         keys = work.keys.get(stream.name, set())
         before, whole = {**state}, None
-        if stream.name in work.anew or len(keys) > LONGEST_LIST:
+        if stream.name in work.nightly or len(keys) > LONGEST_LIST:
             for step in ordinary().steps():
                 if isinstance(step, Partition):
                     whole = step

@@ -77,7 +77,7 @@ class Run:
         report: what was read at what cost, skipped or failed.
         progress: the progress line on a terminal.
         state_writer: writes STATE, at most every few seconds.
-        read_anew: streams that were read in full for some company.
+        read_in_full: streams that were read in full for some company.
         disabled: companies that are not read, although the tables may have rows of them.
         grants: the companies that are read.
         known: agreement numbers by grant token, whose `/self` need not be requested.
@@ -104,7 +104,7 @@ class Run:
         self.state_writer = PatientStateWriter(writer)
         self.report = Report()
         self.progress = Progress(None)
-        self.read_anew: set[str] = set()
+        self.read_in_full: set[str] = set()
         self._state = state
         self.grants = [grant for grant in grants if grant.enabled]
         self.disabled = [grant for grant in grants if not grant.enabled]

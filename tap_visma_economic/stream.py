@@ -539,7 +539,7 @@ class EconomicStream(RESTStream["Query"]):
                 try:
                     yield from self._follow(agreement, coverage, counter, write=write_messages)
                 except EconomicError as error:
-                    self._note(agreement, error, coverage)
+                    self._note_failure(agreement, error, coverage)
         for line in self._drift.report():
             self.logger.warning("Schema drift: %s", line)
         self.run.report.read(self.name, self._records_seen, time.monotonic() - began)
@@ -687,7 +687,7 @@ class EconomicStream(RESTStream["Query"]):
         """Finish an agreement; the bookmark stays where it is if rows may be missing."""
         reading = partition.reading
         if reading.full_refresh:
-            self.run.read_anew.add(self.name)
+            self.run.read_in_full.add(self.name)
         if self.doubts(agreement):
             coverage.doubted(agreement)
         else:
@@ -708,8 +708,8 @@ class EconomicStream(RESTStream["Query"]):
             self.run.report.allow(agreement)
         self.state_manager.is_flushed = False
 
-    def _note(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
-        """Report the failure of one agreement; the others continue."""
+    def _note_failure(self, agreement: Agreement, error: EconomicError, coverage: Coverage) -> None:
+        """Record why one agreement could not be read, or not completely; the others continue."""
         if isinstance(error, AccessDeniedError) and self._is_served_in_part(agreement):
             error = EconomicError(f"partway through the stream: {error}")
         if isinstance(error, AccessDeniedError):

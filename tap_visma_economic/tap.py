@@ -311,7 +311,8 @@ class TapVismaEconomic(Tap):
     def _reconcile(self) -> None:
         """Compare the ledger with e-conomic's own totals, if the settings require it now."""
         wanted = self._run.setting("reconcile")
-        due = not self._run.setting("full_refresh_days") or "booked_entries" in self._run.read_anew
+        in_full = "booked_entries" in self._run.read_in_full
+        due = in_full or not self._run.setting("full_refresh_days")
         if wanted != "none" and due:
             reconcile(self._run, fail=wanted == "fail")
 

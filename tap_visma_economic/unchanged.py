@@ -8,13 +8,14 @@ their digest with what was last sent. The digest is in the state, so it claims w
 - A digest returns after the last line of its partition. Those that were not begun return at the
   end of the run; if it is killed, their partitions are sent again.
 
-What has no digest is sent, and the SCHEMA of its stream before it: a stream of which nothing has to
-be sent for any company has none in the output, since a target checks the table of each SCHEMA. An
-empty partition has a digest too, which says only that the target knows the SCHEMA.
+A partition without a digest is sent, after the SCHEMA of its stream. If nothing of a stream has to
+be sent for any company, its SCHEMA is not sent either, because a target checks the table of each
+SCHEMA that it receives. An empty partition has a digest too: it shows only that the target has
+received the SCHEMA.
 
-The digest depends on the SCHEMA message and the order of the lines: an
-order-insensitive one would miss two rows of the same key that trade places, of which a target keeps
-the last. It also depends on the period of `resend_days`, so everything is sent again in each.
+The digest depends on the SCHEMA message and the order of the lines: an order-insensitive one would
+miss two rows of the same key that trade places, of which a target keeps the last. It also depends
+on the period of `resend_days`, so everything is sent again in each.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class Unchanged:
         self._days = resend_days
         self._today = int(time.time() // _DAY)
         self._finished: set[tuple[int, str]] = set()
-        self._described: set[str] = set()
+        self._schema_sent: set[str] = set()
         self._sends = False
 
     @contextmanager
@@ -181,8 +182,8 @@ class Unchanged:
         if not same:
             self._before_sending()
             digests.pop(stream, None)
-            if stream not in self._described:
-                self._described.add(stream)
+            if stream not in self._schema_sent:
+                self._schema_sent.add(stream)
                 self._writer.write_lines(schema)
             for chunk in lines.chunks():
                 self._writer.write_lines(chunk)

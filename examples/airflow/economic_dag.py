@@ -27,7 +27,7 @@ with DAG(
         },
         append_env=True,
         retries=2,
-        retry_delay=timedelta(minutes=6),  # Meltano holds a killed run to be running for 5
+        retry_delay=timedelta(minutes=6),  # Meltano considers a killed run active for 5
         map_index_template="{{ shard }}",
     )
     def load(shard: str) -> str:

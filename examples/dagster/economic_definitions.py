@@ -17,7 +17,7 @@ SHARDS = [f"{index}-of-{COUNT}" for index in range(COUNT)]
 @dg.asset(
     partitions_def=dg.StaticPartitionsDefinition(SHARDS),
     pool="economic",
-    # Meltano holds a killed run to be running for 5 minutes.
+    # Meltano considers a killed run active for 5 minutes.
     retry_policy=dg.RetryPolicy(max_retries=2, delay=6 * 60),
 )
 def economic_tables(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

@@ -85,6 +85,8 @@ class NumberReading(Reading):
     The state keeps how many rows there are up to the bookmark. Each run counts them again: if rows
     were added or deleted below the bookmark, the counts of the checkpoints show where, and
     everything from there is read again.
+
+    `_move` sets the bookmark: after each page while rows arrive in order, and in `complete`.
     """
 
     def __post_init__(self) -> None:
