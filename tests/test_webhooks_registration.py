@@ -327,6 +327,9 @@ def test_a_disabled_webhook_is_reported_and_enabled(webhooks: Webhooks, sandbox:
     [
         f"https://user:{CANARY}pw@other.example.dk/x?key={CANARY}1",
         f"{BASE}-staging/1234567/INVOICE_BOOKED",
+        f"{BASE}/staging/1234567/INVOICE_BOOKED",
+        f"{BASE}/other/software",
+        BASE,
         f"https://other.example.dk/{'a1' * 32}/1234567/INVOICE_BOOKED",
     ],
 )
@@ -540,7 +543,7 @@ def test_removing_removes_ours_and_only_when_confirmed(
     webhooks: Webhooks, sandbox: Sandbox
 ) -> None:
     webhooks("register", URL)
-    other = foreign("https://other.example.dk/")
+    other = foreign(f"{BASE}/staging/1234567/INVOICE_BOOKED")
     hooks_of(sandbox.grants[GRANT])[1] = other
     ended = webhooks("remove", URL)
     assert ended.stdout.endswith(

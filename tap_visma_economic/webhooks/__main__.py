@@ -90,7 +90,8 @@ url_option = click.option(
     required=True,
     callback=_receiver,
     metavar="URL",
-    help="Public https URL of the receiver. A webhook is ours if its URL begins with this.",
+    help="Public https URL of the receiver. A webhook is ours if its URL is this, the number of an "
+    "agreement and an event.",
 )
 event_option = click.option(
     "--event",
@@ -212,7 +213,7 @@ def list_(config: Sequence[str]) -> None:
 @event_option
 @click.option("--yes", is_flag=True, help="Delete the webhooks. Without this, only list them.")
 def remove(config: Sequence[str], url: str, events: Sequence[str], yes: bool) -> None:
-    """Delete the webhooks whose URL begins with --url."""
+    """Delete the webhooks of the receiver at --url."""
     hint = "" if yes else ". Nothing was removed: add --yes to do so"
     work = partial(removal, url=url, events=events, writes=yes)
     Companies(config, writes=yes).visit(work, hint)

@@ -2,7 +2,7 @@
 
 Uses the tap's HTTP client, with its rate limit, retries and redaction. e-conomic lists the webhooks
 that the same app has made, and allows one per event type and agreement
-(docs/economic-api.md#webhooks). A webhook is ours if its URL begins with the receiver's.
+(docs/economic-api.md#webhooks). A webhook is ours if its URL is one of the receiver's.
 """
 
 from __future__ import annotations
@@ -84,8 +84,11 @@ class Hook(msgspec.Struct, omit_defaults=True, rename="camel"):
     object_version: str | None = None
 
     def is_ours(self, url: str) -> bool:
-        """Return whether its URL begins with this one."""
-        return f"{self.url}/".startswith(f"{url}/")
+        """Return whether its URL is one that `register` gives, with this as the receiver's.
+
+        Others below it may be another receiver's, such as `/staging`, or other software's.
+        """
+        return bool(re.fullmatch(rf"{re.escape(url)}/\d+/\w+", self.url or "", re.ASCII))
 
     @property
     def secrets(self) -> list[str | None]:
