@@ -363,6 +363,39 @@ def test_a_locked_inbox_is_a_503_and_recovers(own: Receiving, tmp_path: Path) ->
     assert "database is locked" in line
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_an_event_is_not_stored_in_a_file_that_was_deleted(
+    own: Receiving, tmp_path: Path, replaced: bool
+) -> None:
+    """SQLite would go on writing to it: events would get a 200, and be gone."""
+    assert call(own) == 200
+    file = tmp_path / "inbox.db"
+    if replaced:
+        other = Inbox(f"sqlite:///{tmp_path}/other.db", create=True)
+        other.append([NewEvent(1, "A")])
+        other.close()
+        (tmp_path / "other.db").rename(file)
+    else:
+        file.unlink()
+    for rest in (f"{file}-wal", f"{file}-shm"):
+        Path(rest).unlink(missing_ok=True)
+    assert call(own) == (200 if replaced else 503)
+    assert call(own, "GET", "/health") == (200 if replaced else 503)
+    if replaced:
+        assert len(stored(own.inbox)) == 2
+
+
+def test_health_does_not_change_the_id_of_an_inbox_made_anew(own: Receiving) -> None:
+    """By its id, runs know that their places are not in it."""
+    before = Inbox(own.inbox).id
+    with contextlib.closing(sqlite3.connect(own.inbox.removeprefix("sqlite:///"))) as database:
+        database.executescript("DROP TABLE inbox; DROP TABLE events")
+    anew = Inbox(own.inbox, create=True).id
+    assert anew != before
+    assert call(own, "GET", "/health") == 200
+    assert Inbox(own.inbox).id == anew
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB."""

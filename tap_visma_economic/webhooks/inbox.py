@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from tap_visma_economic.errors import EconomicError, shown
 
@@ -157,7 +157,7 @@ class Inbox:
             if rows := [{**vars(event), "received_at": now} for event in events]:
                 connection.execute(sa.insert(_events), rows)
             else:
-                connection.execute(sa.update(_inbox).values(id=self.id))
+                connection.execute(sa.update(_inbox).values(id=_inbox.c.id))
 
     def _take_room(self, connection: sa.Connection, events: int) -> None:
         """Count the inbox again when a tenth of the room is used: other receivers write too."""
@@ -321,6 +321,7 @@ def _engine(url: str, *, pooled: bool) -> sa.Engine:
         if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
             engine = sa.create_engine(parsed, connect_args={"timeout": 2}, **pool)
             sa.event.listen(engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine, "checkout", _is_in_place)
             return engine
         if parsed.drivername == "postgresql" and "@" not in (parsed.host or ""):  # a password's
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -338,9 +339,26 @@ def _engine(url: str, *, pooled: bool) -> sa.Engine:
     )
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
+def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours
     if not connection.execute("PRAGMA page_count").fetchone()[0]:
         connection.execute("PRAGMA auto_vacuum = FULL")  # before there are tables
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+    record.info["file"] = path, _file_at(path)
+
+
+def _is_in_place(_: object, record: Any, __: object) -> None:
+    """Connect again if the file was deleted or replaced: in the old one, events would be lost."""
+    path, file = record.info["file"]
+    if _file_at(path) != file:
+        raise DisconnectionError
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return what identifies a file, None if there is none."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
