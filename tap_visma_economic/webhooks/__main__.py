@@ -28,13 +28,12 @@ from tap_visma_economic.errors import (
     counted,
     shown,
 )
-from tap_visma_economic.redact import redacted
+from tap_visma_economic.redact import redacted, without_signatures
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.webhooks.inbox import Inbox
 from tap_visma_economic.webhooks.registration import (
     LISTED,
     PROBLEM,
-    SIGNATURE,
     UNCHANGED,
     Company,
     Comparison,
@@ -324,7 +323,7 @@ class Companies:
         return who, results
 
     def _say(self, text: str, *, err: bool = False) -> None:
-        line = SIGNATURE.sub("***", redacted(text, self._tokens))
+        line = without_signatures(redacted(text, self._tokens))
         click.echo(shown(line, len(line)), err=err)
 
 
