@@ -290,6 +290,10 @@ def test_the_log_shows_no_secret_and_no_path_and_is_short(own: Receiving) -> Non
         with socket.create_connection(("127.0.0.1", own.port)) as odd:
             odd.sendall(b"FORGED\r\n\r\n")
             odd.recv(100)
+        with socket.create_connection(("127.0.0.1", own.port)) as odd:
+            head = b"POST /1/FORGED HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            odd.sendall(head + b"no length\r\n")
+            odd.recv(100)
     own.end(signal.SIGTERM)
     for private in (
         SECRET,
@@ -303,7 +307,7 @@ def test_the_log_shows_no_secret_and_no_path_and_is_short(own: Receiving) -> Non
         assert private not in own.log
     first, last = own.log.splitlines()
     assert "Listening on 127.0.0.1, port" in first
-    assert "Responses: 200 of 200, 100 of 404" in last
+    assert "Responses: 200 of 200, 200 of 404" in last
 
 
 # What it survives
