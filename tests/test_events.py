@@ -452,9 +452,11 @@ def test_a_nightly_run_names_agreements_that_are_not_in_the_settings(loaded: Com
     assert run.warnings[-1].endswith("agreements that are not in the settings: 7")
 
 
-def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies) -> None:
+@pytest.mark.parametrize("folder", ["nowhere", "a" * 300])
+def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies, folder: str) -> None:
+    """Also where the system does not say whether there is one, as in another user's folder."""
     loaded.inbox.append([updated("CUSTOMER", 3)])
-    nowhere: dict[str, Any] = {"events_inbox": "sqlite:///nowhere/inbox.db"}
+    nowhere: dict[str, Any] = {"events_inbox": f"sqlite:///{folder}/inbox.db"}
     run = loaded.run(events_only=True, code=1, **nowhere)
     assert "There is no inbox" in run.errors[-1]
     run = loaded.run(**nowhere)

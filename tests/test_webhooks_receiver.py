@@ -650,6 +650,7 @@ def test_the_commands_of_the_page_work(own: Receiving, tmp_path: Path) -> None:
             1,
             "There is no inbox at sqlite:///missing",
         ),
+        (["health", "--inbox", f"sqlite:///{'a' * 300}"], 1, "There is no inbox at sqlite:///aaa"),
         (["health", "--inbox", "inbox.db"], 1, "must be a URL such as sqlite:///inbox.db"),
         (["health", "--inbox", "sqlite://"], 1, "must be a URL such as sqlite:///inbox.db"),
         (["health", "--inbox", "mysql://x/y"], 1, "must be a URL such as sqlite:///inbox.db"),
@@ -667,6 +668,26 @@ def test_what_cannot_work_is_one_line(
 ) -> None:
     ended, said = failed(tmp_path, *arguments)
     assert (ended, words in said) == (code, True), said
+
+
+def test_a_reserve_that_cannot_be_deleted_does_not_keep_prune_from_it(
+    inbox: str, tmp_path: Path
+) -> None:
+    """It may be another user's; no user can delete a folder as a file."""
+    (tmp_path / "inbox.db-reserve").mkdir()
+    assert Inbox(inbox, create=True).prune(timedelta(0)) == (0, {})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_cannot_be_written_is_one_line(inbox: str) -> None:
+    Inbox(inbox, create=True)
+    with Path("/dev/full").open("w") as full:
+        line = [COMMAND, "health", "--inbox", inbox]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, OLD_PYTHON.sub("", done.stderr)) == (
+        1,
+        "Error: Cannot read or write: No space left on device\n",
+    )
 
 
 # Without the extra

@@ -128,7 +128,7 @@ class Inbox:
         file = parsed.database if self._engine.name == "sqlite" else None
         self._reserve = Path(f"{file}-reserve") if file else None
         found = None
-        if create or not file or Path(file).exists():
+        if create or not file or _file_at(Path(file)):
             with self._transaction(writes=create) as connection:
                 if create:
                     _metadata.create_all(connection)
@@ -137,7 +137,10 @@ class Inbox:
                 if sa.inspect(connection).has_table(_inbox.name):
                     found = connection.scalar(sa.select(_inbox.c.id))
         if not found:
-            raise InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
+            raise InboxError(
+                f"There is no inbox at {self._where} that can be read. Start the receiver to "
+                "create it"
+            )
         self.id: str = found
         if create:
             self._keep_reserve()
@@ -267,8 +270,7 @@ class Inbox:
         behind = sa.select(_readers.c.reader, sa.func.max(_readers.c.at))
         behind = behind.join_from(_readers, _events, _is_unread).where(is_old)
         count = 0
-        if self._reserve:
-            self._reserve.unlink(missing_ok=True)
+        self._free_reserve()
         try:
             self._shrink()
             with self._transaction() as connection:
@@ -288,11 +290,16 @@ class Inbox:
 
     def _keep_reserve(self) -> None:
         """Keep space for `prune`: on a full disk, SQLite cannot delete rows without some."""
-        if self._reserve and not self._reserve.exists():
+        if self._reserve and not _file_at(self._reserve):
             try:
                 self._reserve.write_bytes(os.urandom(_RESERVE))  # not zeros: disks compress them
             except OSError:
-                self._reserve.unlink(missing_ok=True)
+                self._free_reserve()
+
+    def _free_reserve(self) -> None:
+        if self._reserve:
+            with contextlib.suppress(OSError):  # another user's, or none
+                self._reserve.unlink()
 
     def _shrink(self) -> None:
         """Return the space of deleted events to the file system: SQLite's log has them first."""
@@ -357,7 +364,7 @@ def _is_in_place(_: object, record: Any, __: object) -> None:
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
-    """Return what identifies a file, None if there is none."""
+    """Return what identifies a file, None if there is none or its folder cannot be read."""
     with contextlib.suppress(OSError):
         found = path.stat()
         return found.st_dev, found.st_ino
