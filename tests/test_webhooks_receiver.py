@@ -261,6 +261,7 @@ def test_two_secrets_are_accepted_while_one_is_replaced(inbox: str) -> None:
         ("", "is not set"),
         ("short", "at least 32 characters"),
         (f"{SECRET},short", "at least 32 characters"),
+        (os.fsdecode(b"\xff" * 40), "all printable"),
         (",".join([SECRET] * 3), "NEW,OLD"),
     ],
 )
