@@ -224,6 +224,17 @@ def test_a_row_that_is_not_returned_is_requested_for_half_an_hour(loaded: Compan
     assert loaded.event_run().messages == []
 
 
+def test_a_nightly_run_does_not_give_up_what_it_does_not_get_either(loaded: Companies) -> None:
+    number = loaded.companies[0].world.next_invoice
+    loaded.event_run(invoice(number))
+    loaded.run()
+    assert loaded.missing() == [("INVOICE_BOOKED", str(number))]
+    assert loaded.sold() == number
+    run = loaded.event_run()
+    assert number in {row["bookedInvoiceNumber"] for row in run.records["invoices_booked"]}
+    assert loaded.missing() == []
+
+
 def test_then_it_is_left_to_the_night(loaded: Companies) -> None:
     loaded.event_run(updated("CUSTOMER", 987654))
     loaded.pass_time(30 * 60)
