@@ -59,6 +59,10 @@ def run_command(command: click.Command) -> None:
     except EconomicError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
+    except OSError as error:  # of what is printed: a disk may be full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"Error: Cannot read or write: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def check_standard_streams() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_visma_economic.redact import redacted
+from tap_visma_economic.redact import redacted, without_signatures
 
 if TYPE_CHECKING:
     import requests
@@ -329,11 +329,12 @@ def error_of(response: requests.Response) -> ApiError:
 
 
 def quoted(text: str, request: requests.PreparedRequest, most: int = _LONGEST_NAME) -> str:
-    """Return text of a response, with any token of its request that it repeats removed.
+    """Return text of a response, with any secret of its request that it repeats removed.
 
-    Tokens are removed before the text is cut, because half a token is too much as well.
+    Secrets are removed before the text is cut, because half a token is too much as well.
     """
-    return shown(redacted(text, map(request.headers.get, TOKEN_HEADERS)), most)
+    text = redacted(text, map(request.headers.get, TOKEN_HEADERS))
+    return shown(without_signatures(text), most)
 
 
 def _first_words(response: requests.Response) -> str:

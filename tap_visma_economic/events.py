@@ -238,20 +238,19 @@ class Events:
         self,
         agreement: Agreement,
         place: int,
+        missing: Sequence[_Missing],
         at: datetime | None = None,
-        missing: Sequence[_Missing] = (),
-        *,
-        left: int,
     ) -> None:
-        """Put into the state what has been read; `left` events are left to the nightly run."""
-        if left:
+        """Put into the state what has been read, and which missing rows are requested again."""
+        tried = [one for one in missing if self._now - one.since < _PATIENCE][:_MOST_MISSING]
+        if left := len(missing) - len(tried):
             logger.info(
                 "%s: e-conomic did not return the rows of %s, which are left to the nightly run",
                 agreement,
                 counted(left, "event"),
             )
         read = (self._inbox.id, place)
-        state = _State(read, self._reader, self._run.digest(agreement.grant), at, [*missing])
+        state = _State(read, self._reader, self._run.digest(agreement.grant), at, tried)
         self._run.keep_events(agreement, msgspec.to_builtins(state))
 
     # A nightly run
@@ -267,7 +266,7 @@ class Events:
             if self._is_read(number, self._streams):
                 before = self._states.get(number)
                 place = max(self._settled, self._places.get(number, 0))
-                self._keep(agreement, place, left=len(before.missing) if before else 0)
+                self._keep(agreement, place, before.missing if before else [])
         known = {agreement.number for agreement in self._run.agreements} | self._states.keys()
         known |= {*elsewhere, *(grant.number or 0 for grant in self._run.disabled)}
         with contextlib.suppress(InboxError):
@@ -403,10 +402,8 @@ class Events:
             if self._is_read(number, work.streams):
                 named = sorted(work.named.items(), key=lambda one: one[1])
                 missing = [_Missing(*o, at) for o, at in named if self._lacks(number, work, *o)]
-                tried = [one for one in missing if self._now - one.since < _PATIENCE]
-                tried = tried[:_MOST_MISSING]
                 logger.info("%s: read %s", agreement, counted(work.events, "event"))
-                self._keep(agreement, work.place, self._now, tried, left=len(missing) - len(tried))
+                self._keep(agreement, work.place, missing, self._now)
 
     def _lacks(self, number: int, work: _Work, name: str, key: str) -> bool:
         """Return whether e-conomic did not return a named row of a stream that it serves.

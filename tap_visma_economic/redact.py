@@ -21,6 +21,9 @@ PUBLIC = frozenset({"demo"})
 WEBHOOK_HEADER = "X-Webhook-Secret"
 """The header by which our receiver knows a webhook."""
 
+_SIGNATURE = re.compile(r"[0-9a-f]{64,}", re.IGNORECASE)
+"""By which our receiver knows a webhook, with what an escaped quotation mark before it ends in."""
+
 _NAME = re.compile(r"_{0,2}[A-Za-z]{1,20}([_.-][A-Za-z]{1,20}){0,9}_{0,2}", re.ASCII)
 """What a setting's name looks like. Anything else in its place could be a token."""
 
@@ -28,6 +31,11 @@ _NAME = re.compile(r"_{0,2}[A-Za-z]{1,20}([_.-][A-Za-z]{1,20}){0,9}_{0,2}", re.A
 def redacted(text: str, tokens: Iterable[str | None]) -> str:
     """Return text in which no token is shown."""
     return _masked(text, _forms(tokens))
+
+
+def without_signatures(text: str) -> str:
+    """Return text in which no signature of a webhook is shown."""
+    return _SIGNATURE.sub("***", text)
 
 
 def name_shown(name: str) -> str:

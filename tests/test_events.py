@@ -224,6 +224,17 @@ def test_a_row_that_is_not_returned_is_requested_for_half_an_hour(loaded: Compan
     assert loaded.event_run().messages == []
 
 
+def test_a_nightly_run_does_not_give_up_what_it_does_not_get_either(loaded: Companies) -> None:
+    number = loaded.companies[0].world.next_invoice
+    loaded.event_run(invoice(number))
+    loaded.run()
+    assert loaded.missing() == [("INVOICE_BOOKED", str(number))]
+    assert loaded.sold() == number
+    run = loaded.event_run()
+    assert number in {row["bookedInvoiceNumber"] for row in run.records["invoices_booked"]}
+    assert loaded.missing() == []
+
+
 def test_then_it_is_left_to_the_night(loaded: Companies) -> None:
     loaded.event_run(updated("CUSTOMER", 987654))
     loaded.pass_time(30 * 60)
@@ -452,9 +463,11 @@ def test_a_nightly_run_names_agreements_that_are_not_in_the_settings(loaded: Com
     assert run.warnings[-1].endswith("agreements that are not in the settings: 7")
 
 
-def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies) -> None:
+@pytest.mark.parametrize("folder", ["nowhere", "a" * 300])
+def test_an_inbox_that_cannot_be_read_fails_event_runs_only(loaded: Companies, folder: str) -> None:
+    """Also where the system does not say whether there is one, as in another user's folder."""
     loaded.inbox.append([updated("CUSTOMER", 3)])
-    nowhere: dict[str, Any] = {"events_inbox": "sqlite:///nowhere/inbox.db"}
+    nowhere: dict[str, Any] = {"events_inbox": f"sqlite:///{folder}/inbox.db"}
     run = loaded.run(events_only=True, code=1, **nowhere)
     assert "There is no inbox" in run.errors[-1]
     run = loaded.run(**nowhere)

@@ -261,6 +261,7 @@ def test_two_secrets_are_accepted_while_one_is_replaced(inbox: str) -> None:
         ("", "is not set"),
         ("short", "at least 32 characters"),
         (f"{SECRET},short", "at least 32 characters"),
+        (os.fsdecode(b"\xff" * 40), "all printable"),
         (",".join([SECRET] * 3), "NEW,OLD"),
     ],
 )
@@ -290,6 +291,10 @@ def test_the_log_shows_no_secret_and_no_path_and_is_short(own: Receiving) -> Non
         with socket.create_connection(("127.0.0.1", own.port)) as odd:
             odd.sendall(b"FORGED\r\n\r\n")
             odd.recv(100)
+        with socket.create_connection(("127.0.0.1", own.port)) as odd:
+            head = b"POST /1/FORGED HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            odd.sendall(head + b"no length\r\n")
+            odd.recv(100)
     own.end(signal.SIGTERM)
     for private in (
         SECRET,
@@ -303,7 +308,7 @@ def test_the_log_shows_no_secret_and_no_path_and_is_short(own: Receiving) -> Non
         assert private not in own.log
     first, last = own.log.splitlines()
     assert "Listening on 127.0.0.1, port" in first
-    assert "Responses: 200 of 200, 100 of 404" in last
+    assert "Responses: 200 of 200, 200 of 404" in last
 
 
 # What it survives
@@ -361,6 +366,39 @@ def test_a_locked_inbox_is_a_503_and_recovers(own: Receiving, tmp_path: Path) ->
     (line,) = [line for line in own.log.splitlines() if "ERROR" in line]
     assert "Cannot store events, so webhooks get a 503: The inbox at" in line
     assert "database is locked" in line
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_an_event_is_not_stored_in_a_file_that_was_deleted(
+    own: Receiving, tmp_path: Path, replaced: bool
+) -> None:
+    """SQLite would go on writing to it: events would get a 200, and be gone."""
+    assert call(own) == 200
+    file = tmp_path / "inbox.db"
+    if replaced:
+        other = Inbox(f"sqlite:///{tmp_path}/other.db", create=True)
+        other.append([NewEvent(1, "A")])
+        other.close()
+        (tmp_path / "other.db").rename(file)
+    else:
+        file.unlink()
+    for rest in (f"{file}-wal", f"{file}-shm"):
+        Path(rest).unlink(missing_ok=True)
+    assert call(own) == (200 if replaced else 503)
+    assert call(own, "GET", "/health") == (200 if replaced else 503)
+    if replaced:
+        assert len(stored(own.inbox)) == 2
+
+
+def test_health_does_not_change_the_id_of_an_inbox_made_anew(own: Receiving) -> None:
+    """By its id, runs know that their places are not in it."""
+    before = Inbox(own.inbox).id
+    with contextlib.closing(sqlite3.connect(own.inbox.removeprefix("sqlite:///"))) as database:
+        database.executescript("DROP TABLE inbox; DROP TABLE events")
+    anew = Inbox(own.inbox, create=True).id
+    assert anew != before
+    assert call(own, "GET", "/health") == 200
+    assert Inbox(own.inbox).id == anew
 
 
 @pytest.fixture
@@ -613,6 +651,7 @@ def test_the_commands_of_the_page_work(own: Receiving, tmp_path: Path) -> None:
             1,
             "There is no inbox at sqlite:///missing",
         ),
+        (["health", "--inbox", f"sqlite:///{'a' * 300}"], 1, "There is no inbox at sqlite:///aaa"),
         (["health", "--inbox", "inbox.db"], 1, "must be a URL such as sqlite:///inbox.db"),
         (["health", "--inbox", "sqlite://"], 1, "must be a URL such as sqlite:///inbox.db"),
         (["health", "--inbox", "mysql://x/y"], 1, "must be a URL such as sqlite:///inbox.db"),
@@ -630,6 +669,26 @@ def test_what_cannot_work_is_one_line(
 ) -> None:
     ended, said = failed(tmp_path, *arguments)
     assert (ended, words in said) == (code, True), said
+
+
+def test_a_reserve_that_cannot_be_deleted_does_not_keep_prune_from_it(
+    inbox: str, tmp_path: Path
+) -> None:
+    """It may be another user's; no user can delete a folder as a file."""
+    (tmp_path / "inbox.db-reserve").mkdir()
+    assert Inbox(inbox, create=True).prune(timedelta(0)) == (0, {})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_cannot_be_written_is_one_line(inbox: str) -> None:
+    Inbox(inbox, create=True)
+    with Path("/dev/full").open("w") as full:
+        line = [COMMAND, "health", "--inbox", inbox]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, OLD_PYTHON.sub("", done.stderr)) == (
+        1,
+        "Error: Cannot read or write: No space left on device\n",
+    )
 
 
 # Without the extra

@@ -327,6 +327,9 @@ def test_a_disabled_webhook_is_reported_and_enabled(webhooks: Webhooks, sandbox:
     [
         f"https://user:{CANARY}pw@other.example.dk/x?key={CANARY}1",
         f"{BASE}-staging/1234567/INVOICE_BOOKED",
+        f"{BASE}/staging/1234567/INVOICE_BOOKED",
+        f"{BASE}/other/software",
+        BASE,
         f"https://other.example.dk/{'a1' * 32}/1234567/INVOICE_BOOKED",
     ],
 )
@@ -540,7 +543,7 @@ def test_removing_removes_ours_and_only_when_confirmed(
     webhooks: Webhooks, sandbox: Sandbox
 ) -> None:
     webhooks("register", URL)
-    other = foreign("https://other.example.dk/")
+    other = foreign(f"{BASE}/staging/1234567/INVOICE_BOOKED")
     hooks_of(sandbox.grants[GRANT])[1] = other
     ended = webhooks("remove", URL)
     assert ended.stdout.endswith(
@@ -662,8 +665,11 @@ def test_no_token_secret_or_signature_is_shown_whatever_goes_wrong(
     for grant, text in echoes.items():
         body = json.dumps({"title": text, "errorCode": "X", "traceId": signature}).encode()
         sandbox.faults.add(f"{PATH}$", "status", nth=2, times=3, status=400, body=body, grant=grant)
+    escaped = f'{{"detail": "[{{\\u0022value\\u0022:\\u0022{signature}\\u0022}}]", "logId": "1"}}'
+    sandbox.faults.add(f"{PATH}$", "status", nth=2, status=503, body=escaped.encode(), grant=GRANT)
     hooks_of(sandbox.grants[GRANT]).append(foreign(f"https://a.dk/{APP}/{GRANT_2}/{signature}"))
     ended = webhooks("register", URL)
+    assert "Retrying in" in ended.stderr
     assert ended.exit_code == 1
     assert ended.stderr.count("e-conomic returned 400 Bad Request for POST") == 9
     assert "(a token)" in ended.stderr

@@ -28,13 +28,12 @@ from tap_visma_economic.errors import (
     counted,
     shown,
 )
-from tap_visma_economic.redact import redacted
+from tap_visma_economic.redact import redacted, without_signatures
 from tap_visma_economic.signals import signals_wait
 from tap_visma_economic.webhooks.inbox import Inbox
 from tap_visma_economic.webhooks.registration import (
     LISTED,
     PROBLEM,
-    SIGNATURE,
     UNCHANGED,
     Company,
     Comparison,
@@ -90,7 +89,8 @@ url_option = click.option(
     required=True,
     callback=_receiver,
     metavar="URL",
-    help="Public https URL of the receiver. A webhook is ours if its URL begins with this.",
+    help="Public https URL of the receiver. A webhook is ours if its URL is this, the number of an "
+    "agreement and an event.",
 )
 event_option = click.option(
     "--event",
@@ -212,7 +212,7 @@ def list_(config: Sequence[str]) -> None:
 @event_option
 @click.option("--yes", is_flag=True, help="Delete the webhooks. Without this, only list them.")
 def remove(config: Sequence[str], url: str, events: Sequence[str], yes: bool) -> None:
-    """Delete the webhooks whose URL begins with --url."""
+    """Delete the webhooks of the receiver at --url."""
     hint = "" if yes else ". Nothing was removed: add --yes to do so"
     work = partial(removal, url=url, events=events, writes=yes)
     Companies(config, writes=yes).visit(work, hint)
@@ -323,7 +323,7 @@ class Companies:
         return who, results
 
     def _say(self, text: str, *, err: bool = False) -> None:
-        line = SIGNATURE.sub("***", redacted(text, self._tokens))
+        line = without_signatures(redacted(text, self._tokens))
         click.echo(shown(line, len(line)), err=err)
 
 

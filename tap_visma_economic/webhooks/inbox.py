@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from tap_visma_economic.errors import EconomicError, shown
 
@@ -128,7 +128,7 @@ class Inbox:
         file = parsed.database if self._engine.name == "sqlite" else None
         self._reserve = Path(f"{file}-reserve") if file else None
         found = None
-        if create or not file or Path(file).exists():
+        if create or not file or _file_at(Path(file)):
             with self._transaction(writes=create) as connection:
                 if create:
                     _metadata.create_all(connection)
@@ -137,7 +137,10 @@ class Inbox:
                 if sa.inspect(connection).has_table(_inbox.name):
                     found = connection.scalar(sa.select(_inbox.c.id))
         if not found:
-            raise InboxError(f"There is no inbox at {self._where}. Start the receiver to create it")
+            raise InboxError(
+                f"There is no inbox at {self._where} that can be read. Start the receiver to "
+                "create it"
+            )
         self.id: str = found
         if create:
             self._keep_reserve()
@@ -157,7 +160,7 @@ class Inbox:
             if rows := [{**vars(event), "received_at": now} for event in events]:
                 connection.execute(sa.insert(_events), rows)
             else:
-                connection.execute(sa.update(_inbox).values(id=self.id))
+                connection.execute(sa.update(_inbox).values(id=_inbox.c.id))
 
     def _take_room(self, connection: sa.Connection, events: int) -> None:
         """Count the inbox again when a tenth of the room is used: other receivers write too."""
@@ -267,8 +270,7 @@ class Inbox:
         behind = sa.select(_readers.c.reader, sa.func.max(_readers.c.at))
         behind = behind.join_from(_readers, _events, _is_unread).where(is_old)
         count = 0
-        if self._reserve:
-            self._reserve.unlink(missing_ok=True)
+        self._free_reserve()
         try:
             self._shrink()
             with self._transaction() as connection:
@@ -288,11 +290,16 @@ class Inbox:
 
     def _keep_reserve(self) -> None:
         """Keep space for `prune`: on a full disk, SQLite cannot delete rows without some."""
-        if self._reserve and not self._reserve.exists():
+        if self._reserve and not _file_at(self._reserve):
             try:
                 self._reserve.write_bytes(os.urandom(_RESERVE))  # not zeros: disks compress them
             except OSError:
-                self._reserve.unlink(missing_ok=True)
+                self._free_reserve()
+
+    def _free_reserve(self) -> None:
+        if self._reserve:
+            with contextlib.suppress(OSError):  # another user's, or none
+                self._reserve.unlink()
 
     def _shrink(self) -> None:
         """Return the space of deleted events to the file system: SQLite's log has them first."""
@@ -321,6 +328,7 @@ def _engine(url: str, *, pooled: bool) -> sa.Engine:
         if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
             engine = sa.create_engine(parsed, connect_args={"timeout": 2}, **pool)
             sa.event.listen(engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine, "checkout", _is_in_place)
             return engine
         if parsed.drivername == "postgresql" and "@" not in (parsed.host or ""):  # a password's
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -338,9 +346,26 @@ def _engine(url: str, *, pooled: bool) -> sa.Engine:
     )
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
+def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours
     if not connection.execute("PRAGMA page_count").fetchone()[0]:
         connection.execute("PRAGMA auto_vacuum = FULL")  # before there are tables
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+    record.info["file"] = path, _file_at(path)
+
+
+def _is_in_place(_: object, record: Any, __: object) -> None:
+    """Connect again if the file was deleted or replaced: in the old one, events would be lost."""
+    path, file = record.info["file"]
+    if _file_at(path) != file:
+        raise DisconnectionError
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return what identifies a file, None if there is none or its folder cannot be read."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None

@@ -118,8 +118,11 @@ class Receiver:
         return _response(await self._store())
 
     async def _receive(self, request: Request) -> Response:
-        status = await self._status_of(request)
-        self._responses[status] += 1
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        try:
+            status = await self._status_of(request)
+        finally:
+            self._responses[status] += 1
         return _response(status)
 
     async def _status_of(self, request: Request) -> HTTPStatus:
@@ -211,7 +214,7 @@ def serve(url: str, *, host: str, port: int, at_most: int) -> None:
         lifespan="on",
         limit_concurrency=_AT_ONCE,
         log_config=None,
-        log_level="error",
+        log_level="critical",  # at "error", any client can fill the log with tracebacks
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,

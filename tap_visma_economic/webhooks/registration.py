@@ -2,7 +2,7 @@
 
 Uses the tap's HTTP client, with its rate limit, retries and redaction. e-conomic lists the webhooks
 that the same app has made, and allows one per event type and agreement
-(docs/economic-api.md#webhooks). A webhook is ours if its URL begins with the receiver's.
+(docs/economic-api.md#webhooks). A webhook is ours if its URL is one of the receiver's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tap_visma_economic.errors import (
     error_of,
     shown,
 )
-from tap_visma_economic.redact import WEBHOOK_HEADER, with_content
+from tap_visma_economic.redact import WEBHOOK_HEADER
 from tap_visma_economic.webhooks.secret import signature
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
     from tap_visma_economic.agreement import Agreement
     from tap_visma_economic.run import Run
-
-SIGNATURE = re.compile(r"\b[0-9a-fA-F]{64}\b")
-"""What no message shows: see `secret.signature`."""
 
 PROBLEM, LISTED, UNCHANGED = "problem", "listed", "unchanged"
 
@@ -84,8 +81,11 @@ class Hook(msgspec.Struct, omit_defaults=True, rename="camel"):
     object_version: str | None = None
 
     def is_ours(self, url: str) -> bool:
-        """Return whether its URL begins with this one."""
-        return f"{self.url}/".startswith(f"{url}/")
+        """Return whether its URL is one that `register` gives, with this as the receiver's.
+
+        Others below it may be another receiver's, such as `/staging`, or other software's.
+        """
+        return bool(re.fullmatch(rf"{re.escape(url)}/\d+/\w+", self.url or "", re.ASCII))
 
     @property
     def secrets(self) -> list[str | None]:
@@ -194,14 +194,13 @@ class Company:
 
 
 def _read(response: requests.Response, decoder: Decoder[Any]) -> Any:
-    """Return the content of a response. An error quotes no signature."""
+    """Return the content of a response."""
     content, status = response.content, response.status_code
     is_taken = status >= HTTPStatus.BAD_REQUEST and b"WebhookAlreadyExistsForEventType" in content
     if is_taken or status == HTTPStatus.CONFLICT:
         raise ConflictError("it was changed by somebody else at the same time. Try again")
     if status not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
-        text = SIGNATURE.sub("***", content.decode("utf-8", "replace"))
-        raise error_of(with_content(response, text.encode()))
+        raise error_of(response)
     try:
         return decoder.decode(content or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -18,7 +18,7 @@ def secrets() -> list[str]:
     """Return the secrets in the environment: the one to use, and in a rotation the one before.
 
     Raises:
-        ConfigError: if there is none, more than two, or one that is too short.
+        ConfigError: if there is none, more than two, or one that is too short or binary.
     """
     parts = os.environ.get(VARIABLE, "").split(",")
     found = [part.strip() for part in parts if part.strip()]
@@ -28,8 +28,10 @@ def secrets() -> list[str]:
         )
     if len(found) > 2:  # noqa: PLR2004
         raise ConfigError(f"{VARIABLE} must be one secret, or a new and an old one: NEW,OLD")
-    if any(len(secret) < _SHORTEST for secret in found):
-        raise ConfigError(f"{VARIABLE} must have at least {_SHORTEST} characters per secret")
+    if any(len(secret) < _SHORTEST or not secret.isprintable() for secret in found):
+        raise ConfigError(
+            f"{VARIABLE} must have at least {_SHORTEST} characters per secret, all printable"
+        )
     return found
 
 
