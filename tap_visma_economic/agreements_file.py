@@ -29,6 +29,9 @@ CLOUDS = ("s3", "gs", "abfs")
 _TOKEN = re.compile(r"[A-Za-z0-9_.~+/=-]{3,200}", re.ASCII)
 """A token: those known are 44 letters, digits, `-` and `_`; `demo` is one too."""
 
+_LIKE_A_TOKEN = re.compile(r"[A-Za-z0-9_-]{40,}", re.ASCII)
+"""Such a name is probably a token in the wrong column. Names are shown, in logs and `sync_runs`."""
+
 _NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 _FILE_NAME = re.compile(r"[\w .-]{1,80}\.(csv|json|jsonl|ndjson|txt)", re.IGNORECASE)
 """A file name that can be shown; anything else could be a token in the wrong place."""
@@ -255,6 +258,10 @@ def _grant(row: Mapping[str, Any] | str, where: str) -> Grant:
     if not isinstance(name, str):
         raise _InvalidLineError('name must be text: in quotes, "..."')
     name = shown(" ".join(name.split()), _LONGEST_NAME)
+    if name == token or _LIKE_A_TOKEN.fullmatch(name):
+        raise _InvalidLineError(
+            "name could be a token, and would be shown. Put the token into agreement_grant_token"
+        )
     number, enabled = (
         "" if row.get(column) is None else str(row[column]).strip().lower()
         for column in ("agreement_number", "enabled")

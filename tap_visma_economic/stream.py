@@ -654,7 +654,8 @@ class EconomicStream(RESTStream["Query"]):
     def _note_rows(self, agreement: Agreement, rows: Rows) -> None:
         """Note in the state that there are rows; if the key is inferred, count its duplicates."""
         if rows:
-            self.run.rows_before(agreement).setdefault(self.name, 1)
+            known = self.run.rows_before(agreement)
+            known[self.name] = known.get(self.name) or 1
             if self.deletes:
                 self.get_context_state(agreement.context).setdefault(FULL_READ_AT, None)
         if self.key_is_inferred:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -69,6 +69,7 @@ class Collected:
         try:
             for part in lines:
                 self._file.write(part)
+            self._file.flush()  # a full disk has to show before the first line is sent
         except OSError as error:
             self._is_settled = True
             raise EconomicError(
@@ -100,7 +101,8 @@ class Collected:
 
     def close(self) -> None:
         """Delete the temporary file."""
-        self._file.close()
+        with suppress(OSError):  # it writes what is buffered first, which may not fit either
+            self._file.close()
 
 
 class Unchanged:

@@ -98,6 +98,19 @@ def test_invalid_lines_end_the_run_before_anything_is_read(read: Reader, three: 
         assert f"  {words}" in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "token"),
+    [(CANARY + "x" * 37, "Firma"), (GRANT, GRANT)],
+    ids=["swapped", "twice"],
+)
+def test_a_token_in_place_of_a_name_is_shown_nowhere(read: Reader, name: str, token: str) -> None:
+    """Names are in the log and, of a grant that is rejected, in `sync_runs`."""
+    read.write(f"{NUMBER};{name};;{token}", f"{NUMBER + 1};Firma 1;;{GRANT_2}")
+    run = read("sync_runs")
+    assert (run.exit_code, run.messages) == (1, [])
+    assert "line 2: name could be a token" in run.stderr
+
+
 def test_a_grant_of_another_agreement_is_not_read(read: Reader) -> None:
     read.write(f"{NUMBER};;;{GRANT}", f"{NUMBER + 7};;;{GRANT_2}")
     run = read("units")

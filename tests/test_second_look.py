@@ -116,6 +116,35 @@ def test_a_part_of_a_listing_is_not_believed(
     assert activated(second) == {stream}
 
 
+GROWN = {
+    "booked_entries": (r"/booked-entries(\?|$)", "bookedEntriesapi:/booked-entries", "entryNumber"),
+    "customer_contacts": ("/Contacts", "customersapi:/Contacts", "lastUpdated"),
+}
+
+
+@pytest.mark.parametrize("stream", GROWN)
+def test_a_part_is_not_believed_because_there_was_no_more_at_the_last_full_read(
+    warm_tap: TapRunner, sandbox: Firm, company: Company, stream: str
+) -> None:
+    """Bookmarks have found rows since that are not in its count."""
+    path, endpoint, key = GROWN[stream]
+    rows: Any = sorted(company.rows(endpoint), key=lambda row: row[key])
+    early = rows[: len(rows) // 4]
+    sandbox.grants["demo"] = Grant(Altered(company, endpoint, lambda _: early))
+    target = Target(warm_tap, sandbox, stream, **VERSIONS, full_refresh_days=1)
+    target.run()
+    sandbox.grants["demo"] = Grant(company)
+    state = target.run().bookmark(stream)
+    before = keys(target, stream)
+    assert len(before) == len(rows)
+    state["full_read_at"] = "2026-01-01T00:00:00Z"
+    rule = sandbox.always(path, 200, {"items": early}, times=1)
+    run = target.run()
+    assert rule.applied == 1
+    assert activated(run) == {stream}
+    assert keys(target, stream) == before
+
+
 def test_rows_that_are_gone_go_and_no_third_look_is_needed(
     warm_tap: TapRunner, sandbox: Firm, company: Company
 ) -> None:

@@ -213,6 +213,29 @@ def test_an_event_run_writes_rows_of_the_companies_that_it_reads(job: Job, tmp_p
     assert rows(later)[NUMBER + 1]["proves"] == row["run"]
 
 
+def test_rows_of_an_event_run_are_not_gone_because_there_were_none_before(
+    job: Job, companies: Sandbox, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/inbox.db"
+    inbox = Inbox(url, create=True)
+    job.streams = ("suppliers", "sync_runs")
+    suppliers: Any = companies.grants[GRANT].company.rows("rest:/suppliers")
+    later = suppliers[:1]
+    suppliers.clear()
+    state = job(events_inbox=url).state
+    suppliers += later
+    number = later[0]["supplierNumber"]
+    inbox.append([NewEvent(NUMBER, "SUPPLIER_UPDATED", {"newnumber": number})])
+    get_older(tmp_path / "inbox.db", 61)
+    run = job(state, events_inbox=url, events_only=True)
+    assert len(run.records["suppliers"]) == 1
+    rule = always(companies, r"/suppliers\b", 200, {"collection": []}, times=1, grant=GRANT)
+    night = job(run.state, events_inbox=url)
+    assert rule.applied == 1
+    sent = [row for row in night.records["suppliers"] if row["agreementNumber"] == NUMBER]
+    assert len(sent) == 1, whole(night)
+
+
 def test_deselected_it_leaves_no_trace(job: Job) -> None:
     job.streams = STREAMS[:-1]
     run = job()

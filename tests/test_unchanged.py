@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import signal
 import subprocess
@@ -377,23 +378,32 @@ def test_more_rows_than_fit_into_memory_are_all_sent_or_none(large: Large) -> No
     assert len(large().records["units"]) == MANY
 
 
+@pytest.mark.parametrize("missing", [500_000, 100])
 def test_a_temporary_file_that_cannot_be_written_fails_the_stream_and_sends_no_cut_line(
-    large: Large, tmp_path: Path
+    large: Large, tmp_path: Path, missing: int
 ) -> None:
-    large()
+    """Nor if it is the last few rows for which there is no space."""
+    large.rows.append({"unitNumber": MANY + 1, "name": "the last"})
+    size = size_of(large(), "units")
     before = digests(large.state)
     large.tap = with_python(
         tmp_path,
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (8_500_000, 8_500_000))",
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size - missing}, -1))",
     )
-    large.change("one")
+    large.change("the first")
     run = large(code=1)
     assert sent(run) == set()
     assert "temporary file, which could not be written (File too large)" in run.errors[0]
     assert digests(run.state) == before, "nothing of it was sent"
     large.tap = WarmTapRunner(tmp_path)
-    assert len(large().records["units"]) == MANY
+    assert len(large().records["units"]) == MANY + 1
+
+
+def size_of(run: Run, stream: str) -> int:
+    """The bytes of a stream's lines, whose numbers here are integers."""
+    lines = [m for m in run.messages if m["type"] == "RECORD" and m["stream"] == stream]
+    return sum(len(json.dumps(m, separators=(",", ":"), ensure_ascii=False)) + 1 for m in lines)
 
 
 # --- runs that are killed ---

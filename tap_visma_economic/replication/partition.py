@@ -65,6 +65,8 @@ class Partition:
         self._make = make
         self.state = state
         self._before = before
+        self._had_bookmark = "replication_key_value" in state
+        self._rows_to_bookmark = state.get("rows_to_bookmark")
         self.known: int | None = None
         self.reading = make()
         self.rows = 0
@@ -123,8 +125,12 @@ class Partition:
         if not self.reading.full_refresh:
             return True
         before = self._before
-        if before is None and not self.reading.covers_everything:
-            before = 1
+        if not self.reading.covers_everything:
+            before = 1 if before is None else before
+        elif before is not None and self._had_bookmark:
+            # That count does not have the rows that the bookmark has found since.
+            rows = self._rows_to_bookmark
+            before = rows if isinstance(rows, int) else None
         if before is not None and self.rows >= before:
             return True
         if not self._stream.knows_parents(self._agreement):
