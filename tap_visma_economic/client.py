@@ -14,7 +14,7 @@ import requests
 from singer_sdk.helpers.types import Context
 
 from tap_visma_economic import schemas
-from tap_visma_economic.errors import BadAnswerError, NotFoundError, RetiredVersionError
+from tap_visma_economic.errors import BadResponseError, NotFoundError, RetiredVersionError
 from tap_visma_economic.http import HttpClient
 from tap_visma_economic.pagination import (
     Cursor,
@@ -60,7 +60,7 @@ class RestApiStream(EconomicStream):
         """Return how many rows of one listing match, as a page of one row reports it."""
         page = self.ask(http, context, {"pagesize": 1, **filtered(filter_)}, self.parse_response)
         if page.results is None and page.rows:  # see docs/economic-api.md#rest-collections
-            raise BadAnswerError(f"{self.path} does not report its number of rows")
+            raise BadResponseError(f"{self.path} does not report its number of rows")
         return page.results or 0
 
     def instant_literal(self, at: pendulum.DateTime) -> str:

@@ -54,15 +54,15 @@ class CertificateError(NetworkError):
     """The TLS certificate could not be verified; a retry would not help."""
 
 
-class SlowAnswerError(NetworkError):
+class SlowResponseError(NetworkError):
     """A response was not complete within the timeout."""
 
 
-class BadAnswerError(EconomicError):
+class BadResponseError(EconomicError):
     """A response with status 200 that is not what e-conomic documents, such as an HTML page."""
 
 
-class NotWholeError(BadAnswerError):
+class IncompleteListingError(BadResponseError):
     """An incomplete listing: e-conomic counts more rows than it returned.
 
     Args:
@@ -179,7 +179,7 @@ class RetiredVersionError(ApiError):
     )
 
 
-class UnexpectedStatusError(ApiError, BadAnswerError):
+class UnexpectedStatusError(ApiError, BadResponseError):
     """A status that e-conomic does not use, such as 206: part of a page is not a page."""
 
 

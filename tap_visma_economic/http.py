@@ -151,7 +151,7 @@ class HttpClient:
                 response = self._transport.send(request)
             headers = response.headers
         finally:
-            self.rate_limit.answered(headers)
+            self.rate_limit.record_response(headers)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self._hold_back(retry_after(headers.get("Retry-After"), headers.get("Date")))
         else:

@@ -17,8 +17,8 @@ from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.errors import (
     AccessDeniedError,
     EconomicError,
+    IncompleteListingError,
     NotFoundError,
-    NotWholeError,
     QueryRefusedError,
     UncountedError,
 )
@@ -250,7 +250,7 @@ class ListingReader:
         Rows added meanwhile also change the count, so it is requested twice.
 
         Raises:
-            NotWholeError: e-conomic counts more rows now, and did before if that is known.
+            IncompleteListingError: e-conomic counts more rows now, and did before if that is known.
         """
         counts = []
         for _ in range(2):
@@ -272,7 +272,7 @@ class ListingReader:
         before = "" if self._total is None else f"{self._total} before and "
         came = self._total is not None and self._total <= rows
         if rows < counts[0] == counts[1] and not came:
-            raise NotWholeError(
+            raise IncompleteListingError(
                 f"{self._path} is incomplete: {rows} rows were read, but e-conomic counted {before}"
                 f"{counts[0]} now",
                 mark,

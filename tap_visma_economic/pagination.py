@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tap_visma_economic.errors import BadAnswerError, counted
+from tap_visma_economic.errors import BadResponseError, counted
 from tap_visma_economic.filters import both, compare
 from tap_visma_economic.records.pages import Page
 from tap_visma_economic.records.selection import Row
@@ -73,7 +73,7 @@ class Paginator:
         """Advance to the next page, or finish; return the page without rows of the one before.
 
         Raises:
-            BadAnswerError: e-conomic returns the same pages, or empty ones, again and again.
+            BadResponseError: e-conomic returns the same pages, or empty ones, again and again.
         """
         fresh = self._without_repeats(page)
         self._check_progress(page, fresh)
@@ -95,7 +95,7 @@ class Paginator:
         self._seen.add(mark)
         if self._idle > (self.max_repeated if page.rows else _MAX_EMPTY):
             repeated = counted(self._idle, "empty or repeated page")
-            raise BadAnswerError(f"pagination does not progress: {repeated} in a row")
+            raise BadResponseError(f"pagination does not progress: {repeated} in a row")
 
     def _without_repeats(self, page: Page) -> Page:
         """Return a page without the rows that equal one of the page before.
@@ -183,13 +183,13 @@ class Keyset(Paginator):
         """Return whether another page follows; an empty page has no last key to go on from.
 
         Raises:
-            BadAnswerError: the rows are not sorted: going on above the last key would skip some.
+            BadResponseError: the rows are not sorted: going on above the last key would skip some.
         """
         if not page.more and self.count == 1:
             return False  # a listing of one page needs no order
         keys = keys_of(page, self.key)
         if keys and (not _is_rising(keys) or keys[0] <= self._end):
-            raise BadAnswerError(f"the rows are not sorted by {self.key}, as requested")
+            raise BadResponseError(f"the rows are not sorted by {self.key}, as requested")
         self._end = keys[-1] if keys else self._end
         return page.more and bool(keys)
 
@@ -222,7 +222,7 @@ class Paged(Paginator):
 
     def get_next(self, page: Page) -> Query:  # noqa: ARG002
         if self.count >= PAGED_PAGES:
-            raise BadAnswerError("the listing has 10,000 rows or more; e-conomic returns no more")
+            raise BadResponseError("the listing has 10,000 rows or more; e-conomic returns no more")
         return {**self.current_value, "skipPages": self.count}
 
 
@@ -250,7 +250,7 @@ class PagedUpward(Paged):
         self._seen.clear()  # the next page begins with rows of this one
         since = compare(self.key, "gte", _dig(page.rows[-1], self.key))
         if since == self.current_value.get("filter"):
-            raise BadAnswerError(f"10,000 rows or more have the same {self.key}")
+            raise BadResponseError(f"10,000 rows or more have the same {self.key}")
         return {**self.current_value, **filtered(since), "skipPages": 0}
 
     def unsorted(self) -> Paginator | None:
@@ -276,4 +276,4 @@ def _dig(row: dict[str, Any], key: str) -> Any:
     try:
         return row[key]
     except KeyError:
-        raise BadAnswerError(f"a row has no {key}") from None
+        raise BadResponseError(f"a row has no {key}") from None

@@ -124,7 +124,7 @@ class RateLimit:
                 return 0.0
             return wait
 
-    def answered(self, headers: Mapping[str, str] | None) -> None:
+    def record_response(self, headers: Mapping[str, str] | None) -> None:
         """Record the headers of a response; None if there was no response."""
         with self._lock:
             now = self._clock()

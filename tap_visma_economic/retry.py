@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import pendulum
 
 from tap_visma_economic.errors import (
-    BadAnswerError,
+    BadResponseError,
     CertificateError,
     EconomicError,
     GatewayError,
     NetworkError,
     ServerError,
-    SlowAnswerError,
+    SlowResponseError,
     TooManyRequestsError,
     UnavailableError,
 )
@@ -54,12 +54,12 @@ class RetryPolicy(NamedTuple):
 
 RETRY_POLICIES: dict[type[EconomicError], RetryPolicy] = {
     CertificateError: RetryPolicy(tries=1),  # a retry would not help
-    SlowAnswerError: RetryPolicy(tries=4),  # each has already taken the request timeout
+    SlowResponseError: RetryPolicy(tries=4),  # each has already taken the request timeout
     NetworkError: RetryPolicy(tries=9, first=0.5),
     UnavailableError: RetryPolicy(tries=8),
     ServerError: RetryPolicy(tries=5),
     GatewayError: RetryPolicy(tries=5),
-    BadAnswerError: RetryPolicy(tries=5),
+    BadResponseError: RetryPolicy(tries=5),
 }
 """The retry policy of each kind of error; the first match applies."""
 

@@ -34,12 +34,12 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from tap_visma_economic.auth import LOOPBACK, origin_of
 from tap_visma_economic.errors import (
-    BadAnswerError,
+    BadResponseError,
     CertificateError,
     ConfigError,
     EconomicError,
     NetworkError,
-    SlowAnswerError,
+    SlowResponseError,
 )
 from tap_visma_economic.prefetch import Prefetcher, Slots
 
@@ -104,10 +104,10 @@ class _Answer(requests.Response):
         except ValueError:  # http.client would read that number of bytes
             raise self._bad("a part of it has a length below 0") from None
 
-    def _bad(self, why: str) -> BadAnswerError:
+    def _bad(self, why: str) -> BadResponseError:
         self.close()
         what = named(self.request)
-        return BadAnswerError(f"the response to {what} is not what e-conomic documents: {why}")
+        return BadResponseError(f"the response to {what} is not what e-conomic documents: {why}")
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -253,13 +253,13 @@ _BAD_ADDRESS = "the address of {host}, or of a proxy for it in the environment, 
 
 _WORDS: tuple[tuple[type[BaseException], type[EconomicError], str], ...] = (
     (ssl.SSLCertVerificationError, CertificateError, _UNVERIFIED),
-    (ContentDecodingError, BadAnswerError, "the response to {request} could not be decompressed"),
-    (InvalidHeader, BadAnswerError, _CONTRADICTORY),
+    (ContentDecodingError, BadResponseError, "the response to {request} could not be decompressed"),
+    (InvalidHeader, BadResponseError, _CONTRADICTORY),
     (InvalidURL, ConfigError, _BAD_ADDRESS),
     (InvalidSchema, ConfigError, "a proxy for {host} in the environment has an unsupported scheme"),
     (ProxyError, NetworkError, "the proxy refused the connection to {host}"),
     (requests.ConnectTimeout, NetworkError, "{host} did not accept a connection " + _WITHIN),
-    (ReadTimeoutError, SlowAnswerError, _SLOW),
+    (ReadTimeoutError, SlowResponseError, _SLOW),
     (NewConnectionError, NetworkError, _UNREACHABLE),
     (ChunkedEncodingError, NetworkError, "the response to {request} was cut off"),
     (ssl.SSLError, NetworkError, "the TLS connection to {host} failed ({request})"),

@@ -35,7 +35,7 @@ from tap_visma_economic.by_stream import DIGESTS, FULL_READ_ROWS
 from tap_visma_economic.config import start_date
 from tap_visma_economic.errors import (
     AccessDeniedError,
-    BadAnswerError,
+    BadResponseError,
     ConfigError,
     EconomicError,
     GrantRefusedError,
@@ -71,7 +71,7 @@ FULL_TABLE, INCREMENTAL = "FULL_TABLE", "INCREMENTAL"
 
 _NO_COUNT = (
     AccessDeniedError,  # the listing shows whether the rows can be read
-    BadAnswerError,
+    BadResponseError,
     NotFoundError,
     QueryRefusedError,
     RetiredVersionError,
@@ -444,12 +444,12 @@ class EconomicStream(RESTStream["Query"]):
         """Yield these columns of every row, from which a child stream fills its path.
 
         Raises:
-            BadAnswerError: a row lacks one of them.
+            BadResponseError: a row lacks one of them.
         """
         rows, is_counted = 0, True
         for page, found in self.column_pages(agreement, columns, filter_):
             if any(None in row for row in found):
-                raise BadAnswerError(f"a row of {self.name} has no {', '.join(columns)}")
+                raise BadResponseError(f"a row of {self.name} has no {', '.join(columns)}")
             rows, is_counted = rows + len(found), is_counted and page.results is not None
             yield from found
         if filter_ is None and self.uncounted.get(agreement.number, rows) != rows:

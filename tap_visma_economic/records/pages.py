@@ -13,7 +13,7 @@ import pendulum
 import requests
 
 from tap_visma_economic.auth import LOOPBACK
-from tap_visma_economic.errors import BadAnswerError, quoted, shown
+from tap_visma_economic.errors import BadResponseError, quoted, shown
 from tap_visma_economic.records.lenient import strict_json
 from tap_visma_economic.records.row_type import Envelope, Rows, RowType
 from tap_visma_economic.records.selection import Row
@@ -173,9 +173,9 @@ def _host_and_skipped(url: str) -> tuple[str, int | None]:
     return (parts.hostname or "").lower(), None if skipped is None else int(skipped)
 
 
-def _bad(response: requests.Response, why: str) -> BadAnswerError:
+def _bad(response: requests.Response, why: str) -> BadResponseError:
     kind = quoted(response.headers.get("Content-Type", "no content type"), response.request)
-    return BadAnswerError(
+    return BadResponseError(
         f"the response to GET {response.request.path_url} is not what e-conomic documents "
         f"({kind}, {len(response.content)} bytes): {why}"
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tap_visma_economic.agreement import Agreement
-from tap_visma_economic.errors import NotWholeError, UncountedError
+from tap_visma_economic.errors import IncompleteListingError, UncountedError
 from tap_visma_economic.listing import MOST_READINGS
 from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
@@ -88,7 +88,7 @@ class Partition:
         """Yield the pages to be written, again until no rows are missing or two passes agree.
 
         Raises:
-            NotWholeError: e-conomic returned the same rows twice and counts more.
+            IncompleteListingError: e-conomic returned the same rows twice and counts more.
         """
         last: tuple[object, ...] = ()
         for readings in range(1, MOST_READINGS + 1):
@@ -98,7 +98,7 @@ class Partition:
                     self.rows += len(page.rows)
                     counted &= page.results is not None
                     yield context, page
-            except NotWholeError as error:
+            except IncompleteListingError as error:
                 found: tuple[object, ...] = (str(error), error.mark)
                 if found == last:
                     raise
@@ -153,6 +153,6 @@ class Partition:
         total = self._total()
         if total is not None and total > self.rows:
             before = f" where there were {self._before}" if self._before else ""
-            raise NotWholeError(
+            raise IncompleteListingError(
                 f"two passes returned {self.rows} rows each{before}, but e-conomic counts {total}"
             )

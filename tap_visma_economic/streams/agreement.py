@@ -11,7 +11,7 @@ import requests
 
 from tap_visma_economic.agreement import Agreement
 from tap_visma_economic.client import OpenApiStream, RestApiStream
-from tap_visma_economic.errors import BadAnswerError, shown
+from tap_visma_economic.errors import BadResponseError, shown
 from tap_visma_economic.pagination import OnePage
 from tap_visma_economic.paths import PathContext
 from tap_visma_economic.records.pages import Page
@@ -140,7 +140,7 @@ class Webhooks(OpenApiStream):
         try:
             answer = json.loads(response.content, object_hook=_masked_webhook)
         except (ValueError, RecursionError):
-            raise BadAnswerError(
+            raise BadResponseError(
                 f"the response to GET {response.request.path_url} is not JSON, so its secrets "
                 "cannot be masked"
             ) from None

@@ -20,7 +20,7 @@ import msgspec
 from msgspec.json import Decoder
 
 from tap_visma_economic.errors import (
-    BadAnswerError,
+    BadResponseError,
     EconomicError,
     GrantRefusedError,
     NotFoundError,
@@ -162,7 +162,7 @@ class Company:
             if not page.cursor:
                 return {one.event_type: one for one in found if _EVENT.fullmatch(one.event_type)}
             if page.cursor == cursor:
-                raise BadAnswerError("the pagination of webhooks does not progress")
+                raise BadResponseError("the pagination of webhooks does not progress")
             cursor = page.cursor
 
     def write(self, method: str, hook: Hook) -> None:
@@ -205,7 +205,7 @@ def _read(response: requests.Response, decoder: Decoder[Any]) -> Any:
         return decoder.decode(content or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         what = f"{response.request.method} {response.request.path_url}"
-        raise BadAnswerError(f"the response to {what} is not what e-conomic documents") from None
+        raise BadResponseError(f"the response to {what} is not what e-conomic documents") from None
 
 
 def listing(company: Company) -> Iterator[Result]:

@@ -15,7 +15,7 @@ import atheris
 
 with atheris.instrument_imports(include=["tap_visma_economic", "json"]):
     from tap_visma_economic import schemas
-    from tap_visma_economic.errors import BadAnswerError
+    from tap_visma_economic.errors import BadResponseError
     from tap_visma_economic.records import pages
     from tap_visma_economic.records.drift import Drift
     from tap_visma_economic.records.record_builder import RecordBuilder
@@ -75,7 +75,7 @@ def one(data: bytes) -> None:
     assert retry_after(header) >= 0
     try:
         page = stream.parse(answer(body, headers={"Date": header}), stream.row_type)
-    except BadAnswerError:
+    except BadResponseError:
         return
     assert len(texts(RecordBuilder(()).records(page.rows, STAMPS))) == len(page.rows)
     stream.drift.report()

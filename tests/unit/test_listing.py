@@ -14,7 +14,7 @@ import pytest
 
 from tap_visma_economic.errors import (
     EconomicError,
-    NotWholeError,
+    IncompleteListingError,
 )
 from tap_visma_economic.key_ranges import PAGE, WORTH_SPLITTING
 from tap_visma_economic.listing import ListingReader
@@ -204,7 +204,9 @@ def test_a_single_page_that_tells_of_more_rows_than_it_has_is_a_failure() -> Non
             page = super().fetch(http, context, query)
             return replace(page, rows=page.rows[:-2])
 
-    with pytest.raises(NotWholeError, match="8 rows were read, but e-conomic counted 10 before"):
+    with pytest.raises(
+        IncompleteListingError, match="8 rows were read, but e-conomic counted 10 before"
+    ):
         read(Short(numbered(range(10)), Keyset))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.errors import BadResponseError
 from tap_visma_economic.records import pages
 from tests.unit.answers import answer, undocumented
 
@@ -90,7 +90,7 @@ def test_a_server_may_tell_no_time(headers: dict[str, str]) -> None:
     ids=lambda body: repr(body[:20]),
 )
 def test_what_is_not_documented_is_a_bad_answer(parse: Parse, body: bytes) -> None:
-    with pytest.raises(BadAnswerError):
+    with pytest.raises(BadResponseError):
         parse(answer(body))
 
 
@@ -113,7 +113,7 @@ def test_what_is_not_documented_is_a_bad_answer(parse: Parse, body: bytes) -> No
     ],
 )
 def test_another_form_than_documented_is_a_bad_answer(parse: Parse, body: Any) -> None:
-    with pytest.raises(BadAnswerError):
+    with pytest.raises(BadResponseError):
         parse(answer(body))
 
 
@@ -143,7 +143,7 @@ BROKEN = [
 @pytest.mark.parametrize(("parse", "around"), [*AROUND, (single, b'{"a": %b}')])
 @pytest.mark.parametrize("value", BROKEN, ids=lambda value: repr(value[:8]))
 def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, value: bytes) -> None:
-    with pytest.raises(BadAnswerError):
+    with pytest.raises(BadResponseError):
         parse(answer(around % value))
 
 
@@ -167,12 +167,12 @@ def test_a_value_that_is_garbled_is_a_bad_answer(parse: Parse, around: bytes, va
     ],
 )
 def test_nothing_around_the_rows_is_left_out(parse: Parse, body: bytes) -> None:
-    with pytest.raises(BadAnswerError):
+    with pytest.raises(BadResponseError):
         parse(answer(body))
 
 
 def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> None:
-    with pytest.raises(BadAnswerError) as raised:
+    with pytest.raises(BadResponseError) as raised:
         rest_collection(answer(HTML, headers={"Content-Type": "text/html"}))
     text = str(raised.value)
     assert "GET /customers?pagesize=1000" in text
@@ -185,7 +185,7 @@ def test_a_bad_answer_tells_what_was_asked_and_what_came_but_not_its_text() -> N
 def test_a_bad_answer_may_have_no_content_type() -> None:
     response = answer(b"")
     del response.headers["Content-Type"]
-    with pytest.raises(BadAnswerError, match=r"\(no content type, 0 bytes\)"):
+    with pytest.raises(BadResponseError, match=r"\(no content type, 0 bytes\)"):
         array(response)
 
 
@@ -193,7 +193,7 @@ def test_a_bad_answer_may_have_no_content_type() -> None:
 def test_whatever_comes_is_a_page_or_a_bad_answer(parse: Parse, body: bytes) -> None:
     try:
         page = parse(answer(body))
-    except BadAnswerError:
+    except BadResponseError:
         return
     assert all(isinstance(row, dict) for row in page.rows)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_visma_economic.errors import BadAnswerError
+from tap_visma_economic.errors import BadResponseError
 from tap_visma_economic.pagination import (
     Cursor,
     Keyset,
@@ -130,7 +130,7 @@ def test_rows_that_do_not_come_in_the_order_asked_for_are_a_bad_answer(
     """Going on above the last of them would leave rows out. The last page counts too."""
     left = [page_of([{"number": n} for n in page], more=True) for page in pages]
     left[1:] = [replace(page, more=False) for page in left[1:]]
-    with pytest.raises(BadAnswerError, match="are not sorted by number"):
+    with pytest.raises(BadResponseError, match="are not sorted by number"):
         read(Keyset(key="number"), lambda _: left.pop(0))
 
 
@@ -139,7 +139,7 @@ def test_a_listing_of_one_page_needs_no_order() -> None:
 
 
 def test_a_row_without_its_key_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="has no number"):
+    with pytest.raises(BadResponseError, match="has no number"):
         read(Keyset(key="number"), lambda _: page_of([{"name": "Kunde"}], more=True))
 
 
@@ -155,7 +155,7 @@ def test_a_page_of_nothing_but_rows_of_the_page_before_is_a_bad_answer(more: boo
             page_of(numbered(2, 3), more=more, cursor="b"),
         ]
     )
-    with pytest.raises(BadAnswerError, match="pagination does not progress"):
+    with pytest.raises(BadResponseError, match="pagination does not progress"):
         read(Cursor(keys=["number"]), lambda _: next(pages))
 
 
@@ -203,7 +203,7 @@ def test_a_paged_listing_is_read_until_a_page_is_not_full(count: int, calls: int
 
 @pytest.mark.parametrize("count", [10_000, 25_000])
 def test_a_paged_listing_that_reaches_the_cap_is_never_taken_for_complete(count: int) -> None:
-    with pytest.raises(BadAnswerError, match="10,000 rows"):
+    with pytest.raises(BadResponseError, match="10,000 rows"):
         read(Paged(), paged_listing(count))
 
 
@@ -244,7 +244,7 @@ def test_a_changelog_arrives_whole_however_long_it_is(count: int) -> None:
 
 
 def test_a_changelog_that_cannot_get_past_an_instant_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswerError, match="have the same timestamp"):
+    with pytest.raises(BadResponseError, match="have the same timestamp"):
         read(PagedUpward(key="timestamp"), Changelog([5] * 20_000))
 
 
@@ -261,7 +261,7 @@ def test_a_paged_listing_that_gives_the_same_page_again_is_a_bad_answer(
         asked.append(query)
         return page_of(numbered(*range(100)))
 
-    with pytest.raises(BadAnswerError, match="pagination does not progress"):
+    with pytest.raises(BadResponseError, match="pagination does not progress"):
         read(paginator, answer)
     assert len(asked) == 2
 
@@ -286,7 +286,7 @@ def test_a_rest_page_may_come_twice() -> None:
 
 def test_cursors_that_lead_from_one_empty_page_to_the_next_are_a_bad_answer() -> None:
     cursors = itertools.count()
-    with pytest.raises(BadAnswerError, match="101 empty or repeated pages in a row"):
+    with pytest.raises(BadResponseError, match="101 empty or repeated pages in a row"):
         read(Cursor(), lambda _: page_of([], more=True, cursor=str(next(cursors))))
 
 
@@ -298,7 +298,7 @@ def test_pages_that_come_round_and_round_are_a_bad_answer(
     """With a new cursor each time, or in a listing by position that goes on behind its end."""
     pages = itertools.cycle(rows)
     cursors = itertools.count()
-    with pytest.raises(BadAnswerError, match="pagination does not progress"):
+    with pytest.raises(BadResponseError, match="pagination does not progress"):
         read(paginator(), lambda _: page_of(next(pages), more=True, cursor=str(next(cursors))))
 
 

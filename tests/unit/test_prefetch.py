@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_visma_economic.errors import BadAnswerError, Stopped
+from tap_visma_economic.errors import BadResponseError, Stopped
 from tap_visma_economic.prefetch import (
     CURRENT_PAGES,
     MIN_OPEN,
@@ -144,7 +144,7 @@ def test_random_trees_come_in_order_and_within_the_bound_whatever_fails(seed: in
             held = sum(read[n] - taken[n] for n in read if n >= 0 and n not in over | failing)
             most_held = max(most_held, held)
         if place in broken:
-            raise BadAnswerError("no page")
+            raise BadResponseError("no page")
 
     world = World(act)
     keys: SingleFlight[int, list[Place]] = SingleFlight(world.prefetcher)
@@ -184,7 +184,7 @@ def test_random_trees_come_in_order_and_within_the_bound_whatever_fails(seed: in
         got: list[Place] = []
         over.update(range(number))
         with (
-            nullcontext() if end is None else pytest.raises(BadAnswerError),
+            nullcontext() if end is None else pytest.raises(BadResponseError),
             world.prefetcher.partition(number, world.ways[number]) as pages,
         ):
             for page in pages:
@@ -228,10 +228,10 @@ def test_chains_are_found_while_those_before_are_read(world: World) -> None:
 def test_an_error_in_finding_a_chain_is_raised_after_the_pages_before_it(world: World) -> None:
     def chains() -> Iterator[Iterator[Place]]:
         yield world.chain(0, 2)
-        raise BadAnswerError("cannot count")
+        raise BadResponseError("cannot count")
 
     got: list[Place] = []
-    with pytest.raises(BadAnswerError, match="cannot count"):
+    with pytest.raises(BadResponseError, match="cannot count"):
         got.extend(world.prefetcher.ordered(chains(), at_once=AT_ONCE))
     assert got == [(0, 0), (0, 1)]
 

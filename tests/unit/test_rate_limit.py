@@ -46,7 +46,7 @@ def work(rate_limit: RateLimit, bucket: Bucket, seconds: float, latency: float =
             bucket.wait(wait)
         headers = bucket.call()
         bucket.wait(latency)
-        rate_limit.answered(headers)
+        rate_limit.record_response(headers)
 
 
 def made(bucket: Bucket, share: float = 0.8) -> RateLimit:
@@ -92,7 +92,7 @@ def test_no_header_breaks_it_or_makes_it_wait_for_ever(headers: list[tuple[str, 
     for limiting, cost in headers:
         wait = rate_limit.take()
         assert 0 <= wait < 3600
-        rate_limit.answered({"X-RateLimiting": limiting, "X-CallCost": cost})
+        rate_limit.record_response({"X-RateLimiting": limiting, "X-CallCost": cost})
 
 
 @pytest.mark.parametrize("limit", [10_000, 2_000])
@@ -138,7 +138,7 @@ def test_a_figure_that_never_changes_or_a_cost_above_the_bucket_does_not_make_a_
         while wait := rate_limit.take():
             now += wait
         now += 0.01
-        rate_limit.answered({"X-CallCost": cost, "X-RateLimiting": figure})
+        rate_limit.record_response({"X-CallCost": cost, "X-RateLimiting": figure})
     assert now < most
 
 
@@ -150,8 +150,8 @@ def test_answers_of_different_costs_leave_nothing_expected() -> None:
     for cost in (1, 3, 13, 1, 3):
         assert rate_limit.take() == 0
         assert rate_limit.take() == 0
-        rate_limit.answered(bucket.call(cost))
-        rate_limit.answered(bucket.call(1))
+        rate_limit.record_response(bucket.call(cost))
+        rate_limit.record_response(bucket.call(1))
     level = bucket.level
     bucket.wait(60)
     used = [rate_limit.take() == 0 for _ in range(400)].count(True)
@@ -162,5 +162,5 @@ def test_a_limit_below_the_cost_of_one_call_makes_no_sense() -> None:
     rate_limit = RateLimit(0.8)
     for _ in range(20):
         assert rate_limit.take() == 0
-        rate_limit.answered({"X-CallCost": "3", "X-RateLimiting": "1/1"})
+        rate_limit.record_response({"X-CallCost": "3", "X-RateLimiting": "1/1"})
     assert rate_limit.left is None

@@ -13,7 +13,7 @@ from tap_visma_economic import retry as retries
 from tap_visma_economic.errors import (
     AccessDeniedError,
     ApiError,
-    BadAnswerError,
+    BadResponseError,
     ConfigError,
     GrantRefusedError,
     NetworkError,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NOON = pendulum.datetime(2026, 1, 2, 12)
 TRANSIENT = [
     NetworkError("no answer"),
-    BadAnswerError("an HTML page"),
+    BadResponseError("an HTML page"),
     ServerError(500, "/customers"),
     UnavailableError(503, "/customers"),
 ]
