@@ -182,7 +182,8 @@ class Unchanged:
         lines.is_same = same and not lines.is_empty
         lines.is_sent = not lines.is_same
         if not same:
-            self._before_sending()
+            if not lines.is_empty:  # a SCHEMA changes no row
+                self._before_sending()
             digests.pop(stream, None)
             if stream not in self._schema_sent:
                 self._schema_sent.add(stream)

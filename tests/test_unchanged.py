@@ -286,6 +286,18 @@ def test_a_stream_that_fails_part_way_sends_what_was_read_and_has_no_digest(
     assert sent(loaded()) == {"departments"}
 
 
+def test_the_schema_of_a_stream_that_is_denied_takes_no_digest_out_of_the_state(
+    loaded: Job,
+) -> None:
+    loaded.state = None
+    loaded.sandbox.faults.add("/departments", "status", status=403, times=None)
+    first = loaded()
+    second = loaded()
+    assert "departments" in second.schemas
+    states = [message["value"] for message in second.messages if message["type"] == "STATE"]
+    assert [digests(state) for state in states] == [digests(first.state)] * len(states)
+
+
 @pytest.mark.parametrize("status", [403, 500])
 def test_a_stream_of_which_nothing_was_read_keeps_its_digest(loaded: Job, status: int) -> None:
     always(loaded.sandbox, "/departments", status)
